@@ -1,0 +1,68 @@
+"""The one list of `SWATHE_…` environment variables, so that a misspelt name is refused and never swallowed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+
+from contract.errors import ConfigurationError
+
+PREFIX = "SWATHE_"
+
+KNOWN: Mapping[str, str] = {
+    "SWATHE_CACHE": "directory of downloaded parts, shared by all clones (default ~/.cache/swathe)",
+    "SWATHE_DATA": "directory of the services' data, logs and credentials (default .local)",
+    "SWATHE_PORT_KAFKA": "port of the Kafka broker (default 19092)",
+    "SWATHE_PORT_KAFKA_CONTROLLER": "port of the KRaft controller (default 19093)",
+    "SWATHE_PORT_MINIO": "port of MinIO's S3 API (default 19000)",
+    "SWATHE_PORT_MINIO_CONSOLE": "port of MinIO's console (default 19001)",
+    "SWATHE_PORT_MLFLOW": "port of the MLflow server (default 15000)",
+    "SWATHE_PORT_SERVING": "port of the prediction server that `infra up` starts (default 18000)",
+    "SWATHE_PORT_SUPERVISOR": "port of the process supervisor's control channel (default 19010)",
+    "SWATHE_KAFKA_HEAP": "Java heap of the Kafka broker (default 512m)",
+    "SWATHE_MLFLOW_BACKEND_URI": "SQLAlchemy URI of MLflow's store (default: SQLite in the data directory)",
+    "SWATHE_BUCKET": "bucket of batches and results (default batches)",
+    "SWATHE_STORE_URL": "S3 endpoint, if not the one in AWS_ENDPOINT_URL_S3",
+    "SWATHE_SPARK_JARS": "comma-separated jars that let Spark read s3a://",
+    "SWATHE_SPARK_MEMORY": "memory of Spark's driver (default 2g)",
+    "SWATHE_SERVING_HOST": "address the prediction server listens on (default 127.0.0.1)",
+    "SWATHE_SERVING_PORT": "port the prediction server listens on (default 18000)",
+    "SWATHE_SERVING_URL": "where people and tools find the prediction server",
+    "SWATHE_SERVING_CACHE": "directory of the prediction server's checked local copies",
+    "SWATHE_SERVING_MODELS": "comma-separated registered models to serve (default: all)",
+    "SWATHE_SERVING_DEFAULT_MODEL": "model behind the assignment's own paths (default: the first served)",
+    "SWATHE_SERVING_POLL_S": "seconds between two looks at the registry (default 1)",
+    "SWATHE_TEST_SERVICES": "tests only: file with the environment of running services to use",
+    "SWATHE_FAULT": "tests only: the named point at which the process kills itself",
+}
+
+OPEN_PREFIXES: Mapping[str, str] = {
+    "SWATHE_KAFKA_": "any librdkafka setting: SWATHE_KAFKA_SECURITY_PROTOCOL is security.protocol",
+}
+
+KAFKA_NOT_LIBRDKAFKA = frozenset({"SWATHE_KAFKA_HEAP"})
+
+
+def check(environ: Mapping[str, str]) -> None:
+    """Refuse any `SWATHE_…` name that no part of Swathe reads.
+
+    Raises
+    ------
+    ConfigurationError: names the variable and the nearest known one.
+    """
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in KNOWN or name.startswith(tuple(OPEN_PREFIXES)):
+            continue
+        near = difflib.get_close_matches(name, KNOWN, n=1)
+        hint = f"; did you mean {near[0]}?" if near else "; `docs/settings.md` lists the known ones"
+        raise ConfigurationError(f"unknown environment variable {name}{hint}")
+
+
+def librdkafka(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the librdkafka settings in ``environ``: ``SWATHE_KAFKA_SASL_USERNAME`` → ``sasl.username``."""
+    prefix = "SWATHE_KAFKA_"
+    return {
+        name[len(prefix) :].lower().replace("_", "."): value
+        for name, value in environ.items()
+        if name.startswith(prefix) and name not in KAFKA_NOT_LIBRDKAFKA
+    }

@@ -1,0 +1,105 @@
+"""Every error that Swathe raises on purpose. A leaf says what the caller can do about it.
+
+    SwatheError
+    ├── StopError                  nothing will change by itself: tell the person, exit non-zero
+    │   ├── ConfigurationError     a setting or a command-line flag
+    │   ├── StreamFileError        the stream file, with the line
+    │   ├── SourceFileError        the data file that is replayed, with line and column
+    │   ├── ChainError             landed objects, topic and registry contradict each other
+    │   ├── SchemaBrokenError      the share of rejected records is above the limit
+    │   ├── AccessDeniedError      a service answers, and refuses us
+    │   └── ModelArtifactError     stored numbers of a version that cannot be read or do not agree
+    ├── RetryError                 may succeed later
+    │   └── ServiceDownError       a service does not answer: name, address, command that starts it
+    └── DataError                  this batch cannot be trained; the next one may
+"""
+
+from __future__ import annotations
+
+
+class SwatheError(Exception):
+    """Base of every error raised on purpose. ``str(error)`` is fit to be shown to a person."""
+
+
+class StopError(SwatheError):
+    """Nothing will change by itself: the command ends and a person decides."""
+
+
+class ConfigurationError(StopError):
+    """A setting or a flag is unknown, misspelt or out of range."""
+
+
+class StreamFileError(StopError):
+    """A stream file says something that cannot be meant.
+
+    Parameters
+    ----------
+    source: the file's name, as the person gave it
+    line: 1-based line, or None where no single line is at fault
+    problem: names the key, its value and what is expected
+    """
+
+    def __init__(self, source: str, line: int | None, problem: str) -> None:
+        self.source = source
+        self.line = line
+        self.problem = problem
+        where = source if line is None else f"{source}:{line}"
+        super().__init__(f"{where}: {problem}")
+
+
+class SourceFileError(StopError):
+    """A data file cannot be replayed as the stream file describes it."""
+
+    def __init__(self, source: str, line: int | None, column: str | None, problem: str) -> None:
+        self.source = source
+        self.line = line
+        self.column = column
+        self.problem = problem
+        where = source if line is None else f"{source}:{line}"
+        at = "" if column is None else f" column {column!r}:"
+        super().__init__(f"{where}:{at} {problem}")
+
+
+class ChainError(StopError):
+    """Landed objects, topic and registry contradict each other; going on would lose or double rows."""
+
+
+class SchemaBrokenError(StopError):
+    """More records are rejected than the stream file tolerates."""
+
+
+class AccessDeniedError(StopError):
+    """A service answers and refuses us: credentials or permissions."""
+
+
+class ModelArtifactError(StopError):
+    """A version's stored numbers are missing, unreadable, or disagree with their golden file."""
+
+
+class RetryError(SwatheError):
+    """The same call may succeed later."""
+
+
+class ServiceDownError(RetryError):
+    """A service does not answer.
+
+    Parameters
+    ----------
+    service: its name as `python -m infra status` shows it
+    address: where it was looked for
+    reason: what the client said, in one line
+    """
+
+    def __init__(self, service: str, address: str, reason: str) -> None:
+        self.service = service
+        self.address = address
+        self.reason = reason
+        super().__init__(
+            f"{service} does not answer at {address} ({reason}). "
+            f"Start it with `python -m infra up` (or `make up`), or point the settings at the one you mean: "
+            f'`eval "$(python -m infra env)"`.'
+        )
+
+
+class DataError(SwatheError):
+    """A batch whose rows cannot be trained: it takes its version number as `state=failed`, with this reason."""
