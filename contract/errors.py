@@ -1,17 +1,17 @@
 """Every error that Swathe raises on purpose. A leaf says what the caller can do about it.
 
-    SwatheError
-    ├── StopError                  nothing will change by itself: tell the person, exit non-zero
-    │   ├── ConfigurationError     a setting or a command-line flag
-    │   ├── StreamFileError        the stream file, with the line
-    │   ├── SourceFileError        the data file that is replayed, with line and column
-    │   ├── ChainError             landed objects, topic and registry contradict each other
-    │   ├── SchemaBrokenError      the share of rejected records is above the limit
-    │   ├── AccessDeniedError      a service answers, and refuses us
-    │   └── ModelArtifactError     stored numbers of a version that cannot be read or do not agree
-    ├── RetryError                 may succeed later
-    │   └── ServiceDownError       a service does not answer: name, address, command that starts it
-    └── DataError                  this batch cannot be trained; the next one may
+SwatheError
+├── StopError                  nothing will change by itself: tell the person, exit non-zero
+│   ├── ConfigurationError     a setting or a command-line flag
+│   ├── StreamFileError        the stream file, with the line
+│   ├── SourceFileError        the data file that is replayed, with line and column
+│   ├── ChainError             landed objects, topic and registry contradict each other
+│   ├── SchemaBrokenError      the share of rejected records is above the limit
+│   ├── AccessDeniedError      a service answers, and refuses us
+│   └── ModelArtifactError     stored numbers of a version that cannot be read or do not agree
+├── RetryError                 may succeed later
+│   └── ServiceDownError       a service does not answer: name, address, command that starts it
+└── DataError                  this batch cannot be trained; the next one may
 """
 
 from __future__ import annotations

@@ -1,0 +1,210 @@
+"""What landing leaves in the object store, and what training reads: parts, rejects, batches.
+
+    <stream>/lane=<p>/<sequence:08d>.parquet      a part; its conditional PUT is the commit
+    <stream>/rejects/lane=<p>/<attempt>.parquet   records that are no rows, named by the part they belong to
+    <stream>/_batches/<i:08d>.json                a manifest; batch i is manifest i
+    <stream>/_origin.json                         where the first record-time window begins
+
+A lane is one partition. Its parts form a chain: each begins at the offset where the one before ended.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from contract.errors import ChainError
+
+MANIFEST_FORMAT = 1
+
+# Columns that landing adds to the stream's own.
+PARTITION, OFFSET, TIMESTAMP, KEY = "_partition", "_offset", "_timestamp", "_key"
+COORDINATES = (PARTITION, OFFSET, TIMESTAMP, KEY)
+
+# Part facts that are too long for object metadata (2 KB) live under this key of the Parquet footer.
+FOOTER_KEY = b"swathe"
+
+CutReason = Literal["rows", "bytes", "window", "max_age", "idle", "part_size"]
+
+
+def part_key(stream: str, lane: int, sequence: int) -> str:
+    """Key of part ``sequence`` (from 0) of ``lane``."""
+    return f"{stream}/lane={lane}/{sequence:08d}.parquet"
+
+
+def lane_prefix(stream: str, lane: int) -> str:
+    """Common prefix of the lane's parts."""
+    return f"{stream}/lane={lane}/"
+
+
+def rejects_key(stream: str, lane: int, attempt: str) -> str:
+    """Key of the rejects that one attempt at a part writes; ``attempt`` is unique to it."""
+    return f"{stream}/rejects/lane={lane}/{attempt}.parquet"
+
+
+def manifest_key(stream: str, batch: int) -> str:
+    """Key of manifest ``batch`` (from 1)."""
+    return f"{stream}/_batches/{batch:08d}.json"
+
+
+def manifest_prefix(stream: str) -> str:
+    """Common prefix of the stream's manifests."""
+    return f"{stream}/_batches/"
+
+
+def origin_key(stream: str) -> str:
+    """Key of the object that holds the windows' origin."""
+    return f"{stream}/_origin.json"
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """The object that holds a part's rejected records."""
+
+    key: str
+    etag: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """One landed stretch of a lane: offsets ``first_offset`` ≤ o < ``next_offset``.
+
+    ``rows`` + rejected rows + ``gap_records`` = ``next_offset`` − ``first_offset``. Timestamps are Kafka's,
+    in ms since the epoch, UTC; None where the part holds no row.
+    """
+
+    key: str
+    etag: str
+    bytes: int
+    sequence: int
+    first_offset: int
+    next_offset: int
+    rows: int
+    gap_records: int
+    rejects: Rejects | None
+    min_timestamp_ms: int | None
+    max_timestamp_ms: int | None
+    window: int | None
+    late_rows: int
+    cut: CutReason
+    topic_id: str
+    writer: str
+
+    @property
+    def rejected(self) -> int:
+        """Number of rejected records."""
+        return self.rejects.rows if self.rejects else 0
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A lane's share of a batch; ``parts`` may be empty.
+
+    ``next_sequence`` and ``next_offset`` are where the next batch begins in this lane.
+    """
+
+    lane: int
+    first_offset: int
+    next_offset: int
+    next_sequence: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Batch ``batch`` of a stream: exactly the rows of its parts. Sealed once, never changed."""
+
+    stream: str
+    batch: int
+    topic: str
+    topic_id: str
+    cut: CutReason
+    window: int | None
+    rows: int
+    rejected: int
+    gap_records: int
+    min_timestamp_ms: int | None
+    max_timestamp_ms: int | None
+    sealed_at_ms: int
+    writer: str
+    lanes: tuple[Lane, ...]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts, by lane and then by offset: the order in which training reads rows."""
+        return tuple(part for lane in self.lanes for part in lane.parts)
+
+    @property
+    def offsets(self) -> Mapping[int, tuple[int, int]]:
+        """Per lane with parts: first offset and the offset after the last."""
+        return {lane.lane: (lane.first_offset, lane.next_offset) for lane in self.lanes if lane.parts}
+
+
+def seal(
+    *,
+    stream: str,
+    batch: int,
+    topic: str,
+    topic_id: str,
+    cut: CutReason,
+    window: int | None,
+    sealed_at_ms: int,
+    writer: str,
+    lanes: Sequence[Lane],
+) -> Manifest:
+    """Return the manifest of ``lanes``, with its totals added up."""
+    parts = [part for lane in lanes for part in lane.parts]
+    earliest = [part.min_timestamp_ms for part in parts if part.min_timestamp_ms is not None]
+    latest = [part.max_timestamp_ms for part in parts if part.max_timestamp_ms is not None]
+    return Manifest(
+        stream=stream,
+        batch=batch,
+        topic=topic,
+        topic_id=topic_id,
+        cut=cut,
+        window=window,
+        rows=sum(part.rows for part in parts),
+        rejected=sum(part.rejected for part in parts),
+        gap_records=sum(part.gap_records for part in parts),
+        min_timestamp_ms=min(earliest, default=None),
+        max_timestamp_ms=max(latest, default=None),
+        sealed_at_ms=sealed_at_ms,
+        writer=writer,
+        lanes=tuple(lanes),
+    )
+
+
+def manifest_to_json(manifest: Manifest) -> bytes:
+    """Return the manifest as the bytes of its object."""
+    return json.dumps({"format": MANIFEST_FORMAT, **dataclasses.asdict(manifest)}, indent=1).encode()
+
+
+def manifest_from_json(body: bytes, key: str) -> Manifest:
+    """Return the manifest in ``body``; ``key`` is its object's key, for the message.
+
+    Raises
+    ------
+    ChainError: not a manifest of this format.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(body)
+        if fields.pop("format") != MANIFEST_FORMAT:
+            raise ValueError(f"its format is not {MANIFEST_FORMAT}")
+        lanes = tuple(_lane(lane) for lane in fields.pop("lanes"))
+        return Manifest(lanes=lanes, **fields)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ChainError(f"{key} is not a batch manifest that this version of Swathe wrote: {error}") from error
+
+
+def _lane(fields: dict[str, Any]) -> Lane:
+    return Lane(**{**fields, "parts": tuple(part_from_fields(part) for part in fields["parts"])})
+
+
+def part_from_fields(fields: dict[str, Any]) -> Part:
+    """Return the part that :func:`dataclasses.asdict` made ``fields`` of."""
+    rejects = fields["rejects"]
+    return Part(**{**fields, "rejects": Rejects(**rejects) if rejects else None})

@@ -1,0 +1,161 @@
+"""What training leaves in the registry and the object store, and what serving reads.
+
+A registered model is a stream under one scheme; its version i is batch i. Facts of a version are its tags;
+its numbers are files of its artifact; the rows it was trained on, with their clusters, are its results.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from contract.errors import ModelArtifactError
+
+LAUNCHES_EXPERIMENT: Final = "swathe-launches"
+
+State = Literal["ready", "failed", "orphan"]
+
+# Tags of a model version. All but STATE are given in the call that creates the version.
+TAG_STATE: Final = "state"
+TAG_REASON: Final = "reason"
+TAG_STREAM: Final = "stream"
+TAG_SCHEME: Final = "scheme"
+TAG_BATCH: Final = "batch"
+TAG_TRAIN_KEY: Final = "train_key"
+TAG_ROWS: Final = "rows"
+TAG_REJECTED: Final = "rejected"
+TAG_OFFSETS: Final = "offsets"
+"""JSON, lane → [first offset, next offset]."""
+TAG_WINDOW: Final = "window"
+"""ISO 8601 interval of the record timestamps, UTC."""
+TAG_RESULTS: Final = "results"
+"""Key of the results' manifest in the batches bucket."""
+TAG_SILHOUETTE: Final = "silhouette"
+
+Alias = Literal["champion", "previous", "challenger"]
+ALIASES: Final[tuple[Alias, ...]] = ("champion", "previous", "challenger")
+
+# Files inside the model's artifact directory, beside Spark's own `sparkml/`.
+SCORING_FILE: Final = "swathe/scoring.json"
+STATISTICS_FILE: Final = "swathe/statistics.json"
+GOLDEN_FILE: Final = "swathe/golden.json"
+"""Rows and the clusters and distances that Spark gave them; whoever loads the version must agree."""
+
+RESULTS_FORMAT: Final = 1
+ROW_ID, CLUSTER, DISTANCE = "row_id", "cluster", "distance"
+
+
+def results_prefix(model: str, run_id: str) -> str:
+    """Common prefix of a version's results in the batches bucket."""
+    return f"results/{model}/{run_id}/"
+
+
+def results_manifest_key(model: str, run_id: str) -> str:
+    """Key of the results' manifest; it is written last, so results are visible whole or not at all."""
+    return f"{results_prefix(model, run_id)}manifest.json"
+
+
+@dataclass(frozen=True)
+class ResultsFile:
+    """One Parquet file of results, sorted by its sort key; ``first`` and ``last`` are its end keys.
+
+    The sort key is ``[row_id]`` in ``by_id`` files and ``[cluster, row_id]`` in ``by_cluster`` files,
+    always followed by ``_partition`` and ``_offset``, so that no two rows share one.
+    """
+
+    key: str
+    etag: str
+    bytes: int
+    rows: int
+    first: tuple[Any, ...]
+    last: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class ResultsManifest:
+    """The results of one version: the same rows twice, by row id and by (cluster, row id).
+
+    Columns: ``row_id`` string, ``_partition`` int32, ``_offset`` int64, ``cluster`` int32, ``distance``
+    float64 (Euclidean, in the scaled space), then the features as they landed (float64, null if missing).
+    """
+
+    model: str
+    run_id: str
+    rows: int
+    features: tuple[str, ...]
+    by_id: tuple[ResultsFile, ...]
+    by_cluster: tuple[ResultsFile, ...]
+
+
+def results_to_json(manifest: ResultsManifest) -> bytes:
+    """Return the results' manifest as the bytes of its object."""
+    return json.dumps({"format": RESULTS_FORMAT, **asdict(manifest)}, indent=1).encode()
+
+
+def results_from_json(body: bytes, key: str) -> ResultsManifest:
+    """Return the results' manifest in ``body``.
+
+    Raises
+    ------
+    ModelArtifactError: not a results manifest of this format.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(body)
+        if fields.pop("format") != RESULTS_FORMAT:
+            raise ValueError(f"its format is not {RESULTS_FORMAT}")
+        by_id, by_cluster = (tuple(_file(entry) for entry in fields.pop(name)) for name in ("by_id", "by_cluster"))
+        features = tuple(fields.pop("features"))
+        return ResultsManifest(features=features, by_id=by_id, by_cluster=by_cluster, **fields)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelArtifactError(f"{key} is not a results manifest that this version wrote: {error}") from error
+
+
+def _file(fields: dict[str, Any]) -> ResultsFile:
+    return ResultsFile(**{**fields, "first": tuple(fields["first"]), "last": tuple(fields["last"])})
+
+
+@dataclass(frozen=True)
+class FeatureStatistics:
+    """Of one feature over one cluster's rows, in the data's own units, missing values left out."""
+
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    missing: int
+
+
+@dataclass(frozen=True)
+class ClusterStatistics:
+    """One cluster of a version. ``centroid`` is in the data's own units, in the order of the features."""
+
+    cluster: int
+    label: str
+    size: int
+    share: float
+    centroid: tuple[float, ...]
+    features: dict[str, FeatureStatistics]
+
+
+def statistics_to_json(clusters: list[ClusterStatistics]) -> bytes:
+    """Return the statistics file of a version."""
+    return json.dumps({"clusters": [asdict(cluster) for cluster in clusters]}, indent=1).encode()
+
+
+def statistics_from_json(body: bytes, source: str) -> list[ClusterStatistics]:
+    """Return the clusters in a statistics file, by cluster number.
+
+    Raises
+    ------
+    ModelArtifactError: not a statistics file.
+    """
+    try:
+        return [_cluster(fields) for fields in json.loads(body)["clusters"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelArtifactError(f"{source} is not a statistics file: {error}") from error
+
+
+def _cluster(fields: dict[str, Any]) -> ClusterStatistics:
+    features = {name: FeatureStatistics(**values) for name, values in fields["features"].items()}
+    return ClusterStatistics(**{**fields, "centroid": tuple(fields["centroid"]), "features": features})

@@ -1,0 +1,233 @@
+"""The stream file: all that the line needs to know about one data set, validated with line numbers.
+
+`docs/streams.md` shows every field; a test keeps that page and these classes together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from contract.errors import StreamFileError
+from contract.units import seconds, size_bytes
+
+ColumnType = Literal["int32", "int64", "float32", "float64", "bool", "string", "timestamp"]
+Scheme = Literal["disjoint", "cumulative"]
+
+NUMERIC_TYPES = frozenset({"int32", "int64", "float32", "float64"})
+CUMULATIVE_SUFFIX = "-cumulative"
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+Size = Annotated[int, BeforeValidator(size_bytes)]
+
+
+def _free_of_suffix(name: str) -> str:
+    if name.endswith(CUMULATIVE_SUFFIX):
+        raise ValueError(f"{name!r} ends in {CUMULATIVE_SUFFIX!r}, which names the cumulative model of a stream")
+    return name
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$"), AfterValidator(_free_of_suffix)]
+ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,127}$")]
+
+
+# Steps that pydantic adds to the path of a fault for the branches of a union and for a mapping's key.
+_PYDANTIC_STEPS = frozenset({"KRange", "constrained-int", "int", "[key]"})
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, hide_input_in_errors=True)
+
+
+class Column(_Section):
+    """One column. `timestamp` is microseconds, UTC; on the wire it is ISO 8601 text."""
+
+    type: ColumnType
+    required: bool = Field(default=False, description="a record without it, or with null, is rejected")
+
+
+class Source(_Section):
+    """What replay reads when it is given no file: a path, or a file inside an installed Python package."""
+
+    path: str
+    package: str | None = None
+
+
+class Cut(_Section):
+    """Where one batch ends and the next begins: whichever rule holds first."""
+
+    rows: int | None = Field(default=None, ge=1, description="rows over all lanes together")
+    bytes: Size | None = Field(default=None, description="bytes of record values over all lanes together")
+    window: Duration | None = Field(default=None, description="stretch of record time, in seconds")
+    max_age: Duration | None = Field(default=None, description="wall clock since the batch's first row, in seconds")
+    idle: Duration | None = Field(default=None, description="wall clock since the last record, in seconds")
+
+    @model_validator(mode="after")
+    def _some_rule(self) -> Cut:
+        if all(getattr(self, name) is None for name in type(self).model_fields):
+            raise ValueError(f"cut needs at least one of {', '.join(type(self).model_fields)}")
+        return self
+
+
+class Rejects(_Section):
+    """When rejected records mean that the schema broke, and the line has to stop."""
+
+    max_share: float = Field(default=0.5, gt=0, le=1, description="share of rejected records that stops the line")
+    min_records: int = Field(default=1000, ge=1, description="records seen before the share counts")
+
+
+class KRange(_Section):
+    """Numbers of clusters to try, both ends included."""
+
+    start: int = Field(alias="from", ge=2, le=1000)
+    to: int = Field(ge=2, le=1000)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> KRange:
+        if self.to <= self.start:
+            raise ValueError(f"k: from {self.start} to {self.to} is no range")
+        return self
+
+
+class Model(_Section):
+    """How a batch is clustered."""
+
+    k: Annotated[int, Field(ge=2, le=1000)] | KRange
+    seed: int = 1
+    scheme: Scheme = "disjoint"
+    impute: Literal["mean", "median"] = "mean"
+    max_iter: int = Field(default=20, ge=1, le=1000)
+    tol: float = Field(default=1e-4, gt=0)
+
+
+class Stream(_Section):
+    """A data set: its topic, its columns, where it is cut, and what is learnt from each batch."""
+
+    name: Name
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+    columns: dict[ColumnName, Column] = Field(min_length=1)
+    null_values: tuple[str, ...] = ("",)
+    id: tuple[str, ...] = Field(default=(), description="columns that name a row; default: partition-offset")
+    event_time: str | None = None
+    source: Source | None = None
+    cut: Cut
+    rejects: Rejects = Rejects()
+    features: tuple[str, ...] = Field(min_length=1)
+    model: Model
+
+    @property
+    def consumer_group(self) -> str:
+        """Consumer group of the landing processes."""
+        return f"swathe-{self.name}"
+
+    def registered_model(self, scheme: Scheme | None = None) -> str:
+        """Name of the registered model that this stream trains under ``scheme``."""
+        cumulative = (scheme or self.model.scheme) == "cumulative"
+        return self.name + (CUMULATIVE_SUFFIX if cumulative else "")
+
+
+def parse_stream(text: str, source: str) -> Stream:
+    """Return the stream that ``text`` (YAML) describes; ``source`` is its name in messages.
+
+    Raises
+    ------
+    StreamFileError: one message that names every wrong key and its line.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise StreamFileError(source, mark.line + 1 if mark else None, f"not YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise StreamFileError(source, None, f"not YAML: {error}") from error
+    if not isinstance(node, yaml.MappingNode):
+        raise StreamFileError(source, 1, "a stream file is a mapping of `name`, `topic`, `columns` and so on")
+    _refuse_double_keys(node, source)
+    try:
+        stream = Stream.model_validate(yaml.safe_load(text))
+    except ValidationError as error:
+        raise _with_lines(error, node, source) from error
+    _check_columns(stream, node, source)
+    return stream
+
+
+def _refuse_double_keys(node: yaml.Node, source: str) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            _refuse_double_keys(child, source)
+    elif isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise StreamFileError(source, key.start_mark.line + 1, f"key {key.value!r} stands twice")
+            seen.add(key.value)
+            _refuse_double_keys(value, source)
+
+
+def _with_lines(error: ValidationError, node: yaml.Node, source: str) -> StreamFileError:
+    faults = []
+    for fault in error.errors(include_url=False):
+        # A union (`k`) and a mapping key add segments of pydantic's own to the path.
+        path = [str(part) for part in fault["loc"] if str(part) not in _PYDANTIC_STEPS]
+        line, known = _line_of(node, path)
+        faults.append((line, f"{'.'.join(path[: known + 1]) or 'stream'}: {_say(fault)}"))
+    first_line, first = faults[0]
+    others = [f"{source}:{line}: {problem}" for line, problem in faults[1:]]
+    return StreamFileError(source, first_line, "\n".join([first, *others]))
+
+
+def _say(fault: Mapping[str, object]) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "unknown key"
+    if fault["type"] == "missing":
+        return "required, and absent"
+    said = str(fault["msg"]).removeprefix("Value error, ")
+    given = fault["input"]
+    return said if isinstance(given, dict | list) or repr(given) in said else f"{said}, got {given!r}"[:300]
+
+
+def _line_of(node: yaml.Node, path: list[str]) -> tuple[int, int]:
+    """Return the 1-based line of the deepest part of ``path`` that is in the file, and how deep that is."""
+    line, depth = node.start_mark.line + 1, 0
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == part), None)
+            if found is None:
+                return line, depth
+            key, node = found
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+        else:
+            return line, depth
+        depth += 1
+    return line, depth
+
+
+def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
+    known = ", ".join(stream.columns)
+    for key, names in (("features", stream.features), ("id", stream.id)):
+        for index, name in enumerate(names):
+            line, _ = _line_of(node, [key, str(index)])
+            if name not in stream.columns:
+                raise StreamFileError(source, line, f"{key}: {name!r} is not a column; the columns are {known}")
+            if names.index(name) != index:
+                raise StreamFileError(source, line, f"{key}: {name!r} stands twice")
+            kind = stream.columns[name].type
+            if key == "features" and kind not in NUMERIC_TYPES:
+                raise StreamFileError(
+                    source, line, f"features: {name!r} is a {kind} column; a feature is one of {_numeric()}"
+                )
+    if stream.event_time is not None:
+        line, _ = _line_of(node, ["event_time"])
+        column = stream.columns.get(stream.event_time)
+        if column is None or column.type != "timestamp":
+            raise StreamFileError(source, line, f"event_time: {stream.event_time!r} is not a timestamp column")
+
+
+def _numeric() -> str:
+    return ", ".join(sorted(NUMERIC_TYPES))

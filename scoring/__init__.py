@@ -1,0 +1,1 @@
+"""Scale, assign and measure distances exactly as Spark does; numpy only. Training checks it, serving runs it."""
