@@ -1,0 +1,1 @@
+"""From a data file to model versions: replay → topic → land → batches → train → registry."""

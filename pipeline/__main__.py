@@ -1,0 +1,61 @@
+"""`python -m pipeline …`: one command per step of the line."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from contract.errors import SwatheError
+
+# A command's client libraries are imported only when it is the one that runs: importing mlflow takes seconds.
+_COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "replay": ("pipeline.replay.command", "Send a data file to the topic, row by row and in order."),
+    "land": ("pipeline.land.command", "Land the topic's records as batches in the object store."),
+    "verify": ("pipeline.land.verify_command", "Prove that every offset is in exactly one batch, reject or gap."),
+    "train": ("pipeline.train.command", "Train a model version for each batch that has none."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(_COMMANDS[cmd_name][0])
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"max_content_width": 110})
+@click.option("--verbose", is_flag=True, help="Log every step.")
+def main(*, verbose: bool) -> None:
+    """From a topic to model versions. The services are found through the environment: `python -m infra env`."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def run() -> None:
+    """Run the command line; an error of ours becomes one message and exit code 1."""
+    try:
+        main(prog_name="python -m pipeline")
+    except SwatheError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

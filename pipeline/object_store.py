@@ -1,0 +1,181 @@
+"""The object store, and nothing else that knows boto3: conditional writes, and errors in our own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Never
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from contract.errors import AccessDeniedError, ChainError, ServiceDownError
+from pipeline.settings import StoreSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_PROBE_KEY = "_probe/if-none-match"
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as LIST or HEAD shows it; ``metadata`` is empty in a listing."""
+
+    key: str
+    etag: str
+    bytes: int
+    metadata: Mapping[str, str]
+
+
+class ObjectStore:
+    """One bucket. Safe to share between threads.
+
+    Every method raises :class:`ServiceDownError` when the store does not answer (after the client's own
+    retries) or answers 5xx, and :class:`AccessDeniedError` when it refuses the credentials.
+    """
+
+    def __init__(self, settings: StoreSettings, *, attempts: int = 3) -> None:
+        self.bucket = settings.bucket
+        self.endpoint_url = settings.endpoint_url
+        self._client: S3Client = boto3.client(
+            "s3",
+            endpoint_url=settings.endpoint_url,
+            aws_access_key_id=settings.access_key.get_secret_value(),
+            aws_secret_access_key=settings.secret_key.get_secret_value(),
+            region_name=settings.region,
+            config=Config(
+                # Other stores than AWS refuse the newer default checksums.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                retries={"mode": "standard", "total_max_attempts": attempts},
+                s3={"addressing_style": "path"},
+                connect_timeout=3,
+                read_timeout=30,
+                max_pool_connections=8,
+            ),
+        )
+
+    def ensure_bucket(self) -> None:
+        """Create the bucket if it is not there."""
+        try:
+            self._client.create_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            if _code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                self._raise(error)
+        except (BotoCoreError, HTTPClientError) as error:
+            self._raise(error)
+
+    def refuse_unconditional_store(self) -> None:
+        """Check that the store honours `If-None-Match: *`, on which exactly-once rests.
+
+        Raises
+        ------
+        ChainError: it let the same key be written twice.
+        """
+        self.put_if_absent(_PROBE_KEY, b"")
+        if self.put_if_absent(_PROBE_KEY, b"") is not None:
+            raise ChainError(
+                f"the object store at {self.endpoint_url} ignores `If-None-Match: *`, so two writers could not be "
+                f"told apart; use a store with conditional writes (MinIO from 2024 on, AWS S3)"
+            )
+
+    def put_if_absent(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> str | None:
+        """Write ``key`` unless it exists; return its ETag, or None where it does."""
+        return self._put(key, body, metadata, {"IfNoneMatch": "*"})
+
+    def put_if_match(self, key: str, body: bytes, etag: str) -> str | None:
+        """Replace ``key`` if its ETag still is ``etag``; return the new one, or None where it is not."""
+        return self._put(key, body, None, {"IfMatch": etag})
+
+    def put(self, key: str, body: bytes) -> str:
+        """Write ``key`` whatever was there; return its ETag."""
+        etag = self._put(key, body, None, {})
+        assert etag is not None  # noqa: S101 - without a condition there is no refusal
+        return etag
+
+    def head(self, key: str) -> StoredObject | None:
+        """Return the object's size, ETag and metadata, or None where there is none."""
+        try:
+            answer = self._client.head_object(Bucket=self.bucket, Key=key)
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            if _missing(error):
+                return None
+            self._raise(error)
+        return StoredObject(key, answer["ETag"].strip('"'), answer["ContentLength"], answer["Metadata"])
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        """Return the object's bytes and ETag, or None where there is none."""
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
+            return answer["Body"].read(), answer["ETag"].strip('"')
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            if _missing(error):
+                return None
+            self._raise(error)
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
+        """Yield the objects under ``prefix`` in key order, those behind ``after`` only."""
+        pages = self._client.get_paginator("list_objects_v2")
+        try:
+            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix, StartAfter=after):
+                for entry in page.get("Contents", []):
+                    yield StoredObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"], {})
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            if _missing(error):
+                return
+            self._raise(error)
+
+    def list_folders(self, prefix: str) -> list[str]:
+        """Return the names of the folders right below ``prefix``, which ends in a slash."""
+        pages = self._client.get_paginator("list_objects_v2")
+        try:
+            return [
+                folder["Prefix"][len(prefix) : -1]
+                for page in pages.paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/")
+                for folder in page.get("CommonPrefixes", [])
+            ]
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            if _missing(error):
+                return []
+            self._raise(error)
+
+    def delete(self, key: str) -> None:
+        """Remove ``key``; no error where there is none."""
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            self._raise(error)
+
+    def _put(
+        self, key: str, body: bytes, metadata: Mapping[str, str] | None, condition: Mapping[str, str]
+    ) -> str | None:
+        extra: dict[str, Any] = dict(condition)
+        try:
+            answer = self._client.put_object(
+                Bucket=self.bucket, Key=key, Body=body, Metadata=dict(metadata or {}), **extra
+            )
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            if isinstance(error, ClientError) and _code(error) in {"PreconditionFailed", "412"}:
+                return None
+            self._raise(error)
+        return answer["ETag"].strip('"')
+
+    def _raise(self, error: ClientError | BotoCoreError | HTTPClientError) -> Never:
+        if isinstance(error, ClientError):
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status in {401, 403}:
+                raise AccessDeniedError(
+                    f"the object store at {self.endpoint_url} refuses access to bucket {self.bucket!r} "
+                    f"({_code(error)}); check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                ) from error
+        raise ServiceDownError("minio", self.endpoint_url, str(error).splitlines()[0]) from error
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def _missing(error: Exception) -> bool:
+    return isinstance(error, ClientError) and _code(error) in {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
