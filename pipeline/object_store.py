@@ -115,7 +115,7 @@ class ObjectStore:
                 return None
             self._raise(error)
 
-    def list(self, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
+    def list_objects(self, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
         """Yield the objects under ``prefix`` in key order, those behind ``after`` only."""
         pages = self._client.get_paginator("list_objects_v2")
         try:
