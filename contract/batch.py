@@ -3,6 +3,7 @@
     <stream>/lane=<p>/<sequence:08d>.parquet      a part; its conditional PUT is the commit
     <stream>/rejects/lane=<p>/<attempt>.parquet   records that are no rows, named by the part they belong to
     <stream>/_batches/<i:08d>.json                a manifest; batch i is manifest i
+    <stream>/_chain.json                          the topic's id and the offset at which each lane begins
     <stream>/_origin.json                         where the first record-time window begins
 
 A lane is one partition. Its parts form a chain: each begins at the offset where the one before ended.
@@ -55,6 +56,11 @@ def manifest_prefix(stream: str) -> str:
     return f"{stream}/_batches/"
 
 
+def chain_key(stream: str) -> str:
+    """Key of the object that says where the stream's lanes begin, and in which topic."""
+    return f"{stream}/_chain.json"
+
+
 def origin_key(stream: str) -> str:
     """Key of the object that holds the windows' origin."""
     return f"{stream}/_origin.json"
@@ -74,7 +80,8 @@ class Part:
     """One landed stretch of a lane: offsets ``first_offset`` ≤ o < ``next_offset``.
 
     ``rows`` + rejected rows + ``gap_records`` = ``next_offset`` − ``first_offset``. Timestamps are Kafka's,
-    in ms since the epoch, UTC; None where the part holds no row.
+    in ms since the epoch, UTC; None where the part holds no row. ``value_bytes`` adds up the values of the
+    records that became rows, ``bytes`` is the size of the object.
     """
 
     key: str
@@ -84,6 +91,7 @@ class Part:
     first_offset: int
     next_offset: int
     rows: int
+    value_bytes: int
     gap_records: int
     rejects: Rejects | None
     min_timestamp_ms: int | None

@@ -158,9 +158,7 @@ class RecordParser:
                 column.validate(full=True)
         return table.remove_column(0)
 
-    def _joined(
-        self, tables: list[tuple[pa.Table, npt.NDArray[np.int64]]]
-    ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    def _joined(self, tables: list[tuple[pa.Table, npt.NDArray[np.int64]]]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
         if not tables:
             return stream_schema(self.stream).empty_table(), np.empty(0, dtype=np.int64)
         if len(tables) == 1:

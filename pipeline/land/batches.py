@@ -1,0 +1,166 @@
+"""Batches: manifests in the object store, and when the landed parts of all lanes together make the next one."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from contract.batch import (
+    CutReason,
+    Lane,
+    Manifest,
+    Part,
+    manifest_from_json,
+    manifest_key,
+    manifest_prefix,
+    manifest_to_json,
+    seal,
+)
+from contract.errors import ChainError
+from contract.stream import Cut
+from pipeline.fault import fault_point
+from pipeline.land.chain import Writer
+from pipeline.object_store import ObjectStore
+
+logger = logging.getLogger(__name__)
+
+# A part cut by one of these ends a batch by itself: time has passed, whatever the rows add up to.
+_TIMED: tuple[CutReason, ...] = ("max_age", "idle")
+
+LandedParts = Mapping[int, Sequence[Part]]
+"""Per lane, its parts that are in no batch yet, in order."""
+
+
+class Batches:
+    """The manifests of one stream. Only the newest is kept in memory: it says where the next batch begins."""
+
+    def __init__(self, store: ObjectStore, stream: str, topic: str, writer: Writer) -> None:
+        self._store = store
+        self._stream = stream
+        self._topic = topic
+        self._writer = writer
+        self.newest: Manifest | None = None
+
+    def refresh(self) -> None:
+        """Read the manifests that came since the last look."""
+        after = manifest_key(self._stream, self.newest.batch) if self.newest else ""
+        expected = self.newest.batch + 1 if self.newest else 1
+        for found in self._store.list_objects(manifest_prefix(self._stream), after=after):
+            if found.key != manifest_key(self._stream, expected):
+                raise ChainError(f"{manifest_key(self._stream, expected)} is missing though {found.key} exists")
+            expected += 1
+        if expected > 1 and (self.newest is None or self.newest.batch < expected - 1):
+            self.newest = self.read(expected - 1)
+
+    def read(self, batch: int) -> Manifest:
+        """Return manifest ``batch``."""
+        key = manifest_key(self._stream, batch)
+        found = self._store.get(key)
+        if found is None:
+            raise ChainError(f"{key} does not exist; batch {batch} is not sealed")
+        return manifest_from_json(found[0], key)
+
+    def ends(self) -> dict[int, Lane]:
+        """Return the lanes as the newest batch left them."""
+        return {lane.lane: lane for lane in self.newest.lanes} if self.newest else {}
+
+    def seal_due(self, cut: Cut, landed: LandedParts, window_over: Callable[[int], bool]) -> Manifest | None:
+        """Seal the next batch if ``landed`` holds one; return it, whoever sealed it.
+
+        ``window_over(j)`` says whether every lane is past record-time window ``j``.
+        """
+        due = _due(cut, landed, window_over)
+        if due is None:
+            return None
+        reason, window, chosen = due
+        manifest = seal(
+            stream=self._stream,
+            batch=self.newest.batch + 1 if self.newest else 1,
+            topic=self._topic,
+            topic_id=self._writer.topic_id,
+            cut=reason,
+            window=window,
+            sealed_at_ms=int(time.time() * 1000),
+            writer=self._writer.name,
+            lanes=self._lanes(chosen),
+        )
+        fault_point("before-manifest")
+        key = manifest_key(self._stream, manifest.batch)
+        if self._store.put_if_absent(key, manifest_to_json(manifest)) is None:
+            self.newest = self.read(manifest.batch)
+            logger.info("manifest sealed by another writer; batch=%d", manifest.batch)
+        else:
+            self.newest = manifest
+            logger.info("batch sealed; batch=%d rows=%d cut=%s", manifest.batch, manifest.rows, reason)
+        fault_point("after-manifest")
+        return self.newest
+
+    def _lanes(self, chosen: LandedParts) -> list[Lane]:
+        before = self.ends()
+        lanes = []
+        for lane in sorted({*before, *chosen}):
+            parts = tuple(chosen.get(lane, ()))
+            start = before.get(lane)
+            first = start.next_offset if start else parts[0].first_offset
+            last_sequence = parts[-1].sequence + 1 if parts else (start.next_sequence if start else 0)
+            lanes.append(Lane(lane, first, parts[-1].next_offset if parts else first, last_sequence, parts))
+        return lanes
+
+
+def rows_of(landed: LandedParts) -> int:
+    """Return the rows of all parts that are in no batch yet."""
+    return sum(part.rows for parts in landed.values() for part in parts)
+
+
+def _due(
+    cut: Cut, landed: LandedParts, window_over: Callable[[int], bool]
+) -> tuple[CutReason, int | None, LandedParts] | None:
+    """Return why, for which window and from which parts the next batch is to be made, or None."""
+    landed = {lane: parts for lane, parts in landed.items() if parts}
+    if rows_of(landed) == 0:
+        return None
+    windows = [part.window for parts in landed.values() for part in parts if part.window is not None]
+    if cut.window is not None and windows:
+        first = min(windows)
+        within = {lane: _through(parts, first) for lane, parts in landed.items()}
+        if (amount := _amounts(cut, within)) is not None:
+            return amount, first, _enough(cut, within)
+        if window_over(first):
+            return "window", first, within
+    elif (amount := _amounts(cut, landed)) is not None:
+        return amount, None, _enough(cut, landed)
+    timed = [part.cut for parts in landed.values() for part in parts if part.cut in _TIMED]
+    return (timed[-1], None, landed) if timed else None
+
+
+def _amounts(cut: Cut, landed: LandedParts) -> CutReason | None:
+    if cut.rows is not None and rows_of(landed) >= cut.rows:
+        return "rows"
+    if cut.bytes is not None and sum(part.value_bytes for parts in landed.values() for part in parts) >= cut.bytes:
+        return "bytes"
+    return None
+
+
+def _through(parts: Sequence[Part], window: int) -> tuple[Part, ...]:
+    """Return the parts up to the last of ``window``; one that holds rejects only belongs to what precedes it."""
+    last = max((i for i, part in enumerate(parts) if part.window is not None and part.window <= window), default=-1)
+    return tuple(parts[: last + 1])
+
+
+def _enough(cut: Cut, landed: LandedParts) -> LandedParts:
+    """Return the shortest run of parts, oldest first, that holds the rows or bytes of a batch."""
+    queues = {lane: list(parts) for lane, parts in landed.items() if parts}
+    chosen: dict[int, list[Part]] = {}
+    rows = size = 0
+    while queues:
+        lane = min(queues, key=lambda lane: (queues[lane][0].min_timestamp_ms or 0, lane))
+        part = queues[lane].pop(0)
+        if not queues[lane]:
+            del queues[lane]
+        chosen.setdefault(lane, []).append(part)
+        rows += part.rows
+        size += part.value_bytes
+        if (cut.rows is not None and rows >= cut.rows) or (cut.bytes is not None and size >= cut.bytes):
+            break
+    return chosen

@@ -1,0 +1,281 @@
+"""Reads the topic in one thread and lands it in another.
+
+The consumer thread only fetches and keeps the group membership alive; parsing, encoding and PUTs are done by
+the lander's thread while the next records arrive. Between them is a short queue: when it is full, the consumer
+pauses its partitions and goes on polling, so memory stays bounded and the group does not evict it.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from contract.errors import ChainError
+from pipeline.fault import fault_point
+from pipeline.land.lander import Lander
+from pipeline.land.patience import StoppedError
+from pipeline.land.start import refuse_foreign_commit, refuse_lost_records
+from pipeline.land.stretch import Fetched
+from pipeline.land.topic import TIMEOUT_S, explain, watermarks
+
+logger = logging.getLogger(__name__)
+
+# consume() waits its whole timeout unless it gets this many, so both are small enough for time cuts.
+FETCH_RECORDS = 10_000
+FETCH_WAIT_S = 0.05
+QUEUED_FETCHES = 4
+PATIENCE_S = 0.5
+
+
+@dataclass(frozen=True)
+class _End:
+    lane: int
+    epoch: int
+    offset: int
+
+
+_Work = Fetched | _End | tuple[Callable[[], int], "Future[int]"]
+
+
+class LanderThread(threading.Thread):
+    """Runs a :class:`Lander`; an error ends the thread and is raised in the consumer's."""
+
+    def __init__(self, lander: Lander, exit_when_idle_s: float | None, stop: threading.Event) -> None:
+        super().__init__(name="lander", daemon=True)
+        self.lander = lander
+        self.work: queue.Queue[_Work] = queue.Queue(maxsize=QUEUED_FETCHES)
+        self.error: BaseException | None = None
+        self.done = threading.Event()
+        self._exit_when_idle_s = exit_when_idle_s
+        self._stop_asked = stop
+
+    def ask(self, call: Callable[[], int]) -> int:
+        """Run ``call`` in the lander's thread and return its answer."""
+        answer: Future[int] = Future()
+        while not self.done.is_set():
+            try:
+                self.work.put((call, answer), timeout=PATIENCE_S)
+                break
+            except queue.Full:
+                continue
+        while not answer.done() and not self.done.is_set():
+            threading.Event().wait(0.005)
+        if self.error is not None:
+            raise self.error
+        return answer.result(timeout=0)
+
+    def run(self) -> None:
+        """Work until told to stop, until the topic has been idle for long enough, or until an error."""
+        try:
+            while not self._stop_asked.is_set():
+                self._step()
+        except StoppedError:
+            pass
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.done.set()
+
+    def _step(self) -> None:
+        try:
+            item = self.work.get(timeout=0.1)
+        except queue.Empty:
+            if self._exit_when_idle_s is not None and self.lander.idle_for() >= self._exit_when_idle_s:
+                self.lander.land_tail()
+                self._stop_asked.set()
+                return
+            self.lander.tick()
+            return
+        if isinstance(item, Fetched):
+            self.lander.take(item)
+            self.lander.tick()
+        elif isinstance(item, _End):
+            self.lander.reach_end(item.lane, item.epoch, item.offset)
+        else:
+            call, answer = item
+            answer.set_result(call())
+
+
+class Landing:
+    """One member of the stream's consumer group."""
+
+    def __init__(
+        self, consumer: Consumer, lander: Lander, *, stream: str, topic: str, group: str, address: str,
+        exit_when_idle_s: float | None, stop: threading.Event,
+    ) -> None:  # fmt: skip
+        self._consumer = consumer
+        self._stream, self._topic, self._group, self._address = stream, topic, group, address
+        self._stop = stop
+        self._thread = LanderThread(lander, exit_when_idle_s, stop)
+        self._lander = lander
+        self._epochs: dict[int, int] = {}
+        self._paused = False
+        self.show: Callable[[], None] = lambda: None
+
+    def run(self) -> None:
+        """Land until told to stop; raises what stopped the lander."""
+        self._thread.start()
+        try:
+            self._consumer.subscribe(
+                [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+            )
+            while not self._thread.done.is_set():
+                self._poll()
+                self.show()
+        finally:
+            self._stop.set()
+            self._thread.join()
+            self._apply_moves(last=True)
+            self._consumer.close()
+        if self._thread.error is not None:
+            raise self._thread.error
+
+    # ------------------------------------------------------------------ records
+
+    def _poll(self) -> None:
+        try:
+            messages = self._consumer.consume(FETCH_RECORDS, FETCH_WAIT_S)
+        except KafkaException as error:
+            raise explain(error, self._address, self._topic) from error
+        for item in self._sorted(messages):
+            self._hand_over(item)
+        self._apply_moves()
+
+    def _sorted(self, messages: list[Message]) -> list[_Work]:
+        """Return the records by lane, each lane's ends behind its records."""
+        events = [message for message in messages if message.error() is not None]
+        if events:
+            messages = [message for message in messages if message.error() is None]
+        work: list[_Work] = []
+        lanes = {message.partition() for message in messages}
+        for lane in sorted(lane for lane in lanes if lane is not None):
+            mine = messages if len(lanes) == 1 else [m for m in messages if m.partition() == lane]
+            if lane in self._epochs:
+                work.append(_fetched(lane, self._epochs[lane], mine))
+        work.extend(filter(None, (self._event(message) for message in events)))
+        return work
+
+    def _event(self, message: Message) -> _End | None:
+        error, lane, offset = message.error(), message.partition(), message.offset()
+        assert error is not None  # noqa: S101 - only messages with an error come here
+        if error.code() == KafkaError._PARTITION_EOF:
+            if lane is None or offset is None or lane not in self._epochs:
+                return None
+            return _End(lane, self._epochs[lane], offset)
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise ChainError(
+                f"topic {self._topic!r} partition {lane} no longer holds offset {offset}: {error.str()}. "
+                f"Retention deleted records before they landed, or the topic was made again"
+            )
+        if error.fatal() or not error.retriable():
+            raise explain(KafkaException(error), self._address, self._topic)
+        logger.warning("kafka: %s", error.str())
+        return None
+
+    def _hand_over(self, item: _Work) -> None:
+        """Queue ``item``; while the lander is behind, pause and keep polling so that the group keeps us."""
+        waiting = [item]
+        while waiting and not self._thread.done.is_set():
+            try:
+                self._thread.work.put(waiting[0], timeout=PATIENCE_S)
+                waiting.pop(0)
+            except queue.Full:
+                self._pause()
+                waiting.extend(self._sorted(self._consumer.consume(FETCH_RECORDS, 0)))
+                self.show()
+        self._resume()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._consumer.pause(self._consumer.assignment())
+            self._paused = True
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._consumer.resume(self._consumer.assignment())
+            self._paused = False
+
+    # ------------------------------------------------------------------ offsets
+
+    def _apply_moves(self, *, last: bool = False) -> None:
+        """Commit what has landed, as a hint for lag tools, and seek where another writer was faster."""
+        moves, self._lander.moved = self._lander.moved, []
+        ends: dict[int, int] = {}
+        for move in moves:
+            if move.seek_epoch is not None and move.seek_epoch == self._epochs.get(move.lane, 0) + 1:
+                self._epochs[move.lane] = move.seek_epoch
+                self._consumer.seek(TopicPartition(self._topic, move.lane, move.next_offset))
+            ends[move.lane] = move.next_offset
+        if not ends:
+            return
+        fault_point("before-commit")
+        offsets = [TopicPartition(self._topic, lane, offset) for lane, offset in ends.items() if lane in self._epochs]
+        try:
+            if last:
+                self._consumer.commit(offsets=offsets, asynchronous=False)
+            else:
+                self._consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            # The chain is the truth; a member that was evicted may not commit, and loses nothing by it.
+            logger.warning("offsets not committed; reason=%s", error.args[0].str())
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        starts = []
+        for partition in partitions:
+            lane = partition.partition
+            epoch = self._epochs[lane] = self._epochs.get(lane, 0) + 1
+            offset = self._thread.ask(lambda lane=lane, epoch=epoch: self._lander.own(lane, epoch))  # type: ignore[misc]
+            self._check(consumer, lane, offset)
+            starts.append(TopicPartition(self._topic, lane, offset))
+        consumer.incremental_assign(starts)
+        self._paused = False
+        if starts:
+            self._thread.ask(self._seal_left_over)
+
+    def _seal_left_over(self) -> int:
+        self._lander.seal_left_over()
+        return 0
+
+    def _check(self, consumer: Consumer, lane: int, offset: int) -> None:
+        low, high = watermarks(consumer, self._topic, lane, self._address)
+        refuse_lost_records(self._stream, self._topic, lane, offset, low)
+        try:
+            (committed,) = consumer.committed([TopicPartition(self._topic, lane)], timeout=TIMEOUT_S)
+        except KafkaException as error:
+            raise explain(error, self._address, self._topic) from error
+        refuse_foreign_commit(self._stream, self._group, lane, offset, committed.offset)
+        if offset > high:
+            raise ChainError(
+                f"topic {self._topic!r} partition {lane} ends at {high}, but stream {self._stream!r} has landed it up "
+                f"to {offset}: the topic was truncated or made again"
+            )
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for partition in partitions:
+            lane = partition.partition
+            self._thread.ask(lambda lane=lane: self._disown(lane))  # type: ignore[misc]
+            self._epochs[lane] = self._epochs.get(lane, 0) + 1
+        self._apply_moves(last=True)
+        consumer.incremental_unassign(partitions)
+
+    def _disown(self, lane: int) -> int:
+        self._lander.disown(lane)
+        return 0
+
+
+def _fetched(lane: int, epoch: int, messages: list[Message]) -> Fetched:
+    return Fetched(
+        lane=lane,
+        epoch=epoch,
+        values=[message.value() for message in messages],
+        keys=[message.key() for message in messages],
+        offsets=np.array([message.offset() for message in messages], dtype=np.int64),
+        timestamps_ms=np.array([message.timestamp()[1] for message in messages], dtype=np.int64),
+    )

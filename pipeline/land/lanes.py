@@ -1,0 +1,89 @@
+"""The lanes that this process owns, and where the next batch is cut across them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from contract.batch import CutReason, Part
+from pipeline.land.chain import Chain
+from pipeline.land.open_part import OpenPart
+from pipeline.land.stretch import Stretch
+from pipeline.land.windows import Windows
+
+# A part is encoded in memory before its one PUT; beyond this it is landed, whatever the cut says.
+PART_BYTES = 64 * 2**20
+PART_ROWS = 4_000_000
+
+
+@dataclass
+class OwnedLane:
+    """One lane, while this process owns it."""
+
+    lane: int
+    epoch: int
+    chain: Chain
+    open: OpenPart
+    at_end: bool = False
+    """Whether the record before ``open.next_offset`` was the topic's last."""
+    unsealed: list[Part] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CutPoint:
+    """Where a stretch has to be divided: everything before ``offset`` belongs to the part that ends there."""
+
+    offset: int
+    reason: CutReason
+
+
+def first_cut(
+    stretch: Stretch, part: OpenPart, windows: Windows | None, room_rows: int | None, room_bytes: int | None
+) -> CutPoint | None:
+    """Return the first cut inside ``stretch``, or None if all of it fits into the open ``part``.
+
+    room_rows, room_bytes: what the batch still takes, over all lanes; None without such a rule.
+    """
+    points = [*_amount_cuts(stretch, room_rows, room_bytes)]
+    if windows is not None and (point := _window_cut(stretch, part, windows)) is not None:
+        points.append(point)
+    if part.rows + stretch.rows.num_rows >= PART_ROWS or part.encoded_bytes >= PART_BYTES:
+        points.append(CutPoint(stretch.next_offset, "part_size"))
+    return min(points, key=lambda point: point.offset, default=None)
+
+
+def _amount_cuts(stretch: Stretch, room_rows: int | None, room_bytes: int | None) -> Iterable[CutPoint]:
+    if room_rows is not None and stretch.rows.num_rows >= room_rows:
+        yield CutPoint(int(stretch.offsets[room_rows - 1]) + 1, "rows")
+    if room_bytes is not None and int(stretch.value_bytes.sum()) >= room_bytes:
+        row = int(np.searchsorted(np.cumsum(stretch.value_bytes), room_bytes))
+        yield CutPoint(int(stretch.offsets[row]) + 1, "bytes")
+
+
+def _window_cut(stretch: Stretch, part: OpenPart, windows: Windows) -> CutPoint | None:
+    """A part ends before the first row of a later window; rows of an earlier one are late, and stay."""
+    numbers = windows.numbers(stretch.timestamps_ms)
+    if not len(numbers):
+        return None
+    current = part.window if part.window is not None else int(numbers[0])
+    later = np.nonzero(numbers > current)[0]
+    return CutPoint(int(stretch.offsets[later[0]]), "window") if len(later) else None
+
+
+def add_to_open(lane: OwnedLane, stretch: Stretch, windows: Windows | None) -> None:
+    """Add ``stretch``, which holds no cut, to the lane's open part."""
+    if windows is not None and len(stretch.timestamps_ms):
+        numbers = windows.numbers(stretch.timestamps_ms)
+        if lane.open.window is None:
+            lane.open.window = int(numbers[0])
+        lane.open.late_rows += int((numbers < lane.open.window).sum())
+    lane.open.add(stretch)
+
+
+def next_open(lane: OwnedLane, landed: Part, schema: pa.Schema) -> None:
+    """Begin the part that follows ``landed``."""
+    lane.unsealed.append(landed)
+    lane.open = OpenPart(lane.lane, landed.sequence + 1, landed.next_offset, schema)

@@ -1,0 +1,126 @@
+"""The part that a lane is filling: rows are encoded as they come, so that memory holds Parquet, not rows."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contract.batch import FOOTER_KEY
+from pipeline.land.stretch import Reject, Stretch
+
+# Rows held back until they make a row group: large enough to compress, small enough to forget.
+ROW_GROUP_ROWS = 65_536
+
+_REJECTS_SCHEMA = pa.schema(
+    [
+        pa.field("_partition", pa.int32(), nullable=False),
+        pa.field("_offset", pa.int64(), nullable=False),
+        pa.field("_timestamp", pa.timestamp("ms", tz="UTC"), nullable=False),
+        pa.field("_key", pa.binary()),
+        pa.field("value", pa.binary()),
+        pa.field("reason", pa.string(), nullable=False),
+    ]
+)
+
+
+class OpenPart:
+    """Offsets ``first_offset`` ≤ o < ``next_offset`` of one lane, not landed yet."""
+
+    def __init__(self, lane: int, sequence: int, first_offset: int, schema: pa.Schema) -> None:
+        self.lane = lane
+        self.sequence = sequence
+        self.first_offset = first_offset
+        self.next_offset = first_offset
+        self.rows = 0
+        self.value_bytes = 0
+        self.late_rows = 0
+        self.ignored_keys = 0
+        self.rejects: list[Reject] = []
+        self.gaps: list[tuple[int, int]] = []
+        self.min_timestamp_ms: int | None = None
+        self.max_timestamp_ms: int | None = None
+        self.window: int | None = None
+        self.opened_at: float | None = None
+        """Monotonic seconds at which the first row came."""
+        self._schema = schema
+        self._waiting: list[pa.Table] = []
+        self._waiting_rows = 0
+        self._body = io.BytesIO()
+        self._writer: pq.ParquetWriter | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether no offset has been passed since the last part."""
+        return self.next_offset == self.first_offset
+
+    @property
+    def encoded_bytes(self) -> int:
+        """Bytes of Parquet so far; the rows that wait for their row group are not in it."""
+        return self._body.tell()
+
+    def add(self, stretch: Stretch) -> None:
+        """Append ``stretch``, which begins where the part ends."""
+        if stretch.first_offset != self.next_offset:
+            raise AssertionError(f"lane {self.lane}: offset {stretch.first_offset} follows {self.next_offset}")
+        self.next_offset = stretch.next_offset
+        self.rejects.extend(stretch.rejects)
+        self.gaps.extend(stretch.gaps)
+        self.ignored_keys += stretch.ignored_keys
+        if stretch.rows.num_rows:
+            self._add_rows(stretch)
+
+    def _add_rows(self, stretch: Stretch) -> None:
+        if self.opened_at is None:
+            self.opened_at = time.monotonic()
+        self.rows += stretch.rows.num_rows
+        self.value_bytes += int(stretch.value_bytes.sum())
+        earliest, latest = int(stretch.timestamps_ms.min()), int(stretch.timestamps_ms.max())
+        self.min_timestamp_ms = earliest if self.min_timestamp_ms is None else min(earliest, self.min_timestamp_ms)
+        self.max_timestamp_ms = latest if self.max_timestamp_ms is None else max(latest, self.max_timestamp_ms)
+        self._waiting.append(stretch.rows)
+        self._waiting_rows += stretch.rows.num_rows
+        if self._waiting_rows >= ROW_GROUP_ROWS:
+            self._write_row_group()
+
+    def _write_row_group(self) -> None:
+        if self._writer is None:
+            strings = [field.name for field in self._schema if pa.types.is_string(field.type)]
+            self._writer = pq.ParquetWriter(
+                self._body, self._schema, compression="zstd", use_dictionary=strings, write_statistics=True
+            )
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=self._waiting_rows)
+        self._waiting, self._waiting_rows = [], 0
+
+    def close(self, facts: dict[str, object]) -> memoryview:
+        """Return the part's Parquet file with ``facts`` in its footer; nothing can be added afterwards."""
+        self._write_row_group()
+        assert self._writer is not None  # noqa: S101 - _write_row_group opened it
+        self._writer.add_key_value_metadata({FOOTER_KEY: json.dumps(facts).encode()})
+        self._writer.close()
+        return self._body.getbuffer()
+
+
+def encode_rejects(lane: int, rejects: Sequence[Reject]) -> bytes:
+    """Return rejected records as a Parquet file: coordinates, raw bytes, reason."""
+    table = pa.table(
+        {
+            "_partition": pa.array([lane] * len(rejects), pa.int32()),
+            "_offset": pa.array([reject.offset for reject in rejects], pa.int64()),
+            "_timestamp": pa.array([reject.timestamp_ms for reject in rejects], pa.int64()).cast(
+                pa.timestamp("ms", tz="UTC")
+            ),
+            "_key": pa.array([reject.key for reject in rejects], pa.binary()),
+            "value": pa.array([reject.value for reject in rejects], pa.binary()),
+            "reason": pa.array([reject.reason for reject in rejects], pa.string()),
+        },
+        schema=_REJECTS_SCHEMA,
+    )
+    body = io.BytesIO()
+    pq.write_table(table, body, compression="zstd")
+    return body.getvalue()

@@ -1,0 +1,80 @@
+"""An object store that is waited for: while it is down the line is late, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import tenacity
+
+from contract.errors import ServiceDownError
+from pipeline.object_store import ObjectStore, StoredObject
+from pipeline.settings import StoreSettings
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LONGEST_WAIT_S = 30.0
+
+
+class StoppedError(Exception):
+    """The process was told to stop while it waited for the object store."""
+
+
+class PatientStore(ObjectStore):
+    """An :class:`ObjectStore` whose calls come back only with an answer, or with :class:`StoppedError`.
+
+    A PUT that is tried again may meet its own first try; :class:`pipeline.land.chain.Chain` recognises it.
+    """
+
+    def __init__(self, settings: StoreSettings, stop: threading.Event) -> None:
+        super().__init__(settings)
+        self._stop = stop
+        self.down_since: str | None = None
+        """What the store last failed with, None while it answers."""
+
+    def put_if_absent(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> str | None:
+        """As :meth:`ObjectStore.put_if_absent`."""
+        return self._until_answered(lambda: super(PatientStore, self).put_if_absent(key, body, metadata))
+
+    def put(self, key: str, body: bytes) -> str:
+        """As :meth:`ObjectStore.put`."""
+        return self._until_answered(lambda: super(PatientStore, self).put(key, body))
+
+    def head(self, key: str) -> StoredObject | None:
+        """As :meth:`ObjectStore.head`."""
+        return self._until_answered(lambda: super(PatientStore, self).head(key))
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        """As :meth:`ObjectStore.get`."""
+        return self._until_answered(lambda: super(PatientStore, self).get(key))
+
+    def list_objects(self, prefix: str, *, after: str = "") -> Any:
+        """As :meth:`ObjectStore.list_objects`, but all at once."""
+        return iter(self._until_answered(lambda: list(super(PatientStore, self).list_objects(prefix, after=after))))
+
+    def _until_answered(self, call: Callable[[], T]) -> T:
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(ServiceDownError),
+            wait=tenacity.wait_exponential_jitter(initial=0.5, max=LONGEST_WAIT_S),
+            before_sleep=self._say,
+            sleep=self._sleep,
+        )
+        answer = retrying(call)
+        if self.down_since is not None:
+            logger.warning("object store answers again; address=%s", self.endpoint_url)
+            self.down_since = None
+        return answer
+
+    def _say(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if self.down_since is None:
+            logger.warning("object store does not answer, landing waits; %s", error)
+        self.down_since = str(error)
+
+    def _sleep(self, wait_s: float) -> None:
+        if self._stop.wait(wait_s):
+            raise StoppedError

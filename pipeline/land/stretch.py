@@ -1,0 +1,141 @@
+"""A stretch: the parsed records of one lane between two offsets, which a cut can divide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from contract.batch import KEY, OFFSET, PARTITION, TIMESTAMP
+from pipeline.land.parse import RecordParser
+
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Records of one lane as Kafka handed them over; all four sequences have one entry a record.
+
+    ``epoch`` counts the lane's (re)assignments and seeks: what was fetched before the last one is void.
+    """
+
+    lane: int
+    epoch: int
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+    offsets: Longs
+    timestamps_ms: Longs
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record that is no row, as its rejects object keeps it."""
+
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Offsets ``first_offset`` ≤ o < ``next_offset`` of a lane.
+
+    ``offsets``, ``timestamps_ms`` and ``value_bytes`` have one entry for each of ``rows``; ``gaps`` are the
+    stretches [from, to) of offsets that hold no record at all.
+    """
+
+    rows: pa.Table
+    offsets: Longs
+    timestamps_ms: Longs
+    value_bytes: Longs
+    rejects: tuple[Reject, ...]
+    gaps: tuple[tuple[int, int], ...]
+    first_offset: int
+    next_offset: int
+    ignored_keys: int = 0
+
+    def split(self, offset: int) -> tuple[Stretch, Stretch | None]:
+        """Return what lies before ``offset`` and what is left, None where nothing is."""
+        if offset >= self.next_offset:
+            return self, None
+        row = int(np.searchsorted(self.offsets, offset))
+        return self._part(0, row, self.first_offset, offset), self._part(row, None, offset, self.next_offset)
+
+    def _part(self, start: int, stop: int | None, first_offset: int, next_offset: int) -> Stretch:
+        rows = slice(start, stop)
+        return Stretch(
+            rows=self.rows.slice(start, None if stop is None else stop - start),
+            offsets=self.offsets[rows],
+            timestamps_ms=self.timestamps_ms[rows],
+            value_bytes=self.value_bytes[rows],
+            rejects=tuple(r for r in self.rejects if first_offset <= r.offset < next_offset),
+            gaps=tuple(
+                (max(start, first_offset), min(end, next_offset))
+                for start, end in self.gaps
+                if start < next_offset and end > first_offset
+            ),
+            first_offset=first_offset,
+            next_offset=next_offset,
+            ignored_keys=self.ignored_keys if start == 0 else 0,
+        )
+
+
+def parse_fetched(fetched: Fetched, parser: RecordParser, expected_offset: int) -> Stretch:
+    """Return the records of ``fetched`` as a stretch that begins at ``expected_offset``."""
+    parsed = parser.parse(fetched.values)
+    chosen = parsed.indexes
+    offsets, timestamps = fetched.offsets[chosen], fetched.timestamps_ms[chosen]
+    lengths = np.fromiter((len(value or b"") for value in fetched.values), np.int64, len(fetched.values))
+    rejects = tuple(
+        Reject(
+            offset=int(fetched.offsets[record.index]),
+            timestamp_ms=int(fetched.timestamps_ms[record.index]),
+            key=fetched.keys[record.index],
+            value=fetched.values[record.index],
+            reason=record.reason,
+        )
+        for record in parsed.rejected
+    )
+    return Stretch(
+        rows=_with_coordinates(parsed.rows, fetched, chosen),
+        offsets=offsets,
+        timestamps_ms=timestamps,
+        value_bytes=lengths[chosen],
+        rejects=rejects,
+        gaps=_gaps(fetched.offsets, expected_offset),
+        first_offset=expected_offset,
+        next_offset=int(fetched.offsets[-1]) + 1,
+        ignored_keys=parsed.ignored_keys,
+    )
+
+
+def empty_stretch(schema: pa.Schema, first_offset: int, next_offset: int) -> Stretch:
+    """Return a stretch of offsets that hold no record: the end of a transaction, or compacted away."""
+    none = np.empty(0, dtype=np.int64)
+    return Stretch(
+        schema.empty_table(), none, none, none, (), ((first_offset, next_offset),), first_offset, next_offset
+    )
+
+
+def _with_coordinates(rows: pa.Table, fetched: Fetched, chosen: Longs) -> pa.Table:
+    keys = fetched.keys if len(chosen) == len(fetched.keys) else [fetched.keys[index] for index in chosen.tolist()]
+    columns = {
+        PARTITION: pa.array(np.full(len(chosen), fetched.lane, dtype=np.int32)),
+        OFFSET: pa.array(fetched.offsets[chosen]),
+        TIMESTAMP: pa.array(fetched.timestamps_ms[chosen]).cast(pa.timestamp("ms", tz="UTC")),
+        KEY: pa.array(keys, type=pa.binary()),
+    }
+    for name, values in columns.items():
+        rows = rows.append_column(pa.field(name, values.type, nullable=name == KEY), values)
+    return rows
+
+
+def _gaps(offsets: Longs, expected: int) -> tuple[tuple[int, int], ...]:
+    before = np.concatenate(([expected], offsets[:-1] + 1))
+    (places,) = np.nonzero(offsets > before)
+    return tuple((int(before[place]), int(offsets[place])) for place in places)

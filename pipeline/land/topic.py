@@ -1,0 +1,124 @@
+"""The topic as landing sees it: its id, its partitions, its ends; and the consumer that reads it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from contract.errors import AccessDeniedError, ConfigurationError, ServiceDownError
+
+TIMEOUT_S = 6.0
+
+_DENIED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError._AUTHENTICATION,
+}
+
+# Ours to decide: exactly-once rests on them.
+_FIXED: Mapping[str, str | bool] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",
+    "enable.partition.eof": True,
+    "isolation.level": "read_committed",
+    "partition.assignment.strategy": "cooperative-sticky",
+}
+# Better than librdkafka's defaults for landing, and open to `SWATHE_KAFKA_…`.
+_TUNED: Mapping[str, str | int] = {
+    "client.id": "swathe-land",
+    # The default of 1000 ms leaves the fetcher idle whenever its queue was full once.
+    "fetch.queue.backoff.ms": 5,
+    "queued.min.messages": 100_000,
+    "queued.max.messages.kbytes": 65_536,
+    "fetch.wait.max.ms": 100,
+    "session.timeout.ms": 30_000,
+    "statistics.interval.ms": 0,
+}
+
+
+def make_consumer(settings: Mapping[str, str], group: str) -> Consumer:
+    """Return a consumer of ``group``; ``settings`` are librdkafka's.
+
+    Raises
+    ------
+    ConfigurationError: a setting that librdkafka does not know, or one that landing must decide.
+    """
+    taken = sorted(settings.keys() & _FIXED.keys())
+    if taken:
+        raise ConfigurationError(f"{', '.join(taken)} cannot be set: landing exactly once depends on it")
+    configuration = {**_TUNED, **settings, **_FIXED, "group.id": group}
+    try:
+        return Consumer(configuration, logger=logging.getLogger("pipeline.land.librdkafka"))
+    except KafkaException as error:
+        raise ConfigurationError(f"librdkafka refuses its settings: {error.args[0].str()}") from error
+
+
+class Topic:
+    """Asks the broker about one topic."""
+
+    def __init__(self, name: str, settings: Mapping[str, str]) -> None:
+        self.name = name
+        self._address = settings["bootstrap.servers"]
+        self._admin = AdminClient(
+            {"client.id": "swathe-land", **settings}, logger=logging.getLogger("pipeline.land.librdkafka")
+        )
+
+    def describe(self) -> tuple[str, int]:
+        """Return the topic's id and its number of partitions.
+
+        Raises
+        ------
+        ServiceDownError: no broker answers.
+        ConfigurationError: there is no such topic.
+        """
+        futures = self._admin.describe_topics(TopicCollection([self.name]), request_timeout=TIMEOUT_S)
+        try:
+            found = futures[self.name].result()
+        except KafkaException as error:
+            raise explain(error, self._address, self.name) from error
+        return str(found.topic_id), len(found.partitions)
+
+
+def watermarks(consumer: Consumer, topic: str, lane: int, address: str) -> tuple[int, int]:
+    """Return the lane's first offset and the one after its last."""
+    try:
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, lane), timeout=TIMEOUT_S)
+    except KafkaException as error:
+        raise explain(error, address, topic) from error
+    return low, high
+
+
+def offsets_at(consumer: Consumer, topic: str, lanes: int, start: str | int, address: str) -> dict[int, int]:
+    """Return per lane the offset that ``start`` means: ``earliest``, ``latest``, or ms since the epoch."""
+    ends = {lane: watermarks(consumer, topic, lane, address) for lane in range(lanes)}
+    if start == "earliest":
+        return {lane: low for lane, (low, _) in ends.items()}
+    if start == "latest":
+        return {lane: high for lane, (_, high) in ends.items()}
+    wanted = [TopicPartition(topic, lane, int(start)) for lane in range(lanes)]
+    try:
+        found = consumer.offsets_for_times(wanted, timeout=TIMEOUT_S)
+    except KafkaException as error:
+        raise explain(error, address, topic) from error
+    # A negative offset says that no record is as young as that.
+    return {entry.partition: entry.offset if entry.offset >= 0 else ends[entry.partition][1] for entry in found}
+
+
+def explain(
+    error: KafkaException, address: str, topic: str
+) -> ServiceDownError | AccessDeniedError | ConfigurationError:
+    """Return ``error`` in our own words."""
+    cause: KafkaError = error.args[0]
+    if cause.code() in _DENIED:
+        return AccessDeniedError(f"Kafka at {address} refuses access to topic {topic!r}: {cause.str()}")
+    if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return ConfigurationError(
+            f"Kafka at {address} has no topic {topic!r}; `python -m pipeline replay` makes it, or correct `topic`"
+        )
+    return ServiceDownError("kafka", address, cause.str() or cause.name())

@@ -1,0 +1,62 @@
+"""Record-time windows: numbered from one origin that all lanes and all consumers share."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+
+from contract.batch import origin_key
+from contract.errors import ChainError
+from pipeline.land.stretch import Longs
+from pipeline.object_store import ObjectStore
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of ``length_ms`` of record time; number j is [origin + j·length, origin + (j+1)·length)."""
+
+    origin_ms: int
+    length_ms: int
+
+    def numbers(self, timestamps_ms: Longs) -> Longs:
+        """Return the window of each timestamp; before the origin they are negative."""
+        return (timestamps_ms - self.origin_ms) // self.length_ms
+
+    def end_ms(self, window: int) -> int:
+        """Return the first ms that is no longer in ``window``."""
+        return self.origin_ms + (window + 1) * self.length_ms
+
+    def wait_s(self, window: int, received_at_ms: int) -> float:
+        """Return how long after the receipt of its first row a window can be taken as over.
+
+        A live stream's window is over at its own end. A replayed one ended long ago, so there the wall clock
+        gives it the window's length, or a pause of the sender would end it early.
+        """
+        left_ms = self.end_ms(window) - received_at_ms
+        return (left_ms if 0 <= left_ms <= self.length_ms else self.length_ms) / 1000
+
+
+def shared_windows(store: ObjectStore, stream: str, length_s: float, first_timestamp_ms: int) -> Windows:
+    """Return the stream's windows; whoever comes first fixes their origin at ``first_timestamp_ms``.
+
+    Raises
+    ------
+    ChainError: the stream was begun with windows of another length.
+    """
+    key, length_ms = origin_key(stream), round(length_s * 1000)
+    if (found := store.get(key)) is None:
+        body = {"origin_ms": first_timestamp_ms, "length_ms": length_ms, "made_at_ms": int(time.time() * 1000)}
+        store.put_if_absent(key, json.dumps(body).encode())
+        found = store.get(key)
+    try:
+        fields = json.loads(found[0]) if found else {}
+        windows = Windows(int(fields["origin_ms"]), int(fields["length_ms"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ChainError(f"{key} is not a window origin that Swathe wrote: {error!r}") from error
+    if windows.length_ms != length_ms:
+        raise ChainError(
+            f"stream {stream!r} is cut into windows of {windows.length_ms / 1000:g} s, not {length_s:g} s; windows "
+            f"keep their length for a stream's life: use the old length, or give the stream another `name`"
+        )
+    return windows

@@ -1,0 +1,131 @@
+"""The topic as replay sees it: made if missing, written with an idempotent producer, asked how far it got.
+
+Row r goes to partition r mod P, so the last record of a partition tells which of its rows are there: all up to
+that one. A header names the file and the row; with it a replay that was killed goes on without sending a row twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from contract.errors import ConfigurationError, ServiceDownError, StopError
+
+logger = logging.getLogger(__name__)
+
+HEADER = "swathe-replay"
+TIMEOUT_S = 6.0
+
+_TUNED: Mapping[str, str | int] = {
+    "client.id": "swathe-replay",
+    "linger.ms": 20,
+    "batch.size": 1_000_000,
+    "compression.type": "lz4",
+    "queue.buffering.max.messages": 200_000,
+    "queue.buffering.max.kbytes": 262_144,
+}
+_FIXED: Mapping[str, str | bool] = {
+    "enable.idempotence": True,
+    # A row that fails for good must not leave a hole behind which later rows are sent.
+    "enable.gapless.guarantee": True,
+    "acks": "all",
+    "delivery.report.only.error": True,
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a record came from: row ``row`` of file ``source``, sent to a topic of ``partitions``."""
+
+    source: str
+    row: int
+    partitions: int
+
+    def header(self) -> bytes:
+        """Return the header's value."""
+        return b"%s %d %d" % (self.source.encode(), self.row, self.partitions)
+
+
+def make_producer(settings: Mapping[str, str]) -> Producer:
+    """Return an idempotent producer."""
+    taken = sorted(settings.keys() & _FIXED.keys())
+    if taken:
+        raise ConfigurationError(f"{', '.join(taken)} cannot be set: sending each row once depends on it")
+    try:
+        return Producer({**_TUNED, **settings, **_FIXED}, logger=logging.getLogger("pipeline.replay.librdkafka"))
+    except KafkaException as error:
+        raise ConfigurationError(f"librdkafka refuses its settings: {error.args[0].str()}") from error
+
+
+def ensure_topic(topic: str, partitions: int, settings: Mapping[str, str]) -> int:
+    """Make ``topic`` without retention if it is missing; return how many partitions it has."""
+    address = settings["bootstrap.servers"]
+    admin = AdminClient({"client.id": "swathe-replay", **settings}, logger=logging.getLogger(__name__))
+    try:
+        known = admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
+        if known.error is None:
+            return len(known.partitions)
+        # Rows that were not landed yet must not be deleted by the broker.
+        config = {"retention.ms": "-1", "retention.bytes": "-1"}
+        made = admin.create_topics(
+            [NewTopic(topic, num_partitions=partitions, config=config)], operation_timeout=TIMEOUT_S
+        )
+        made[topic].result()
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise ServiceDownError("kafka", address, error.args[0].str()) from error
+    logger.info("topic made; topic=%s partitions=%d", topic, partitions)
+    return partitions
+
+
+def next_rows(topic: str, source: str, partitions: int, settings: Mapping[str, str]) -> list[int]:
+    """Return per partition the first row of ``source`` that is not in it yet.
+
+    Raises
+    ------
+    StopError: rows of this file were sent when the topic had another number of partitions.
+    """
+    consumer = Consumer(
+        {**settings, "group.id": "swathe-replay", "enable.auto.commit": False, "auto.offset.reset": "error"}
+    )
+    try:
+        return [_after(_last(consumer, topic, lane), source, lane, partitions) for lane in range(partitions)]
+    except KafkaException as error:
+        raise ServiceDownError("kafka", settings["bootstrap.servers"], error.args[0].str()) from error
+    finally:
+        consumer.close()
+
+
+def _after(last: Origin | None, source: str, lane: int, partitions: int) -> int:
+    if last is None or last.source != source:
+        return lane
+    if last.partitions != partitions:
+        raise StopError(
+            f"this file was partly sent when the topic had {last.partitions} partitions, and now it has {partitions}: "
+            f"where its rows are cannot be told any more. `--again` sends the whole file anew"
+        )
+    return last.row + partitions
+
+
+def _last(consumer: Consumer, topic: str, lane: int) -> Origin | None:
+    low, high = consumer.get_watermark_offsets(TopicPartition(topic, lane), timeout=TIMEOUT_S)
+    if high <= low:
+        return None
+    consumer.assign([TopicPartition(topic, lane, high - 1)])
+    message: Message | None = consumer.poll(TIMEOUT_S)
+    if message is None:
+        raise StopError(
+            f"topic {topic!r} partition {lane}: its last record cannot be read, so how much of the file is there is "
+            f"not known. `--again` sends the whole file anew"
+        )
+    if message.error():
+        raise KafkaException(message.error())
+    for name, value in message.headers() or []:
+        if name == HEADER and isinstance(value, bytes):
+            fields = value.decode().split(" ")
+            return Origin(fields[0], int(fields[1]), int(fields[2]))
+    return None
