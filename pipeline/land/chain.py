@@ -85,10 +85,10 @@ class Chain:
             if landed is None:
                 raise ChainError(f"{key} was refused as present, and is absent; the object store contradicts itself")
             if landed.metadata.get("attempt") != attempt:
-                raise OutrunError(_part(landed))
+                raise OutrunError(part_of(landed))
             logger.info("own part recognised; key=%s", key)
-            return _part(landed)
-        return _part(StoredObject(key, etag, len(body), facts))
+            return part_of(landed)
+        return part_of(StoredObject(key, etag, len(body), facts))
 
     def _put_rejects(self, part: OpenPart, attempt: str) -> Rejects | None:
         if not part.rejects:
@@ -102,7 +102,7 @@ class Chain:
         found = self._store.head(key)
         if found is None:
             raise ChainError(f"{key} was listed and is gone; landed parts must never be deleted")
-        return _part(found)
+        return part_of(found)
 
 
 def _facts(part: OpenPart, cut: CutReason, writer: Writer, rejects: Rejects | None, attempt: str) -> dict[str, str]:
@@ -128,7 +128,13 @@ def _facts(part: OpenPart, cut: CutReason, writer: Writer, rejects: Rejects | No
     return {name: str(value) for name, value in facts.items() if value is not None}
 
 
-def _part(found: StoredObject) -> Part:
+def part_of(found: StoredObject) -> Part:
+    """Return the part whose object is ``found``, from its metadata.
+
+    Raises
+    ------
+    ChainError: not an object that landing wrote.
+    """
     facts: Mapping[str, str] = found.metadata
     try:
         rejects = (

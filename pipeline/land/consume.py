@@ -12,6 +12,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,9 +68,9 @@ class LanderThread(threading.Thread):
                 continue
         while not answer.done() and not self.done.is_set():
             threading.Event().wait(0.005)
-        if self.error is not None:
-            raise self.error
-        return answer.result(timeout=0)
+        if answer.done():
+            return answer.result()
+        raise self.error or StoppedError
 
     def run(self) -> None:
         """Work until told to stop, until the topic has been idle for long enough, or until an error."""
@@ -260,8 +261,10 @@ class Landing:
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for partition in partitions:
             lane = partition.partition
-            self._thread.ask(lambda lane=lane: self._disown(lane))  # type: ignore[misc]
             self._epochs[lane] = self._epochs.get(lane, 0) + 1
+            # When the lander has ended, nothing is open any more.
+            with suppress(StoppedError):
+                self._thread.ask(lambda lane=lane: self._disown(lane))  # type: ignore[misc]
         self._apply_moves(last=True)
         consumer.incremental_unassign(partitions)
 

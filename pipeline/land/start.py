@@ -53,6 +53,12 @@ def begin_or_read(store: ObjectStore, stream: str, topic: str, topic_id: str, st
     return start
 
 
+def read_start(store: ObjectStore, stream: str) -> ChainStart | None:
+    """Return the stream's start, or None if nothing of it was ever landed."""
+    found = store.get(chain_key(stream))
+    return _parse(found[0], chain_key(stream)) if found else None
+
+
 def refuse_lost_records(stream: str, topic: str, lane: int, next_offset: int, low_watermark: int) -> None:
     """Stop where the topic no longer holds the record that the lane needs next.
 

@@ -1,0 +1,231 @@
+"""Proves from the objects alone that every offset is in exactly one part of one batch, a reject, or a gap."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contract.batch import (
+    FOOTER_KEY,
+    OFFSET,
+    PARTITION,
+    Lane,
+    Manifest,
+    Part,
+    manifest_from_json,
+    manifest_key,
+    manifest_prefix,
+)
+from contract.errors import ChainError
+from pipeline.land.chain import Chain, part_of
+from pipeline.land.start import ChainStart, read_start
+from pipeline.land.stretch import Longs
+from pipeline.object_store import ObjectStore
+
+
+@dataclass
+class LaneProof:
+    """What was found in one lane; offsets ``first_offset`` ≤ o < ``next_offset`` are accounted for."""
+
+    lane: int
+    first_offset: int
+    next_offset: int
+    parts: int = 0
+    rows: int = 0
+    rejected: int = 0
+    gap_records: int = 0
+    unsealed_rows: int = 0
+    low_watermark: int | None = None
+    high_watermark: int | None = None
+
+
+@dataclass
+class BatchProof:
+    """What was found of one batch."""
+
+    batch: int
+    rows: int
+    rejected: int
+    gap_records: int
+    offsets: Mapping[int, tuple[int, int]]
+    cut: str
+
+
+@dataclass
+class Proof:
+    """The result: it holds if ``problems`` is empty."""
+
+    stream: str
+    batches: list[BatchProof] = field(default_factory=list)
+    lanes: dict[int, LaneProof] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def verify_stream(store: ObjectStore, stream: str) -> Proof:
+    """Check every object of ``stream``, and that together they cover each offset once."""
+    proof = Proof(stream)
+    start = read_start(store, stream)
+    if start is None:
+        proof.problems.append(f"stream {stream!r} has landed nothing: there is no _chain.json")
+        return proof
+    ends: dict[int, Lane] = {}
+    for manifest in _manifests(store, stream, proof):
+        _check_manifest(store, manifest, start, ends, proof)
+        ends |= {lane.lane: lane for lane in manifest.lanes}
+    for lane in sorted({*start.starts, *ends, *_listed_lanes(store, stream)}):
+        _check_tail(store, stream, lane, start=start, end=ends.get(lane), proof=proof)
+    return proof
+
+
+def _manifests(store: ObjectStore, stream: str, proof: Proof) -> Iterator[Manifest]:
+    for batch, found in enumerate(store.list_objects(manifest_prefix(stream)), start=1):
+        if found.key != manifest_key(stream, batch):
+            proof.problems.append(f"{manifest_key(stream, batch)} is missing though {found.key} exists")
+            return
+        body = store.get(found.key)
+        try:
+            yield manifest_from_json(body[0] if body else b"", found.key)
+        except ChainError as error:
+            proof.problems.append(str(error))
+            return
+
+
+def _check_manifest(
+    store: ObjectStore, manifest: Manifest, start: ChainStart, ends: Mapping[int, Lane], proof: Proof
+) -> None:
+    key = manifest_key(manifest.stream, manifest.batch)
+    if manifest.topic_id != start.topic_id:
+        proof.problems.append(f"{key} is of topic id {manifest.topic_id}, the stream of {start.topic_id}")
+    for lane in manifest.lanes:
+        before = ends.get(lane.lane)
+        expected = (before.next_offset, before.next_sequence) if before else (start.offset(lane.lane), 0)
+        if (lane.first_offset, lane.next_sequence - len(lane.parts)) != expected:
+            proof.problems.append(
+                f"{key} lane {lane.lane} begins at offset {lane.first_offset}, the batch before ends at {expected[0]}"
+            )
+        _check_lane(store, key, lane, start=start, proof=proof)
+    for lost in ends.keys() - {lane.lane for lane in manifest.lanes}:
+        proof.problems.append(f"{key} does not say where lane {lost} stands")
+    totals = tuple(sum(getattr(part, name) for part in manifest.parts) for name in ("rows", "rejected", "gap_records"))
+    if totals != (manifest.rows, manifest.rejected, manifest.gap_records):
+        proof.problems.append(f"{key} says rows, rejected and gaps are not the sums of its parts: {totals}")
+    proof.batches.append(
+        BatchProof(
+            manifest.batch, manifest.rows, manifest.rejected, manifest.gap_records, manifest.offsets, manifest.cut
+        )
+    )
+
+
+def _check_lane(store: ObjectStore, key: str, lane: Lane, *, start: ChainStart, proof: Proof) -> None:
+    offset = lane.first_offset
+    sequence = lane.next_sequence - len(lane.parts)
+    for part in lane.parts:
+        if (part.first_offset, part.sequence) != (offset, sequence):
+            proof.problems.append(f"{key}: {part.key} begins at {part.first_offset}, expected was {offset}")
+        found = store.head(part.key)
+        if found is None:
+            proof.problems.append(f"{key} names {part.key}, which does not exist")
+        elif (stored := part_of(found)) != part:
+            proof.problems.append(f"{part.key} was altered: {_difference(part, stored)}")
+        else:
+            _check_part(store, lane.lane, part, start, proof)
+        offset, sequence = part.next_offset, sequence + 1
+    if offset != lane.next_offset:
+        proof.problems.append(f"{key} lane {lane.lane} says it ends at {lane.next_offset}, its parts end at {offset}")
+
+
+def _check_tail(store: ObjectStore, stream: str, lane: int, start: ChainStart, end: Lane | None, proof: Proof) -> None:
+    """Check the parts that are in no batch yet."""
+    offset = end.next_offset if end else start.offset(lane)
+    try:
+        parts = Chain(store, stream, lane).parts_from(end.next_sequence if end else 0)
+    except ChainError as error:
+        proof.problems.append(str(error))
+        return
+    totals = proof.lanes.setdefault(lane, LaneProof(lane, start.offset(lane), offset))
+    for part in parts:
+        if part.first_offset != offset:
+            proof.problems.append(f"{part.key} begins at {part.first_offset}, the lane's last batch ends at {offset}")
+        _check_part(store, lane, part, start, proof)
+        totals.unsealed_rows += part.rows
+        offset = part.next_offset
+    totals.next_offset = offset
+
+
+def _check_part(store: ObjectStore, lane: int, part: Part, start: ChainStart, proof: Proof) -> None:
+    try:
+        seen = _offsets_of(store, lane, part, proof)
+    except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
+        proof.problems.append(f"{part.key} cannot be read: {error}")
+        return
+    if part.topic_id != start.topic_id:
+        proof.problems.append(f"{part.key} is of topic id {part.topic_id}, the stream of {start.topic_id}")
+    expected = np.arange(part.first_offset, part.next_offset)
+    seen.sort()
+    if not np.array_equal(seen, expected):
+        doubled = np.unique(seen[:-1][seen[:-1] == seen[1:]])
+        missing, foreign = np.setdiff1d(expected, seen), np.setdiff1d(seen, expected)
+        for what, offsets in (("doubled", doubled), ("missing", missing), ("foreign", foreign)):
+            if len(offsets):
+                proof.problems.append(f"{part.key}: {len(offsets)} offsets {what}, the first is {offsets[0]}")
+    totals = proof.lanes.setdefault(lane, LaneProof(lane, start.offset(lane), part.next_offset))
+    totals.parts += 1
+    totals.rows += part.rows
+    totals.rejected += part.rejected
+    totals.gap_records += part.gap_records
+
+
+def _offsets_of(store: ObjectStore, lane: int, part: Part, proof: Proof) -> Longs:
+    """Return the offsets of the part's rows, rejects and gaps; what contradicts the part goes to ``proof``."""
+    found = store.get(part.key)
+    if found is None:
+        raise ValueError("it does not exist")
+    file = pq.ParquetFile(io.BytesIO(found[0]))
+    footer: dict[str, Any] = json.loads(file.metadata.metadata[FOOTER_KEY])
+    head = store.head(part.key)
+    for name, value in (head.metadata if head else {}).items():
+        if str(footer.get(name)) != value:
+            proof.problems.append(
+                f"{part.key}: {name} is {value!r} in the metadata, {footer.get(name)!r} in the footer"
+            )
+    rows = file.read([PARTITION, OFFSET])
+    offsets: Longs = rows.column(OFFSET).to_numpy()
+    if len(offsets) != part.rows:
+        proof.problems.append(f"{part.key} holds {len(offsets)} rows, not {part.rows}")
+    if not (rows.column(PARTITION).to_numpy() == lane).all() or not (np.diff(offsets) > 0).all():
+        proof.problems.append(f"{part.key} holds rows of another lane, or not in the order of their offsets")
+    gaps = [np.arange(start, end) for start, end in footer["gaps"]]
+    if sum(len(gap) for gap in gaps) != part.gap_records:
+        proof.problems.append(f"{part.key}: the footer's gaps are not {part.gap_records} offsets")
+    return np.concatenate([offsets, _rejected_offsets(store, part, proof), *gaps])
+
+
+def _rejected_offsets(store: ObjectStore, part: Part, proof: Proof) -> Longs:
+    none: Longs = np.empty(0, dtype=np.int64)
+    if part.rejects is None:
+        return none
+    found = store.get(part.rejects.key)
+    if found is None or found[1] != part.rejects.etag:
+        proof.problems.append(f"{part.rejects.key}, which {part.key} names, is {'altered' if found else 'missing'}")
+        return none
+    offsets: Longs = pq.read_table(io.BytesIO(found[0]), columns=[OFFSET]).column(OFFSET).to_numpy()
+    if len(offsets) != part.rejects.rows:
+        proof.problems.append(f"{part.rejects.key} holds {len(offsets)} records, not {part.rejects.rows}")
+    return offsets
+
+
+def _listed_lanes(store: ObjectStore, stream: str) -> set[int]:
+    folders = store.list_folders(f"{stream}/")
+    return {int(name.removeprefix("lane=")) for name in folders if name.removeprefix("lane=").isdigit()}
+
+
+def _difference(part: Part, stored: Part) -> str:
+    names = [name for name in part.__dataclass_fields__ if getattr(part, name) != getattr(stored, name)]
+    return ", ".join(f"{name} {getattr(part, name)} is now {getattr(stored, name)}" for name in names)

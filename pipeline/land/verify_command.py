@@ -1,0 +1,79 @@
+"""`python -m pipeline verify`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from contract.stream import Stream
+from pipeline.land.topic import Topic, make_consumer, watermarks
+from pipeline.land.verify import Proof, verify_stream
+from pipeline.object_store import ObjectStore
+from pipeline.settings import kafka_settings, store_settings
+from pipeline.stream_file import load_stream
+
+
+@click.command()
+@click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
+@click.option("--json", "as_json", is_flag=True, help="Print the proof as JSON.")
+@click.option("--against-topic", is_flag=True, help="Compare both ends with the topic's watermarks too.")
+def verify(stream_path: str, *, as_json: bool, against_topic: bool) -> None:
+    """Prove from the objects that each offset is in exactly one batch, reject or gap; exit 1 if it is not so."""
+    stream = load_stream(stream_path)
+    proof = verify_stream(ObjectStore(store_settings()), stream.name)
+    if against_topic:
+        _compare_with_topic(stream, proof)
+    if as_json:
+        click.echo(json.dumps({**dataclasses.asdict(proof), "holds": not proof.problems}, indent=1))
+    else:
+        _print(proof)
+    sys.exit(1 if proof.problems else 0)
+
+
+def _compare_with_topic(stream: Stream, proof: Proof) -> None:
+    kafka = kafka_settings()
+    _, partitions = Topic(stream.topic, kafka).describe()
+    consumer = make_consumer(kafka, stream.consumer_group)
+    try:
+        for lane in range(partitions):
+            low, high = watermarks(consumer, stream.topic, lane, kafka["bootstrap.servers"])
+            found = proof.lanes.get(lane)
+            if found is None:
+                if high > low:
+                    proof.problems.append(f"lane {lane} has landed nothing, and the topic holds {high - low} records")
+                continue
+            found.low_watermark, found.high_watermark = low, high
+            if found.next_offset > high:
+                proof.problems.append(f"lane {lane} landed up to {found.next_offset}, the topic ends at {high}")
+            elif found.next_offset < high:
+                proof.problems.append(f"lane {lane}: offsets {found.next_offset} to {high - 1} have not landed yet")
+            if found.first_offset > low:
+                proof.problems.append(f"lane {lane}: the topic begins at {low}, the chain at {found.first_offset}")
+    finally:
+        consumer.close()
+
+
+def _print(proof: Proof) -> None:
+    console = Console(width=110)
+    batches = Table("batch", "rows", "rejected", "gaps", "lane: offsets", "cut by", title=f"stream {proof.stream}")
+    for batch in proof.batches:
+        offsets = ", ".join(f"{lane}: {first}-{end - 1}" for lane, (first, end) in batch.offsets.items())
+        batches.add_row(
+            *(str(batch.batch), f"{batch.rows:,}", f"{batch.rejected:,}", f"{batch.gap_records:,}", offsets, batch.cut)
+        )
+    console.print(batches)
+    for lane in proof.lanes.values():
+        total = lane.rows + lane.rejected + lane.gap_records
+        console.print(
+            f"lane {lane.lane}: offsets {lane.first_offset} to {lane.next_offset - 1} = {total:,} = {lane.rows:,} rows "
+            f"+ {lane.rejected:,} rejected + {lane.gap_records:,} in gaps, in {lane.parts} parts"
+            + (f"; {lane.unsealed_rows:,} rows wait for their batch" if lane.unsealed_rows else "")
+        )
+    for problem in proof.problems:
+        console.print(f"PROBLEM {problem}", style="red", markup=False)
+    console.print("every offset is in exactly one place" if not proof.problems else "the proof FAILS")
