@@ -141,7 +141,9 @@ def _check_lane(store: ObjectStore, key: str, lane: Lane, *, start: ChainStart, 
         proof.problems.append(f"{key} lane {lane.lane} says it ends at {lane.next_offset}, its parts end at {offset}")
 
 
-def _check_tail(store: ObjectStore, stream: str, lane: int, start: ChainStart, end: Lane | None, proof: Proof) -> None:
+def _check_tail(
+    store: ObjectStore, stream: str, lane: int, *, start: ChainStart, end: Lane | None, proof: Proof
+) -> None:
     """Check the parts that are in no batch yet."""
     offset = end.next_offset if end else start.offset(lane)
     try:

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class _Sending:
             return False
         value = orjson.dumps(row.values)
         headers: list[tuple[str, str | bytes | None]] = [(HEADER, Origin(self.source, row.number, partitions).header())]
+        deadline = time.monotonic() + _FLUSH_S
         while True:
             try:
                 self.producer.produce(
@@ -60,6 +62,8 @@ class _Sending:
                 )
                 break
             except BufferError:
+                if time.monotonic() > deadline:
+                    raise ServiceDownError("kafka", self.topic, "no row was acknowledged in time") from None
                 self.producer.poll(0.05)
         self.sent += 1
         if self.sent % _POLL_EVERY == 0:

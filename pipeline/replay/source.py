@@ -6,7 +6,6 @@ import csv
 import gzip
 import hashlib
 import importlib.util
-import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -158,7 +157,7 @@ def _open_bytes(path: Path, stack: ExitStack) -> Iterable[bytes]:
             names = [name for name in archive.namelist() if not name.endswith("/")]
             if len(names) != 1:
                 raise SourceFileError(str(path), None, None, f"holds {len(names)} files; one is expected")
-            return io.BufferedReader(stack.enter_context(archive.open(names[0])))
+            return stack.enter_context(archive.open(names[0]))
         return stack.enter_context(path.open("rb"))
 
 

@@ -28,10 +28,10 @@ _TUNED: Mapping[str, str | int] = {
     "queue.buffering.max.messages": 200_000,
     "queue.buffering.max.kbytes": 262_144,
 }
-_FIXED: Mapping[str, str | bool] = {
+_FIXED: Mapping[str, str | int | bool] = {
     "enable.idempotence": True,
-    # A row that fails for good must not leave a hole behind which later rows are sent.
-    "enable.gapless.guarantee": True,
+    # Never: a row that were given up alone would leave a hole behind which later rows are sent.
+    "message.timeout.ms": 0,
     "acks": "all",
     "delivery.report.only.error": True,
 }
@@ -124,8 +124,9 @@ def _last(consumer: Consumer, topic: str, lane: int) -> Origin | None:
         )
     if message.error():
         raise KafkaException(message.error())
-    for name, value in message.headers() or []:
-        if name == HEADER and isinstance(value, bytes):
+    for header in message.headers() or []:
+        value = header[1]
+        if header[0] == HEADER and isinstance(value, bytes):
             fields = value.decode().split(" ")
             return Origin(fields[0], int(fields[1]), int(fields[2]))
     return None
