@@ -1,0 +1,64 @@
+"""A stream file that cannot be meant gets one message that names the key and its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contract.errors import StreamFileError
+from contract.stream import parse_stream
+
+FLIGHTS = Path("streams/flights.yaml").read_text(encoding="utf-8")
+
+
+def _line_of(text: str, part: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), start=1) if part in line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "said"),
+    [
+        ("  rows: 112259", "  roows: 5", "roows", "cut.roows: unknown key"),
+        ("  rows: 112259", "  window: 5 parsecs", "window", "not a duration"),
+        ("  rows: 112259", "  rows: 0", "rows: 0", "greater than or equal to 1"),
+        ("cut:\n  rows: 112259", "cut: {}", "cut:", "at least one of rows, bytes, window"),
+        ("k: 5", "k: five", "k: five", "model.k"),
+        ("k: 5", "k: {from: 8, to: 2}", "from: 8", "from 8 to 2 is no range"),
+        ("scheme: disjoint", "scheme: both", "scheme", "'disjoint' or 'cumulative'"),
+        ("dep_delay: {type: int32}", "dep_delay: {type: int}", "type: int}", "columns.dep_delay.type"),
+        ("features: [dep_delay", "features: [carrier", "features:", "'carrier' is a string column"),
+        ("features: [dep_delay", "features: [delay", "features:", "'delay' is not a column"),
+        ("features: [dep_delay", "features: [arr_delay", "features:", "'arr_delay' stands twice"),
+        ("event_time: time_hour", "event_time: hour", "event_time", "not a timestamp column"),
+        ("name: flights", "name: Flights", "name: Flights", "name"),
+        ("name: flights", "name: x-cumulative", "x-cumulative", "cumulative model"),
+        ("topic: flights", "topic: a\ntopic: b", "topic: b", "'topic' stands twice"),
+        ("  month:", "  _month:", "_month", "columns._month"),
+    ],
+)
+def test_names_key_and_line(old: str, new: str, at: str, said: str) -> None:
+    text = FLIGHTS.replace(old, new, 1)
+    assert text != FLIGHTS
+    with pytest.raises(StreamFileError) as raised:
+        parse_stream(text, "mine.yaml")
+    assert str(raised.value).startswith(f"mine.yaml:{_line_of(text, at)}: ")
+    assert said in str(raised.value)
+
+
+def test_every_fault_is_in_the_one_message() -> None:
+    text = FLIGHTS.replace("k: 5", "k: five").replace("rows: 112259", "roows: 1\n  rows: 3")
+    with pytest.raises(StreamFileError, match=r"(?s)roows.*\n.*model\.k"):
+        parse_stream(text, "mine.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- a", "name: [", "\t"])
+def test_what_is_no_mapping_is_refused(text: str) -> None:
+    with pytest.raises(StreamFileError):
+        parse_stream(text, "mine.yaml")
+
+
+def test_flights_is_valid() -> None:
+    stream = parse_stream(FLIGHTS, "flights.yaml")
+    assert (stream.registered_model(), stream.registered_model("cumulative")) == ("flights", "flights-cumulative")
+    assert stream.consumer_group == "swathe-flights"

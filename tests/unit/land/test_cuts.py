@@ -1,0 +1,115 @@
+"""Where batches are cut: by rows, bytes and windows, across lanes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from contract.batch import CutReason, Part
+from contract.stream import Cut
+from pipeline.land.batches import _due
+from pipeline.land.lanes import CutPoint, first_cut
+from pipeline.land.open_part import OpenPart
+from pipeline.land.stretch import Stretch
+from pipeline.land.windows import Windows
+
+SCHEMA = pa.schema([("x", pa.int64())])
+
+
+def _stretch(timestamps: list[int], first: int = 0, size: int = 10) -> Stretch:
+    count = len(timestamps)
+    offsets = np.arange(first, first + count)
+    rows = pa.table({"x": offsets})
+    sizes = np.full(count, size)
+    return Stretch(rows, offsets, np.array(timestamps, dtype=np.int64), sizes, (), (), first, first + count)
+
+
+def _part(rows: int, *, cut: CutReason = "rows", window: int | None = None, ts: int = 0, sequence: int = 0) -> Part:
+    return Part(
+        key=f"{sequence}", etag="", bytes=1, sequence=sequence, first_offset=0, next_offset=rows, rows=rows,
+        value_bytes=rows * 10, gap_records=0, rejects=None, min_timestamp_ms=ts, max_timestamp_ms=ts, window=window,
+        late_rows=0, cut=cut, topic_id="", writer="",
+    )  # fmt: skip
+
+
+def _open() -> OpenPart:
+    return OpenPart(0, 0, 0, SCHEMA)
+
+
+def test_rows_cut_behind_the_last_row_that_has_room() -> None:
+    assert first_cut(_stretch([0] * 5), _open(), None, 3, None) == CutPoint(3, "rows")
+    assert first_cut(_stretch([0] * 5), _open(), None, 5, None) == CutPoint(5, "rows")
+    assert first_cut(_stretch([0] * 5), _open(), None, 6, None) is None
+
+
+def test_bytes_cut_behind_the_record_that_fills_them() -> None:
+    assert first_cut(_stretch([0] * 5), _open(), None, None, 30) == CutPoint(3, "bytes")
+    assert first_cut(_stretch([0] * 5), _open(), None, None, 31) == CutPoint(4, "bytes")
+    assert first_cut(_stretch([0] * 5), _open(), None, None, 51) is None
+
+
+def test_whichever_comes_first() -> None:
+    assert first_cut(_stretch([0] * 5), _open(), None, 4, 20) == CutPoint(2, "bytes")
+
+
+def test_a_window_ends_before_the_first_row_of_a_later_one() -> None:
+    windows = Windows(origin_ms=100, length_ms=10)
+    assert first_cut(_stretch([100, 109, 105, 110, 111]), _open(), windows, None, None) == CutPoint(3, "window")
+
+
+def test_late_rows_never_cut() -> None:
+    windows = Windows(origin_ms=100, length_ms=10)
+    part = _open()
+    part.window = 3
+    assert first_cut(_stretch([100, 135, 90]), part, windows, None, None) is None
+
+
+def test_a_split_loses_nothing() -> None:
+    left, right = _stretch([1, 2, 3, 4], first=7).split(9)
+    assert right is not None
+    assert (left.first_offset, left.next_offset, right.first_offset, right.next_offset) == (7, 9, 9, 11)
+    assert left.rows.column("x").to_pylist() + right.rows.column("x").to_pylist() == [7, 8, 9, 10]
+
+
+def _choose(
+    cut: Cut, landed: dict[int, list[Part]], *, over: bool = False
+) -> tuple[CutReason, int | None, dict[int, list[str]]] | None:
+    due = _due(cut, landed, lambda _: over)
+    if due is None:
+        return None
+    reason, window, chosen = due
+    return reason, window, {lane: [part.key for part in parts] for lane, parts in chosen.items() if parts}
+
+
+def test_a_batch_is_due_when_the_lanes_together_hold_its_rows() -> None:
+    cut = Cut(rows=10)
+    assert _choose(cut, {0: [_part(4)], 1: [_part(5)]}) is None
+    assert _choose(cut, {0: [_part(4)], 1: [_part(6)]}) == ("rows", None, {0: ["0"], 1: ["0"]})
+
+
+def test_a_batch_takes_the_oldest_parts_and_no_more_than_it_needs() -> None:
+    landed = {0: [_part(6, ts=5), _part(6, ts=9, sequence=1)], 1: [_part(6, ts=7)]}
+    assert _choose(Cut(rows=10), landed) == ("rows", None, {0: ["0"], 1: ["0"]})
+
+
+def test_a_window_waits_for_every_lane() -> None:
+    landed = {0: [_part(4, cut="window", window=1)], 1: [_part(5, cut="window", window=2)]}
+    cut = Cut.model_validate({"window": "5m"})
+    assert _choose(cut, landed) is None
+    assert _choose(cut, landed, over=True) == ("window", 1, {0: ["0"]})
+
+
+@pytest.mark.parametrize("reason", ["idle", "max_age"])
+def test_time_cuts_a_batch_of_whatever_there_is(reason: CutReason) -> None:
+    assert _choose(Cut(rows=100), {0: [_part(4, cut=reason)], 1: []}) == (reason, None, {0: ["0"]})
+
+
+def test_parts_without_rows_make_no_batch() -> None:
+    assert _choose(Cut(rows=1), {0: [_part(0, cut="idle")]}) is None
+
+
+def test_a_replayed_window_gets_its_length_by_the_wall_clock_and_a_live_one_its_own_end() -> None:
+    windows = Windows(origin_ms=1_000_000, length_ms=60_000)
+    assert windows.wait_s(0, received_at_ms=1_010_000) == 50
+    assert windows.wait_s(0, received_at_ms=9_000_000) == 60
