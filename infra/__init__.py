@@ -1,0 +1,1 @@
+"""Kafka, MinIO and MLflow on this machine: brought, started, watched and stopped."""

@@ -1,0 +1,22 @@
+"""`python -m infra`: the command line, and the launcher that the process supervisor calls."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the launcher for `run <service>`, the command line otherwise."""
+    # `run` is on the way of every restart, so it must not wait for the command line's imports.
+    if sys.argv[1:2] == ["run"]:
+        from infra.launcher import launch  # noqa: PLC0415
+
+        launch(sys.argv[2:])
+    else:
+        from infra.cli import main as command_line  # noqa: PLC0415
+
+        command_line()
+
+
+if __name__ == "__main__":
+    main()

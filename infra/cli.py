@@ -1,0 +1,135 @@
+"""The commands of `python -m infra`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+
+import click
+from rich.console import Console
+
+from contract.errors import ConfigurationError, SwatheError
+from infra import clean as cleaning
+from infra import down as stopping
+from infra import environment, logs, running_settings, settings, toolchain
+from infra import status as looking
+from infra import up as starting
+from infra.layout import Layout
+from infra.progress import Progress
+from infra.services import REQUIRED, all_services, wanted_services
+
+
+def main() -> None:
+    """Run the command line; every error that is raised on purpose ends as one message and exit code 1."""
+    try:
+        cli(prog_name="python -m infra", standalone_mode=True)
+    except SwatheError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def cli() -> None:
+    """Kafka, MinIO, MLflow and the prediction server on this machine.
+
+    Settings are environment variables: SWATHE_DATA, SWATHE_CACHE and SWATHE_PORT_… (docs/settings.md).
+    """
+
+
+@cli.command()
+def setup() -> None:
+    """Find or bring Java, Kafka, MinIO and Spark's S3 jars; nothing is started."""
+    tools = toolchain.bring(settings.load(), Progress())
+    click.echo(f"Java {tools.java_home}\nKafka {tools.kafka_jars}\nMinIO {tools.minio}", err=True)
+
+
+@cli.command()
+@click.option("--without", multiple=True, help="Leave out an optional service (serving, watchdog). Repeatable.")
+def up(without: tuple[str, ...]) -> None:
+    """Start what is not running, and wait until everything answers."""
+    asked = settings.load()
+    optional = [service.name for service in all_services(asked) if service.name not in REQUIRED]
+    for name in without:
+        if name not in optional:
+            raise ConfigurationError(f"--without {name}: the services that can be left out are {', '.join(optional)}")
+    progress = Progress()
+    running = starting.up(asked, without=frozenset(without), progress=progress)
+    for service in wanted_services(running, frozenset(without)):
+        if service.address:
+            click.echo(f"{service.title:18} {service.address}", err=True)
+    click.echo('For your shell: eval "$(python -m infra env)"', err=True)
+
+
+@cli.command()
+def down() -> None:
+    """Stop everything; data stays."""
+    if not stopping.down(settings.load(), progress=Progress()):
+        click.echo("No services were running.", err=True)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def status(as_json: bool) -> None:
+    """Show what runs and whether it answers; exit code 1 if something does not."""
+    asked = settings.load()
+    layout = Layout(asked.data)
+    found = looking.status(running_settings.load_or(layout, asked), layout)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=1))
+    else:
+        Console().print(looking.table(found))
+    if not all(each.well for each in found):
+        sys.exit(1)
+
+
+@cli.command(name="logs")
+@click.argument("services", nargs=-1)
+@click.option("-f", "--follow", is_flag=True, help="Go on showing lines as they come.")
+@click.option("-n", "--lines", default=50, show_default=True, help="Lines to begin with, per service.")
+def show_logs(services: tuple[str, ...], follow: bool, lines: int) -> None:
+    """Show the end of the services' logs (all, or the named ones)."""
+    found = logs.log_files(Layout(settings.load().data), services)
+    if follow:
+        logs.follow(found, lines)
+    for log in found:
+        click.echo(f"==> {log} <==")
+        for line in logs.last_lines(log, lines):
+            click.echo(line)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object, for programs.")
+def env(as_json: bool) -> None:
+    """Print the environment of the services, to source: eval "$(python -m infra env)"."""
+    asked = settings.load()
+    layout = Layout(asked.data)
+    found = environment.variables(running_settings.load(layout), layout)
+    found["PATH"] = environment.path()
+    click.echo(json.dumps(found, indent=1) if as_json else environment.shell_lines(found))
+
+
+@cli.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def clean(yes: bool) -> None:
+    """Remove the data: topics, batches, runs, models, logs, credentials."""
+    layout = Layout(settings.load().data)
+    cleaning.refuse_if_running(layout)
+    if not layout.data.exists():
+        click.echo(f"{layout.data} is not there: nothing to remove.", err=True)
+        return
+    if not yes:
+        click.confirm(f"Remove all topics, batches, runs and models in {layout.data}?", abort=True)
+    cleaning.clean(layout)
+
+
+@cli.command()
+@click.argument("service")
+@click.argument("data_directory")
+def run(service: str, data_directory: str) -> None:
+    """Become a service (the process supervisor calls this)."""
+    # infra.__main__ takes this command before click is imported; this is its place in --help.
+    from infra.launcher import launch  # noqa: PLC0415
+
+    launch([service, os.path.abspath(data_directory)])  # noqa: PTH100

@@ -1,0 +1,1 @@
+"""The Kafka broker: its jars, its configuration, how to ask whether it answers."""

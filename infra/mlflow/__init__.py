@@ -1,0 +1,1 @@
+"""The tracking server and model registry: its configuration, how to ask whether it answers."""

@@ -1,0 +1,36 @@
+"""The prediction server (`python -m serving`) as a supervised service."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from infra.client_environment import client_environment
+from infra.http_probe import probe
+from infra.service import HOST, Command, Service, Start
+from infra.settings import ROOT, Settings
+
+
+def available() -> bool:
+    """Return whether this clone has a prediction server."""
+    return (ROOT / "serving" / "__main__.py").exists()
+
+
+def service(settings: Settings) -> Service:
+    """Return the server as these settings describe it."""
+    address = f"http://{HOST}:{settings.port_serving}"
+    return Service(
+        name="serving",
+        title="Prediction server",
+        address=address,
+        ports={"SWATHE_PORT_SERVING": settings.port_serving},
+        probe=partial(probe, "serving", f"{address}/health/live"),
+        prepare=_prepare,
+        stop_s=30,
+    )
+
+
+def _prepare(start: Start) -> Command:
+    return Command(
+        argv=(str(start.python), "-m", "serving"),
+        environment=client_environment(start.settings, start.layout, start.credentials),
+    )

@@ -1,0 +1,30 @@
+"""The supervised services of this clone, in the order in which they are started."""
+
+from __future__ import annotations
+
+from infra import prediction_server, watchdog_service
+from infra.kafka.service import service as kafka
+from infra.minio.service import service as minio
+from infra.mlflow.service import service as mlflow
+from infra.service import Service
+from infra.settings import Settings
+
+# Without these there is no line; the others can be left out, or may not be there yet.
+REQUIRED = ("mlflow", "minio", "kafka")
+
+
+def all_services(settings: Settings) -> list[Service]:
+    """Return every service that the supervisor knows; MLflow is the slowest to start, so it comes first."""
+    return [
+        mlflow(settings),
+        minio(settings),
+        kafka(settings),
+        prediction_server.service(settings),
+        watchdog_service.service(),
+    ]
+
+
+def wanted_services(settings: Settings, without: frozenset[str] = frozenset()) -> list[Service]:
+    """Return the services that `up` starts."""
+    missing = set() if prediction_server.available() else {"serving"}
+    return [service for service in all_services(settings) if service.name not in without | missing]

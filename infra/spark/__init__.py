@@ -1,0 +1,1 @@
+"""The jars that let Spark read and write the object store."""

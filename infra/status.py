@@ -1,0 +1,83 @@
+"""What runs, where, and whether it answers."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from contract.errors import ServiceDownError
+from infra import credentials
+from infra.layout import Layout
+from infra.service import Service
+from infra.services import REQUIRED, all_services
+from infra.settings import Settings
+from infra.supervisor import ProcessState, Supervisor
+
+_PROBE_S = 5.0
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One line of `status`. ``answers`` is None where there is nothing to ask; ``reason`` says why not."""
+
+    service: str
+    state: str
+    pid: int | None
+    address: str
+    answers: bool | None
+    reason: str | None
+    log: str
+
+    @property
+    def well(self) -> bool:
+        """Whether this service is as it should be."""
+        return self.answers is True or (self.state == "RUNNING" if self.answers is None else self.off)
+
+    @property
+    def off(self) -> bool:
+        """Whether it was left out on purpose."""
+        return self.state == "STOPPED" and self.service not in REQUIRED
+
+
+def status(settings: Settings, layout: Layout) -> list[ServiceStatus]:
+    """Return the status of every service of ``layout``, which run with ``settings``."""
+    states: dict[str, ProcessState] = {}
+    if layout.credentials.exists():
+        supervisor = Supervisor(settings, layout, credentials.load(layout), timeout_s=_PROBE_S)
+        if supervisor.answers():
+            states = supervisor.states()
+    services = all_services(settings)
+    with ThreadPoolExecutor(len(services)) as pool:
+        return list(pool.map(lambda service: _status_of(service, states.get(service.name), layout), services))
+
+
+def _status_of(service: Service, state: ProcessState | None, layout: Layout) -> ServiceStatus:
+    answers: bool | None = None if service.probe is None else True
+    reason: str | None = None
+    try:
+        if service.probe is not None:
+            service.probe(_PROBE_S)
+    except ServiceDownError as error:
+        answers, reason = False, error.reason
+    return ServiceStatus(
+        service=service.name,
+        state=state.state if state else "NO SUPERVISOR",
+        pid=state.pid or None if state else None,
+        address=service.address,
+        answers=answers,
+        reason=reason,
+        log=str(layout.log(service.name)),
+    )
+
+
+def table(found: list[ServiceStatus]) -> Table:
+    """Return the statuses as a table for people."""
+    shown = Table("service", "state", "process", "address", "answers")
+    for each in found:
+        answers = {True: "yes", False: f"no ({each.reason})", None: ""}[each.answers]
+        if each.off:
+            answers = "off"
+        shown.add_row(each.service, each.state, str(each.pid or ""), each.address, answers)
+    return shown

@@ -1,0 +1,67 @@
+"""All that the services and Spark need beside the Python environment: found on this machine, or brought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from contract.errors import ConfigurationError
+from infra import jars, java
+from infra.minio import binary as minio
+from infra.progress import Progress
+from infra.settings import ROOT, Settings
+
+KAFKA_LOCK = ROOT / "infra" / "kafka" / "jars.lock"
+SPARK_LOCK = ROOT / "infra" / "spark" / "jars.lock"
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """Where each part is."""
+
+    java_home: Path
+    kafka_jars: Path
+    spark_jars: tuple[Path, ...]
+    minio: Path
+
+
+def bring(settings: Settings, progress: Progress) -> Toolchain:
+    """Return the toolchain; what is missing is downloaded or built first, into the cache.
+
+    Raises
+    ------
+    StopError: something could not be brought; the message says what, and what to do.
+    """
+    try:
+        settings.cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the cache {settings.cache} cannot be made ({error.strerror}); set SWATHE_CACHE to a directory of yours"
+        ) from error
+    # Two clones that are set up at the same time share the work: the second one waits, and finds it done.
+    with FileLock(settings.cache / "setup.lock"):
+        return Toolchain(
+            java_home=java.home(settings.cache, progress),
+            kafka_jars=_jars("Kafka's jars", KAFKA_LOCK, settings, progress),
+            spark_jars=_files(_jars("Spark's jars for s3a://", SPARK_LOCK, settings, progress)),
+            minio=minio.binary(settings.cache, progress),
+        )
+
+
+def _jars(what: str, lock: Path, settings: Settings, progress: Progress) -> Path:
+    if jars.directory(lock, settings.cache).exists():
+        return jars.bring(lock, settings.cache)
+    with progress.step(f"{what} ({len(jars.read_lock(lock))} of them)"):
+        return jars.bring(lock, settings.cache)
+
+
+def spark_jars(settings: Settings) -> tuple[Path, ...]:
+    """Return the jars that Spark needs for s3a://, or nothing if they were not brought yet."""
+    directory = jars.directory(SPARK_LOCK, settings.cache)
+    return _files(directory) if directory.exists() else ()
+
+
+def _files(directory: Path) -> tuple[Path, ...]:
+    return tuple(sorted(directory.glob("*.jar")))

@@ -1,0 +1,110 @@
+"""`python -m infra.watchdog`: asks every running service whether it is well, and ends those that are not.
+
+A process that lives may still answer nobody. What is ended here, the process supervisor starts again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contract.errors import ServiceDownError, SwatheError
+from infra import credentials, running_settings
+from infra.layout import Layout
+from infra.processes import end
+from infra.service import Service
+from infra.services import all_services
+from infra.supervisor import ProcessState, Supervisor
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 2.0
+PROBE_S = 5.0
+# Four in a row: 8 s for a closed port, 28 s for one that hangs. A busy machine is not a dead service.
+FAILURES = 4
+_FATAL_RETRY_S = 10.0
+_PATIENCE_S = 2.0
+
+
+@dataclass
+class _Health:
+    """What is known about one process of a service."""
+
+    pid: int = 0
+    answered: bool = False
+    failures: int = 0
+
+
+@dataclass
+class Watchdog:
+    """Watches ``services`` through ``supervisor``."""
+
+    supervisor: Supervisor
+    layout: Layout
+    services: Iterable[Service]
+    _health: dict[str, _Health] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Look at every service once.
+
+        Raises
+        ------
+        ServiceDownError: the supervisor does not answer.
+        """
+        states = self.supervisor.states()
+        for service in self.services:
+            state = states.get(service.name)
+            if state is None or service.probe is None:
+                continue
+            if state.state == "FATAL" and state.since_s > _FATAL_RETRY_S:
+                logger.warning("event=start_again service=%s", service.name)
+                self.supervisor.start(service.name)
+            elif state.state == "RUNNING":
+                self._probe(service, state)
+
+    def _probe(self, service: Service, state: ProcessState) -> None:
+        assert service.probe is not None  # noqa: S101 (look() chose those that have one)
+        health = self._health.get(service.name)
+        if health is None or health.pid != state.pid:
+            health = self._health[service.name] = _Health(state.pid)
+        try:
+            service.probe(PROBE_S)
+        except ServiceDownError as error:
+            health.failures += 1
+            self._judge(service, state, health, error.reason)
+        else:
+            if not health.answered:
+                logger.info("event=answers service=%s process=%d after_s=%.0f", service.name, state.pid, state.since_s)
+            health.answered, health.failures = True, 0
+
+    def _judge(self, service: Service, state: ProcessState, health: _Health, reason: str) -> None:
+        given_up = health.failures >= FAILURES if health.answered else state.since_s > service.start_s
+        logger.warning("event=no_answer service=%s count=%d reason=%r", service.name, health.failures, reason)
+        if given_up:
+            ended = end(self.layout.mark(service.name), patience_s=_PATIENCE_S)
+            logger.error("event=ended service=%s processes=%s", service.name, ",".join(map(str, ended)))
+            del self._health[service.name]
+
+
+def watch(layout: Layout) -> None:
+    """Watch the services of ``layout`` until the supervisor that started this process is gone."""
+    settings = running_settings.load(layout)
+    supervisor = Supervisor(settings, layout, credentials.load(layout), timeout_s=PROBE_S)
+    watchdog = Watchdog(supervisor, layout, all_services(settings))
+    parent = os.getppid()
+    while os.getppid() == parent:
+        try:
+            watchdog.look()
+        except (SwatheError, TimeoutError) as error:
+            logger.warning("event=look_failed reason=%r", str(error))
+        time.sleep(INTERVAL_S)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    watch(Layout(Path(sys.argv[1])))
