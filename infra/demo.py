@@ -9,15 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import click
 import httpx
 
-from infra.credentials import load as load_credentials
-from infra.toolchain import environment_of_tools
-
 STREAM: Final = "streams/flights.yaml"
+MODEL: Final = "flights"
+ROW: Final[Mapping[str, int | None]] = {
+    "dep_delay": 75,
+    "arr_delay": 92,
+    "air_time": 227,
+    "distance": 1400,
+    "sched_dep_time": 1830,
+}
 ROUTES_WITHIN_S: Final = 60.0
 
 
@@ -25,16 +31,69 @@ ROUTES_WITHIN_S: Final = 60.0
 def main() -> None:
     """Bring the services up, replay and land the flights, train a version per batch, ask the routes."""
     began = time.monotonic()
-    _run("python", "-m", "infra", "up")
-    environ = {**os.environ, **_services_environment()}
-    _run("python", "-m", "pipeline", "replay", "--stream", STREAM, environ=environ)
-    _run("python", "-m", "pipeline", "land", "--stream", STREAM, "--exit-when-idle", "2s", environ=environ)
-    _run("python", "-m", "pipeline", "verify", "--stream", STREAM, "--against-topic", environ=environ)
-    _run("mlflow", "run", ".", "--env-manager", "local", environ=environ)
+    # `python` and `mlflow` have to be this environment's, whether it is activated or not.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environ = {**os.environ, "PATH": path}
+    _run(environ, "python -m infra up")
+    environ |= _service_environment(environ)
+    click.secho('$ eval "$(python -m infra env)"', bold=True)
+    _run(environ, f"python -m pipeline replay --stream {STREAM}")
+    _run(environ, f"python -m pipeline land --stream {STREAM} --exit-when-idle 2s")
+    _run(environ, f"python -m pipeline verify --stream {STREAM} --against-topic")
+    _run(environ, "mlflow run . --env-manager local")
     _show_answers(environ["SWATHE_SERVING_URL"])
-    click.echo(f"\nMLflow      {environ['MLFLOW_TRACKING_URI']}")
-    click.echo(f"predictions {environ['SWATHE_SERVING_URL']}/api  (documentation: /docs)")
-    click.echo(f"done in {time.monotonic() - began:.0f} s; the services stay up, `make down` stops them")
+    click.echo()
+    click.echo(f"MLflow       {environ['MLFLOW_TRACKING_URI']}")
+    click.echo(f"predictions  {environ['SWATHE_SERVING_URL']}/api  (every route: {environ['SWATHE_SERVING_URL']}/docs)")
+    click.echo(f"took {time.monotonic() - began:.0f} s; the services stay up until `make down`")
+
+
+def _run(environ: Mapping[str, str], command: str) -> None:
+    click.secho(f"\n$ {command}", bold=True)
+    finished = subprocess.run(shlex.split(command), env=dict(environ), check=False)  # noqa: S603 - our own commands
+    if finished.returncode:
+        click.echo(f"`{command}` ended with exit code {finished.returncode}; what it said is above", err=True)
+        sys.exit(finished.returncode)
+
+
+def _service_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what `eval "$(python -m infra env)"` would leave in a shell."""
+    script = 'eval "$(python -m infra env)" && env -0'
+    shown = subprocess.run(["bash", "-c", script], env=dict(environ), check=True, capture_output=True)  # noqa: S607
+    return dict(entry.split("=", 1) for entry in shown.stdout.decode().split("\0") if "=" in entry)
+
+
+def _show_answers(url: str) -> None:
+    with httpx.Client(base_url=url, timeout=10) as server:
+        versions = _ready_versions(server)
+        click.secho(f"\n$ curl {url}/api/models", bold=True)
+        for version in versions:
+            click.echo(f"v{version['version']}  {version['state']}  batch {version['batch']}  {version['rows']:,} rows")
+        body = {"dataframe_records": [ROW]}
+        for version in versions:
+            path = f"/api/{MODEL}/v{version['version']}/predict"
+            click.secho(f"\n$ curl {url}{path} --json '{json.dumps(body)}'", bold=True)
+            click.echo(server.post(path, json=body).raise_for_status().text)
+        for path in (f"/api/{MODEL}/v1/clustering-results?limit=1", "/api/cluster-stats"):
+            click.secho(f"\n$ curl '{url}{path}'", bold=True)
+            click.echo(_shortened(server.get(path).raise_for_status().text))
+
+
+def _ready_versions(server: httpx.Client) -> list[dict[str, Any]]:
+    """Return the versions of the demo's model once the server has picked all ready ones up."""
+    deadline = time.monotonic() + ROUTES_WITHIN_S
+    while True:
+        models = server.get("/api/models").raise_for_status().json()
+        versions = [version for model in models if model["name"] == MODEL for version in model["versions"]]
+        if len(versions) >= 3 and all(version["state"] == "ready" for version in versions):
+            return sorted(versions, key=lambda version: int(version["version"]))
+        if time.monotonic() > deadline:
+            raise click.ClickException(f"the prediction server does not serve three versions of {MODEL!r}: {models}")
+        time.sleep(0.2)
+
+
+def _shortened(text: str, width: int = 600) -> str:
+    return text if len(text) <= width else f"{text[:width]}… ({len(text):,} characters)"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,82 @@
+# Swathe. `make` alone lists the targets. Nothing but make, git, Python 3.11+ and the network is needed.
+#
+# Settings are environment variables or arguments: make up SWATHE_PORT_KAFKA=29092. They are listed in docs/settings.md.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?=
+PYTEST ?=
+BASE := PYTHON='$(PYTHON)' sh infra/bootstrap.sh base
+DEV := PYTHON='$(PYTHON)' sh infra/bootstrap.sh dev
+RUN := .venv/bin/python
+
+# Variables given as arguments to make reach the commands too.
+export $(filter SWATHE_%,$(.VARIABLES))
+
+.PHONY: help setup up down status logs clean demo test test-long lint lock conda bench screenshots
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Bring all that is missing: Python packages, Java, Kafka, MinIO (once; `up`, `demo` and `test` do it too)
+	@$(BASE)
+	@$(RUN) -m infra setup
+
+demo: ## The whole line on real flights: topic, batches, model versions, routes; services stay up
+	@$(BASE)
+	@$(RUN) -m infra.demo
+
+up: ## Start Kafka, MinIO, MLflow and the prediction server
+	@$(BASE)
+	@$(RUN) -m infra up
+
+down: ## Stop them; data stays
+	@$(BASE)
+	@$(RUN) -m infra down
+
+status: ## Show what runs and whether it answers
+	@$(BASE)
+	@$(RUN) -m infra status
+
+logs: ## Follow the services' logs (Ctrl-C ends it)
+	@$(BASE)
+	@$(RUN) -m infra logs --follow
+
+clean: ## Remove the services' data
+	@$(BASE)
+	@$(RUN) -m infra clean
+
+test: ## All tests but the long ones, on services of their own
+	@$(DEV)
+	@$(RUN) -m infra setup
+	$(RUN) -m pytest -m "not long" $(PYTEST)
+
+test-long: ## The long tests: faults, browser, PostgreSQL
+	@$(DEV)
+	@$(RUN) -m infra setup
+	$(RUN) -m pytest -m long $(PYTEST)
+
+lint: ## ruff, mypy, import-linter
+	@$(DEV)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy .
+	.venv/bin/lint-imports
+
+lock: ## Resolve requirements/*.in and infra/*/jars.in anew
+	@$(DEV)
+	$(RUN) -m infra.lock
+
+conda: ## Write conda.yaml from the locked requirements
+	@$(BASE)
+	$(RUN) -m infra.conda
+
+bench: ## The measurements of docs/performance.md
+	@$(DEV)
+	$(RUN) -m bench
+
+screenshots: ## The pictures in the docs
+	@$(DEV)
+	$(RUN) -m docs.screenshots
