@@ -14,7 +14,7 @@ if [ -n "${PYTHON:-}" ]; then
     echo "error: PYTHON=$PYTHON is not a Python 3.11 or newer that runs; choose another, or unset it." >&2
     exit 1
 fi
-# 3.11 to 3.13 first: all packages have wheels for them on Linux and macOS.
+# In the order in which they are best tried out.
 for python in python3.11 python3.12 python3.13 python3 python3.14; do
     if fits "$python"; then
         exec "$python" "$here/bootstrap.py" "$@"

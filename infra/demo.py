@@ -57,10 +57,11 @@ def _run(environ: Mapping[str, str], command: str) -> None:
 
 
 def _service_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what `eval "$(python -m infra env)"` would leave in a shell."""
-    script = 'eval "$(python -m infra env)" && env -0'
-    shown = subprocess.run(["bash", "-c", script], env=dict(environ), check=True, capture_output=True)  # noqa: S607
-    return dict(entry.split("=", 1) for entry in shown.stdout.decode().split("\0") if "=" in entry)
+    """Return what `eval "$(python -m infra env)"` would set in a shell."""
+    shown = subprocess.run(
+        ["python", "-m", "infra", "env", "--json"], env=dict(environ), check=True, capture_output=True
+    )
+    return dict(json.loads(shown.stdout))
 
 
 def _show_answers(url: str) -> None:

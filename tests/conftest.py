@@ -1,0 +1,54 @@
+"""What all tests share: the folder gives the marker, and real services are started when the first test asks."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services import SharedServices, environment_from, run_directory
+
+_TESTS = Path(__file__).parent
+# Read by the worker processes; not SWATHE_…, because no command of the project reads it.
+_RUN_VARIABLE = "_SWATHE_TEST_RUN"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the directory of this run, once, in the process that began it."""
+    if hasattr(config, "workerinput"):
+        return
+    os.environ[_RUN_VARIABLE] = str(run_directory())
+    # A terminated run must end its services as an interrupted one does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the services, however the run ended."""
+    if not hasattr(config, "workerinput") and _RUN_VARIABLE in os.environ:
+        SharedServices(Path(os.environ.pop(_RUN_VARIABLE))).stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the name of its folder below `tests/`."""
+    for item in items:
+        item.add_marker(item.path.relative_to(_TESTS).parts[0])
+
+
+@pytest.fixture(scope="session")
+def services() -> dict[str, str]:
+    """Environment of running Kafka, MinIO and MLflow; SWATHE_TEST_SERVICES names a file with that of others."""
+    given = os.environ.get("SWATHE_TEST_SERVICES")
+    if given:
+        return environment_from(Path(given))
+    return SharedServices(Path(os.environ[_RUN_VARIABLE])).environment()
+
+
+@pytest.fixture
+def services_environment(services: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The same, set in this process for one test."""
+    for name, value in services.items():
+        monkeypatch.setenv(name, value)
+    yield services
