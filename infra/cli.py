@@ -8,7 +8,6 @@ import os
 import sys
 
 import click
-from rich.console import Console
 
 from contract.errors import ConfigurationError, SwatheError
 from infra import clean as cleaning
@@ -79,7 +78,7 @@ def status(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=1))
     else:
-        Console().print(looking.table(found))
+        looking.show(found)
     if not all(each.well for each in found):
         sys.exit(1)
 

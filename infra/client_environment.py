@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from infra.credentials import Credentials
 from infra.layout import Layout
 from infra.minio.service import REGION, endpoint
@@ -15,6 +17,8 @@ UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_ROLE_ARN
 
 def client_environment(settings: Settings, layout: Layout, credentials: Credentials) -> dict[str, str]:
     """Return the variables that point clients at the services of ``layout``."""
+    hosts = [HOST, "localhost", *os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",")]
+    without_proxy = ",".join(dict.fromkeys(host for host in hosts if host))
     serving = f"http://{HOST}:{settings.port_serving}"
     return {
         "SWATHE_DATA": str(layout.data),
@@ -44,6 +48,6 @@ def client_environment(settings: Settings, layout: Layout, credentials: Credenti
         "SWATHE_PORT_MLFLOW": str(settings.port_mlflow),
         "SWATHE_PORT_SERVING": str(settings.port_serving),
         "SWATHE_PORT_SUPERVISOR": str(settings.port_supervisor),
-        "NO_PROXY": f"{HOST},localhost",
-        "no_proxy": f"{HOST},localhost",
+        "NO_PROXY": without_proxy,
+        "no_proxy": without_proxy,
     }

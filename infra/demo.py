@@ -59,7 +59,7 @@ def _run(environ: Mapping[str, str], command: str) -> None:
 def _service_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what `eval "$(python -m infra env)"` would set in a shell."""
     shown = subprocess.run(
-        ["python", "-m", "infra", "env", "--json"], env=dict(environ), check=True, capture_output=True
+        [sys.executable, "-m", "infra", "env", "--json"], env=dict(environ), check=True, capture_output=True
     )
     return dict(json.loads(shown.stdout))
 

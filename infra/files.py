@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and locks between processes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from infra.progress import Progress
 
 
 def write_private(path: Path, text: str) -> None:
@@ -37,6 +41,21 @@ def _private(path: Path, text: str) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def hold(lock: Path, waiting: str, progress: Progress) -> Iterator[None]:
+    """Hold the lock file ``lock``; announce ``waiting`` if another process holds it."""
+    held = FileLock(lock)
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        with progress.step(waiting):
+            held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from infra.client_environment import client_environment
@@ -30,7 +31,9 @@ def service(settings: Settings) -> Service:
 
 
 def _prepare(start: Start) -> Command:
+    # The server's own settings come from the shell that starts it; where the services are, from here.
+    own = {name: value for name, value in os.environ.items() if name.startswith("SWATHE_SERVING_")}
     return Command(
         argv=(str(start.python), "-m", "serving"),
-        environment=client_environment(start.settings, start.layout, start.credentials),
+        environment={**own, **client_environment(start.settings, start.layout, start.credentials)},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from rich.console import Console
 from rich.table import Table
 
 from contract.errors import ServiceDownError
@@ -63,7 +64,7 @@ def _status_of(service: Service, state: ProcessState | None, layout: Layout) -> 
         answers, reason = False, error.reason
     return ServiceStatus(
         service=service.name,
-        state=state.state if state else "NO SUPERVISOR",
+        state=state.state if state else "NOT RUNNING",
         pid=state.pid or None if state else None,
         address=service.address,
         answers=answers,
@@ -72,12 +73,15 @@ def _status_of(service: Service, state: ProcessState | None, layout: Layout) -> 
     )
 
 
-def table(found: list[ServiceStatus]) -> Table:
-    """Return the statuses as a table for people."""
+def show(found: list[ServiceStatus]) -> None:
+    """Print the statuses as a table for people."""
     shown = Table("service", "state", "process", "address", "answers")
     for each in found:
         answers = {True: "yes", False: f"no ({each.reason})", None: ""}[each.answers]
         if each.off:
             answers = "off"
         shown.add_row(each.service, each.state, str(each.pid or ""), each.address, answers)
-    return shown
+    terminal = Console()
+    # Into a file or a pipe nothing is folded: lines are for grep there.
+    console = terminal if terminal.is_terminal else Console(width=200)
+    console.print(shown)

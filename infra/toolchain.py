@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from contract.errors import ConfigurationError
 from infra import jars, java
+from infra.files import hold
 from infra.minio import binary as minio
 from infra.progress import Progress
 from infra.settings import ROOT, Settings
@@ -41,7 +40,7 @@ def bring(settings: Settings, progress: Progress) -> Toolchain:
             f"the cache {settings.cache} cannot be made ({error.strerror}); set SWATHE_CACHE to a directory of yours"
         ) from error
     # Two clones that are set up at the same time share the work: the second one waits, and finds it done.
-    with FileLock(settings.cache / "setup.lock"):
+    with hold(settings.cache / "setup.lock", f"Waiting for another setup in {settings.cache}", progress):
         return Toolchain(
             java_home=java.home(settings.cache, progress),
             kafka_jars=_jars("Kafka's jars", KAFKA_LOCK, settings, progress),

@@ -9,11 +9,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from contract.errors import ConfigurationError, ServiceDownError, StopError
 from infra import credentials, running_settings, toolchain
-from infra.files import write_private
+from infra.files import hold, write_private
 from infra.layout import Layout
 from infra.logs import last_lines
 from infra.minio.service import make_buckets
@@ -68,16 +66,8 @@ def up(asked: Settings, *, without: frozenset[str], progress: Progress) -> Setti
 @contextlib.contextmanager
 def exclusive(layout: Layout, progress: Progress) -> Iterator[None]:
     """Hold the lock of a data directory; say so if another command holds it."""
-    lock = FileLock(layout.lock)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        with progress.step(f"Waiting for another `infra up` or `down` on {layout.data}"):
-            lock.acquire()
-    try:
+    with hold(layout.lock, f"Waiting for another `infra up` or `down` on {layout.data}", progress):
         yield
-    finally:
-        lock.release()
 
 
 def _check_ports(services: Sequence[Service], settings: Settings, *, supervised: bool) -> None:
