@@ -130,12 +130,17 @@ def _check_lane(store: ObjectStore, key: str, lane: Lane, *, start: ChainStart, 
         if (part.first_offset, part.sequence) != (offset, sequence):
             proof.problems.append(f"{key}: {part.key} begins at {part.first_offset}, expected was {offset}")
         found = store.head(part.key)
-        if found is None:
-            proof.problems.append(f"{key} names {part.key}, which does not exist")
-        elif (stored := part_of(found)) != part:
-            proof.problems.append(f"{part.key} was altered: {_difference(part, stored)}")
+        try:
+            stored = part_of(found) if found else None
+        except ChainError as error:
+            proof.problems.append(f"{part.key} was altered: {error}")
         else:
-            _check_part(store, lane.lane, part, start, proof)
+            if stored is None:
+                proof.problems.append(f"{key} names {part.key}, which does not exist")
+            elif stored != part:
+                proof.problems.append(f"{part.key} was altered: {_difference(part, stored)}")
+            else:
+                _check_part(store, lane.lane, part, start, proof)
         offset, sequence = part.next_offset, sequence + 1
     if offset != lane.next_offset:
         proof.problems.append(f"{key} lane {lane.lane} says it ends at {lane.next_offset}, its parts end at {offset}")

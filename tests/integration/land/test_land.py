@@ -1,0 +1,240 @@
+"""Landing on a real broker and a real MinIO: rows are compared, never files."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.line import Line, record
+
+
+@pytest.fixture
+def line(services: dict[str, str], tmp_path: Path) -> Line:
+    return Line(services, tmp_path)
+
+
+def test_rows_cut_exactly_and_the_tail_lands(line: Line) -> None:
+    line.make_topic()
+    line.send(record(n) for n in range(250))
+    assert "landed 250 rows in 3 batches" in line.land()
+    assert [(m.batch, m.rows, m.cut) for m in line.manifests()] == [(1, 100, "rows"), (2, 100, "rows"), (3, 50, "idle")]
+    assert [row["n"] for row in line.rows()] == list(range(250))
+    row = line.rows()[7]
+    assert (row["x"], row["s"], row["_partition"], row["_offset"], row["_key"]) == (3.5, "row 7", 0, 7, b"k7")
+    line.assert_proved(range(250))
+
+
+def test_landing_goes_on_where_it_stopped(line: Line) -> None:
+    line.make_topic()
+    line.send(record(n) for n in range(120))
+    line.land()
+    assert "landed 0 rows" in line.land()
+    line.send(record(n) for n in range(120, 200))
+    line.land()
+    assert [m.rows for m in line.manifests()] == [100, 20, 80]
+    line.assert_proved(range(200))
+
+
+def test_many_partitions_are_cut_together(line: Line) -> None:
+    line.make_topic(partitions=4)
+    line.send((record(n) for n in range(300)), partition=0)
+    line.send((record(n) for n in range(300, 330)), partition=2)
+    line.land()
+    assert [m.rows for m in line.manifests()] == [100, 100, 100, 30]
+    line.assert_proved(range(330))
+
+
+def test_bytes_cut(line: Line) -> None:
+    line.make_topic()
+    line.send(record(n) for n in range(1000, 1100))
+    size = sum(len(record(n)) for n in range(1000, 1050))
+    line.land("--bytes", str(size))
+    assert [(m.rows, m.cut) for m in line.manifests()] == [(50, "bytes"), (50, "bytes")]
+    line.assert_proved(range(1000, 1100))
+
+
+def test_windows_of_record_time(line: Line) -> None:
+    line.make_topic(partitions=2)
+    start = 1_700_000_000_000
+    line.send((record(n) for n in range(60)), 0, [start + n * 1000 for n in range(60)])
+    late = [start + n * 1000 for n in (0, 25, 5, 45)]
+    line.send((record(n) for n in range(60, 64)), 1, late)
+    line.land("--window", "20s")
+    batches = {m.batch: m for m in line.manifests()}
+    assert sum(m.rows for m in batches.values()) == 64
+    first = {row["n"] for part in batches[1].parts for row in line._read(part.key)}
+    # The origin is the first record read, of whichever lane; both lanes begin at the same time here.
+    assert first == {*range(20), 60}
+    assert sum(part.late_rows for m in batches.values() for part in m.parts) == 1
+    line.assert_proved(range(64))
+
+
+def test_an_old_batch_is_cut_while_nothing_follows(line: Line) -> None:
+    line.make_topic()
+    line.send(record(n) for n in range(30))
+    process = line.start("land", "--max-age", "1s")
+    try:
+        _wait_for(lambda: len(line.manifests()) == 1)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert [(m.rows, m.cut) for m in line.manifests()] == [(30, "max_age")]
+    line.assert_proved(range(30))
+
+
+def test_poison_is_rejected_with_its_reason_and_the_rest_lands(line: Line) -> None:
+    line.make_topic()
+    poison: list[bytes | None] = [
+        b"not json", None, b"", b"null", b"[]",
+        b'{"n": "1"}', b'{"x": 1}', b'{"n":1}{"n":2}', b'{"n":1,"x":NaN}', b"\xff",
+    ]  # fmt: skip
+    mix = [value for n in range(200) for value in (record(n), *([poison[n]] if n < len(poison) else []))]
+    line.send(mix)
+    said = line.land()
+    assert f"rejected {len(poison)}" in said
+    line.assert_proved(range(200))
+    rejects = line.rejects()
+    assert [reject["value"] for reject in rejects] == poison
+    assert [reject["_offset"] for reject in rejects] == [2 * i + 1 for i in range(len(poison))]
+    reasons = " | ".join(reject["reason"] for reject in rejects)
+    for said in (
+        "not JSON",
+        "tombstone",
+        "empty",
+        "not an object",
+        "Column(/n)",
+        "'n' is required",
+        "not one JSON object",
+    ):
+        assert said in reasons, reasons
+
+
+def test_keys_beyond_the_schema_are_counted(line: Line) -> None:
+    line.make_topic()
+    line.send(b'{"n":%d,"new":true}' % n for n in range(10))
+    assert "ignored 10 keys" in line.land()
+    line.assert_proved(range(10))
+
+
+def test_a_broken_schema_stops_the_line_and_loses_nothing(line: Line) -> None:
+    line.make_topic()
+    line.send(b'{"m":%d}' % n for n in range(150))
+    code, said = line.run("land", "--exit-when-idle", "1s")
+    assert code == 1
+    assert "150 of the last 150 records" in said
+    assert line.manifests() == []
+    line.max_share = 1.0
+    line.land()
+    line.send(record(n) for n in range(100))
+    line.land()
+    line.assert_proved(range(100))
+    assert len(line.rejects()) == 150
+
+
+def test_a_topic_made_again_stops_the_line(line: Line) -> None:
+    line.make_topic()
+    line.send(record(n) for n in range(10))
+    line.land()
+    line.delete_topic()
+    _wait_for(lambda: "no topic" in line.run("land", "--exit-when-idle", "1s")[1])
+    line.make_topic()
+    line.send(record(n) for n in range(10))
+    code, said = line.run("land", "--exit-when-idle", "1s")
+    assert code == 1
+    assert "deleted and made again" in said
+    assert [m.rows for m in line.manifests()] == [10]
+
+
+def test_records_lost_to_retention_are_named(line: Line) -> None:
+    line.make_topic()
+    line.send(record(n) for n in range(10))
+    line.land()
+    line.send(record(n) for n in range(10, 20))
+    line.delete_records_before(15)
+    code, said = line.run("land", "--exit-when-idle", "1s")
+    assert code == 1
+    assert "offsets 10 to 14" in said
+    assert [m.rows for m in line.manifests()] == [10]
+
+
+def test_a_commit_beyond_the_chain_stops_the_line(line: Line) -> None:
+    line.make_topic()
+    line.send(record(n) for n in range(20))
+    line.commit(f"swathe-{line.name}", 7)
+    code, said = line.run("land", "--exit-when-idle", "1s")
+    assert code == 1
+    assert "offsets 0 to 6 are in no part" in said
+
+
+def test_group_offsets_follow_the_chain(line: Line) -> None:
+    line.make_topic()
+    line.send(record(n) for n in range(20))
+    line.land()
+    assert line.committed(f"swathe-{line.name}") == 20
+
+
+@pytest.mark.parametrize(("start", "landed"), [("latest", []), ("2023-11-14T22:13:30Z", range(10, 20))])
+def test_a_new_chain_begins_where_it_is_told(line: Line, start: str, landed: Iterable[int]) -> None:
+    line.make_topic()
+    line.send((record(n) for n in range(20)), 0, [1_700_000_000_000 + n * 1000 for n in range(20)])
+    line.land("--from", start)
+    line.land()
+    assert [row["n"] for row in line.rows()] == list(landed)
+
+
+def test_no_topic(line: Line) -> None:
+    code, said = line.run("land", "--exit-when-idle", "1s")
+    assert code == 1
+    assert f"no topic '{line.name}'" in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "address", "service"),
+    [
+        ("SWATHE_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1", "kafka does not answer at 127.0.0.1:1"),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1", "minio does not answer at http://127.0.0.1:1"),
+    ],
+)
+def test_a_service_that_is_down_is_named_in_time(line: Line, variable: str, address: str, service: str) -> None:
+    line.make_topic()
+    began = time.monotonic()
+    code, said = line.run("land", "--exit-when-idle", "1s", **{variable: address})
+    assert code == 1
+    assert service in said
+    assert "python -m infra up" in said
+    assert time.monotonic() - began < 10
+
+
+def test_wrong_keys_stop_the_line(line: Line) -> None:
+    line.make_topic()
+    code, said = line.run("land", "--exit-when-idle", "1s", AWS_SECRET_ACCESS_KEY="wrong")
+    assert code == 1
+    assert "refuses access" in said
+
+
+def test_verify_sees_an_altered_and_a_missing_part(line: Line) -> None:
+    line.make_topic()
+    line.send(record(n) for n in range(200))
+    line.land()
+    first, second = (manifest.parts[0].key for manifest in line.manifests())
+    body = line.store.get(first)
+    assert body is not None
+    line.store.put(first, body[0])
+    line.store.delete(second)
+    code, said = line.run("verify")
+    assert code == 1
+    assert first in said
+    assert second in said
+    assert "FAILS" in said
+
+
+def _wait_for(condition: object, within_s: float = 30) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
