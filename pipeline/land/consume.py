@@ -237,11 +237,10 @@ class Landing:
             starts.append(TopicPartition(self._topic, lane, offset))
         consumer.incremental_assign(starts)
         self._paused = False
-        if starts:
-            self._thread.ask(self._seal_left_over)
+        self._thread.ask(self._begin)
 
-    def _seal_left_over(self) -> int:
-        self._lander.seal_left_over()
+    def _begin(self) -> int:
+        self._lander.begin()
         return 0
 
     def _check(self, consumer: Consumer, lane: int, offset: int) -> None:

@@ -76,7 +76,8 @@ class Lander:
         self._batches = Batches(store, stream.name, stream.topic, writer)
         self._windows: Windows | None = None
         self._lanes: dict[int, OwnedLane] = {}
-        self._last_record = time.monotonic()
+        self._last_record: float | None = None
+        """None until the group has said which lanes are ours."""
         self.landed = Landed()
         self.moved: list[Moved] = []
 
@@ -92,12 +93,16 @@ class Lander:
         offset = unsealed[-1].next_offset if unsealed else self._first_offset(lane)
         part = OpenPart(lane, sequence, offset, self._schema)
         self._lanes[lane] = OwnedLane(lane, epoch, chain, part, unsealed=unsealed)
-        self._last_record = time.monotonic()
         logger.info("lane taken; lane=%d sequence=%d offset=%d unsealed=%d", lane, sequence, offset, len(unsealed))
         return offset
 
+    def begin(self) -> None:
+        """Begin with the lanes that are owned now: seal what an earlier owner landed and could not seal."""
+        self._last_record = time.monotonic()
+        self.seal_left_over()
+
     def seal_left_over(self) -> None:
-        """Seal what an earlier owner landed and could not seal."""
+        """Seal every batch that the landed parts make."""
         while self._seal():
             pass
 
@@ -159,10 +164,10 @@ class Lander:
         self._seal()
 
     def idle_for(self) -> float:
-        """Return the seconds since the last record; 0 while a lane has records left to read."""
-        if all(lane.at_end for lane in self._lanes.values()):
-            return time.monotonic() - self._last_record
-        return 0.0
+        """Return the seconds since the last record; 0 while a lane has records left, or none was given out yet."""
+        if self._last_record is None or not all(lane.at_end for lane in self._lanes.values()):
+            return 0.0
+        return time.monotonic() - self._last_record
 
     def land_tail(self) -> None:
         """Land all that is open and seal it, as the last batch of a topic that has come to its end."""

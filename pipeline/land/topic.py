@@ -37,7 +37,9 @@ _TUNED: Mapping[str, str | int] = {
     "queued.min.messages": 100_000,
     "queued.max.messages.kbytes": 65_536,
     "fetch.wait.max.ms": 100,
-    "session.timeout.ms": 30_000,
+    # A killed member holds its lanes for this long.
+    "session.timeout.ms": 10_000,
+    "heartbeat.interval.ms": 2_000,
     "statistics.interval.ms": 0,
 }
 
