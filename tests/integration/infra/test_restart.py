@@ -1,0 +1,112 @@
+"""Whatever is killed comes back within 30 s, with nothing lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from infra.processes import marked
+from infra.settings import PORTS
+from tests.integration.infra.conftest import Instance
+from tests.integration.infra.data import assert_found, leave
+from tests.services import infra
+
+BACK_S = 30.0
+
+
+def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> float:
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < within_s, f"not within {within_s} s: {what}"
+        time.sleep(0.2)
+    return time.monotonic() - begun
+
+
+def processes_of(instance: Instance, service: str) -> list[psutil.Process]:
+    """Return the processes of a service, the parent first."""
+    return sorted(marked(instance.layout.mark(service)), key=lambda process: process.create_time())
+
+
+def is_back(instance: Instance, service: str, killed: int) -> bool:
+    state = instance.status()[service]
+    alive = {process.pid for process in processes_of(instance, service)}
+    return state["state"] == "RUNNING" and state["answers"] is not False and alive != set() and killed not in alive
+
+
+def all_back(instance: Instance) -> bool:
+    return all(is_back(instance, service, -1) for service in ("kafka", "minio", "mlflow", "watchdog"))
+
+
+@pytest.mark.parametrize(
+    ("service", "which"), [("kafka", 0), ("minio", 0), ("mlflow", 0), ("mlflow", -1), ("watchdog", 0)]
+)
+def test_a_killed_process_is_back_with_all_data(running: Instance, service: str, which: int) -> None:
+    word = leave(running.env())
+    victim = processes_of(running, service)[which]
+    assert (victim.ppid() in {p.pid for p in processes_of(running, service)}) == (which == -1)
+    victim.kill()
+    took_s = wait_until(lambda: is_back(running, service, victim.pid), BACK_S, f"{service} answers again")
+    print(f"{service}[{which}] answered {took_s:.1f} s after kill -9")
+    assert_found(running.env(), word)
+
+
+def test_up_takes_over_what_a_killed_supervisor_left(running: Instance) -> None:
+    word = leave(running.env())
+    orphans = {process.pid for process in marked(running.layout.mark())}
+    for process in processes_of(running, "supervisord"):
+        process.kill()
+    running.up()
+    assert_found(running.env(), word)
+    assert not orphans & {process.pid for process in marked(running.layout.mark())}
+
+
+def test_down_ends_what_a_killed_supervisor_left(running: Instance) -> None:
+    for process in processes_of(running, "supervisord"):
+        process.kill()
+    assert len(marked(running.layout.mark())) >= 3
+    infra("down", environ=running.environ)
+    assert running.nothing_is_left()
+
+
+def test_down_during_a_restart_leaves_nothing(running: Instance) -> None:
+    for process in processes_of(running, "mlflow"):
+        process.kill()
+    infra("down", environ=running.environ)
+    assert running.nothing_is_left()
+
+
+@pytest.mark.long
+def test_a_service_that_lives_and_answers_nobody_is_replaced(running: Instance) -> None:
+    """A stopped process still holds its port: only asking it shows that it is not well."""
+    word = leave(running.env())
+    hung = processes_of(running, "mlflow")[-1]
+    os.kill(hung.pid, signal.SIGSTOP)
+    took_s = wait_until(lambda: is_back(running, "mlflow", hung.pid), 90, "a hung server is replaced")
+    print(f"mlflow answered {took_s:.1f} s after it hung")
+    assert_found(running.env(), word)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("round_", range(3))
+def test_everything_killed_at_once_is_back(running: Instance, round_: int) -> None:
+    word = leave(running.env())
+    victims = [p for name in ("kafka", "minio", "mlflow", "watchdog") for p in processes_of(running, name)]
+    for victim in victims:
+        victim.kill()
+    wait_until(lambda: all_back(running), 60, "everything answers again")
+    assert_found(running.env(), word)
+
+
+def test_the_settings_name_every_port() -> None:
+    """`down` waits for the ports in this list; a port that is not in it would be forgotten."""
+    from infra import settings
+    from infra.services import all_services
+
+    loaded = settings.Settings()
+    used = {name for service in all_services(loaded) for name in service.ports} | {"SWATHE_PORT_SUPERVISOR"}
+    assert used == {settings.variable(field) for field in PORTS}
