@@ -91,6 +91,8 @@ def _pip(target: Path) -> None:
     """Install requirements/uv.txt into ``target`` with this Python's pip, or with one made for the purpose."""
     # A person's own pip settings may forbid what does not touch their environment.
     environment = {**os.environ, "PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0", "PIP_ROOT_USER_ACTION": "ignore"}
+    if environment.get("SSL_CERT_FILE"):  # pip knows a network's own certificates under another name
+        environment.setdefault("PIP_CERT", environment["SSL_CERT_FILE"])
     with _python_with_pip(target.with_name(f"{target.name}-pip")) as python:
         command = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:"]
         done = subprocess.run(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -82,6 +83,9 @@ def _read_list(listed: Path) -> tuple[list[str], list[str]]:
 def _context(cache: Path) -> MavenContext:
     from jgo.maven import MavenContext  # noqa: PLC0415 (costs 0.3 s, needed at the first setup only)
 
+    # requests, which jgo downloads with, looks at a variable of its own for a network's certificates.
+    if os.environ.get("SSL_CERT_FILE"):
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", os.environ["SSL_CERT_FILE"])
     return MavenContext(repo_cache=cache / "maven", timeout=60)
 
 
