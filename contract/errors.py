@@ -11,10 +11,23 @@ SwatheError
 │   └── ModelArtifactError     stored numbers of a version that cannot be read or do not agree
 ├── RetryError                 may succeed later
 │   └── ServiceDownError       a service does not answer: name, address, command that starts it
-└── DataError                  this batch cannot be trained; the next one may
+├── DataError                  this batch cannot be trained; the next one may
+└── RequestError               a request that cannot be answered as it was asked
+    ├── MalformedRequestError    not JSON, or not text
+    ├── UnsupportedMediaError    a content type that is not read
+    ├── RequestTooLargeError     more bytes than the limit
+    ├── InvalidRequestError      fields that are not as they should be, each with its path
+    ├── UnknownNameError         no such model, version, alias or row; the message names those there are
+    ├── VersionUnavailableError  known, but with nothing to answer with; the message says why
+    ├── OverloadedError          too many requests at once: the same one may succeed later
+    ├── InterruptedRequestError  a worker process ended in the middle of it: the same one may succeed at once
+    └── DeadlineExceededError    not answered in time
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class SwatheError(Exception):
@@ -103,3 +116,84 @@ class ServiceDownError(RetryError):
 
 class DataError(SwatheError):
     """A batch whose rows cannot be trained: it takes its version number as `state=failed`, with this reason."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a request: where, as a path of names and indexes, and what."""
+
+    loc: tuple[str | int, ...]
+    msg: str
+
+
+class RequestError(SwatheError):
+    """A request that cannot be answered as it was asked; never repeats the whole input."""
+
+
+class MalformedRequestError(RequestError):
+    """The body is not JSON."""
+
+
+class UnsupportedMediaError(RequestError):
+    """The body's content type is not one that is read."""
+
+
+class RequestTooLargeError(RequestError):
+    """The body has more bytes than the limit."""
+
+
+class InvalidRequestError(RequestError):
+    """Fields of the request are not as they should be.
+
+    Parameters
+    ----------
+    message: one sentence over all
+    faults: each field's path and what is wrong with it; there may be more than are listed
+    """
+
+    def __init__(self, message: str, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(message)
+
+
+class UnknownNameError(RequestError):
+    """A name in the path is not known.
+
+    Parameters
+    ----------
+    kind: model, version, alias or row id
+    name: as it was asked for
+    known: those there are; a long list is cut
+    """
+
+    _SHOWN = 20
+
+    def __init__(self, kind: str, name: str, known: Sequence[str] | None = None) -> None:
+        self.kind = kind
+        self.name = name
+        there = ""
+        if known is not None:
+            listed = ", ".join(known[: self._SHOWN])
+            more = f" and {len(known) - self._SHOWN} more" if len(known) > self._SHOWN else ""
+            there = f"; known: {listed}{more}" if known else "; there are none yet"
+        super().__init__(f"no {kind} {name[:100]!r}{there}")
+
+
+class VersionUnavailableError(RequestError):
+    """A version is known, but has nothing to answer with."""
+
+
+class OverloadedError(RequestError):
+    """Too many requests are being answered or are waiting; ``retry_after_s`` is when to ask again."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class InterruptedRequestError(RequestError):
+    """The process that worked on the request ended."""
+
+
+class DeadlineExceededError(RequestError):
+    """The request was not answered in time."""
