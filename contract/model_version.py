@@ -43,7 +43,8 @@ GOLDEN_FILE: Final = "swathe/golden.json"
 """Rows and the clusters and distances that Spark gave them; whoever loads the version must agree."""
 
 RESULTS_FORMAT: Final = 1
-ROW_ID, CLUSTER, DISTANCE = "row_id", "cluster", "distance"
+# Columns of results; a stream's own begin with a letter, and `distance` may well be a feature.
+ROW_ID, CLUSTER, DISTANCE = "_row_id", "_cluster", "_distance"
 
 
 def results_prefix(model: str, run_id: str) -> str:
@@ -60,8 +61,8 @@ def results_manifest_key(model: str, run_id: str) -> str:
 class ResultsFile:
     """One Parquet file of results, sorted by its sort key; ``first`` and ``last`` are its end keys.
 
-    The sort key is ``[row_id]`` in ``by_id`` files and ``[cluster, row_id]`` in ``by_cluster`` files,
-    always followed by ``_partition`` and ``_offset``, so that no two rows share one.
+    The sort key is ``[_row_id]`` in ``by_id`` files and ``[_cluster, _row_id]`` in ``by_cluster`` files,
+    strings compared by their UTF-8 bytes, always followed by ``_partition`` and ``_offset``, so that no two rows share one.
     """
 
     key: str
@@ -76,7 +77,7 @@ class ResultsFile:
 class ResultsManifest:
     """The results of one version: the same rows twice, by row id and by (cluster, row id).
 
-    Columns: ``row_id`` string, ``_partition`` int32, ``_offset`` int64, ``cluster`` int32, ``distance``
+    Columns: ``_row_id`` string, ``_partition`` int32, ``_offset`` int64, ``_cluster`` int32, ``_distance``
     float64 (Euclidean, in the scaled space), then the features as they landed (float64, null if missing).
     """
 

@@ -102,6 +102,10 @@ class Model(_Section):
     max_iter: int = Field(default=20, ge=1, le=1000)
     tol: float = Field(default=1e-4, gt=0)
 
+    def training_parameters(self) -> dict[str, object]:
+        """Return what a training result depends on; the scheme is a property of the registered model."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"scheme"})
+
 
 class Stream(_Section):
     """A data set: its topic, its columns, where it is cut, and what is learnt from each batch."""

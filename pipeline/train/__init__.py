@@ -1,0 +1,1 @@
+"""Batch i becomes model version i: once, in order, comparable and checked."""

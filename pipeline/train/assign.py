@@ -1,0 +1,68 @@
+"""Each row's cluster, as the fitted Spark model gives it, and its distance, computed in the JVM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pyspark.sql import functions as F
+
+from contract.batch import OFFSET, PARTITION
+from contract.model_version import CLUSTER, DISTANCE, ROW_ID
+from scoring.kmeans import Floats, Integers, Scoring
+
+if TYPE_CHECKING:
+    from pyspark.ml.base import Transformer
+    from pyspark.sql import Column, DataFrame
+
+
+def assign(rows: DataFrame, model: Transformer, scoring: Scoring) -> DataFrame:
+    """Return ``rows`` with the cluster that ``model`` gives and the Euclidean distance in the scaled space."""
+    return model.transform(rows).select(
+        ROW_ID, PARTITION, OFFSET, CLUSTER, _distance(scoring).alias(DISTANCE), *scoring.features
+    )
+
+
+def _distance(scoring: Scoring) -> Column:
+    """The formula of `scoring.kmeans`, operation for operation, so that the doubles are the same."""
+    squares: list[Column] = []
+    for j, name in enumerate(scoring.features):
+        std = scoring.std[j]
+        factor = 0.0 if std == 0.0 else 1.0 / std
+        filled = F.coalesce(F.col(name), F.lit(scoring.surrogates[j]))
+        scaled = (filled - F.lit(scoring.mean[j])) * F.lit(factor)
+        center = F.array(*(F.lit(center[j]) for center in scoring.centers))[F.col(CLUSTER)]
+        squares.append((scaled - center) * (scaled - center))
+    return F.sqrt(reduce(lambda left, right: left + right, squares))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows in the driver: features [n, d] with NaN where missing; Spark's clusters [n]; distances [n]."""
+
+    rows: Floats
+    clusters: Integers
+    distances: Floats
+
+
+def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
+    """Return about ``limit`` of the ``total`` rows, chosen by their coordinates: the same ones every time."""
+    if total <= limit:
+        return rows
+    every = -(-total // limit)
+    return rows.where(F.pmod(F.xxhash64(PARTITION, OFFSET), F.lit(every)) == 0)
+
+
+def collect(assigned: DataFrame, features: tuple[str, ...]) -> Sample:
+    """Bring assigned rows to the driver, in the order of their coordinates."""
+    table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *features).toArrow()
+    order = np.lexsort((table.column(OFFSET).to_numpy(), table.column(PARTITION).to_numpy()))
+    values: Floats = np.empty((table.num_rows, len(features)), dtype=np.float64, order="F")
+    for j, name in enumerate(features):
+        # An Arrow null becomes NaN here.
+        values[:, j] = table.column(name).to_numpy()[order]
+    clusters: Integers = table.column(CLUSTER).to_numpy()[order].astype(np.int32)
+    distances: Floats = table.column(DISTANCE).to_numpy()[order]
+    return Sample(values, clusters, distances)

@@ -1,0 +1,123 @@
+"""What is written beside a version's numbers: tags, parameters, metrics, description."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from contract.batch import Manifest
+from contract.model_version import (
+    TAG_BATCH,
+    TAG_OFFSETS,
+    TAG_REJECTED,
+    TAG_ROWS,
+    TAG_SCHEME,
+    TAG_STREAM,
+    TAG_TRAIN_KEY,
+    TAG_WINDOW,
+)
+from contract.stream import Scheme, Stream
+from pipeline.train.evaluate import ClusterRows, balance, calinski_harabasz, davies_bouldin
+from scoring.kmeans import Scoring
+
+
+def batch_tags(stream: Stream, scheme: Scheme, manifests: Sequence[Manifest], key: str) -> dict[str, str]:
+    """Return the tags that say which rows a version was trained on."""
+    tags = {
+        TAG_STREAM: stream.name,
+        TAG_SCHEME: scheme,
+        TAG_BATCH: str(manifests[-1].batch),
+        TAG_TRAIN_KEY: key,
+        TAG_ROWS: str(sum(manifest.rows for manifest in manifests)),
+        TAG_REJECTED: str(sum(manifest.rejected for manifest in manifests)),
+        TAG_OFFSETS: json.dumps(offsets(manifests)),
+    }
+    earliest = [m.min_timestamp_ms for m in manifests if m.min_timestamp_ms is not None]
+    latest = [m.max_timestamp_ms for m in manifests if m.max_timestamp_ms is not None]
+    if earliest and latest:
+        tags[TAG_WINDOW] = f"{_iso(min(earliest))}/{_iso(max(latest))}"
+    return tags
+
+
+def offsets(manifests: Sequence[Manifest]) -> dict[int, tuple[int, int]]:
+    """Return, per lane, the first offset and the offset after the last over all ``manifests``."""
+    spans: dict[int, tuple[int, int]] = {}
+    for manifest in manifests:
+        for lane, (first, after) in manifest.offsets.items():
+            low, high = spans.get(lane, (first, after))
+            spans[lane] = (min(low, first), max(high, after))
+    return spans
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def run_params(stream: Stream, k: int, seed: int, partitions: int) -> dict[str, object]:
+    """Return the parameters of a run: what may differ between runs, under the same keys in every one."""
+    model = stream.model
+    return {
+        "k": k,
+        "seed": seed,
+        "impute": model.impute,
+        "max_iter": model.max_iter,
+        "tol": model.tol,
+        "features": ",".join(stream.features),
+        "partitions": partitions,
+        "spark": importlib.metadata.version("pyspark"),
+    }
+
+
+def run_metrics(
+    scoring: Scoring, clusters: Sequence[ClusterRows], silhouette: float, iterations: int
+) -> dict[str, float]:
+    """Return the quality of one clustering on its own rows, in its own scaled space."""
+    sizes = [cluster.size for cluster in clusters]
+    rows = sum(sizes)
+    wssse = math.fsum(cluster.sum_of_squares for cluster in clusters)
+    metrics = {
+        "silhouette": silhouette,
+        "wssse": wssse,
+        "wssse_per_row": wssse / rows,
+        "davies_bouldin": davies_bouldin(scoring.centers, [cluster.mean_distance for cluster in clusters]),
+        "calinski_harabasz": calinski_harabasz(scoring.centers, sizes, wssse),
+        "cluster_balance": balance(sizes),
+        "min_cluster_share": min(sizes) / rows,
+        "max_cluster_share": max(sizes) / rows,
+        "iterations": iterations,
+        "rows": rows,
+    }
+    for label, size in zip(scoring.labels, sizes, strict=True):
+        metrics[f"cluster_size/{label}"] = size
+    for name in scoring.features:
+        missing = sum(cluster.features[name].missing for cluster in clusters)
+        metrics[f"missing_share/{name}"] = missing / rows
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
+def version_description(
+    manifests: Sequence[Manifest], run_url: str, route_url: str, sentences: Sequence[str]
+) -> str:
+    """Return the Markdown text of a version, which links batch, run and route."""
+    last = manifests[-1]
+    rows = sum(manifest.rows for manifest in manifests)
+    which = f"Batch {last.batch}" if len(manifests) == 1 else f"Batches 1–{last.batch}"
+    spans = ", ".join(f"{lane}: {first}–{after - 1}" for lane, (first, after) in sorted(offsets(manifests).items()))
+    lines = [f"{which} of stream `{last.stream}`: {rows} rows, offsets by partition {spans or 'none'}."]
+    lines.append(f"Trained by [this run]({run_url}). Served at [{route_url}]({route_url}).")
+    return "\n\n".join([*lines, *sentences])
+
+
+def route_url(serving_url: str, model: str, version: int) -> str:
+    """Return where version ``version`` is served."""
+    return f"{serving_url.rstrip('/')}/api/{model}/v{version}/cluster-stats"
+
+
+def labels_by_size(sizes: Sequence[int]) -> tuple[str, ...]:
+    """Return `C1` for the largest cluster, `C2` for the next, and so on."""
+    order = sorted(range(len(sizes)), key=lambda i: (-sizes[i], i))
+    names: Mapping[int, str] = {cluster: f"C{rank}" for rank, cluster in enumerate(order, start=1)}
+    return tuple(names[i] for i in range(len(sizes)))

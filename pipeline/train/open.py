@@ -1,0 +1,29 @@
+"""Puts a trainer together; importing this imports mlflow and pyspark."""
+
+from __future__ import annotations
+
+from pipeline.object_store import ObjectStore
+from pipeline.train.lease import Lease
+from pipeline.train.publish import Publisher
+from pipeline.train.registry import Registry
+from pipeline.train.runs import Runs
+from pipeline.train.series import Series
+from pipeline.train.session import SparkOnDemand
+from pipeline.train.settings import TrackingSettings
+from pipeline.train.trainer import Trainer
+from pipeline.train.upload import ArtifactStore
+
+
+def open_trainer(
+    series: Series,
+    store: ObjectStore,
+    tracking: TrackingSettings,
+    registry: Registry,
+    lease: Lease,
+    spark: SparkOnDemand,
+) -> Trainer:
+    """Return a trainer of ``series``."""
+    runs = Runs(tracking, series.stream.name, series.model)
+    artifacts = ArtifactStore(runs, tracking.uri)
+    publisher = Publisher(registry, runs, artifacts, lease, tracking.uri)
+    return Trainer(series, store, runs, artifacts, publisher, spark)

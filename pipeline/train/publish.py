@@ -1,0 +1,138 @@
+"""From a finished run to a version: number i for batch i, or a loud stop."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from mlflow.artifacts import load_text
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from contract.errors import ChainError, ModelArtifactError, ServiceDownError
+from contract.model_version import TAG_REASON, TAG_STATE
+from pipeline.fault import fault_point
+from pipeline.train.lease import Lease
+from pipeline.train.plan import check_registry
+from pipeline.train.registry import RegisteredVersion, Registry
+from pipeline.train.runs import Runs, mlflow_errors
+from pipeline.train.upload import ArtifactStore
+
+logger = logging.getLogger(__name__)
+
+RECORD_FILE: Final = "swathe/version.json"
+
+
+@dataclass(frozen=True)
+class VersionRecord:
+    """All that is needed to register a run's version; a run that is FINISHED has it as an artifact.
+
+    ``model_id``, ``location`` and ``digests`` (file → SHA-256) describe the artifact; they are empty for a batch
+    whose rows cannot be trained.
+    """
+
+    run_id: str
+    source: str
+    tags: Mapping[str, str]
+    description: str
+    model_id: str | None = None
+    location: str = ""
+    digests: Mapping[str, str] | None = None
+
+    def to_json(self) -> str:
+        """Return the record as text."""
+        return json.dumps(asdict(self), indent=1)
+
+
+class Publisher:
+    """Registers versions of one model; the caller holds the model's lease."""
+
+    def __init__(self, registry: Registry, runs: Runs, artifacts: ArtifactStore, lease: Lease, uri: str) -> None:
+        self._registry, self._runs, self._artifacts = registry, runs, artifacts
+        self._lease, self._uri = lease, uri
+
+    def record(self, run: Run) -> VersionRecord | None:
+        """Return the record of a run, or None where it did not get that far."""
+        if run.info.status != "FINISHED":
+            return None
+        try:
+            text = load_text(f"{run.info.artifact_uri}/{RECORD_FILE}")
+            return VersionRecord(**json.loads(text))
+        except (MlflowException, ValueError, TypeError) as error:
+            raise ModelArtifactError(
+                f"run {run.info.run_id} is FINISHED, but its {RECORD_FILE} cannot be read: {error}"
+            ) from error
+
+    def publish(self, batch: int, record: VersionRecord) -> None:
+        """Make version ``batch`` of ``record``.
+
+        Raises
+        ------
+        ChainError: the registry gave, or would give, another number.
+        StopError: the lease was lost.
+        """
+        self._lease.check()
+        versions = self._registry.versions()
+        check_registry(self._registry.model, versions, batch)
+        if batch not in versions:
+            if len(versions) != batch - 1:
+                raise ChainError(
+                    f"batch {batch} cannot become version {batch} of model {self._registry.model!r}, which has "
+                    f"{len(versions)} versions; nothing was registered"
+                )
+            self._create(batch, record)
+        elif versions[batch].run_id != record.run_id:
+            raise ChainError(
+                f"version {batch} of model {self._registry.model!r} appeared from run {versions[batch].run_id} "
+                f"while run {record.run_id} was training it"
+            )
+        fault_point("train.version-created")
+        self._set_state(batch, record.tags)
+
+    def finish(self, version: RegisteredVersion) -> None:
+        """Bring a version that was registered, but not told ready or failed, to its end.
+
+        Raises
+        ------
+        ModelArtifactError: its artifact is not what was uploaded.
+        """
+        if TAG_REASON not in version.tags:
+            with mlflow_errors(self._uri):
+                run = self._runs.client.get_run(version.run_id)
+            record = self.record(run)
+            if record is None:
+                raise ModelArtifactError(
+                    f"version {version.number} of model {self._registry.model!r} is registered, but its run "
+                    f"{version.run_id} is {run.info.status}; its artifact cannot be trusted"
+                )
+            self._artifacts.check(record.location, record.digests or {})
+        self._set_state(version.number, version.tags)
+
+    def _set_state(self, number: int, tags: Mapping[str, str]) -> None:
+        self._registry.set_tags(number, {TAG_STATE: "failed" if TAG_REASON in tags else "ready"})
+
+    def _create(self, batch: int, record: VersionRecord) -> None:
+        try:
+            number = self._registry.create_version(
+                source=record.source,
+                run_id=record.run_id,
+                model_id=record.model_id,
+                tags=record.tags,
+                description=record.description,
+            )
+        except ServiceDownError:
+            # The answer may have been lost on the way back.
+            found = self._registry.versions().get(batch)
+            if found is None or found.run_id != record.run_id:
+                raise
+            number = batch
+        if number != batch:
+            self._registry.set_tags(number, {TAG_STATE: "orphan"})
+            raise ChainError(
+                f"the registry gave number {number} to batch {batch} of model {self._registry.model!r}: somebody "
+                f"registered or deleted a version. It is tagged state=orphan; train the series anew under another "
+                f"name with -P model=<new name>"
+            )

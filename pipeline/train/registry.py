@@ -1,0 +1,152 @@
+"""The model registry over its REST API.
+
+Not through mlflow's client: importing that takes seconds, which a command with nothing to do should not cost, and
+it repeats a POST whose answer was lost, which would create a second version.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from contract.errors import AccessDeniedError, ServiceDownError, StopError
+from contract.model_version import Alias
+from pipeline.train.settings import TrackingSettings
+
+logger = logging.getLogger(__name__)
+
+_API = "/api/2.0/mlflow"
+_PAGE = 200
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version as the registry shows it; ``tags`` are ours."""
+
+    number: int
+    run_id: str
+    source: str
+    tags: Mapping[str, str]
+
+
+class Registry:
+    """The versions of one registered model.
+
+    Every method raises :class:`ServiceDownError` when the server does not answer or answers 5xx,
+    :class:`AccessDeniedError` when it refuses us, and :class:`StopError` when it refuses the request.
+    """
+
+    def __init__(self, settings: TrackingSettings, model: str) -> None:
+        self.model = model
+        self._uri = settings.uri.rstrip("/")
+        # Only a connection that never came about is tried again: nothing was sent.
+        self._http = httpx.Client(timeout=settings.timeout_s, transport=httpx.HTTPTransport(retries=1))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def versions(self) -> dict[int, RegisteredVersion]:
+        """Return all versions by number; none where the model is not registered yet."""
+        found: dict[int, RegisteredVersion] = {}
+        page = ""
+        while True:
+            answer = self._call(
+                "GET",
+                "model-versions/search",
+                {"filter": f"name='{self.model}'", "max_results": _PAGE, "page_token": page},
+            )
+            for fields in answer.get("model_versions", []):
+                version = _version(fields)
+                found[version.number] = version
+            page = answer.get("next_page_token", "")
+            if not page:
+                return dict(sorted(found.items()))
+
+    def aliases(self) -> dict[str, int]:
+        """Return the aliases and the numbers they point to; none where the model is not registered yet."""
+        answer = self._call("GET", "registered-models/get", {"name": self.model}, absent_ok=True)
+        entries = answer.get("registered_model", {}).get("aliases", [])
+        return {entry["alias"]: int(entry["version"]) for entry in entries}
+
+    def ensure_model(self, description: str) -> None:
+        """Register the model if it is not."""
+        if self._call("GET", "registered-models/get", {"name": self.model}, absent_ok=True):
+            return
+        body = {"name": self.model, "description": description}
+        self._call("POST", "registered-models/create", body, exists_ok=True)
+
+    def create_version(
+        self, *, source: str, run_id: str, model_id: str | None, tags: Mapping[str, str], description: str
+    ) -> int:
+        """Create a version and return the number that the registry gave it. Sent once, never repeated."""
+        body: dict[str, Any] = {
+            "name": self.model,
+            "source": source,
+            "run_id": run_id,
+            "description": description,
+            "tags": [{"key": key, "value": value} for key, value in tags.items()],
+        }
+        if model_id is not None:
+            body["model_id"] = model_id
+        return int(self._call("POST", "model-versions/create", body)["model_version"]["version"])
+
+    def set_tags(self, number: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a version, one call each, in the order given."""
+        for key, value in tags.items():
+            body = {"name": self.model, "version": str(number), "key": key, "value": value}
+            self._call("POST", "model-versions/set-tag", body)
+
+    def set_alias(self, alias: Alias, number: int) -> None:
+        """Point ``alias`` to version ``number``."""
+        body = {"name": self.model, "alias": alias, "version": str(number)}
+        self._call("POST", "registered-models/alias", body)
+
+    def delete_alias(self, alias: Alias) -> None:
+        """Remove ``alias``; no error where there is none."""
+        self._call("DELETE", "registered-models/alias", {"name": self.model, "alias": alias}, absent_ok=True)
+
+    def _call(
+        self, method: str, path: str, fields: Mapping[str, Any], *, absent_ok: bool = False, exists_ok: bool = False
+    ) -> dict[str, Any]:
+        try:
+            if method == "GET":
+                answer = self._http.get(f"{self._uri}{_API}/{path}", params=dict(fields))
+            else:
+                answer = self._http.request(method, f"{self._uri}{_API}/{path}", json=dict(fields))
+        except httpx.HTTPError as error:
+            raise ServiceDownError("mlflow", self._uri, f"{type(error).__name__}: {error}") from error
+        if answer.is_success:
+            decoded: dict[str, Any] = answer.json()
+            return decoded
+        code = _error_code(answer)
+        if (absent_ok and code == "RESOURCE_DOES_NOT_EXIST") or (exists_ok and code == "RESOURCE_ALREADY_EXISTS"):
+            return {}
+        raise self._error(path, answer, code)
+
+    def _error(self, path: str, answer: httpx.Response, code: str) -> Exception:
+        if answer.status_code in {401, 403}:
+            return AccessDeniedError(f"the tracking server at {self._uri} refuses {path} ({answer.status_code})")
+        if answer.status_code >= 500:
+            return ServiceDownError("mlflow", self._uri, f"it answered {answer.status_code} to {path}")
+        return StopError(f"the tracking server at {self._uri} refuses {path} for model {self.model!r}: {code}")
+
+
+def _error_code(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json().get("error_code", answer.status_code))
+    except ValueError:
+        return str(answer.status_code)
+
+
+def _version(fields: Mapping[str, Any]) -> RegisteredVersion:
+    return RegisteredVersion(
+        number=int(fields["version"]),
+        run_id=fields.get("run_id", ""),
+        source=fields.get("source", ""),
+        tags={tag["key"]: tag.get("value", "") for tag in fields.get("tags", [])},
+    )

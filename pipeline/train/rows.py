@@ -1,0 +1,135 @@
+"""Reads a batch's parts over s3a into rows that are named, ordered and checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from contract.batch import OFFSET, PARTITION, Manifest
+from contract.errors import ChainError, DataError
+from contract.model_version import ROW_ID
+from contract.stream import ColumnType, Stream
+from pipeline.train.layout import partition_of, partitions_for
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+_SPARK_TYPES: Final[dict[ColumnType, T.DataType]] = {
+    "int32": T.IntegerType(),
+    "int64": T.LongType(),
+    "float32": T.FloatType(),
+    "float64": T.DoubleType(),
+    "bool": T.BooleanType(),
+    "string": T.StringType(),
+    "timestamp": T.TimestampType(),
+}
+
+
+@dataclass(frozen=True)
+class FeatureRange:
+    """Of one feature over a batch: rows with a value, and the smallest and largest of them."""
+
+    present: int
+    low: float | None
+    high: float | None
+
+
+def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Sequence[Manifest]) -> DataFrame:
+    """Return the rows of ``manifests``: row id, partition, offset, and each feature as double, null if missing.
+
+    Ordered by partition and offset, in partitions that depend on the manifests alone.
+    """
+    paths = [f"s3a://{bucket}/{part.key}" for manifest in manifests for part in manifest.parts if part.rows]
+    parts = spark.read.schema(_schema(stream)).parquet(*paths)
+    count = partitions_for(sum(manifest.rows for manifest in manifests), len(stream.features))
+    rows = parts.select(
+        row_id(stream).alias(ROW_ID),
+        F.col(PARTITION),
+        F.col(OFFSET),
+        *(_as_double(name) for name in stream.features),
+    )
+    placed = rows.repartitionById(count, partition_of(manifests, count))
+    return placed.sortWithinPartitions(PARTITION, OFFSET)
+
+
+def _schema(stream: Stream) -> T.StructType:
+    names = dict.fromkeys((*stream.id, *stream.features))
+    fields = [T.StructField(name, _SPARK_TYPES[stream.columns[name].type]) for name in names]
+    return T.StructType([*fields, T.StructField(PARTITION, T.IntegerType()), T.StructField(OFFSET, T.LongType())])
+
+
+def _as_double(name: str) -> Column:
+    value = F.col(name).cast("double")
+    # Spark's Imputer takes NaN for missing as it does null; one of the two is enough from here on.
+    return F.when(~F.isnan(value), value).alias(name)
+
+
+def row_id(stream: Stream) -> Column:
+    """Return the text that names a row: its id columns joined by `-`, or `partition-offset`."""
+    if not stream.id:
+        return F.concat_ws("-", F.col(PARTITION), F.col(OFFSET))
+    texts = [_as_text(F.col(name), stream.columns[name].type) for name in stream.id]
+    return F.concat_ws("-", *(F.coalesce(text, F.lit("")) for text in texts))
+
+
+def _as_text(column: Column, kind: ColumnType) -> Column:
+    if kind != "timestamp":
+        return column.cast("string")
+    whole = F.date_format(column, "yyyy-MM-dd'T'HH:mm:ss'Z'")
+    fraction = F.date_format(column, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'")
+    return F.when(F.date_format(column, "SSSSSS") == "000000", whole).otherwise(fraction)
+
+
+def measure(rows: DataFrame, stream: Stream) -> tuple[int, dict[str, FeatureRange]]:
+    """Return the number of rows and each feature's range, in one Spark job."""
+    columns = [F.count(F.lit(1)).alias("rows")]
+    for j, name in enumerate(stream.features):
+        columns += [
+            F.count(name).alias(f"present{j}"),
+            F.min(name).alias(f"low{j}"),
+            F.max(name).alias(f"high{j}"),
+        ]
+    found = rows.agg(*columns).first()
+    assert found is not None  # noqa: S101 - an aggregate without keys has one row
+    ranges = {
+        name: FeatureRange(found[f"present{j}"], found[f"low{j}"], found[f"high{j}"])
+        for j, name in enumerate(stream.features)
+    }
+    return found["rows"], ranges
+
+
+def check_rows(found: int, manifests: Sequence[Manifest]) -> None:
+    """Check that the parts held as many rows as their manifests say.
+
+    Raises
+    ------
+    ChainError: they did not.
+    """
+    said = sum(manifest.rows for manifest in manifests)
+    if found != said:
+        raise ChainError(
+            f"batch {manifests[-1].batch} has {said} rows by its manifest, but {found} were read from its parts"
+        )
+
+
+def check_trainable(rows: int, ranges: dict[str, FeatureRange], clusters: int) -> None:
+    """Check that ``clusters`` can be told apart by these features.
+
+    Raises
+    ------
+    DataError: the first feature, or the number of rows, by which they cannot.
+    """
+    if rows < clusters:
+        raise DataError(f"{rows} rows are fewer than the {clusters} clusters asked for")
+    for name, feature in ranges.items():
+        if feature.low is None or feature.high is None:
+            raise DataError(f"feature {name!r} has no value in any of the {rows} rows")
+        if math.isinf(feature.low) or math.isinf(feature.high):
+            raise DataError(f"feature {name!r} has an infinite value")
+        if feature.low == feature.high:
+            raise DataError(f"feature {name!r} is constant: every value is {feature.low:g}")

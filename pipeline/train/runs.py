@@ -1,0 +1,122 @@
+"""The MLflow run of one batch: begun before the work, filled in one go, and always ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Final
+
+import mlflow
+from mlflow.data.dataset_source_registry import resolve_dataset_source
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from contract.errors import AccessDeniedError, ServiceDownError, StopError
+from pipeline.train.lease import this_process
+from pipeline.train.settings import TrackingSettings
+
+logger = logging.getLogger(__name__)
+
+TAG_MODEL: Final = "swathe.model"
+TAG_BATCH: Final = "swathe.batch"
+TAG_TRAIN_KEY: Final = "swathe.train_key"
+TAG_OWNER: Final = "swathe.owner"
+TAG_LAUNCHER: Final = "swathe.launcher_run_id"
+TAG_ERROR: Final = "swathe.error"
+TAG_SUPERSEDED: Final = "swathe.superseded_by"
+TAG_PUBLISHED: Final = "swathe.published"
+"""JSON of all that registering needs; on a run whose artifact and results are complete."""
+
+
+@contextmanager
+def mlflow_errors(uri: str) -> Iterator[None]:
+    """Say what mlflow's client raises in our own words."""
+    try:
+        yield
+    except MlflowException as error:
+        first = str(error.message).splitlines()[0][:300]
+        status = error.get_http_status_code()
+        if status in {401, 403}:
+            raise AccessDeniedError(f"the tracking server at {uri} refuses us: {first}") from error
+        # A connection that failed is reported as an internal error with this text.
+        if status >= 500 or "API request to" in first:
+            raise ServiceDownError("mlflow", uri, first) from error
+        raise StopError(f"the tracking server at {uri} refuses a request: {first}") from error
+
+
+class Runs:
+    """Runs of one registered model, in the experiment of its stream.
+
+    Every method raises :class:`ServiceDownError`, :class:`AccessDeniedError` or :class:`StopError` for what the
+    tracking server does.
+    """
+
+    def __init__(self, settings: TrackingSettings, experiment: str, model: str) -> None:
+        self._uri, self._model = settings.uri, model
+        mlflow.set_tracking_uri(settings.uri)
+        self.client = MlflowClient(settings.uri)
+        with mlflow_errors(self._uri):
+            found = self.client.get_experiment_by_name(experiment)
+            self.experiment_id = found.experiment_id if found else self._create_experiment(experiment)
+
+    def _create_experiment(self, experiment: str) -> str:
+        try:
+            return str(self.client.create_experiment(experiment))
+        except MlflowException as error:
+            # Another trainer of the same stream, under the other scheme, was quicker.
+            found = self.client.get_experiment_by_name(experiment)
+            if found is None:
+                raise error
+            return str(found.experiment_id)
+
+    def start(self, batch: int, key: str, launcher: str | None) -> Run:
+        """Begin the run of ``batch``."""
+        tags = {
+            TAG_MODEL: self._model,
+            TAG_BATCH: str(batch),
+            TAG_TRAIN_KEY: key,
+            TAG_OWNER: json.dumps(asdict(this_process())),
+            "mlflow.source.name": "swathe",
+            **({TAG_LAUNCHER: launcher} if launcher else {}),
+        }
+        with mlflow_errors(self._uri):
+            return self.client.create_run(self.experiment_id, tags=tags, run_name=f"{self._model}-batch-{batch}")
+
+    def of_batch(self, batch: int) -> list[Run]:
+        """Return all runs of ``batch``, newest first."""
+        where = f"tags.`{TAG_MODEL}` = '{self._model}' and tags.`{TAG_BATCH}` = '{batch}'"
+        with mlflow_errors(self._uri):
+            return list(self.client.search_runs([self.experiment_id], where))
+
+    def log(self, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Log everything in one call; the step is 0, so that a run is one point of each metric."""
+        now_ms = int(time.time() * 1000)
+        with mlflow_errors(self._uri):
+            self.client.log_batch(
+                run_id,
+                metrics=[Metric(name, float(value), now_ms, 0) for name, value in metrics.items()],
+                params=[Param(name, str(value)) for name, value in params.items()],
+                tags=[RunTag(name, value) for name, value in tags.items()],
+            )
+
+    def log_dataset(self, run_id: str, name: str, url: str, digest: str, tags: Mapping[str, str]) -> None:
+        """Log which rows the run was trained on."""
+        dataset = MetaDataset(resolve_dataset_source(url), name=name, digest=digest)
+        entry = DatasetInput(
+            dataset._to_mlflow_entity(), [InputTag(key, value) for key, value in {"mlflow.data.context": "training", **tags}.items()]
+        )
+        with mlflow_errors(self._uri):
+            self.client.log_inputs(run_id, [entry])
+
+    def end(self, run_id: str, status: str, tags: Mapping[str, str] | None = None) -> None:
+        """End the run as FINISHED, FAILED or KILLED, with ``tags``."""
+        with mlflow_errors(self._uri):
+            for key, value in (tags or {}).items():
+                self.client.set_tag(run_id, key, value[:5000])
+            self.client.set_terminated(run_id, status)

@@ -1,0 +1,98 @@
+"""Starting Spark: one session for all batches, begun in the background while other imports go on."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from pipeline.settings import StoreSettings
+from pipeline.train.settings import SparkSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+logger = logging.getLogger(__name__)
+
+_CONF = {
+    "spark.app.name": "swathe",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.shuffle.partitions": "1",
+    # Partitions are laid out by hand, so that the same batch is always summed up in the same order.
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+}
+
+
+class SparkOnDemand:
+    """Spark, started when first asked for and kept until closed."""
+
+    def __init__(self, settings: SparkSettings, store: StoreSettings) -> None:
+        self._settings, self._store = settings, store
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="spark-start")
+        self._session: Future[SparkSession] | None = None
+
+    def start(self) -> None:
+        """Begin to start Spark, and return at once."""
+        if self._session is None:
+            self._session = self._pool.submit(self._open)
+
+    def session(self) -> SparkSession:
+        """Return the session, waiting until it is there."""
+        self.start()
+        assert self._session is not None  # noqa: S101 - start() has set it
+        return self._session.result()
+
+    def close(self) -> None:
+        """Stop Spark if it was started."""
+        if self._session is not None and self._session.exception() is None:
+            self._session.result().stop()
+        self._pool.shutdown()
+
+    def _open(self) -> SparkSession:
+        from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds that nothing-to-do must not cost
+
+        # It prints each error's stack as JSON before we can say it in one line.
+        logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
+        builder = SparkSession.Builder()
+        local = self._settings.master.startswith("local")
+        for key, value in _CONF.items():
+            if local or not key.startswith("spark.driver."):
+                builder = builder.config(key, value)
+        session = (
+            builder.master(self._settings.master)
+            .config("spark.jars", self._settings.jars)
+            .config("spark.driver.memory", self._settings.memory)
+            .getOrCreate()
+        )
+        self._let_it_read_the_store(session)
+        return session
+
+    def _let_it_read_the_store(self, session: SparkSession) -> None:
+        # Set after the start: what the session is built with stands on the JVM's command line for all to read.
+        hadoop = session.sparkContext._jsc.hadoopConfiguration()
+        for key, value in self._hadoop_conf().items():
+            hadoop.set(key, value)
+
+    def _hadoop_conf(self) -> dict[str, str]:
+        return {
+            "fs.s3a.endpoint": self._store.endpoint_url,
+            "fs.s3a.endpoint.region": self._store.region,
+            "fs.s3a.path.style.access": "true",
+            "fs.s3a.connection.ssl.enabled": str(self._store.endpoint_url.startswith("https")).lower(),
+            "fs.s3a.access.key": self._store.access_key.get_secret_value(),
+            "fs.s3a.secret.key": self._store.secret_key.get_secret_value(),
+            "fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+            "fs.s3a.attempts.maximum": "2",
+            "fs.s3a.retry.limit": "2",
+            "fs.s3a.connection.establish.timeout": "5s",
+            "fs.s3a.fast.upload.buffer": "bytebuffer",
+            "fs.s3a.create.performance": "true",
+            "mapreduce.fileoutputcommitter.algorithm.version": "2",
+            "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        }

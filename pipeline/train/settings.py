@@ -1,0 +1,76 @@
+"""What training reads from the environment: the tracking server and Spark."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contract import environment
+from contract.errors import ConfigurationError
+
+
+class TrackingSettings(BaseSettings):
+    """The MLflow server that tracks runs and holds the registry."""
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
+
+    uri: str = Field(validation_alias="MLFLOW_TRACKING_URI")
+    timeout_s: float = Field(default=10.0, gt=0, validation_alias="MLFLOW_HTTP_REQUEST_TIMEOUT")
+
+
+class SparkSettings(BaseSettings):
+    """How Spark is started."""
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
+
+    jars: str = Field(default="", validation_alias="SWATHE_SPARK_JARS")
+    memory: str = Field(default="2g", validation_alias="SWATHE_SPARK_MEMORY")
+    master: str = Field(default="local[*]", validation_alias="SPARK_MASTER")
+
+
+def tracking_settings() -> TrackingSettings:
+    """Return where the tracking server is.
+
+    Raises
+    ------
+    ConfigurationError: it is not set, or is a file rather than a server.
+    """
+    environment.check(os.environ)
+    try:
+        settings = TrackingSettings()
+    except ValidationError as error:
+        names = ", ".join(str(fault["loc"][0]) for fault in error.errors())
+        raise ConfigurationError(
+            f'{names} is not set or not valid; `eval "$(python -m infra env)"` sets what the running services need'
+        ) from error
+    if not re.match(r"https?://", settings.uri):
+        raise ConfigurationError(
+            f"MLFLOW_TRACKING_URI={settings.uri} is no http(s) address; versions are numbered by a tracking server, "
+            f'which `eval "$(python -m infra env)"` points to'
+        )
+    return settings
+
+
+def spark_settings() -> SparkSettings:
+    """Return how Spark is to be started.
+
+    Raises
+    ------
+    ConfigurationError: the jars that read `s3a://` are not named or not there, or the memory is no size.
+    """
+    settings = SparkSettings()
+    if not settings.jars:
+        raise ConfigurationError(
+            "SWATHE_SPARK_JARS is not set, so Spark could not read s3a://; "
+            '`eval "$(python -m infra env)"` sets it after `python -m infra up`'
+        )
+    gone = [jar for jar in settings.jars.split(",") if not Path(jar).is_file()]
+    if gone:
+        raise ConfigurationError(f"SWATHE_SPARK_JARS names {gone[0]}, which is not there; run `python -m infra up`")
+    if not re.fullmatch(r"[1-9][0-9]*[kmgtKMGT]", settings.memory):
+        raise ConfigurationError(f"SWATHE_SPARK_MEMORY={settings.memory} is not a size such as 2g")
+    return settings

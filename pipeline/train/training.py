@@ -1,0 +1,141 @@
+"""Trains one version: from parts in the object store to checked numbers, in as few Spark jobs as can be."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pyspark import StorageLevel
+
+from contract.batch import Manifest
+from contract.errors import DataError
+from contract.stream import KRange, Stream
+from pipeline.train import describe, evaluate
+from pipeline.train.assign import Sample, assign, collect, thin
+from pipeline.train.fit import Clustering, Prepared, cluster, pipeline_model, prepare, scoring
+from pipeline.train.golden import check_parity, make_golden
+from pipeline.train.rows import check_rows, check_trainable, measure, read_rows
+from scoring.golden import Golden
+from scoring.kmeans import Scoring
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame, SparkSession
+
+logger = logging.getLogger(__name__)
+
+# Rows brought to the driver to compare numpy with Spark.
+SAMPLE_ROWS = 200_000
+
+
+@dataclass
+class Stopwatch:
+    """Seconds spent, by the name of the step."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measured(self, step: str) -> Iterator[None]:
+        """Add the time that the block takes to ``step``."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - begin
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A version's numbers, before anybody else knows of them. ``assigned`` is read again by the results."""
+
+    prepared: Prepared
+    clustering: Clustering
+    scoring: Scoring
+    clusters: list[evaluate.ClusterRows]
+    assigned: DataFrame
+    rows: int
+
+    @property
+    def model(self) -> PipelineModel:
+        """The whole Spark model."""
+        return pipeline_model(self.prepared, self.clustering)
+
+
+@contextmanager
+def prepared_rows(
+    spark: SparkSession, bucket: str, stream: Stream, manifests: Sequence[Manifest], watch: Stopwatch
+) -> Iterator[tuple[Prepared, int]]:
+    """Read and check the rows of ``manifests``; give them, prepared and cached, for the length of the block.
+
+    Raises
+    ------
+    DataError: the rows cannot be clustered.
+    ChainError: the parts hold other rows than the manifests say.
+    """
+    said = sum(manifest.rows for manifest in manifests)
+    clusters = _fewest(stream)
+    if said < clusters:
+        raise DataError(f"{said} rows are fewer than the {clusters} clusters asked for")
+    rows = read_rows(spark, bucket, stream, manifests).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        with watch.measured("read"):
+            found, ranges = measure(rows, stream)
+        check_rows(found, manifests)
+        check_trainable(found, ranges, clusters)
+        with watch.measured("prepare"):
+            prepared = prepare(rows, stream)
+        try:
+            yield prepared, found
+        finally:
+            prepared.rows.unpersist()
+    finally:
+        rows.unpersist()
+
+
+def _fewest(stream: Stream) -> int:
+    k = stream.model.k
+    return k.start if isinstance(k, KRange) else k
+
+
+def train(prepared: Prepared, rows: int, stream: Stream, watch: Stopwatch) -> Trained:
+    """Cluster ``prepared`` rows.
+
+    Raises
+    ------
+    DataError: the rows hold fewer distinct points than clusters asked for.
+    """
+    with watch.measured("fit"):
+        clustering = cluster(prepared, stream.model, _fewest(stream), stream.model.seed)
+    k = len(clustering.centers)
+    unnamed = scoring(prepared, clustering, stream, [str(i) for i in range(k)])
+    assigned = assign(prepared.rows, clustering.model, unnamed)
+    with watch.measured("statistics"):
+        clusters = evaluate.cluster_rows(assigned, stream.features, k)
+    labels = describe.labels_by_size([each.size for each in clusters])
+    named = dataclasses.replace(unnamed, labels=labels)
+    return Trained(prepared, clustering, named, clusters, assigned, rows)
+
+
+def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Golden, Sample]:
+    """Compare numpy with Spark on the batch's rows and on hard points; return both.
+
+    Raises
+    ------
+    ModelArtifactError: they disagree.
+    """
+    with watch.measured("parity"):
+        sample = collect(thin(trained.assigned, trained.rows, SAMPLE_ROWS), trained.scoring.features)
+        golden = make_golden(spark, trained.model, trained.scoring, sample.rows)
+        check_parity(trained.scoring, golden, sample)
+    return golden, sample
+
+
+def silhouette(trained: Trained, watch: Stopwatch) -> float:
+    """Return Spark's silhouette of all rows."""
+    with watch.measured("silhouette"):
+        return evaluate.silhouette(trained.clustering.model.transform(trained.prepared.rows))

@@ -1,0 +1,71 @@
+"""Brings an artifact to MLflow as a logged model, and proves that it arrived."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mlflow.entities import LoggedModel, LoggedModelOutput
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from contract.errors import ModelArtifactError
+from pipeline.train.artifact import digests
+from pipeline.train.runs import Runs, mlflow_errors
+
+logger = logging.getLogger(__name__)
+
+# The server's proxy answers one file in some 20 ms, most of it waiting.
+_THREADS = 4
+
+
+class ArtifactStore:
+    """Artifacts of one experiment's logged models, through the tracking server's proxy."""
+
+    def __init__(self, runs: Runs, uri: str) -> None:
+        self._runs, self._uri = runs, uri
+
+    def begin(self, run_id: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> LoggedModel:
+        """Create the logged model, so that its id can be written into the artifact."""
+        with mlflow_errors(self._uri):
+            return self._runs.client.create_logged_model(
+                self._runs.experiment_id, name, run_id, dict(tags), dict(params), "clusterer"
+            )
+
+    def upload(self, model: LoggedModel, run_id: str, path: Path) -> None:
+        """Upload all files below ``path`` and mark the logged model as ready."""
+        repository = get_artifact_repository(model.artifact_location)
+
+        def put(file: Path) -> None:
+            folder = file.parent.relative_to(path)
+            repository.log_artifact(str(file), None if folder == Path() else str(folder))
+
+        with mlflow_errors(self._uri):
+            with ThreadPoolExecutor(_THREADS) as pool:
+                list(pool.map(put, [file for file in path.rglob("*") if file.is_file()]))
+            self._runs.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+            self._runs.client.finalize_logged_model(model.model_id, "READY")
+
+    def check(self, location: str, expected: Mapping[str, str]) -> None:
+        """Check by download that the artifact at ``location`` is what ``expected`` (name → SHA-256) says.
+
+        Raises
+        ------
+        ModelArtifactError: a file is missing or altered.
+        """
+        repository = get_artifact_repository(location)
+        with tempfile.TemporaryDirectory(prefix="swathe-check-") as directory:
+
+            def fetch(name: str) -> None:
+                target = Path(directory) / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                repository._download_file(name, str(target))
+
+            with mlflow_errors(self._uri), ThreadPoolExecutor(_THREADS) as pool:
+                list(pool.map(fetch, expected))
+            found = digests(Path(directory))
+        wrong = sorted(name for name in expected if found.get(name) != expected[name])
+        if wrong:
+            raise ModelArtifactError(f"{location} reads back altered in {', '.join(wrong)}; nothing was registered")

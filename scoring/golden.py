@@ -1,0 +1,71 @@
+"""The golden file of a version: rows with the clusters and distances that Spark gave them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from scoring.kmeans import Assigner, Floats, Integers
+
+GOLDEN_FORMAT: Final = 1
+
+
+@dataclass(frozen=True)
+class Golden:
+    """n rows of d numbers in the data's own units, NaN where missing; clusters [n] and distances [n]."""
+
+    features: tuple[str, ...]
+    rows: Floats
+    clusters: Integers
+    distances: Floats
+
+    def to_json(self) -> bytes:
+        """Return the golden file; a missing value is null, and every double survives the round trip exactly."""
+        rows = [[None if math.isnan(x) else x for x in row] for row in self.rows.tolist()]
+        fields = {
+            "format": GOLDEN_FORMAT,
+            "features": self.features,
+            "rows": rows,
+            "clusters": self.clusters.tolist(),
+            "distances": self.distances.tolist(),
+        }
+        return json.dumps(fields).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Golden:
+        """Return the rows in a golden file.
+
+        Raises
+        ------
+        ValueError: not a golden file of this format.
+        """
+        try:
+            fields = json.loads(body)
+            if fields["format"] != GOLDEN_FORMAT:
+                raise ValueError(f"its format is not {GOLDEN_FORMAT}")
+            features = tuple(str(name) for name in fields["features"])
+            rows = np.array([[math.nan if x is None else x for x in row] for row in fields["rows"]], dtype=np.float64)
+            clusters = np.array(fields["clusters"], dtype=np.int32)
+            distances = np.array(fields["distances"], dtype=np.float64)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a golden file: {error!r}") from error
+        if rows.shape != (len(clusters), len(features)) or clusters.shape != distances.shape:
+            raise ValueError(f"rows {rows.shape}, clusters {clusters.shape} and distances {distances.shape} differ")
+        return cls(features, rows, clusters, distances)
+
+    def disagreements(self, assigner: Assigner) -> Sequence[int]:
+        """Return the rows for which ``assigner`` gives another cluster, or another distance to the last bit.
+
+        Few rows and many rows take different ways through the arithmetic; both are checked.
+        """
+        clusters, distances = assigner.assign(self.rows)
+        differ = (clusters != self.clusters) | (distances != self.distances)
+        for i, row in enumerate(self.rows.tolist()):
+            if assigner.assign_row(row) != (self.clusters[i], self.distances[i]):
+                differ[i] = True
+        return [int(i) for i in np.flatnonzero(differ)]
