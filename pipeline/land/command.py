@@ -21,6 +21,7 @@ from contract.units import seconds, size_bytes
 from pipeline.land.chain import Writer
 from pipeline.land.consume import Landing
 from pipeline.land.lander import Landed, Lander
+from pipeline.land.parse import RecordParser
 from pipeline.land.patience import PatientStore
 from pipeline.land.start import begin_or_read
 from pipeline.land.topic import Topic, make_consumer, offsets_at
@@ -73,7 +74,7 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    lander, landing = _prepare(stream, cut, _start(start), exit_when_idle, stop)
+    lander, landing = prepare(stream, cut, start=_start(start), exit_when_idle_s=exit_when_idle, stop=stop)
     with _progress(lander, landing):
         landing.run()
     _summarise(stream, lander.landed)
@@ -91,9 +92,15 @@ def _start(text: str) -> str | int:
     return int(moment.timestamp() * 1000)
 
 
-def _prepare(
-    stream: Stream, cut: Cut, start: str | int, exit_when_idle_s: float | None, stop: threading.Event
+def prepare(
+    stream: Stream, cut: Cut, *, start: str | int, exit_when_idle_s: float | None, stop: threading.Event
 ) -> tuple[Lander, Landing]:
+    """Return a member of the stream's consumer group, ready to run; ``stop`` ends it.
+
+    Raises
+    ------
+    SwatheError: a service does not answer, or topic and landed objects contradict each other.
+    """
     kafka, settings = kafka_settings(), store_settings()
     address = kafka["bootstrap.servers"]
     topic_id, partitions = Topic(stream.topic, kafka).describe()
@@ -109,7 +116,8 @@ def _prepare(
         stream, cut, store=PatientStore(settings, stop), writer=writer, start=chain_start, partitions=partitions
     )
     landing = Landing(
-        consumer, lander, stream=stream.name, topic=stream.topic, group=stream.consumer_group, address=address,
+        consumer, lander, RecordParser(stream),
+        stream=stream.name, topic=stream.topic, group=stream.consumer_group, address=address,
         exit_when_idle_s=exit_when_idle_s, stop=stop,
     )  # fmt: skip
     return lander, landing

@@ -18,9 +18,8 @@ from pipeline.land.batches import Batches, rows_of
 from pipeline.land.chain import Chain, OutrunError, Writer
 from pipeline.land.lanes import OwnedLane, add_to_open, first_cut, next_open
 from pipeline.land.open_part import OpenPart
-from pipeline.land.parse import RecordParser
 from pipeline.land.start import ChainStart
-from pipeline.land.stretch import Fetched, Stretch, empty_stretch, parse_fetched
+from pipeline.land.stretch import Fetched, Stretch, empty_stretch, to_stretch
 from pipeline.land.tolerance import RejectTolerance
 from pipeline.land.windows import Windows, shared_windows
 from pipeline.object_store import ObjectStore
@@ -71,7 +70,6 @@ class Lander:
         self._start = start
         self._partitions = partitions
         self._schema = part_schema(stream)
-        self._parser = RecordParser(stream)
         self._tolerance = RejectTolerance(stream)
         self._batches = Batches(store, stream.name, stream.topic, writer)
         self._windows: Windows | None = None
@@ -119,7 +117,7 @@ class Lander:
             return
         self._last_record = time.monotonic()
         lane.at_end = False
-        stretch = parse_fetched(fetched, self._parser, lane.open.next_offset)
+        stretch = to_stretch(fetched, lane.open.next_offset)
         self._tolerance.count(stretch)
         self._add(lane, stretch)
 

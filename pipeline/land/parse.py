@@ -9,9 +9,12 @@ until the records at fault stand alone; those are the rejects.
 from __future__ import annotations
 
 import logging
+import operator
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +29,10 @@ from pipeline.columns import stream_schema
 logger = logging.getLogger(__name__)
 
 _OPEN_BRACE = ord("{")
+_FIRST_BYTE = operator.itemgetter(0)
+_BEHIND_FIRST_BYTE = operator.itemgetter(slice(1, None))
+# Ordinals that are written beforehand; a longer chunk is parsed in pieces.
+LONGEST_CHUNK = 10_000
 _UNEXPECTED_FIELD = "unexpected field"
 
 
@@ -53,12 +60,12 @@ class _NotOneRowPerRecordError(Exception):
 
 @dataclass
 class RecordParser:
-    """Parses the records of one stream. Not to be shared between threads."""
+    """Parses the records of one stream; any number of threads may share it."""
 
     stream: Stream
     _schema: pa.Schema = field(init=False)
     _ordinal: str = field(init=False)
-    _prefixes: list[bytes] = field(init=False, default_factory=list)
+    _prefixes: list[bytes] = field(init=False)
     _keys_beyond_schema: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -66,13 +73,17 @@ class RecordParser:
         self._ordinal = f"_{secrets.token_hex(6)}"
         own = stream_schema(self.stream)
         self._schema = pa.schema([pa.field(self._ordinal, pa.int64()), *own])
+        key = self._ordinal.encode()
+        self._prefixes = [b'\n{"%s":%d,' % (key, ordinal) for ordinal in range(LONGEST_CHUNK)]
 
     def parse(self, values: Sequence[bytes | None]) -> Parsed:
         """Return the rows and the rejects of ``values``. Never raises for what is in them."""
         tables: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
         rejected: list[RejectedRecord] = []
         present, indexes = self._shaped_like_objects(values, rejected)
-        self._parse_piece(present, indexes, tables, rejected)
+        for start in range(0, len(present), LONGEST_CHUNK):
+            piece = slice(start, start + LONGEST_CHUNK)
+            self._parse_piece(present[piece], indexes[piece], tables, rejected)
         rows, row_indexes = self._joined(tables)
         rows, row_indexes = self._checked(rows, row_indexes, rejected)
         ignored = self._count_ignored(values, row_indexes) if self._keys_beyond_schema else 0
@@ -83,18 +94,15 @@ class RecordParser:
         self, values: Sequence[bytes | None], rejected: list[RejectedRecord]
     ) -> tuple[list[bytes], npt.NDArray[np.int64]]:
         """Leave out what cannot be an object; the reader dies of some of it (a bare `null` heading a block)."""
-        try:
-            # The common case in one pass each: all are `{…}` and no byte is NUL, which ends the reader's input.
-            if all(value[0] == _OPEN_BRACE and value[-1] == 0x7D for value in values):  # type: ignore[index]
-                present: list[bytes] = list(values)  # type: ignore[arg-type]
-                if not any(b"\x00" in value for value in present):
-                    return present, np.arange(len(present), dtype=np.int64)
-        except (TypeError, IndexError):
-            pass
+        # TypeError is a tombstone, IndexError an empty value; the common case is one pass in C.
+        with suppress(TypeError, IndexError):
+            present = cast("Sequence[bytes]", values)
+            if list(map(_FIRST_BYTE, present)).count(_OPEN_BRACE) == len(present):
+                return list(present), np.arange(len(present), dtype=np.int64)
         kept, indexes = [], []
         for index, value in enumerate(values):
             stripped = value.strip(b" \t\r\n") if value is not None else None
-            if stripped and stripped[0] == _OPEN_BRACE and stripped[-1] == 0x7D and b"\x00" not in stripped:
+            if stripped and stripped[0] == _OPEN_BRACE:
                 kept.append(stripped)
                 indexes.append(index)
             else:
@@ -122,6 +130,9 @@ class RecordParser:
 
     def _read(self, values: list[bytes]) -> pa.Table:
         body = self._lines(values)
+        if b"\x00" in body:
+            # The reader takes it for the end of its input.
+            raise _NotOneRowPerRecordError
         if not self._keys_beyond_schema:
             try:
                 return self._read_lines(body, len(values), "error")
@@ -133,11 +144,9 @@ class RecordParser:
         return self._read_lines(body, len(values), "ignore")
 
     def _lines(self, values: list[bytes]) -> bytes:
-        for ordinal in range(len(self._prefixes), len(values)):
-            self._prefixes.append(b'\n{"%s":%d,' % (self._ordinal.encode(), ordinal))
         pieces = [b""] * (2 * len(values))
         pieces[0::2] = self._prefixes[: len(values)]
-        pieces[1::2] = [value[1:] for value in values]
+        pieces[1::2] = map(_BEHIND_FIRST_BYTE, values)
         if len(values) == 1 and pieces[1].lstrip(b" \t\r\n") == b"}":
             pieces[0] = pieces[0].removesuffix(b",")
         return b"".join(pieces)

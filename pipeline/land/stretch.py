@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from contract.batch import KEY, OFFSET, PARTITION, TIMESTAMP
-from pipeline.land.parse import RecordParser
+from pipeline.land.parse import Parsed
 
 Longs = npt.NDArray[np.int64]
 
@@ -18,6 +19,8 @@ Longs = npt.NDArray[np.int64]
 @dataclass(frozen=True)
 class Fetched:
     """Records of one lane as Kafka handed them over; all four sequences have one entry a record.
+
+    ``parsed`` is what becomes of ``values``: other threads parse ahead while earlier records are landed.
 
     ``epoch`` counts the lane's (re)assignments and seeks: what was fetched before the last one is void.
     """
@@ -28,6 +31,7 @@ class Fetched:
     keys: Sequence[bytes | None]
     offsets: Longs
     timestamps_ms: Longs
+    parsed: Future[Parsed]
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,12 @@ class Stretch:
         )
 
 
-def parse_fetched(fetched: Fetched, parser: RecordParser, expected_offset: int) -> Stretch:
+def to_stretch(fetched: Fetched, expected_offset: int) -> Stretch:
     """Return the records of ``fetched`` as a stretch that begins at ``expected_offset``."""
-    parsed = parser.parse(fetched.values)
+    parsed = fetched.parsed.result()
     chosen = parsed.indexes
     offsets, timestamps = fetched.offsets[chosen], fetched.timestamps_ms[chosen]
-    lengths = np.fromiter((len(value or b"") for value in fetched.values), np.int64, len(fetched.values))
+    lengths = _lengths(fetched.values)
     rejects = tuple(
         Reject(
             offset=int(fetched.offsets[record.index]),
@@ -133,6 +137,13 @@ def _with_coordinates(rows: pa.Table, fetched: Fetched, chosen: Longs) -> pa.Tab
     for name, values in columns.items():
         rows = rows.append_column(pa.field(name, values.type, nullable=name == KEY), values)
     return rows
+
+
+def _lengths(values: Sequence[bytes | None]) -> Longs:
+    try:
+        return np.fromiter(map(len, values), np.int64, len(values))  # type: ignore[arg-type]
+    except TypeError:
+        return np.fromiter((len(value or b"") for value in values), np.int64, len(values))
 
 
 def _gaps(offsets: Longs, expected: int) -> tuple[tuple[int, int], ...]:

@@ -1,0 +1,1 @@
+"""How fast landing is, beside a loop that throws the same records away."""

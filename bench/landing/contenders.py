@@ -1,0 +1,114 @@
+"""What is measured, each in a process of its own: prints records, seconds and peak memory as one JSON line."""
+
+from __future__ import annotations
+
+import io
+import json
+import resource
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contract.stream import Cut
+from pipeline.columns import part_schema
+from pipeline.land.command import prepare
+from pipeline.land.lander import Lander
+from pipeline.land.stretch import Fetched
+from pipeline.land.topic import make_consumer
+from pipeline.object_store import ObjectStore
+from pipeline.settings import kafka_settings, store_settings
+from pipeline.stream_file import load_stream
+
+IDLE_S = 1.0
+
+
+def bare(stream_path: str, rows: int) -> tuple[int, float]:  # noqa: ARG001 - all contenders are called alike
+    """Consume and throw away, with landing's own consumer settings."""
+    stream = load_stream(stream_path)
+    consumer = make_consumer(kafka_settings(), f"bare-{uuid.uuid4().hex}")
+    _assign_all(consumer, stream.topic)
+    began = ended = 0.0
+    count = 0
+    while not began or time.perf_counter() - ended < IDLE_S:
+        messages = consumer.consume(10_000, 0.05)
+        records = sum(message.error() is None for message in messages) if len(messages) < 10 else len(messages)
+        if records:
+            ended = time.perf_counter()
+            began = began or ended
+            count += records
+    consumer.close()
+    return count, ended - began
+
+
+def one_at_a_time(stream_path: str, rows: int) -> tuple[int, float]:
+    """The loop that people write: poll, json.loads, append; a Parquet object for every ``rows``."""
+    stream = load_stream(stream_path)
+    store = ObjectStore(store_settings())
+    schema = part_schema(stream)
+    schema = pa.schema([schema.field(name) for name in stream.columns])
+    schema = schema.set(schema.get_field_index("time_hour"), pa.field("time_hour", pa.string()))
+    consumer = make_consumer(kafka_settings(), f"loop-{uuid.uuid4().hex}")
+    _assign_all(consumer, stream.topic)
+    began = ended = 0.0
+    count = 0
+    waiting: list[dict[str, object]] = []
+    while not began or time.perf_counter() - ended < IDLE_S:
+        message = consumer.poll(0.05)
+        if message is None or message.error() is not None:
+            continue
+        value = message.value()
+        began = began or time.perf_counter()
+        waiting.append(json.loads(value or b"null"))
+        count += 1
+        if len(waiting) == rows:
+            body = io.BytesIO()
+            pq.write_table(pa.Table.from_pylist(waiting, schema=schema), body, compression="zstd")
+            store.put(f"bench/{uuid.uuid4().hex}.parquet", body.getvalue())
+            waiting = []
+        ended = time.perf_counter()
+    consumer.close()
+    return count, ended - began
+
+
+def ours(stream_path: str, rows: int) -> tuple[int, float]:
+    """`python -m pipeline land`, from the first record fetched to the last manifest sealed."""
+    began: list[float] = []
+    take = Lander.take
+
+    def timed_take(self: Lander, fetched: Fetched) -> None:
+        began.append(time.perf_counter())
+        take(self, fetched)
+
+    Lander.take = timed_take  # type: ignore[method-assign]
+    stop = threading.Event()
+    lander, landing = prepare(
+        load_stream(stream_path), Cut(rows=rows), start="earliest", exit_when_idle_s=IDLE_S, stop=stop
+    )
+    landing.run()
+    # The tail waits for the topic to be idle; everything else is work.
+    return lander.landed.rows, time.perf_counter() - began[0] - IDLE_S
+
+
+def _assign_all(consumer: object, topic: str) -> None:
+    from confluent_kafka import Consumer, TopicPartition
+
+    assert isinstance(consumer, Consumer)
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+
+
+CONTENDERS: dict[str, Callable[[str, int], tuple[int, float]]] = {
+    "bare": bare,
+    "one_at_a_time": one_at_a_time,
+    "ours": ours,
+}
+
+if __name__ == "__main__":
+    records, taken_s = CONTENDERS[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"records": records, "seconds": taken_s, "peak_mb": peak_mb}))

@@ -1,0 +1,49 @@
+"""The records that are landed: flights as JSON, sent again until there are enough."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+
+import orjson
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from pipeline.replay.source import default_path, read_rows
+from pipeline.stream_file import load_stream
+
+STREAM_FILE = "streams/flights.yaml"
+
+
+def flights() -> list[bytes]:
+    """Return the 336,776 flights as JSON records."""
+    stream = load_stream(STREAM_FILE)
+
+    def stop(error: Exception) -> None:
+        raise error
+
+    return [orjson.dumps(row.values) for row in read_rows(default_path(stream), stream, stop)]
+
+
+def endless(records: list[bytes]) -> Iterator[bytes]:
+    """Yield ``records`` again and again."""
+    return itertools.cycle(records)
+
+
+def fill_topic(kafka: Mapping[str, str], topic: str, count: int, partitions: int = 1) -> float:
+    """Make ``topic`` with ``count`` records; return their mean size in bytes."""
+    admin = AdminClient(dict(kafka))
+    admin.create_topics([NewTopic(topic, partitions, config={"retention.ms": "-1"})])[topic].result(20)
+    producer = Producer({**kafka, "linger.ms": 50, "compression.type": "lz4", "queue.buffering.max.messages": 200_000})
+    size = 0
+    for number, value in enumerate(itertools.islice(endless(flights()), count)):
+        size += len(value)
+        while True:
+            try:
+                producer.produce(topic, value, b"%d" % number, number % partitions)
+                break
+            except BufferError:
+                producer.poll(0.1)
+    if producer.flush(120):
+        raise RuntimeError("records were not acknowledged")
+    return size / count
