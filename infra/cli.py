@@ -79,7 +79,14 @@ def status(as_json: bool) -> None:
         click.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=1))
     else:
         looking.show(found)
-    if not all(each.well for each in found):
+    ill = [each.service for each in found if not each.well]
+    if ill:
+        # To standard error, so that --json stays JSON.
+        click.echo(
+            f"not running or not answering: {', '.join(ill)}. Start them with `python -m infra up` (or `make up`); "
+            f"`python -m infra logs {ill[0]}` shows why.",
+            err=True,
+        )
         sys.exit(1)
 
 

@@ -43,7 +43,10 @@ def test_down_leaves_no_process_and_no_port_and_keeps_the_data(running: Instance
     assert shown["SWATHE_KAFKA_BOOTSTRAP_SERVERS"] == f"127.0.0.1:{running.ports[0]}"
     infra("down", environ=bare)
     assert running.nothing_is_left()
-    assert infra("status", environ=bare, check=False).returncode == 1
+    refused = infra("status", environ=bare, check=False)
+    assert refused.returncode == 1
+    assert "mlflow, minio, kafka" in refused.stderr
+    assert "infra up" in refused.stderr
     assert "No services were running" in infra("down", environ=bare).stderr
     running.up()
     assert_found(running.env(), word)
