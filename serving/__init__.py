@@ -1,0 +1,1 @@
+"""Answers over HTTP for every registered model version that is ready."""

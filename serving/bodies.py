@@ -1,0 +1,100 @@
+"""Reads the bodies that MLflow's scoring server takes, for one list of features.
+
+    {"dataframe_records": [{"a": 1, "b": null}]}          {"instances": [{"a": 1, "b": null}]} or [[1, null]]
+    {"dataframe_split": {"columns": ["a", "b"], "data": [[1, null]]}}
+    {"inputs": {"a": [1], "b": [null]}} or [[1, null]]    null is a missing value
+
+The typed reader is quick and stops at the first fault; only then does `faults.py` look for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Optional, TypeAlias, Union
+
+import msgspec
+
+from serving.faults import explain
+
+Cell: TypeAlias = float | None
+Rows: TypeAlias = Sequence[Sequence[Cell]]
+
+
+class Split(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """Rows as pandas' ``to_dict(orient="split")`` gives them."""
+
+    columns: list[str]
+    data: list[list[Cell]]
+    index: list[int | str] | None = None
+
+
+class RowReader:
+    """Reads request bodies into rows in the order of ``features``."""
+
+    def __init__(self, features: tuple[str, ...]) -> None:
+        self.features = features
+        self._order = {name: j for j, name in enumerate(features)}
+        # Field names of our own, so that any feature name will do.
+        names = {f"f{j}": name for j, name in enumerate(features)}
+        options: dict[str, Any] = {"rename": names, "forbid_unknown_fields": True, "gc": False}
+        self._record = msgspec.defstruct("Record", [(name, Cell) for name in names], **options)
+        self._columns = msgspec.defstruct("Columns", [(name, list[Cell]) for name in names], **options)
+        self._decoder = msgspec.json.Decoder(_body(self._record, self._columns, len(features)))
+
+    def read(self, body: bytes) -> Rows:
+        """Return the rows in ``body``: n sequences of d numbers, None where a value is missing.
+
+        Raises
+        ------
+        MalformedRequestError: not JSON.
+        InvalidRequestError: names each field that is not as it should be.
+        """
+        try:
+            rows = self._rows(self._decoder.decode(body))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            rows = ()
+        return rows or explain(body, self.features)
+
+    def _rows(self, body: Any) -> Rows:
+        given = [part for part in msgspec.structs.astuple(body) if part is not None]
+        if len(given) != 1:
+            raise ValueError("not one of the four")
+        part = given[0]
+        if isinstance(part, Split):
+            return self._split(part)
+        if isinstance(part, self._columns):
+            return list(zip(*msgspec.structs.astuple(part), strict=True))
+        if part and isinstance(part[0], self._record):
+            return [msgspec.structs.astuple(record) for record in part]
+        return part  # type: ignore[no-any-return]
+
+    def _split(self, split: Split) -> Rows:
+        width = len(self.features)
+        if len(split.columns) != width or any(len(row) != width for row in split.data):
+            raise ValueError("not as wide as the features")
+        if tuple(split.columns) == self.features:
+            return split.data
+        place = {name: j for j, name in enumerate(split.columns)}
+        order = [place.get(name, -1) for name in self.features]
+        if -1 in order:
+            raise ValueError("other columns")
+        return [[row[j] for j in order] for row in split.data]
+
+
+def _body(record: Any, columns: Any, width: int) -> Any:
+    """Return the type of a body; made at run time, so mypy cannot follow it."""
+    row: Any = tuple.__class_getitem__((Cell,) * width)
+    fields: list[tuple[str, Any, Any]] = [
+        ("dataframe_records", Optional[list[record]], None),
+        ("dataframe_split", Split | None, None),
+        ("instances", Optional[list[Union[record, row]]], None),
+        ("inputs", Union[list[row], columns, None], None),
+    ]
+    return msgspec.defstruct("Body", fields, forbid_unknown_fields=True, gc=False)
+
+
+@lru_cache(maxsize=256)
+def reader(features: tuple[str, ...]) -> RowReader:
+    """Return the reader of these features; versions with the same ones share it."""
+    return RowReader(features)

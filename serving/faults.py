@@ -1,0 +1,207 @@
+"""Finds what is wrong with a body, slowly and completely: each fault with its path, never with the value."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, Final, Never
+
+from contract.errors import Fault, InvalidRequestError, MalformedRequestError
+
+FORMATS: Final = ("dataframe_records", "dataframe_split", "instances", "inputs")
+# More would make the answer to a large body as large as the body.
+_MOST_FAULTS: Final = 20
+_HOW: Final = 'send {"dataframe_records": [{"<feature>": <number or null>, …}]}'
+
+Loc = tuple[str | int, ...]
+
+
+class _EnoughError(Exception):
+    """As many faults as are told."""
+
+
+class _Faults:
+    def __init__(self) -> None:
+        self.found: list[Fault] = []
+
+    def add(self, loc: Loc, msg: str) -> None:
+        self.found.append(Fault(loc, msg))
+        if len(self.found) >= _MOST_FAULTS:
+            raise _EnoughError
+
+
+def explain(body: bytes, features: tuple[str, ...]) -> Sequence[Sequence[float | None]]:
+    """Return the rows in ``body``, or raise what is wrong with it.
+
+    Raises
+    ------
+    MalformedRequestError: not JSON.
+    InvalidRequestError: names each field that is not as it should be, twenty at most.
+    """
+    fields = _parsed(body)
+    if not isinstance(fields, dict):
+        _refuse(f"the body is {_kind(fields)}; {_HOW}", [Fault(("body",), "must be an object")])
+    named = [name for name in fields if name in FORMATS]
+    others = [name for name in fields if name not in FORMATS]
+    if len(named) != 1 or others:
+        one_of = f"exactly one of {', '.join(FORMATS)}"
+        unknown = [Fault(("body", name[:100]), "unknown field") for name in others[:_MOST_FAULTS]]
+        _refuse(
+            f"the body must have {one_of} and nothing else; {_HOW}",
+            unknown or [Fault(("body",), f"must have {one_of}")],
+        )
+    faults = _Faults()
+    rows: list[list[float | None]] = []
+    with contextlib.suppress(_EnoughError):
+        rows = _READERS[named[0]](fields[named[0]], (named[0],), features, faults)
+    if faults.found:
+        _refuse(f"{named[0]} is not as it should be; the features are {_named(features)}", faults.found)
+    return rows
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise MalformedRequestError(f"the body is not UTF-8: byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise MalformedRequestError(
+            f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        ) from error
+    except RecursionError as error:
+        raise MalformedRequestError("the body is not JSON that can be read: it is nested too deeply") from error
+    except ValueError as error:
+        # Python's limit on the digits of an integer.
+        raise MalformedRequestError("the body has a number with thousands of digits") from error
+
+
+def _refuse(message: str, faults: Sequence[Fault]) -> Never:
+    raise InvalidRequestError(message, faults)
+
+
+def _named(features: tuple[str, ...], most: int = 50) -> str:
+    more = f" and {len(features) - most} more" if len(features) > most else ""
+    return ", ".join(features[:most]) + more
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _cell(value: Any, loc: Loc, faults: _Faults) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        faults.add(loc, f"must be a number or null, not {_kind(value)}")
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        faults.add(loc, "must be a finite number; null is a missing value")
+    return number
+
+
+def _list(value: Any, loc: Loc, faults: _Faults) -> list[Any]:
+    if not isinstance(value, list):
+        faults.add(loc, f"must be an array, not {_kind(value)}")
+        return []
+    if not value:
+        faults.add(loc, "must not be empty")
+    return value
+
+
+def _record(value: dict[str, Any], loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[float | None]:
+    for name in value:
+        if name not in features:
+            faults.add((*loc, name[:100]), "unknown feature")
+    for name in features:
+        if name not in value:
+            faults.add((*loc, name), "absent; write null where the value is missing")
+    return [_cell(value.get(name), (*loc, name), faults) for name in features]
+
+
+def _row(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[float | None]:
+    if not isinstance(value, list):
+        faults.add(loc, f"must be an array of {len(features)} numbers, not {_kind(value)}")
+        return []
+    if len(value) != len(features):
+        faults.add(loc, f"has {len(value)} values for {len(features)} features")
+        return []
+    return [_cell(cell, (*loc, j), faults) for j, cell in enumerate(value)]
+
+
+def _records(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:
+    rows = []
+    for i, record in enumerate(_list(value, loc, faults)):
+        if isinstance(record, dict):
+            rows.append(_record(record, (*loc, i), features, faults))
+        else:
+            faults.add((*loc, i), f"must be an object, not {_kind(record)}")
+    return rows
+
+
+def _arrays(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:
+    return [_row(row, (*loc, i), features, faults) for i, row in enumerate(_list(value, loc, faults))]
+
+
+def _instances(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:
+    rows = []
+    for i, row in enumerate(_list(value, loc, faults)):
+        read = _record if isinstance(row, dict) else _row
+        rows.append(read(row, (*loc, i), features, faults))
+    return rows
+
+
+def _inputs(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:
+    if not isinstance(value, dict):
+        return _arrays(value, loc, features, faults)
+    for name in value:
+        if name not in features:
+            faults.add((*loc, name[:100]), "unknown feature")
+    columns: list[list[float | None]] = []
+    for name in features:
+        if name not in value:
+            faults.add((*loc, name), "absent")
+            continue
+        cells = _list(value[name], (*loc, name), faults)
+        if columns and len(cells) != len(columns[0]):
+            faults.add((*loc, name), f"has {len(cells)} values, {features[0]} has {len(columns[0])}")
+        columns.append([_cell(cell, (*loc, name, i), faults) for i, cell in enumerate(cells)])
+    return [] if faults.found else [list(row) for row in zip(*columns, strict=True)]
+
+
+def _split(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:
+    if not isinstance(value, dict):
+        faults.add(loc, f"must be an object with columns and data, not {_kind(value)}")
+        return []
+    for name in value:
+        if name not in {"columns", "data", "index"}:
+            faults.add((*loc, name[:100]), "unknown field")
+    columns = _list(value.get("columns"), (*loc, "columns"), faults)
+    for j, name in enumerate(columns):
+        if name not in features:
+            faults.add((*loc, "columns", j), "unknown feature")
+        elif name in columns[:j]:
+            faults.add((*loc, "columns", j), "named twice")
+    for name in features:
+        if name not in columns:
+            faults.add((*loc, "columns"), f"{name} is absent")
+    rows = []
+    for i, row in enumerate(_list(value.get("data"), (*loc, "data"), faults)):
+        cells = _row(row, (*loc, "data", i), tuple(map(str, columns)), faults)
+        if cells and not faults.found:
+            rows.append([cells[columns.index(name)] for name in features])
+    return rows
+
+
+_READERS: Final = {
+    "dataframe_records": _records,
+    "dataframe_split": _split,
+    "instances": _instances,
+    "inputs": _inputs,
+}

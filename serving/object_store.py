@@ -1,0 +1,76 @@
+"""The object store of results, and nothing else that knows boto3. Reads only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Never
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from contract.errors import AccessDeniedError, ConfigurationError, ModelArtifactError, ServiceDownError
+from serving.settings import ServingSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class ObjectStore:
+    """One bucket. Safe to share between threads.
+
+    Every method raises :class:`ServiceDownError` when the store does not answer or answers 5xx,
+    :class:`AccessDeniedError` when it refuses us, and :class:`ModelArtifactError` when the object is not the
+    one that was meant.
+    """
+
+    def __init__(self, settings: ServingSettings) -> None:
+        if settings.store_url is None:
+            raise ConfigurationError('AWS_ENDPOINT_URL_S3 is not set; `eval "$(python -m infra env)"` sets it')
+        self.bucket, self.endpoint_url = settings.bucket, settings.store_url
+        self._client: S3Client = boto3.client(
+            "s3",
+            endpoint_url=settings.store_url,
+            aws_access_key_id=settings.access_key.get_secret_value(),
+            aws_secret_access_key=settings.secret_key.get_secret_value(),
+            region_name=settings.region,
+            config=Config(
+                response_checksum_validation="when_required",
+                retries={"mode": "standard", "total_max_attempts": 2},
+                s3={"addressing_style": "path"},
+                connect_timeout=2,
+                read_timeout=10,
+                max_pool_connections=16,
+            ),
+        )
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes of ``key``."""
+        try:
+            return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            self._raise(key, error)
+
+    def get_range(self, key: str, etag: str, first: int, after: int) -> bytes:
+        """Return bytes ``first`` ≤ b < ``after`` of ``key``, whose ETag must be ``etag``."""
+        try:
+            answer = self._client.get_object(
+                Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"', Range=f"bytes={first}-{after - 1}"
+            )
+            body = answer["Body"].read()
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            self._raise(key, error)
+        if len(body) != after - first:
+            raise ModelArtifactError(f"{key} in bucket {self.bucket!r} ends before byte {after}")
+        return body
+
+    def _raise(self, key: str, error: Exception) -> Never:
+        if isinstance(error, ClientError):
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status in {401, 403}:
+                raise AccessDeniedError(
+                    f"the object store at {self.endpoint_url} refuses access to bucket {self.bucket!r}; "
+                    f"check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                ) from error
+            if 400 <= status < 500:
+                raise ModelArtifactError(f"{key} is not in bucket {self.bucket!r}, or is not what it was") from error
+        raise ServiceDownError("minio", self.endpoint_url, str(error).splitlines()[0]) from error

@@ -1,0 +1,76 @@
+"""What the prediction server reads from the environment. docs/settings.md lists it all."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from contract import environment
+from contract.errors import ConfigurationError
+
+
+class ServingSettings(BaseSettings):
+    """All settings of the server. Sizes are in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
+
+    host: str = Field(default="127.0.0.1", validation_alias="SWATHE_SERVING_HOST")
+    port: int = Field(default=18000, ge=1024, le=65535, validation_alias="SWATHE_SERVING_PORT")
+    api_key: SecretStr | None = Field(default=None, validation_alias="SWATHE_SERVING_API_KEY")
+    models: Annotated[tuple[str, ...], NoDecode] = Field(default=(), validation_alias="SWATHE_SERVING_MODELS")
+    default_model: str | None = Field(default=None, validation_alias="SWATHE_SERVING_DEFAULT_MODEL")
+    poll_s: float = Field(default=1.0, gt=0, le=3600, validation_alias="SWATHE_SERVING_POLL_S")
+    grace_s: float = Field(default=60.0, ge=0, validation_alias="SWATHE_SERVING_GRACE_S")
+    cache: Path = Field(default=Path(".local/serving"), validation_alias="SWATHE_SERVING_CACHE")
+    tracking_uri: str = Field(default="http://127.0.0.1:15000", validation_alias="MLFLOW_TRACKING_URI")
+    store_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("SWATHE_STORE_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    )
+    access_key: SecretStr = Field(default=SecretStr(""), validation_alias="AWS_ACCESS_KEY_ID")
+    secret_key: SecretStr = Field(default=SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY")
+    region: str = Field(default="us-east-1", validation_alias="AWS_DEFAULT_REGION")
+    bucket: str = Field(default="batches", validation_alias="SWATHE_BUCKET")
+    max_body_bytes: int = Field(default=32 * 2**20, ge=1024, validation_alias="SWATHE_SERVING_MAX_BODY_BYTES")
+    results_cache_bytes: int = Field(default=2**30, ge=0, validation_alias="SWATHE_SERVING_RESULTS_CACHE_BYTES")
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("host", mode="before")
+    @classmethod
+    def _address(cls, value: object) -> object:
+        return "127.0.0.1" if value == "localhost" else value
+
+    @model_validator(mode="after")
+    def _key_beyond_loopback(self) -> Self:
+        if not ipaddress.ip_address(self.host).is_loopback and self.api_key is None:
+            raise ValueError(
+                f"SWATHE_SERVING_HOST={self.host} can be reached from other machines: set SWATHE_SERVING_API_KEY "
+                f"(any long random text; requests then carry it in X-API-Key), or listen on 127.0.0.1"
+            )
+        return self
+
+
+def serving_settings(**given: object) -> ServingSettings:
+    """Return the settings; ``given`` are command-line flags by field name, None where not given.
+
+    Raises
+    ------
+    ConfigurationError: one is out of range, or an unknown `SWATHE_…` variable is set.
+    """
+    environment.check(os.environ)
+    flags = {name: value for name, value in given.items() if value is not None and value != ()}
+    try:
+        return ServingSettings(**flags)  # type: ignore[arg-type]
+    except ValidationError as error:
+        told = [f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}" for fault in error.errors()]
+        raise ConfigurationError("; ".join(told)) from error

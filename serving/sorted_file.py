@@ -1,0 +1,183 @@
+"""One sorted Parquet file of results: its row groups by key, each read with one ranged GET."""
+
+from __future__ import annotations
+
+import io
+import threading
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contract.errors import ModelArtifactError
+from contract.model_version import ResultsFile
+from serving.range_cache import RangeCache
+
+Key = tuple[Any, ...]
+
+_TAIL: Final = 64 * 1024
+
+
+class _Span(io.RawIOBase):
+    """A file of which only some bytes are here: those from ``first`` on."""
+
+    def __init__(self, size: int, first: int, body: bytes) -> None:
+        super().__init__()
+        self._size, self._first, self._body, self._at = size, first, memoryview(body), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = base + offset
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        after = self._size if size < 0 else min(self._at + size, self._size)
+        begin, end = self._at - self._first, after - self._first
+        if begin < 0 or end > len(self._body):
+            raise OSError(f"bytes {self._at} to {after} were not fetched")
+        self._at = after
+        return bytes(self._body[begin:end])
+
+
+@dataclass(frozen=True)
+class Footer:
+    """A file's metadata and, per row group, an upper bound of its keys; None where the file does not tell."""
+
+    metadata: Any
+    upper: tuple[Key | None, ...]
+
+
+class SortedFiles:
+    """Reads row groups of results, and keeps the most recent ones decoded, up to ``limit_bytes``.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self, ranges: RangeCache, limit_bytes: int = 64 * 2**20) -> None:
+        self._ranges, self._limit = ranges, limit_bytes
+        self._lock = threading.Lock()
+        self._footers: OrderedDict[tuple[str, str], Footer] = OrderedDict()
+        self._tables: OrderedDict[tuple[str, str, int], pa.Table] = OrderedDict()
+        self._bytes = 0
+
+    def footer(self, file: ResultsFile, sort_key: Sequence[str]) -> Footer:
+        """Return the file's footer.
+
+        Raises
+        ------
+        ModelArtifactError: not a Parquet file.
+        """
+        name = (file.key, file.etag)
+        with self._lock:
+            if (known := self._footers.get(name)) is not None:
+                self._footers.move_to_end(name)
+                return known
+        try:
+            metadata = self._metadata(file)
+        except (pa.ArrowException, OSError) as error:
+            raise ModelArtifactError(f"{file.key} is not a Parquet file: {error}") from error
+        footer = Footer(metadata, tuple(_upper(metadata, group, sort_key) for group in range(metadata.num_row_groups)))
+        with self._lock:
+            self._footers[name] = footer
+            while len(self._footers) > 256:
+                self._footers.popitem(last=False)
+        return footer
+
+    def table(self, file: ResultsFile, footer: Footer, group: int) -> pa.Table:
+        """Return row group ``group`` decoded.
+
+        Raises
+        ------
+        ModelArtifactError: it cannot be decoded.
+        """
+        name = (file.key, file.etag, group)
+        with self._lock:
+            if (known := self._tables.get(name)) is not None:
+                self._tables.move_to_end(name)
+                return known
+        first, after = _span(footer.metadata.row_group(group))
+        body = self._ranges.get(file.key, file.etag, first, after)
+        try:
+            source = pa.PythonFile(_Span(file.bytes, first, body), mode="r")
+            table = pq.ParquetFile(source, metadata=footer.metadata).read_row_group(group, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise ModelArtifactError(f"row group {group} of {file.key} cannot be read: {error}") from error
+        self._keep(name, table.combine_chunks())
+        return table
+
+    def _keep(self, name: tuple[str, str, int], table: pa.Table) -> None:
+        with self._lock:
+            if name not in self._tables:
+                self._bytes += table.nbytes
+            self._tables[name] = table
+            while self._bytes > self._limit and len(self._tables) > 1:
+                _, dropped = self._tables.popitem(last=False)
+                self._bytes -= dropped.nbytes
+
+    def _metadata(self, file: ResultsFile) -> Any:
+        first = max(0, file.bytes - _TAIL)
+        tail = self._ranges.get(file.key, file.etag, first, file.bytes)
+        needed = int.from_bytes(tail[-8:-4], "little") + 8
+        if needed > len(tail) and needed <= file.bytes:
+            first = file.bytes - needed
+            tail = self._ranges.get(file.key, file.etag, first, file.bytes)
+        return pq.read_metadata(pa.PythonFile(_Span(file.bytes, first, tail), mode="r"))
+
+
+def _span(group: Any) -> tuple[int, int]:
+    """Return the bytes of a row group: all its column chunks follow each other."""
+    chunks = [group.column(i) for i in range(group.num_columns)]
+    begins = [
+        chunk.data_page_offset
+        if chunk.dictionary_page_offset is None
+        else min(chunk.dictionary_page_offset, chunk.data_page_offset)
+        for chunk in chunks
+    ]
+    ends = [begin + chunk.total_compressed_size for begin, chunk in zip(begins, chunks, strict=True)]
+    return min(begins), max(ends)
+
+
+def _upper(metadata: Any, group: int, sort_key: Sequence[str]) -> Key | None:
+    """Return a key that no key in the group is above, shortened where later columns are not bounded by it."""
+    columns = {
+        metadata.schema.column(i).name: metadata.row_group(group).column(i).statistics
+        for i in range(metadata.num_columns)
+    }
+    upper: list[Any] = []
+    for name in sort_key:
+        statistics = columns[name]
+        if statistics is None or not statistics.has_min_max:
+            break
+        upper.append(statistics.max)
+        if statistics.min != statistics.max:
+            # The next column's maximum need not belong to this value.
+            break
+    return tuple(upper) or None
+
+
+def first_group(upper: Sequence[Key | None], after: Key) -> int:
+    """Return the first row group that may hold a key ≥ ``after``; a shortened bound counts as the highest.
+
+    Bounds rise with the groups, so this halves; a group without a bound is never passed over.
+    """
+
+    def below(group: int) -> bool:
+        bound = upper[group]
+        return bound is not None and bound < after[: len(bound)]
+
+    if any(bound is None for bound in upper):
+        return next((group for group in range(len(upper)) if not below(group)), len(upper))
+    return bisect_left(range(len(upper)), True, key=lambda group: not below(group))
