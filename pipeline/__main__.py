@@ -46,6 +46,10 @@ def main(*, verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
+    if not verbose:
+        # What librdkafka tries again by itself is no news; what it gives up comes back as an error of ours.
+        for client in ("pipeline.replay.librdkafka", "pipeline.land.librdkafka"):
+            logging.getLogger(client).setLevel(logging.CRITICAL)
 
 
 def run() -> None:

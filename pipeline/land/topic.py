@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+import tenacity
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -19,6 +20,8 @@ _DENIED = {
     KafkaError.SASL_AUTHENTICATION_FAILED,
     KafkaError._AUTHENTICATION,
 }
+
+_LEADERLESS = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 
 # Ours to decide: exactly-once rests on them.
 _FIXED: Mapping[str, str | bool] = {
@@ -61,6 +64,15 @@ def make_consumer(settings: Mapping[str, str], group: str) -> Consumer:
         raise ConfigurationError(f"librdkafka refuses its settings: {error.args[0].str()}") from error
 
 
+# A partition that was made just now has no leader for a moment.
+_with_leader = tenacity.Retrying(
+    retry=tenacity.retry_if_exception(lambda error: error.args[0].code() in _LEADERLESS),
+    stop=tenacity.stop_after_delay(TIMEOUT_S),
+    wait=tenacity.wait_fixed(0.1),
+    reraise=True,
+)
+
+
 class Topic:
     """Asks the broker about one topic."""
 
@@ -90,7 +102,7 @@ class Topic:
 def watermarks(consumer: Consumer, topic: str, lane: int, address: str) -> tuple[int, int]:
     """Return the lane's first offset and the one after its last."""
     try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, lane), timeout=TIMEOUT_S)
+        low, high = _with_leader(consumer.get_watermark_offsets, TopicPartition(topic, lane), timeout=TIMEOUT_S)
     except KafkaException as error:
         raise explain(error, address, topic) from error
     return low, high

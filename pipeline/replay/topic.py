@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import tenacity
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
@@ -18,6 +19,11 @@ from contract.errors import ConfigurationError, ServiceDownError, StopError
 logger = logging.getLogger(__name__)
 
 HEADER = "swathe-replay"
+_LEADERLESS = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
 TIMEOUT_S = 6.0
 
 _TUNED: Mapping[str, str | int] = {
@@ -82,6 +88,18 @@ def ensure_topic(topic: str, partitions: int, settings: Mapping[str, str]) -> in
     return partitions
 
 
+def _leaderless(error: BaseException) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, KafkaException) and bool(cause.args[0].code() in _LEADERLESS)
+
+
+@tenacity.retry(
+    # A partition that was made just now has no leader for a moment.
+    retry=tenacity.retry_if_exception(_leaderless),
+    stop=tenacity.stop_after_delay(TIMEOUT_S),
+    wait=tenacity.wait_fixed(0.1),
+    reraise=True,
+)
 def next_rows(topic: str, source: str, partitions: int, settings: Mapping[str, str]) -> list[int]:
     """Return per partition the first row of ``source`` that is not in it yet.
 
