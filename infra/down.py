@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 
 from contract.errors import StopError
 from infra import credentials, running_settings
+from infra.files import hold
 from infra.layout import Layout
 from infra.processes import end, listener_of, marked, wait_for_port
 from infra.progress import Progress, Say
 from infra.service import HOST
 from infra.settings import PORTS, Settings
 from infra.supervisor import Supervisor
-from infra.up import exclusive
 
 # Longer than the longest stop_s of a service, after which the supervisor kills it.
 _ORDERLY_S = 45.0
@@ -34,20 +36,37 @@ def down(asked: Settings, *, progress: Progress) -> bool:
         settings = running_settings.load_or(layout, asked)
         if not marked(layout.mark()):
             return False
-        with progress.step("Stopping the services") as say:
-            if layout.credentials.exists():
-                supervisor = Supervisor(settings, layout, credentials.load(layout))
-                if supervisor.answers():
-                    supervisor.shutdown()
-                    _wait_for_orderly_end(layout, say)
-            try:
-                end(layout.mark(), patience_s=_PATIENCE_S)
-            except TimeoutError as error:
-                raise StopError(
-                    f"{error}, although they were killed; the system holds them (a disk that hangs?)"
-                ) from error
-            _wait_for_ports(settings)
+        stop(settings, layout, progress)
     return True
+
+
+def stop(settings: Settings, layout: Layout, progress: Progress) -> None:
+    """Stop all services of ``layout``, which run with ``settings``; hold its lock while you call this.
+
+    Raises
+    ------
+    StopError: a process does not end, or a port stays in use.
+    """
+    with progress.step("Stopping the services") as say:
+        if layout.credentials.exists():
+            supervisor = Supervisor(settings, layout, credentials.load(layout))
+            if supervisor.answers():
+                supervisor.shutdown()
+                _wait_for_orderly_end(layout, say)
+        try:
+            end(layout.mark(), patience_s=_PATIENCE_S)
+        except TimeoutError as error:
+            raise StopError(
+                f"{error}, although they were killed; the system holds them (a disk that hangs?)"
+            ) from error
+        _wait_for_ports(settings)
+
+
+@contextlib.contextmanager
+def exclusive(layout: Layout, progress: Progress) -> Iterator[None]:
+    """Hold the lock of a data directory; say so if another command holds it."""
+    with hold(layout.lock, f"Waiting for another `infra up` or `down` on {layout.data}", progress):
+        yield
 
 
 def _wait_for_orderly_end(layout: Layout, say: Say) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from contract.errors import ConfigurationError, ServiceDownError, StopError
+from contract.errors import ConfigurationError, ServiceDownError, StopError, SwatheError
 from infra import credentials, running_settings, toolchain
-from infra.files import hold, write_private
+from infra.down import exclusive, stop
+from infra.files import write_private
 from infra.layout import Layout
 from infra.logs import last_lines
 from infra.minio.service import make_buckets
@@ -24,6 +24,8 @@ from infra.supervisor import Supervisor, write_configuration
 
 _ALIVE = frozenset({"RUNNING", "STARTING", "BACKOFF"})
 _PATIENCE_S = 10.0
+# One that dies after some seconds, again and again, never becomes FATAL: to the supervisor it was running.
+_TRIES = 2
 
 
 def up(asked: Settings, *, without: frozenset[str], progress: Progress) -> Settings:
@@ -55,19 +57,18 @@ def up(asked: Settings, *, without: frozenset[str], progress: Progress) -> Setti
             write_configuration(settings, layout, secrets, all_services(settings))
             supervisor.launch()
         start = Start(settings, layout, secrets, tools, Path(sys.executable))
-        for service in wanted:
-            if service.name not in alive:
-                _start(service, start, supervisor)
-        _wait(wanted, supervisor, layout, progress)
-        make_buckets(settings, secrets)
+        try:
+            for service in wanted:
+                if service.name not in alive:
+                    _start(service, start, supervisor)
+            _wait(wanted, supervisor, layout, progress)
+            make_buckets(settings, secrets)
+        except SwatheError:
+            # What this command began it takes back, so that the next one may come with corrected settings.
+            if not running:
+                stop(settings, layout, progress)
+            raise
     return settings
-
-
-@contextlib.contextmanager
-def exclusive(layout: Layout, progress: Progress) -> Iterator[None]:
-    """Hold the lock of a data directory; say so if another command holds it."""
-    with hold(layout.lock, f"Waiting for another `infra up` or `down` on {layout.data}", progress):
-        yield
 
 
 def _check_ports(services: Sequence[Service], settings: Settings, *, supervised: bool) -> None:
@@ -97,6 +98,7 @@ def _start(service: Service, start: Start, supervisor: Supervisor) -> None:
 
 def _wait(services: Sequence[Service], supervisor: Supervisor, layout: Layout, progress: Progress) -> None:
     waiting = {service.name: service for service in services if service.probe is not None}
+    processes: dict[str, set[int]] = {name: set() for name in waiting}
     begun = time.monotonic()
     with progress.step(f"Starting {', '.join(waiting)}") as say:
         while waiting:
@@ -104,7 +106,9 @@ def _wait(services: Sequence[Service], supervisor: Supervisor, layout: Layout, p
             waiting = {name: waiting[name] for name in reasons}
             states = supervisor.states()
             for name, service in waiting.items():
-                if states[name].state == "FATAL" or time.monotonic() - begun > service.start_s:
+                processes[name] |= {states[name].pid} - {0}
+                gave_up = states[name].state == "FATAL" or len(processes[name]) > _TRIES
+                if gave_up or time.monotonic() - begun > service.start_s:
                     raise _failure(service, reasons[name], layout)
             if waiting:
                 say(f"waiting for {', '.join(waiting)}")

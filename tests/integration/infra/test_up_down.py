@@ -108,9 +108,12 @@ def test_a_service_that_does_not_start_is_shown_with_the_end_of_its_log(stopped:
     refused = infra("up", "--without", "serving", environ=broken, check=False)
     assert refused.returncode == 1
     assert "mlflow does not start" in refused.stderr
-    assert "unable to open database file" in refused.stderr
+    assert "File exists: '/dev/null'" in refused.stderr
     assert str(stopped.layout.log("mlflow")) in refused.stderr
     assert "Traceback" not in refused.stderr.partition("\n")[0]
+    # Nothing goes on with the wrong setting: the next `up` may come with the right one.
+    assert stopped.nothing_is_left()
+    stopped.up()
 
 
 def test_the_printed_environment_can_be_sourced(running: Instance) -> None:
