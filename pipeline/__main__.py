@@ -16,6 +16,7 @@ from contract.errors import SwatheError
 _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "replay": ("pipeline.replay.command", "Send a data file to the topic, row by row and in order."),
     "land": ("pipeline.land.command", "Land the topic's records as batches in the object store."),
+    "status": ("pipeline.status", "Show a stream's batches, their versions, its lanes and their lag."),
     "verify": ("pipeline.land.verify_command", "Prove that every offset is in exactly one batch, reject or gap."),
     "train": ("pipeline.train.command", "Train a model version for each batch that has none."),
 }

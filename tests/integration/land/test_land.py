@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterable
@@ -238,3 +239,23 @@ def _wait_for(condition: object, within_s: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+def test_status_shows_batches_lanes_and_lag(line: Line) -> None:
+    line.make_topic()
+    line.send(record(n) for n in range(150))
+    line.land()
+    line.send(record(n) for n in range(150, 170))
+    code, said = line.run("status", "--json")
+    assert code == 0
+    found = json.loads(said)
+    assert [(batch["batch"], batch["rows"], batch["cut"]) for batch in found["batches"]] == [
+        (1, 100, "rows"),
+        (2, 50, "idle"),
+    ]
+    assert [(lane["landed_to"], lane["lag"], lane["high_watermark"]) for lane in found["lanes"]] == [(150, 20, 170)]
+    assert found["unreachable"] == []
+    assert "lag 20" in line.run("status")[1]
+    said = line.run("status", SWATHE_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")[1]
+    assert "lag unknown" in said
+    assert "kafka does not answer at 127.0.0.1:1" in said
