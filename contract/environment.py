@@ -32,6 +32,10 @@ KNOWN: Mapping[str, str] = {
     "SWATHE_SERVING_MODELS": "comma-separated registered models to serve (default: all)",
     "SWATHE_SERVING_DEFAULT_MODEL": "model behind the assignment's own paths (default: the first served)",
     "SWATHE_SERVING_POLL_S": "seconds between two looks at the registry (default 1)",
+    "SWATHE_SERVING_API_KEY": "key that requests carry in X-API-Key; required to listen beyond loopback",
+    "SWATHE_SERVING_GRACE_S": "seconds that a version deleted from the registry is still served (default 60)",
+    "SWATHE_SERVING_MAX_BODY_BYTES": "largest body that is read, in bytes (default 33554432)",
+    "SWATHE_SERVING_RESULTS_CACHE_BYTES": "how much of the stored results is kept locally, in bytes (default 1073741824)",
     "SWATHE_TEST_SERVICES": "tests only: file with the environment of running services to use",
     "SWATHE_FAULT": "tests only: the named point at which the process kills itself",
 }

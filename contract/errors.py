@@ -161,14 +161,15 @@ class UnknownNameError(RequestError):
 
     Parameters
     ----------
-    kind: model, version, alias or row id
+    kind: model, version or row id
     name: as it was asked for
+    within: what it was looked for in
     known: those there are; a long list is cut
     """
 
     _SHOWN = 20
 
-    def __init__(self, kind: str, name: str, known: Sequence[str] | None = None) -> None:
+    def __init__(self, kind: str, name: str, known: Sequence[str] | None = None, *, within: str = "") -> None:
         self.kind = kind
         self.name = name
         there = ""
@@ -176,7 +177,7 @@ class UnknownNameError(RequestError):
             listed = ", ".join(known[: self._SHOWN])
             more = f" and {len(known) - self._SHOWN} more" if len(known) > self._SHOWN else ""
             there = f"; known: {listed}{more}" if known else "; there are none yet"
-        super().__init__(f"no {kind} {name[:100]!r}{there}")
+        super().__init__(f"no {kind} {name[:100]!r}{f' in {within}' if within else ''}{there}")
 
 
 class VersionUnavailableError(RequestError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Optional, TypeAlias, Union
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -86,10 +86,10 @@ def _body(record: Any, columns: Any, width: int) -> Any:
     """Return the type of a body; made at run time, so mypy cannot follow it."""
     row: Any = tuple.__class_getitem__((Cell,) * width)
     fields: list[tuple[str, Any, Any]] = [
-        ("dataframe_records", Optional[list[record]], None),
+        ("dataframe_records", list[record] | None, None),
         ("dataframe_split", Split | None, None),
-        ("instances", Optional[list[Union[record, row]]], None),
-        ("inputs", Union[list[row], columns, None], None),
+        ("instances", list[record | row] | None, None),
+        ("inputs", list[row] | columns | None, None),
     ]
     return msgspec.defstruct("Body", fields, forbid_unknown_fields=True, gc=False)
 

@@ -100,7 +100,7 @@ class ServedModel:
         """
         found = self.versions.get(number)
         if found is None:
-            raise UnknownNameError(f"version of model {self.name!r}", f"v{number}", [f"v{n}" for n in self.versions])
+            raise UnknownNameError("version", f"v{number}", self._names(), within=f"model {self.name!r}")
         return found
 
     def aliased(self, alias: str) -> Version:
@@ -113,7 +113,7 @@ class ServedModel:
         number = self.aliases.get(alias)
         if number is None or number not in self.versions:
             known = [name for name, target in self.aliases.items() if target in self.versions]
-            raise UnknownNameError(f"version or alias of model {self.name!r}", alias, [*self._names(), *known])
+            raise UnknownNameError("version", alias, [*known, *self._names()], within=f"model {self.name!r}")
         return self.versions[number]
 
     def champion(self) -> Version:
@@ -128,7 +128,7 @@ class ServedModel:
             return self.versions[number]
         ready = [version for version in self.versions.values() if version.state == "ready"]
         if not ready:
-            raise UnknownNameError(f"ready version of model {self.name!r}", "champion", [])
+            raise UnknownNameError("ready version", ALIASES[0], [], within=f"model {self.name!r}")
         return ready[-1]
 
     def _names(self) -> list[str]:
@@ -164,5 +164,5 @@ class Catalogue:
         if preferred is not None:
             return self.model(preferred)
         if not self.models:
-            raise UnknownNameError("model", "(default)", [])
+            raise UnknownNameError("model", "default", [])
         return next(iter(self.models.values()))

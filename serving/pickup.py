@@ -188,7 +188,7 @@ class Pickup:
             versions = {version["number"]: self._restored(version) for version in fields["versions"]}
             models[fields["name"]] = ServedModel(fields["name"], versions, fields["aliases"])
         self.catalogue = Catalogue(models, checked_at=facts["checked_at"])
-        self.complete = True
+        self.complete = bool(models) and all(name in models for name in self._models)
         logger.info("restored from the local cache models=%d", len(models))
 
     def _restored(self, fields: dict[str, Any]) -> Version:

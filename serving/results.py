@@ -82,7 +82,8 @@ class Results:
                 break
             found.append(row)
         if not found:
-            raise UnknownNameError(f"row in version {version.number} of model {version.model!r} with id", row_id)
+            within = f"version {version.number} of model {version.model!r}"
+            raise UnknownNameError("row", row_id, within=within)
         return found
 
     def _read_manifest(self, key: str) -> ResultsManifest:
@@ -131,7 +132,7 @@ class _Rows:
         """Return the first row above ``start``, or at it where ``start`` is shortened."""
         whole = len(start) == len(self._keys)
         find = bisect_right if whole else bisect_left
-        return find(range(self._rows), start, key=lambda i: self.key(i))
+        return find(range(self._rows), start, key=self.key)
 
     def answer(self, i: int) -> dict[str, Any]:
         values = {name: column[i].as_py() for name, column in self._columns.items()}

@@ -1,0 +1,239 @@
+"""HTTP: paths to the service, its answers and errors to status codes. The only module that knows those."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from contract.errors import (
+    AccessDeniedError,
+    DeadlineExceededError,
+    InterruptedRequestError,
+    InvalidRequestError,
+    MalformedRequestError,
+    ModelArtifactError,
+    OverloadedError,
+    RequestTooLargeError,
+    ServiceDownError,
+    SwatheError,
+    UnknownNameError,
+    UnsupportedMediaError,
+    VersionUnavailableError,
+)
+from serving.clusterer import Clusterer, PredictRequest
+from serving.service import Selected, Service
+
+logger = logging.getLogger(__name__)
+
+STATUS: Final[Mapping[type[SwatheError], int]] = {
+    MalformedRequestError: 400,
+    UnknownNameError: 404,
+    VersionUnavailableError: 409,
+    RequestTooLargeError: 413,
+    UnsupportedMediaError: 415,
+    InvalidRequestError: 422,
+    OverloadedError: 429,
+    AccessDeniedError: 502,
+    ModelArtifactError: 502,
+    ServiceDownError: 503,
+    InterruptedRequestError: 503,
+    DeadlineExceededError: 504,
+}
+CODES: Final = {
+    400: "malformed",
+    401: "unauthorized",
+    404: "unknown",
+    405: "method_not_allowed",
+    409: "unavailable",
+    413: "too_large",
+    415: "unsupported_media_type",
+    422: "invalid",
+    429: "overloaded",
+    500: "internal",
+    502: "bad_stored_data",
+    503: "service_down",
+    504: "deadline_exceeded",
+}
+_IMMUTABLE: Final = "max-age=31536000, immutable"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def problem(
+    status: int, message: str, request_id: str, *, errors: list[dict[str, Any]] | None = None, **headers: str
+) -> Response:
+    """Return the one shape of every error."""
+    fields = {
+        "code": CODES.get(status, f"http_{status}"),
+        "message": message,
+        "errors": errors or [],
+        "request_id": request_id,
+    }
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(orjson.dumps(fields), status, headers=named, media_type="application/json")
+
+
+def from_error(error: SwatheError, request_id: str) -> Response:
+    """Return the answer to a request that met ``error``."""
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    faults = [{"loc": fault.loc, "msg": fault.msg} for fault in getattr(error, "faults", ())]
+    headers = {"retry_after": str(error.retry_after_s)} if isinstance(error, OverloadedError) else {}
+    return problem(status, str(error), request_id, errors=faults, **headers)
+
+
+def request_id_of(request: Request) -> str:
+    """Return the id that the middleware gave the request."""
+    return str(request.scope.get("request_id", ""))
+
+
+class Routes:
+    """The endpoints over one service."""
+
+    def __init__(self, service: Service, clusterer: Clusterer, max_body_bytes: int) -> None:
+        self._service, self._clusterer, self._max_body_bytes = service, clusterer, max_body_bytes
+
+    def table(self) -> list[Route]:
+        """Return the routes, the most used first; none is added per version."""
+        one = "/api/{model}/{version}"
+        return [
+            self._route(f"{one}/predict", self.predict, "POST"),
+            self._route("/health/live", self.live),
+            self._route("/health/ready", self.ready),
+            self._route("/api/models", self.models),
+            self._route("/api/cluster-stats", self.statistics),
+            self._route("/api/clustering-results", self.page),
+            self._route("/api/clustering-results/{row_id:path}", self.rows_of),
+            self._route(f"{one}/cluster-stats", self.statistics),
+            self._route(f"{one}/clustering-results", self.page),
+            self._route(f"{one}/clustering-results/{{row_id:path}}", self.rows_of),
+        ]
+
+    @staticmethod
+    def _route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
+        async def guarded(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except SwatheError as error:
+                return from_error(error, request_id_of(request))
+
+        return Route(path, guarded, methods=[method], name=path, include_in_schema=False)
+
+    async def predict(self, request: Request) -> Response:
+        """Assign the rows of the body to clusters."""
+        version = self._selected(request).version
+        numbers = version.required_numbers()
+        _check_media_type(request)
+        body = await read_body(request, self._max_body_bytes)
+        api = self._clusterer
+        asked = PredictRequest(body, numbers.assigner, version.chain_json)
+        answer = api.encode_response(api.predict(api.decode_request(asked)))
+        return Response(answer, media_type="application/json")
+
+    async def statistics(self, request: Request) -> Response:
+        """Return the clusters of a version."""
+        selected = self._selected(request)
+        return self._stored(request, selected, lambda: self._service.statistics(selected.version))
+
+    async def page(self, request: Request) -> Response:
+        """Return a page of stored rows."""
+        selected = self._selected(request)
+        query = dict(request.query_params)
+        return await run_in_threadpool(
+            self._stored, request, selected, lambda: self._service.page(selected.version, query)
+        )
+
+    async def rows_of(self, request: Request) -> Response:
+        """Return the stored rows of one id."""
+        selected = self._selected(request)
+        row_id = request.path_params["row_id"]
+        return await run_in_threadpool(
+            self._stored, request, selected, lambda: self._service.rows_of(selected.version, row_id)
+        )
+
+    async def models(self, _request: Request) -> Response:
+        """Return all models and versions."""
+        return _json(self._service.models(), **{"cache-control": "no-cache"})
+
+    async def live(self, _request: Request) -> Response:
+        """Return that the process answers."""
+        return _json({"status": "live"})
+
+    async def ready(self, request: Request) -> Response:
+        """Return whether the registry was read, and how old that picture is."""
+        facts = self._service.freshness()
+        if not self._service.ready():
+            message = f"the registry was not read whole yet: {facts['registry_error'] or 'versions are being read'}"
+            return problem(503, message, request_id_of(request), retry_after="1")
+        return _json({"status": "ready", **facts})
+
+    def _selected(self, request: Request) -> Selected:
+        named = request.path_params
+        if "version" not in named:
+            return self._service.select_default()
+        return self._service.select(named["model"], named["version"])
+
+    @staticmethod
+    def _stored(request: Request, selected: Selected, read: Callable[[], dict[str, Any]]) -> Response:
+        """Answer with what never changes for a version: its tag is the run and the question."""
+        question = f"{selected.version.run_id}|{request.url.path}|{request.url.query}"
+        etag = f'"{hashlib.sha256(question.encode()).hexdigest()[:32]}"'
+        headers = {"etag": etag, "cache-control": _IMMUTABLE if selected.fixed else "no-cache"}
+        answer = read()
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return _json(answer, **headers)
+
+
+def _json(answer: Any, **headers: str) -> Response:
+    return Response(orjson.dumps(answer), headers=headers, media_type="application/json")
+
+
+def _check_media_type(request: Request) -> None:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise UnsupportedMediaError(f"content type {kind[:100]!r} is not read; send application/json")
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """Return the request's body.
+
+    Raises
+    ------
+    RequestTooLargeError: it has more than ``most`` bytes.
+    """
+    told = request.headers.get("content-length", "")
+    if told.isdigit() and int(told) > most:
+        raise RequestTooLargeError(f"the body has {told} bytes, the limit is {most} (SWATHE_SERVING_MAX_BODY_BYTES)")
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > most:
+            raise RequestTooLargeError(f"the body has more than {most} bytes (SWATHE_SERVING_MAX_BODY_BYTES)")
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def http_exception(request: Request, error: Exception) -> Response:
+    """Answer what the framework itself refuses, such as a path that there is not."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    message = {404: f"there is nothing at {request.url.path[:200]}; see /docs"}.get(error.status_code, error.detail)
+    answer = problem(error.status_code, message, request_id_of(request))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def unexpected(request: Request, error: Exception) -> Response:
+    """Answer an error that nobody foresaw; what it was is in the log, under the request's id."""
+    request_id = request_id_of(request)
+    logger.error("unexpected error request_id=%s path=%s", request_id, request.url.path, exc_info=error)
+    return problem(500, f"unexpected error; the server's log has it under {request_id}", request_id)

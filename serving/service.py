@@ -1,0 +1,181 @@
+"""What the routes ask for, without HTTP: names to versions, versions to answers."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from contract.errors import Fault, InvalidRequestError
+from contract.model_version import (
+    ALIASES,
+    TAG_OFFSETS,
+    TAG_REJECTED,
+    TAG_ROWS,
+    TAG_SCHEME,
+    TAG_SILHOUETTE,
+    TAG_STREAM,
+    TAG_WINDOW,
+)
+from serving.catalogue import Catalogue, Version
+from serving.pickup import Pickup
+from serving.results import MOST_ROWS, Results
+from serving.statistics import cluster_statistics
+
+_VERSION: Final = re.compile(r"v([1-9][0-9]{0,8})")
+_CLUSTER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A version, and whether the path that named it can ever name another one."""
+
+    version: Version
+    fixed: bool
+
+
+class Service:
+    """Answers from the catalogue of the moment. Safe to share between threads."""
+
+    def __init__(self, pickup: Pickup, results: Results, default_model: str | None, tracking_uri: str) -> None:
+        self._pickup, self._results = pickup, results
+        self._default_model, self._tracking_uri = default_model, tracking_uri
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue of the moment; take it once per request."""
+        return self._pickup.catalogue
+
+    def select(self, model: str, name: str) -> Selected:
+        """Return the version that ``name`` (`v3`, or an alias) means in ``model``.
+
+        Raises
+        ------
+        UnknownNameError: no such model, version or alias.
+        """
+        served = self.catalogue.model(model)
+        number = _VERSION.fullmatch(name)
+        if number:
+            return Selected(served.version(int(number[1])), fixed=True)
+        if name == ALIASES[0] and name not in served.aliases:
+            return Selected(served.champion(), fixed=False)
+        return Selected(served.aliased(name), fixed=False)
+
+    def select_default(self) -> Selected:
+        """Return the default model's champion or, while there is none, its newest ready version.
+
+        Raises
+        ------
+        UnknownNameError: there is nothing to serve yet.
+        """
+        return Selected(self.catalogue.default_model(self._default_model).champion(), fixed=False)
+
+    def statistics(self, version: Version) -> dict[str, Any]:
+        """Return the version's clusters.
+
+        Raises
+        ------
+        VersionUnavailableError: the version is not ready.
+        """
+        return {"clusters": cluster_statistics(version.required_numbers()), **version.chain}
+
+    def page(self, version: Version, query: dict[str, str]) -> dict[str, Any]:
+        """Return a page of stored rows; ``query`` may have limit, cursor and cluster.
+
+        Raises
+        ------
+        InvalidRequestError: the query is not as it should be.
+        """
+        clusters = len(version.required_numbers().scoring.centers)
+        _refuse_unknown(query)
+        limit = _number(query, "limit", 1, MOST_ROWS)
+        cluster = _number(query, "cluster", 0, clusters - 1)
+        page = self._results.page(
+            version, limit=100 if limit is None else limit, cursor=query.get("cursor"), cluster=cluster
+        )
+        return {"results": page.rows, "next_cursor": page.next_cursor, **version.chain}
+
+    def rows_of(self, version: Version, row_id: str) -> dict[str, Any]:
+        """Return the stored rows of an id.
+
+        Raises
+        ------
+        UnknownNameError: there is none.
+        """
+        version.required_numbers()
+        return {"results": self._results.rows_of(version, row_id), **version.chain}
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return all models with their versions and aliases."""
+        return [
+            {
+                "name": model.name,
+                "aliases": dict(model.aliases),
+                "versions": [self._version(version) for version in model.versions.values()],
+            }
+            for model in self.catalogue.models.values()
+        ]
+
+    def freshness(self) -> dict[str, Any]:
+        """Return how old the picture of the registry is, in seconds, and what keeps it so."""
+        checked_at = self.catalogue.checked_at
+        return {
+            "registry_age_s": None if checked_at is None else round(time.time() - checked_at, 3),
+            "registry_error": self._pickup.last_error,
+        }
+
+    def ready(self) -> bool:
+        """Return whether the registry was read whole, now or by an earlier process."""
+        return self._pickup.complete
+
+    def _version(self, version: Version) -> dict[str, Any]:
+        tags = version.tags
+        run = f"{self._tracking_uri}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
+        return {
+            "version": version.number,
+            "state": version.state,
+            "reason": version.reason,
+            "batch": version.batch,
+            "rows": _whole(tags.get(TAG_ROWS)),
+            "rejected": _whole(tags.get(TAG_REJECTED)),
+            "run_id": version.run_id,
+            "run_url": run if version.experiment_id else None,
+            "stream": tags.get(TAG_STREAM),
+            "scheme": tags.get(TAG_SCHEME),
+            "window": tags.get(TAG_WINDOW),
+            "offsets": tags.get(TAG_OFFSETS),
+            "silhouette": _real(tags.get(TAG_SILHOUETTE)),
+            "features": list(version.numbers.scoring.features) if version.numbers else None,
+            "clusters": len(version.numbers.scoring.centers) if version.numbers else None,
+            "deleted": version.gone_at is not None,
+            "path": f"/api/{version.model}/{version.name}",
+        }
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+def _real(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def _refuse_unknown(query: dict[str, str]) -> None:
+    unknown = [name for name in query if name not in {"limit", "cursor", "cluster"}]
+    if unknown:
+        faults = [Fault(("query", name[:100]), "unknown; there are limit, cursor and cluster") for name in unknown[:20]]
+        raise InvalidRequestError("unknown query parameters", faults)
+
+
+def _number(query: dict[str, str], name: str, least: int, most: int) -> int | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    if not _CLUSTER.fullmatch(text) or not least <= int(text) <= most:
+        problem = f"must be a whole number from {least} to {most}"
+        raise InvalidRequestError(f"{name} {problem}", [Fault(("query", name), problem)])
+    return int(text)
