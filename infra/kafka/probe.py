@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
@@ -15,6 +17,12 @@ def probe(address: str, timeout_s: float) -> None:
     ------
     ServiceDownError: it does not, within ``timeout_s``.
     """
+    host, _, port = address.rpartition(":")
+    try:
+        # librdkafka would go on trying a closed port until the timeout.
+        socket.create_connection((host, int(port)), timeout=timeout_s).close()
+    except OSError as error:
+        raise ServiceDownError("kafka", address, error.strerror or str(error)) from error
     # log_level 0: a broker that is down is an answer here, not something to print about.
     client = AdminClient({"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": int(timeout_s * 1000)})
     try:
