@@ -62,7 +62,8 @@ class ResultsFile:
     """One Parquet file of results, sorted by its sort key; ``first`` and ``last`` are its end keys.
 
     The sort key is ``[_row_id]`` in ``by_id`` files and ``[_cluster, _row_id]`` in ``by_cluster`` files,
-    strings compared by their UTF-8 bytes, always followed by ``_partition`` and ``_offset``, so that no two rows share one.
+    strings compared by their UTF-8 bytes, always followed by ``_partition`` and ``_offset``, so that no two
+    rows share one.
     """
 
     key: str

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from scoring.kmeans import Assigner, Floats, Integers
+from .kmeans import Assigner, Floats, Integers
 
 GOLDEN_FORMAT: Final = 1
 

@@ -7,15 +7,12 @@ run their own code; hence the relative imports.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .golden import Golden
 from .kmeans import Assigner, Scoring
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class ClusterPredictor:
@@ -24,8 +21,8 @@ class ClusterPredictor:
     def __init__(self, scoring: Scoring) -> None:
         self._assigner = Assigner(scoring)
 
-    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
-        """Return cluster, label and distance of each row of ``model_input``, a column per feature."""
+    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
+        """Return a data frame of cluster, label and distance for the rows of ``model_input``, a column per feature."""
         scoring = self._assigner.scoring
         rows = model_input[list(scoring.features)].to_numpy(dtype=np.float64, na_value=np.nan)
         clusters, distances = self._assigner.assign(rows)

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pyspark.sql import functions as F
+from pyspark.sql import functions as fn
 
 from contract.batch import OFFSET, PARTITION
 from contract.model_version import CLUSTER, DISTANCE, ROW_ID
@@ -31,11 +31,11 @@ def _distance(scoring: Scoring) -> Column:
     for j, name in enumerate(scoring.features):
         std = scoring.std[j]
         factor = 0.0 if std == 0.0 else 1.0 / std
-        filled = F.coalesce(F.col(name), F.lit(scoring.surrogates[j]))
-        scaled = (filled - F.lit(scoring.mean[j])) * F.lit(factor)
-        center = F.array(*(F.lit(center[j]) for center in scoring.centers))[F.col(CLUSTER)]
+        filled = fn.coalesce(fn.col(name), fn.lit(scoring.surrogates[j]))
+        scaled = (filled - fn.lit(scoring.mean[j])) * fn.lit(factor)
+        center = fn.array(*(fn.lit(center[j]) for center in scoring.centers))[fn.col(CLUSTER)]
         squares.append((scaled - center) * (scaled - center))
-    return F.sqrt(reduce(lambda left, right: left + right, squares))
+    return fn.sqrt(reduce(lambda left, right: left + right, squares))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
     if total <= limit:
         return rows
     every = -(-total // limit)
-    return rows.where(F.pmod(F.xxhash64(PARTITION, OFFSET), F.lit(every)) == 0)
+    return rows.where(fn.pmod(fn.xxhash64(PARTITION, OFFSET), fn.lit(every)) == 0)
 
 
 def collect(assigned: DataFrame, features: tuple[str, ...]) -> Sample:

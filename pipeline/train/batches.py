@@ -69,7 +69,9 @@ def check_parts(store: ObjectStore, batches: tuple[SealedBatch, ...]) -> None:
 def _check_part(store: ObjectStore, batch: int, part: Part) -> None:
     found = store.head(part.key)
     if found is None:
-        raise ChainError(f"batch {batch} names {part.key}, which is not in bucket {store.bucket!r}; restore that object")
+        raise ChainError(
+            f"batch {batch} names {part.key}, which is not in bucket {store.bucket!r}; restore that object"
+        )
     if (found.etag, found.bytes) != (part.etag, part.bytes):
         raise ChainError(
             f"batch {batch} names {part.key} with ETag {part.etag} and {part.bytes} bytes, but bucket "

@@ -98,9 +98,7 @@ def run_metrics(
     return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
 
-def version_description(
-    manifests: Sequence[Manifest], run_url: str, route_url: str, sentences: Sequence[str]
-) -> str:
+def version_description(manifests: Sequence[Manifest], run_url: str, route_url: str, sentences: Sequence[str]) -> str:
     """Return the Markdown text of a version, which links batch, run and route."""
     last = manifests[-1]
     rows = sum(manifest.rows for manifest in manifests)

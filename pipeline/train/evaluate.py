@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyspark.ml.evaluation import ClusteringEvaluator
-from pyspark.sql import functions as F
+from pyspark.sql import functions as fn
 
 from contract.model_version import CLUSTER, DISTANCE, ClusterStatistics, FeatureStatistics
 from pipeline.train.fit import SCALED
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 def silhouette(scaled: DataFrame) -> float:
     """Return Spark's silhouette of squared Euclidean distances; ``scaled`` has the scaled vector and the cluster."""
-    return float(ClusteringEvaluator(featuresCol=SCALED, predictionCol=CLUSTER).evaluate(scaled.select(SCALED, CLUSTER)))
+    return float(
+        ClusteringEvaluator(featuresCol=SCALED, predictionCol=CLUSTER).evaluate(scaled.select(SCALED, CLUSTER))
+    )
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,17 @@ class ClusterRows:
 def cluster_rows(assigned: DataFrame, features: Sequence[str], k: int) -> list[ClusterRows]:
     """Return what the rows of each of the ``k`` clusters add up to, in one Spark job."""
     columns = [
-        F.count(F.lit(1)).alias("size"),
-        F.avg(DISTANCE).alias("mean_distance"),
-        F.sum(F.col(DISTANCE) * F.col(DISTANCE)).alias("sum_of_squares"),
+        fn.count(fn.lit(1)).alias("size"),
+        fn.avg(DISTANCE).alias("mean_distance"),
+        fn.sum(fn.col(DISTANCE) * fn.col(DISTANCE)).alias("sum_of_squares"),
     ]
     for j, name in enumerate(features):
         columns += [
-            F.count(name).alias(f"present{j}"),
-            F.avg(name).alias(f"mean{j}"),
-            F.stddev_samp(name).alias(f"std{j}"),
-            F.min(name).alias(f"min{j}"),
-            F.max(name).alias(f"max{j}"),
+            fn.count(name).alias(f"present{j}"),
+            fn.avg(name).alias(f"mean{j}"),
+            fn.stddev_samp(name).alias(f"std{j}"),
+            fn.min(name).alias(f"min{j}"),
+            fn.max(name).alias(f"max{j}"),
         ]
     found = {row[CLUSTER]: row.asDict() for row in assigned.groupBy(CLUSTER).agg(*columns).collect()}
     return [_added_up(found.get(i), features) for i in range(k)]

@@ -107,9 +107,7 @@ def cluster(prepared: Prepared, model: Model, k: int, seed: int) -> Clustering:
     ------
     DataError: the rows hold fewer distinct points than ``k``.
     """
-    kmeans = KMeans(
-        featuresCol=SCALED, predictionCol=CLUSTER, k=k, seed=seed, maxIter=model.max_iter, tol=model.tol
-    )
+    kmeans = KMeans(featuresCol=SCALED, predictionCol=CLUSTER, k=k, seed=seed, maxIter=model.max_iter, tol=model.tol)
     # A projection of the cached rows: KMeans then keeps its own points, with their norms, while it iterates.
     fitted = kmeans.fit(prepared.rows.select(SCALED))
     centers = tuple(tuple(float(x) for x in center) for center in fitted.clusterCenters())

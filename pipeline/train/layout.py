@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from pyspark.sql import functions as F
+from pyspark.sql import functions as fn
 
 from contract.batch import OFFSET, PARTITION, Manifest, Part
 
@@ -28,12 +28,12 @@ def partition_of(manifests: Sequence[Manifest], count: int) -> Column:
 
     Rows that follow each other in (lane, offset) share a partition; cuts fall inside parts where they have to.
     """
-    expression = F.lit(0)
+    expression = fn.lit(0)
     if count == 1:
         return expression
     for number, (lane, offset) in enumerate(_cuts(_in_order(manifests), count), start=1):
-        behind = (F.col(PARTITION) > lane) | ((F.col(PARTITION) == lane) & (F.col(OFFSET) >= offset))
-        expression = F.when(behind, F.lit(number)).otherwise(expression)
+        behind = (fn.col(PARTITION) > lane) | ((fn.col(PARTITION) == lane) & (fn.col(OFFSET) >= offset))
+        expression = fn.when(behind, fn.lit(number)).otherwise(expression)
     return expression
 
 

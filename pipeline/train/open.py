@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.object_store import ObjectStore
+from pipeline.train.build import VersionBuilder
 from pipeline.train.lease import Lease
 from pipeline.train.publish import Publisher
 from pipeline.train.registry import Registry
@@ -16,6 +17,7 @@ from pipeline.train.upload import ArtifactStore
 
 def open_trainer(
     series: Series,
+    *,
     store: ObjectStore,
     tracking: TrackingSettings,
     registry: Registry,
@@ -26,4 +28,5 @@ def open_trainer(
     runs = Runs(tracking, series.stream.name, series.model)
     artifacts = ArtifactStore(runs, tracking.uri)
     publisher = Publisher(registry, runs, artifacts, lease, tracking.uri)
-    return Trainer(series, store, runs, artifacts, publisher, spark)
+    builder = VersionBuilder(series, store=store, runs=runs, artifacts=artifacts, spark=spark)
+    return Trainer(series, store=store, runs=runs, publisher=publisher, builder=builder)

@@ -31,6 +31,11 @@ class Step:
     action: Action
     version: RegisteredVersion | None
 
+    @property
+    def is_work(self) -> bool:
+        """Whether anything has to be done."""
+        return self.action in {Action.TRAIN, Action.FINISH}
+
 
 def parse_selection(text: str) -> str | int:
     """Return ``pending``, ``all`` or a batch number.
@@ -118,7 +123,7 @@ def _step(batch: int, key: str, version: RegisteredVersion | None) -> Step:
 def _turn_of(batch: int, steps: Sequence[Step]) -> Step:
     if batch > len(steps):
         raise ConfigurationError(f"batch={batch} is not sealed yet; there are {len(steps)} batches")
-    before = [step.batch for step in steps[: batch - 1] if step.action in {Action.TRAIN, Action.FINISH}]
+    before = [step.batch for step in steps[: batch - 1] if step.is_work]
     if before and steps[batch - 1].action is Action.TRAIN:
         raise ConfigurationError(
             f"batch={batch} cannot become version {batch} before batch {before[0]} has its version; "

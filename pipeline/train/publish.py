@@ -27,24 +27,42 @@ RECORD_FILE: Final = "swathe/version.json"
 
 
 @dataclass(frozen=True)
+class Artifact:
+    """An uploaded logged model: its id, where its files are, and the SHA-256 of each."""
+
+    model_id: str
+    location: str
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class VersionRecord:
     """All that is needed to register a run's version; a run that is FINISHED has it as an artifact.
 
-    ``model_id``, ``location`` and ``digests`` (file → SHA-256) describe the artifact; they are empty for a batch
-    whose rows cannot be trained.
+    ``artifact`` is None for a batch whose rows cannot be trained.
     """
 
     run_id: str
     source: str
     tags: Mapping[str, str]
     description: str
-    model_id: str | None = None
-    location: str = ""
-    digests: Mapping[str, str] | None = None
+    artifact: Artifact | None = None
 
     def to_json(self) -> str:
         """Return the record as text."""
         return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> VersionRecord:
+        """Return the record in ``text``.
+
+        Raises
+        ------
+        ValueError, TypeError: not a record.
+        """
+        fields = json.loads(text)
+        artifact = fields.pop("artifact")
+        return cls(artifact=Artifact(**artifact) if artifact else None, **fields)
 
 
 class Publisher:
@@ -60,11 +78,21 @@ class Publisher:
             return None
         try:
             text = load_text(f"{run.info.artifact_uri}/{RECORD_FILE}")
-            return VersionRecord(**json.loads(text))
+            return VersionRecord.from_json(text)
         except (MlflowException, ValueError, TypeError) as error:
             raise ModelArtifactError(
                 f"run {run.info.run_id} is FINISHED, but its {RECORD_FILE} cannot be read: {error}"
             ) from error
+
+    def check(self, record: VersionRecord) -> None:
+        """Check by download that the artifact of ``record`` is there, unaltered.
+
+        Raises
+        ------
+        ModelArtifactError: it is not.
+        """
+        if record.artifact is not None:
+            self._artifacts.check(record.artifact.location, record.artifact.digests)
 
     def publish(self, batch: int, record: VersionRecord) -> None:
         """Make version ``batch`` of ``record``.
@@ -108,7 +136,7 @@ class Publisher:
                     f"version {version.number} of model {self._registry.model!r} is registered, but its run "
                     f"{version.run_id} is {run.info.status}; its artifact cannot be trusted"
                 )
-            self._artifacts.check(record.location, record.digests or {})
+            self.check(record)
         self._set_state(version.number, version.tags)
 
     def _set_state(self, number: int, tags: Mapping[str, str]) -> None:
@@ -119,7 +147,7 @@ class Publisher:
             number = self._registry.create_version(
                 source=record.source,
                 run_id=record.run_id,
-                model_id=record.model_id,
+                model_id=record.artifact.model_id if record.artifact else None,
                 tags=record.tags,
                 description=record.description,
             )

@@ -6,7 +6,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from pyspark.sql import functions as F
+from pyspark.sql import functions as fn
 
 from contract.batch import OFFSET, PARTITION
 from contract.errors import ChainError
@@ -36,7 +36,7 @@ _SORT_KEYS: Final = {
 
 
 def write_results(
-    assigned: DataFrame, store: ObjectStore, model: str, run_id: str, features: tuple[str, ...], rows: int
+    assigned: DataFrame, store: ObjectStore, *, model: str, run_id: str, features: tuple[str, ...], rows: int
 ) -> str:
     """Write the results of one version and return the key of their manifest.
 
@@ -50,7 +50,9 @@ def write_results(
     count = partitions_for(rows, len(features))
     with ThreadPoolExecutor(len(_SORT_KEYS)) as pool:
         sets = dict(
-            zip(_SORT_KEYS, pool.map(lambda name: _write(assigned, store, prefix, name, count), _SORT_KEYS), strict=True)
+            zip(
+                _SORT_KEYS, pool.map(lambda name: _write(assigned, store, prefix, name, count), _SORT_KEYS), strict=True
+            )
         )
     for name, files in sets.items():
         found = sum(file.rows for file in files)
@@ -76,8 +78,12 @@ def _read_back(
     """Return the files under ``prefix`` in the order of their keys, each with its rows and its end keys."""
     ends = (
         spark.read.parquet(url)
-        .groupBy(F.element_at(F.split(F.input_file_name(), "/"), -1).alias("file"))
-        .agg(F.count(F.lit(1)).alias("rows"), F.min(F.struct(*keys)).alias("first"), F.max(F.struct(*keys)).alias("last"))
+        .groupBy(fn.element_at(fn.split(fn.input_file_name(), "/"), -1).alias("file"))
+        .agg(
+            fn.count(fn.lit(1)).alias("rows"),
+            fn.min(fn.struct(*keys)).alias("first"),
+            fn.max(fn.struct(*keys)).alias("last"),
+        )
         .collect()
     )
     stored = {entry.key: entry for entry in store.list_objects(prefix) if entry.key.endswith(".parquet")}

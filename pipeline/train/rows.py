@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pyspark.sql import functions as F
-from pyspark.sql import types as T
+from pyspark.sql import functions as fn
+from pyspark.sql import types as st
 
 from contract.batch import OFFSET, PARTITION, Manifest
 from contract.errors import ChainError, DataError
@@ -19,14 +19,14 @@ from pipeline.train.layout import partition_of, partitions_for
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-_SPARK_TYPES: Final[dict[ColumnType, T.DataType]] = {
-    "int32": T.IntegerType(),
-    "int64": T.LongType(),
-    "float32": T.FloatType(),
-    "float64": T.DoubleType(),
-    "bool": T.BooleanType(),
-    "string": T.StringType(),
-    "timestamp": T.TimestampType(),
+_SPARK_TYPES: Final[dict[ColumnType, st.DataType]] = {
+    "int32": st.IntegerType(),
+    "int64": st.LongType(),
+    "float32": st.FloatType(),
+    "float64": st.DoubleType(),
+    "bool": st.BooleanType(),
+    "string": st.StringType(),
+    "timestamp": st.TimestampType(),
 }
 
 
@@ -49,50 +49,50 @@ def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Seque
     count = partitions_for(sum(manifest.rows for manifest in manifests), len(stream.features))
     rows = parts.select(
         row_id(stream).alias(ROW_ID),
-        F.col(PARTITION),
-        F.col(OFFSET),
+        fn.col(PARTITION),
+        fn.col(OFFSET),
         *(_as_double(name) for name in stream.features),
     )
     placed = rows.repartitionById(count, partition_of(manifests, count))
     return placed.sortWithinPartitions(PARTITION, OFFSET)
 
 
-def _schema(stream: Stream) -> T.StructType:
+def _schema(stream: Stream) -> st.StructType:
     names = dict.fromkeys((*stream.id, *stream.features))
-    fields = [T.StructField(name, _SPARK_TYPES[stream.columns[name].type]) for name in names]
-    return T.StructType([*fields, T.StructField(PARTITION, T.IntegerType()), T.StructField(OFFSET, T.LongType())])
+    fields = [st.StructField(name, _SPARK_TYPES[stream.columns[name].type]) for name in names]
+    return st.StructType([*fields, st.StructField(PARTITION, st.IntegerType()), st.StructField(OFFSET, st.LongType())])
 
 
 def _as_double(name: str) -> Column:
-    value = F.col(name).cast("double")
+    value = fn.col(name).cast("double")
     # Spark's Imputer takes NaN for missing as it does null; one of the two is enough from here on.
-    return F.when(~F.isnan(value), value).alias(name)
+    return fn.when(~fn.isnan(value), value).alias(name)
 
 
 def row_id(stream: Stream) -> Column:
     """Return the text that names a row: its id columns joined by `-`, or `partition-offset`."""
     if not stream.id:
-        return F.concat_ws("-", F.col(PARTITION), F.col(OFFSET))
-    texts = [_as_text(F.col(name), stream.columns[name].type) for name in stream.id]
-    return F.concat_ws("-", *(F.coalesce(text, F.lit("")) for text in texts))
+        return fn.concat_ws("-", fn.col(PARTITION), fn.col(OFFSET))
+    texts = [_as_text(fn.col(name), stream.columns[name].type) for name in stream.id]
+    return fn.concat_ws("-", *(fn.coalesce(text, fn.lit("")) for text in texts))
 
 
 def _as_text(column: Column, kind: ColumnType) -> Column:
     if kind != "timestamp":
         return column.cast("string")
-    whole = F.date_format(column, "yyyy-MM-dd'T'HH:mm:ss'Z'")
-    fraction = F.date_format(column, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'")
-    return F.when(F.date_format(column, "SSSSSS") == "000000", whole).otherwise(fraction)
+    whole = fn.date_format(column, "yyyy-MM-dd'T'HH:mm:ss'Z'")
+    fraction = fn.date_format(column, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'")
+    return fn.when(fn.date_format(column, "SSSSSS") == "000000", whole).otherwise(fraction)
 
 
 def measure(rows: DataFrame, stream: Stream) -> tuple[int, dict[str, FeatureRange]]:
     """Return the number of rows and each feature's range, in one Spark job."""
-    columns = [F.count(F.lit(1)).alias("rows")]
+    columns = [fn.count(fn.lit(1)).alias("rows")]
     for j, name in enumerate(stream.features):
         columns += [
-            F.count(name).alias(f"present{j}"),
-            F.min(name).alias(f"low{j}"),
-            F.max(name).alias(f"high{j}"),
+            fn.count(name).alias(f"present{j}"),
+            fn.min(name).alias(f"low{j}"),
+            fn.max(name).alias(f"high{j}"),
         ]
     found = rows.agg(*columns).first()
     assert found is not None  # noqa: S101 - an aggregate without keys has one row

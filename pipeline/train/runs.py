@@ -13,7 +13,7 @@ from typing import Final
 import mlflow
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -41,7 +41,7 @@ def mlflow_errors(uri: str) -> Iterator[None]:
         yield
     except MlflowException as error:
         first = str(error.message).splitlines()[0][:300]
-        status = error.get_http_status_code()
+        status = error.get_http_status_code()  # type: ignore[no-untyped-call]
         if status in {401, 403}:
             raise AccessDeniedError(f"the tracking server at {uri} refuses us: {first}") from error
         # A connection that failed is reported as an internal error with this text.
@@ -68,11 +68,11 @@ class Runs:
     def _create_experiment(self, experiment: str) -> str:
         try:
             return str(self.client.create_experiment(experiment))
-        except MlflowException as error:
+        except MlflowException:
             # Another trainer of the same stream, under the other scheme, was quicker.
             found = self.client.get_experiment_by_name(experiment)
             if found is None:
-                raise error
+                raise
             return str(found.experiment_id)
 
     def start(self, batch: int, key: str, launcher: str | None) -> Run:
@@ -94,7 +94,7 @@ class Runs:
         with mlflow_errors(self._uri):
             return list(self.client.search_runs([self.experiment_id], where))
 
-    def log(self, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+    def log(self, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
         """Log everything in one call; the step is 0, so that a run is one point of each metric."""
         now_ms = int(time.time() * 1000)
         with mlflow_errors(self._uri):
@@ -102,15 +102,19 @@ class Runs:
                 run_id,
                 metrics=[Metric(name, float(value), now_ms, 0) for name, value in metrics.items()],
                 params=[Param(name, str(value)) for name, value in params.items()],
-                tags=[RunTag(name, value) for name, value in tags.items()],
             )
 
-    def log_dataset(self, run_id: str, name: str, url: str, digest: str, tags: Mapping[str, str]) -> None:
+    def log_text(self, run_id: str, text: str, name: str) -> None:
+        """Log ``text`` as the run's artifact ``name``."""
+        with mlflow_errors(self._uri):
+            self.client.log_text(run_id, text, name)
+
+    def log_dataset(self, run_id: str, *, name: str, url: str, digest: str, tags: Mapping[str, str]) -> None:
         """Log which rows the run was trained on."""
-        dataset = MetaDataset(resolve_dataset_source(url), name=name, digest=digest)
-        entry = DatasetInput(
-            dataset._to_mlflow_entity(), [InputTag(key, value) for key, value in {"mlflow.data.context": "training", **tags}.items()]
-        )
+        source = resolve_dataset_source(url)
+        dataset = MetaDataset(source, name=name, digest=digest)  # type: ignore[abstract]
+        labels = {"mlflow.data.context": "training", **tags}
+        entry = DatasetInput(dataset._to_mlflow_entity(), [InputTag(key, value) for key, value in labels.items()])
         with mlflow_errors(self._uri):
             self.client.log_inputs(run_id, [entry])
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from contract.errors import ConfigurationError
 from contract.stream import Scheme, Stream
+from pipeline.stream_file import load_stream
 from pipeline.train.batches import SealedBatch
+from pipeline.train.settings import TrackingSettings
 from pipeline.train.train_key import train_key
+
+FROM_FILE: Final = "from-file"
+FROM_STREAM: Final = "from-stream"
+SCHEMES: Final = ("disjoint", "cumulative", FROM_FILE)
 
 
 @dataclass(frozen=True)
@@ -42,3 +52,27 @@ class Outcome:
     batch: int
     said: str
     seconds: float
+
+
+def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSettings) -> Series:
+    """Return the series that the flags of a command mean, and let go of the launcher's run.
+
+    A child that adopts the run of `mlflow run` would write into the launcher's experiment.
+
+    Raises
+    ------
+    StreamFileError: the stream file cannot be meant.
+    ConfigurationError: the model's name is none.
+    """
+    stream = load_stream(stream_path)
+    chosen: Scheme = stream.model.scheme
+    if scheme != FROM_FILE:
+        chosen = "cumulative" if scheme == "cumulative" else "disjoint"
+    name = stream.registered_model(chosen) if model == FROM_STREAM else model
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", name):
+        raise ConfigurationError(f"model={name} is no model name: letters, digits, `-` and `_`, 80 at most")
+    launcher = os.environ.pop("MLFLOW_RUN_ID", None)
+    for variable in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+        os.environ.pop(variable, None)
+    serving = os.environ.get("SWATHE_SERVING_URL", "http://127.0.0.1:18000")
+    return Series(stream, chosen, name, tracking.uri.rstrip("/"), serving, launcher)

@@ -40,7 +40,7 @@ class ArtifactStore:
 
         def put(file: Path) -> None:
             folder = file.parent.relative_to(path)
-            repository.log_artifact(str(file), None if folder == Path() else str(folder))
+            repository.log_artifact(str(file), None if folder == Path() else str(folder))  # type: ignore[no-untyped-call]
 
         with mlflow_errors(self._uri):
             with ThreadPoolExecutor(_THREADS) as pool:
@@ -61,7 +61,7 @@ class ArtifactStore:
             def fetch(name: str) -> None:
                 target = Path(directory) / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                repository._download_file(name, str(target))
+                repository._download_file(name, str(target))  # type: ignore[no-untyped-call]
 
             with mlflow_errors(self._uri), ThreadPoolExecutor(_THREADS) as pool:
                 list(pool.map(fetch, expected))

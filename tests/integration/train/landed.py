@@ -9,11 +9,22 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from contract.batch import KEY, OFFSET, PARTITION, TIMESTAMP, Lane, Manifest, Part, manifest_key, manifest_to_json, part_key, seal
+from contract.batch import (
+    KEY,
+    OFFSET,
+    PARTITION,
+    TIMESTAMP,
+    Lane,
+    Manifest,
+    Part,
+    manifest_key,
+    manifest_to_json,
+    part_key,
+    seal,
+)
 from contract.stream import Stream
 from pipeline.columns import part_schema, stream_schema
 from pipeline.object_store import ObjectStore
@@ -35,7 +46,9 @@ def flights(stream: Stream) -> pa.Table:
         return pyarrow.csv.read_csv(file, convert_options=options)
 
 
-def land(store: ObjectStore, stream: Stream, batches: Sequence[pa.Table], *, parts: int = 1, lanes: int = 1) -> list[Manifest]:
+def land(
+    store: ObjectStore, stream: Stream, batches: Sequence[pa.Table], *, parts: int = 1, lanes: int = 1
+) -> list[Manifest]:
     """Land ``batches`` behind those that are there; each lane's share is cut into ``parts``."""
     store.ensure_bucket()
     manifests: list[Manifest] = []
@@ -51,7 +64,9 @@ def land(store: ObjectStore, stream: Stream, batches: Sequence[pa.Table], *, par
                 rows = share.slice(piece * size, size)
                 if not rows.num_rows:
                     continue
-                written.append(_part(store, stream, lane, next_sequence[lane], next_offset[lane], rows))
+                written.append(
+                    _part(store, stream, rows, lane=lane, sequence=next_sequence[lane], offset=next_offset[lane])
+                )
                 next_sequence[lane] += 1
                 next_offset[lane] += rows.num_rows
             held.append(Lane(lane, first, next_offset[lane], next_sequence[lane], tuple(written)))
@@ -64,7 +79,7 @@ def land(store: ObjectStore, stream: Stream, batches: Sequence[pa.Table], *, par
     return manifests
 
 
-def _part(store: ObjectStore, stream: Stream, lane: int, sequence: int, offset: int, rows: pa.Table) -> Part:
+def _part(store: ObjectStore, stream: Stream, rows: pa.Table, *, lane: int, sequence: int, offset: int) -> Part:
     count = rows.num_rows
     times = pa.array(range(FIRST_MS + offset, FIRST_MS + offset + count), pa.int64()).cast(pa.timestamp("ms", tz="UTC"))
     table = rows.cast(stream_schema(stream))
@@ -78,5 +93,6 @@ def _part(store: ObjectStore, stream: Stream, lane: int, sequence: int, offset: 
     return Part(
         key=key, etag=etag, bytes=len(body), sequence=sequence, first_offset=offset, next_offset=offset + count,
         rows=count, value_bytes=count, gap_records=0, rejects=None, min_timestamp_ms=FIRST_MS + offset,
-        max_timestamp_ms=FIRST_MS + offset + count - 1, window=None, late_rows=0, cut="rows", topic_id="t", writer="test",
+        max_timestamp_ms=FIRST_MS + offset + count - 1, window=None, late_rows=0, cut="rows", topic_id="t",
+        writer="test",
     )  # fmt: skip

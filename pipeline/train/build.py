@@ -1,0 +1,151 @@
+"""Makes one version of its batches: train, prove, upload, write results, log; all but the registration."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mlflow.entities import Run
+from mlflow.models import Model as MlflowModel
+
+from contract.batch import Manifest, manifest_key
+from contract.model_version import TAG_REASON, TAG_RESULTS, TAG_SILHOUETTE
+from pipeline.fault import fault_point
+from pipeline.object_store import ObjectStore
+from pipeline.train import describe
+from pipeline.train.artifact import Numbers, save_artifact
+from pipeline.train.batches import SealedBatch
+from pipeline.train.evaluate import statistics
+from pipeline.train.layout import partitions_for
+from pipeline.train.publish import Artifact, VersionRecord
+from pipeline.train.results import write_results
+from pipeline.train.runs import Runs
+from pipeline.train.series import Series
+from pipeline.train.session import SparkOnDemand
+from pipeline.train.train_key import data_digest
+from pipeline.train.training import Stopwatch, Trained, prepared_rows, prove, silhouette, train
+from pipeline.train.upload import ArtifactStore
+
+logger = logging.getLogger(__name__)
+
+
+class VersionBuilder:
+    """Builds the versions of one series."""
+
+    def __init__(
+        self, series: Series, *, store: ObjectStore, runs: Runs, artifacts: ArtifactStore, spark: SparkOnDemand
+    ) -> None:
+        self._series, self._store, self._runs = series, store, runs
+        self._artifacts, self._spark = artifacts, spark
+
+    def failed(self, run: Run, key: str, manifests: Sequence[Manifest], reason: str) -> VersionRecord:
+        series = self._series
+        tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
+        sentence = f"**Failed**: {reason}."
+        return VersionRecord(
+            run_id=run.info.run_id,
+            source=run.info.artifact_uri,
+            tags={**tags, TAG_REASON: reason},
+            description=self._description(run, manifests, [sentence]),
+        )
+
+    def build(self, run: Run, key: str, batches: tuple[SealedBatch, ...]) -> VersionRecord:
+        """Train ``batches`` in ``run`` and return what registering needs.
+
+        Raises
+        ------
+        DataError: the rows cannot be clustered.
+        ModelArtifactError: numpy and Spark disagree, or the artifact did not arrive whole.
+        """
+        series, watch = self._series, Stopwatch()
+        manifests = [batch.manifest for batch in batches]
+        spark = self._spark.session()
+        with (
+            prepared_rows(spark, self._store.bucket, series.stream, manifests, watch) as (prepared, rows),
+            ThreadPoolExecutor(1) as beside,
+        ):
+            trained = train(prepared, rows, series.stream, watch)
+            fault_point("train.fitted")
+            results = beside.submit(self._write_results, run, trained)
+            golden, _ = prove(spark, trained, watch)
+            score = silhouette(trained, watch)
+            params, metrics = self._numbers(trained, score)
+            numbers = Numbers(trained.scoring, statistics(trained.clusters, trained.scoring), golden)
+            with watch.measured("artifact"):
+                artifact = self._upload(run, trained, numbers, params)
+            fault_point("train.uploaded")
+            with watch.measured("results"):
+                results_key = results.result()
+        fault_point("train.results-written")
+        metrics |= {f"seconds/{step}": spent for step, spent in watch.seconds.items()}
+        self._log(run, batches, params, metrics)
+        tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
+        return VersionRecord(
+            run_id=run.info.run_id,
+            source=f"models:/{artifact.model_id}",
+            tags={**tags, TAG_RESULTS: results_key, TAG_SILHOUETTE: repr(score)},
+            description=self._description(run, manifests, []),
+            artifact=artifact,
+        )
+
+    def _write_results(self, run: Run, trained: Trained) -> str:
+        return write_results(
+            trained.assigned,
+            self._store,
+            model=self._series.model,
+            run_id=run.info.run_id,
+            features=self._series.stream.features,
+            rows=trained.rows,
+        )
+
+    def _numbers(self, trained: Trained, score: float) -> tuple[dict[str, object], dict[str, float]]:
+        """Return the run's parameters and metrics."""
+        stream = self._series.stream
+        partitions = partitions_for(trained.rows, len(stream.features))
+        params = describe.run_params(stream, len(trained.clusters), trained.clustering.seed, partitions)
+        metrics = describe.run_metrics(trained.scoring, trained.clusters, score, trained.clustering.iterations)
+        return params, metrics
+
+    def _log(
+        self, run: Run, batches: Sequence[SealedBatch], params: dict[str, object], metrics: dict[str, float]
+    ) -> None:
+        run_id, last = run.info.run_id, batches[-1].number
+        self._runs.log(run_id, params, metrics)
+        self._runs.log_dataset(
+            run_id,
+            name=f"{self._series.stream.name}-{last}",
+            url=f"s3://{self._store.bucket}/{manifest_key(self._series.stream.name, last)}",
+            digest=data_digest([batch.body for batch in batches]),
+            tags={"offsets": json.dumps(describe.offsets([batch.manifest for batch in batches]))},
+        )
+
+    def _upload(self, run: Run, trained: Trained, numbers: Numbers, params: dict[str, object]) -> Artifact:
+        """Save the artifact, bring it to MLflow and read it back; return where it is."""
+        logged = self._artifacts.begin(
+            run.info.run_id, self._series.model, {name: str(value) for name, value in params.items()}, {}
+        )
+        description = MlflowModel(
+            artifact_path=logged.artifact_location,
+            model_uuid=logged.model_id,
+            run_id=run.info.run_id,
+            model_id=logged.model_id,
+        )
+        with tempfile.TemporaryDirectory(prefix="swathe-artifact-") as directory:
+            path = Path(directory) / "model"
+            digests = save_artifact(path, trained.model, numbers, description, f"{directory}/spark")
+            self._artifacts.upload(logged, run.info.run_id, path)
+        self._artifacts.check(logged.artifact_location, digests)
+        return Artifact(logged.model_id, logged.artifact_location, digests)
+
+    def _description(self, run: Run, manifests: Sequence[Manifest], sentences: Sequence[str]) -> str:
+        series = self._series
+        return describe.version_description(
+            manifests,
+            f"{series.tracking_url}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}",
+            describe.route_url(series.serving_url, series.model, manifests[-1].batch),
+            sentences,
+        )

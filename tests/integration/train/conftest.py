@@ -1,0 +1,219 @@
+"""Series of a test's own: small batches landed, trained by the real command, read back from the real registry."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pydantic import SecretStr
+
+from contract.batch import Manifest
+from contract.model_version import SCORING_FILE, ResultsManifest, results_from_json
+from contract.stream import Stream, parse_stream
+from pipeline.object_store import ObjectStore
+from pipeline.settings import StoreSettings
+from pipeline.train.registry import RegisteredVersion, Registry
+from pipeline.train.session import SparkOnDemand
+from pipeline.train.settings import SparkSettings, TrackingSettings
+from tests.integration.train.landed import land
+
+ROOT = Path(__file__).resolve().parents[3]
+COMMAND_S = 240.0
+
+# `distance` is a feature on purpose: results have a distance of their own.
+STREAM = """
+name: {name}
+topic: {name}
+columns:
+  code: {{type: string, required: true}}
+  seen: {{type: timestamp}}
+  weight: {{type: float64}}
+  count: {{type: int32}}
+  distance: {{type: float32}}
+id: [code, seen]
+cut: {{rows: 400}}
+features: [weight, count, distance]
+model: {model}
+"""
+
+
+def batch(rows: int, seed: int) -> pa.Table:
+    """Return ``rows`` rows around three centres, one value in twenty missing."""
+    rng = np.random.default_rng(seed)
+    centers = np.array([[0.0, 10, 5], [8.0, 90, -5], [-9.0, 50, 40]])[rng.integers(0, 3, rows)]
+    values = centers + rng.normal(size=(rows, 3))
+    missing = rng.random((rows, 3)) < 0.05
+    columns = [pa.array(values[:, j], mask=missing[:, j]) for j in range(3)]
+    # Some rows share an id, and some of those times have a fraction.
+    names = [f"r{n // 2:05d}" if n % 10 == 0 else f"r{n:05d}" for n in range(rows)]
+    times = [1_356_998_400_000_000 + n * 500_000 for n in range(rows)]
+    return pa.table(
+        {
+            "code": names,
+            "seen": pa.array(times, pa.timestamp("us", tz="UTC")),
+            "weight": columns[0],
+            "count": pa.array(np.rint(values[:, 1]).astype(np.int32), mask=missing[:, 1]),
+            "distance": columns[2].cast(pa.float32()),
+        }
+    )
+
+
+@dataclass
+class Lab:
+    """One stream with batches of its own, and the commands that train it."""
+
+    services: Mapping[str, str]
+    directory: Path
+    k: str = "{k: 3, seed: 7}"
+    name: str = field(default_factory=lambda: f"t-{uuid.uuid4().hex[:12]}")
+
+    @property
+    def file(self) -> Path:
+        """The stream file."""
+        path = self.directory / f"{self.name}.yaml"
+        path.write_text(STREAM.format(name=self.name, model=self.k))
+        return path
+
+    @property
+    def stream(self) -> Stream:
+        """The stream."""
+        return parse_stream(self.file.read_text(), str(self.file))
+
+    @property
+    def store_settings(self) -> StoreSettings:
+        """The bucket of batches."""
+        return StoreSettings(
+            endpoint_url=self.services["AWS_ENDPOINT_URL_S3"],
+            access_key=SecretStr(self.services["AWS_ACCESS_KEY_ID"]),
+            secret_key=SecretStr(self.services["AWS_SECRET_ACCESS_KEY"]),
+            bucket=self.services.get("SWATHE_BUCKET", "batches"),
+        )
+
+    @property
+    def store(self) -> ObjectStore:
+        """The bucket of batches."""
+        return ObjectStore(self.store_settings)
+
+    @property
+    def tracking(self) -> TrackingSettings:
+        """The tracking server."""
+        return TrackingSettings(uri=self.services["MLFLOW_TRACKING_URI"])
+
+    def land(self, *batches: pa.Table, parts: int = 2, lanes: int = 2) -> list[Manifest]:
+        """Land all ``batches``."""
+        return land(self.store, self.stream, batches, parts=parts, lanes=lanes)
+
+    def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
+        """Start `python -m pipeline train` on this stream."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "train", "--stream", str(self.file), *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.services, **more},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def train(self, *arguments: str, **more: str) -> tuple[int, str]:
+        """Run `python -m pipeline train` on this stream; return its exit code and what it said."""
+        process = self.start(*arguments, **more)
+        try:
+            said, _ = process.communicate(timeout=COMMAND_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return process.returncode, said
+
+    @contextmanager
+    def registry(self, model: str | None = None) -> Iterator[Registry]:
+        """The registered model."""
+        opened = Registry(self.tracking, model or self.name)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def versions(self, model: str | None = None) -> dict[int, RegisteredVersion]:
+        """Return the versions by number."""
+        with self.registry(model) as registry:
+            return registry.versions()
+
+    def states(self, model: str | None = None) -> list[tuple[int, str]]:
+        """Return each version's number and state."""
+        return [(number, version.tags.get("state", "")) for number, version in self.versions(model).items()]
+
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
+        """Ask the tracking server."""
+        answer = httpx.get(f"{self.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/{path}", params=params)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return all runs of the stream's experiment, oldest first."""
+        experiment = self.get("experiments/get-by-name", experiment_name=self.name)["experiment"]["experiment_id"]
+        body = {"experiment_ids": [experiment], "max_results": 100}
+        uri = f"{self.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/runs/search"
+        found = httpx.post(uri, json=body).json().get("runs", [])
+        return sorted(found, key=lambda run: int(run["info"]["start_time"]))
+
+    def results(self, number: int, model: str | None = None) -> tuple[ResultsManifest, pa.Table, pa.Table]:
+        """Return a version's results: their manifest, the rows by id and the rows by cluster."""
+        key = self.versions(model)[number].tags["results"]
+        body = self.store.get(key)
+        assert body is not None
+        manifest = results_from_json(body[0], key)
+        tables = [
+            pa.concat_tables([self.parquet(file.key) for file in files])
+            for files in (manifest.by_id, manifest.by_cluster)
+        ]
+        return manifest, tables[0], tables[1]
+
+    def parquet(self, key: str) -> pa.Table:
+        """Read an object as Parquet."""
+        body = self.store.get(key)
+        assert body is not None, key
+        return pq.read_table(io.BytesIO(body[0]))
+
+    def artifact(self, number: int, name: str = SCORING_FILE) -> bytes:
+        """Return a file of a version's artifact, as serving reads it: over the tracking server's proxy."""
+        version = self.versions()[number]
+        model = self.get(f"logged-models/{version.source.removeprefix('models:/')}")["model"]["info"]
+        path = model["artifact_uri"].removeprefix("mlflow-artifacts:/")
+        uri = f"{self.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow-artifacts/artifacts/{path}/{name}"
+        answer = httpx.get(uri)
+        answer.raise_for_status()
+        return answer.content
+
+
+@pytest.fixture
+def lab(services: dict[str, str], tmp_path: Path) -> Lab:
+    return Lab(services, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_lab(services: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Lab]:
+    """Make a stream that several tests look at."""
+    return lambda **more: Lab(services, tmp_path_factory.mktemp("lab"), **more)
+
+
+@pytest.fixture(scope="session")
+def spark(services: dict[str, str], make_lab: Callable[..., Lab]) -> Iterator[SparkOnDemand]:
+    """Spark in this process, as the trainer starts it."""
+    settings = SparkSettings(jars=services["SWATHE_SPARK_JARS"], memory="1g")
+    opened = SparkOnDemand(settings, make_lab().store_settings)
+    yield opened
+    opened.close()

@@ -1,0 +1,171 @@
+"""A series of three batches, the second of which cannot be trained, made once and looked at from all sides."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from contract.model_version import GOLDEN_FILE, SCORING_FILE, STATISTICS_FILE, statistics_from_json
+from pipeline.train.session import SparkOnDemand
+from scoring.golden import Golden
+from scoring.kmeans import Assigner, Scoring
+from tests.integration.train.conftest import Lab, batch
+
+
+def constant(rows: pa.Table) -> pa.Table:
+    """Return ``rows`` with one feature that never changes."""
+    return rows.set_column(3, "count", pa.array([4] * rows.num_rows, pa.int32()))
+
+
+@pytest.fixture(scope="module")
+def trained(make_lab: Callable[..., Lab]) -> Lab:
+    lab = make_lab()
+    lab.land(batch(1200, 1), constant(batch(300, 2)), batch(1500, 3))
+    code, said = lab.train()
+    assert code == 0, said
+    return lab
+
+
+def test_version_i_is_batch_i_and_a_failed_batch_takes_its_number(trained: Lab) -> None:
+    versions = trained.versions()
+    assert trained.states() == [(1, "ready"), (2, "failed"), (3, "ready")]
+    assert [versions[n].tags["batch"] for n in (1, 2, 3)] == ["1", "2", "3"]
+    assert [versions[n].tags["rows"] for n in (1, 2, 3)] == ["1200", "300", "1500"]
+    assert versions[2].tags["reason"] == "feature 'count' is constant: every value is 4"
+    assert "results" not in versions[2].tags
+    assert [run["info"]["status"] for run in trained.runs()] == ["FINISHED", "FAILED", "FINISHED"]
+
+
+def test_a_second_run_does_nothing_and_starts_no_spark(trained: Lab) -> None:
+    runs = len(trained.runs())
+    # Jars that are not there: any start of Spark would fail.
+    code, said = trained.train(SWATHE_SPARK_JARS="/nowhere/none.jar")
+    assert (code, len(trained.runs())) == (0, runs), said
+    assert "nothing to do, 3 batches have their versions" in said
+
+
+def test_changed_parameters_leave_versions_alone_and_name_the_way(trained: Lab, make_lab: Callable[..., Lab]) -> None:
+    other = Lab(trained.services, make_lab().directory, k="{k: 4, seed: 7}", name=trained.name)
+    code, said = other.train()
+    assert code == 0 and said.count("left alone") == 3, said
+    code, said = other.train("--batch", "3")
+    assert code == 1 and f"-P model={trained.name}-2" in said, said
+
+
+def test_results_are_all_rows_sorted_both_ways(trained: Lab) -> None:
+    manifest, by_id, by_cluster = trained.results(3)
+    assert (manifest.rows, by_id.num_rows, by_cluster.num_rows) == (1500, 1500, 1500)
+    assert by_id.column_names == ["_row_id", "_partition", "_offset", "_cluster", "_distance", *trained.stream.features]
+    ids = [tuple(row.values()) for row in by_id.select(["_row_id", "_partition", "_offset"]).to_pylist()]
+    assert ids == sorted(ids) and len({row[1:] for row in ids}) == 1500
+    by = [tuple(r.values()) for r in by_cluster.select(["_cluster", "_row_id", "_partition", "_offset"]).to_pylist()]
+    assert by == sorted(by) and sorted(row[1:] for row in by) == ids
+    assert (manifest.by_id[0].first, manifest.by_id[-1].last) == (ids[0], ids[-1])
+    assert "r00002-2013-01-01T00:00:01Z" in by_id["_row_id"].to_pylist()
+    assert "r00001-2013-01-01T00:00:00.500000Z" in by_id["_row_id"].to_pylist()
+
+
+def test_results_and_statistics_are_what_the_numbers_without_spark_say(trained: Lab) -> None:
+    scoring = Scoring.from_json(trained.artifact(3, SCORING_FILE))
+    _, rows, _ = trained.results(3)
+    values = np.column_stack([rows[name].to_numpy() for name in scoring.features])
+    assert np.isnan(values).any()
+    clusters, distances = Assigner(scoring).assign(values)
+    assert np.array_equal(clusters, rows["_cluster"].to_numpy())
+    assert np.array_equal(distances, rows["_distance"].to_numpy())
+    for statistics in statistics_from_json(trained.artifact(3, STATISTICS_FILE), "3"):
+        mine = rows.filter(pc.equal(rows["_cluster"], statistics.cluster))
+        assert statistics.size == mine.num_rows
+        for name, feature in statistics.features.items():
+            assert feature.missing == mine[name].null_count
+            assert feature.mean == pytest.approx(pc.mean(mine[name]).as_py())
+            assert feature.std == pytest.approx(pc.stddev(mine[name], ddof=1).as_py())
+            assert (feature.min, feature.max) == (pc.min(mine[name]).as_py(), pc.max(mine[name]).as_py())
+
+
+def test_the_stored_spark_model_gives_each_row_the_same_cluster(
+    trained: Lab, spark: SparkOnDemand, tmp_path: Path, services_environment: dict[str, str]
+) -> None:
+    import mlflow
+    import mlflow.spark
+
+    session = spark.session()
+    model = mlflow.spark.load_model(
+        f"models:/{trained.name}/3", dfs_tmpdir=str(tmp_path / "dfs"), dst_path=str(tmp_path)
+    )
+    scoring = Scoring.from_json(trained.artifact(3, SCORING_FILE))
+    golden = Golden.from_json(trained.artifact(3, GOLDEN_FILE))
+    _, rows, _ = trained.results(3)
+    given = rows.select([*scoring.features, "_cluster"]).rename_columns([*scoring.features, "expected"])
+    answers = model.transform(session.createDataFrame(given)).select("expected", "_cluster").toArrow()
+    assert answers["expected"].equals(answers["_cluster"]) and answers.num_rows == 1500
+    hard = pa.table({name: pa.array(golden.rows[:, j], from_pandas=True) for j, name in enumerate(scoring.features)})
+    said = (
+        model.transform(session.createDataFrame(hard).coalesce(1)).select("_cluster").toArrow()["_cluster"].to_numpy()
+    )
+    assert np.array_equal(said, golden.clusters) and len(said) > 100
+
+
+PYFUNC = """
+import sys, mlflow, pandas as pd
+frame = pd.DataFrame({"weight": [0.5, None, -9.0], "count": [12, 88, 50], "distance": [4.0, -5.0, None]})
+for version in sys.argv[2:]:
+    answers = mlflow.pyfunc.load_model(f"models:/{sys.argv[1]}/{version}").predict(frame)
+    assert list(answers.columns) == ["cluster", "label", "distance"], answers
+    print(answers.to_json(double_precision=15, orient="values"))
+assert "pyspark" not in sys.modules
+"""
+
+
+def test_versions_load_without_spark_and_use_their_own_numbers(trained: Lab, tmp_path: Path) -> None:
+    """Both in one process, from a directory where this project is not to be found."""
+    answered = subprocess.run(
+        [sys.executable, "-c", PYFUNC, trained.name, "1", "3"],
+        cwd=tmp_path,
+        env={**trained.services, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert answered.returncode == 0, answered.stderr
+    rows = np.array([[0.5, 12, 4], [np.nan, 88, -5], [-9, 50, np.nan]])
+    for number, line in zip((1, 3), answered.stdout.splitlines(), strict=True):
+        scoring = Scoring.from_json(trained.artifact(number, SCORING_FILE))
+        clusters, distances = Assigner(scoring).assign(rows)
+        expected = [[int(c), scoring.labels[c], d] for c, d in zip(clusters, distances, strict=True)]
+        got = [[c, label, pytest.approx(d, rel=1e-12)] for c, label, d in json.loads(line)]
+        assert expected == got
+
+
+def test_runs_carry_the_same_keys_and_the_batch_as_dataset(trained: Lab) -> None:
+    runs = [run for run in trained.runs() if run["info"]["status"] == "FINISHED"]
+    keys = [{metric["key"] for metric in run["data"]["metrics"]} for run in runs]
+    assert keys[0] == keys[1] and {"silhouette", "wssse", "rows", "cluster_size/C1"} <= keys[0]
+    params = [{param["key"]: param["value"] for param in run["data"]["params"]} for run in runs]
+    assert params[0] == params[1] and params[0]["k"] == "3"
+    datasets = [run["inputs"]["dataset_inputs"][0]["dataset"] for run in runs]
+    assert [d["name"] for d in datasets] == [f"{trained.name}-1", f"{trained.name}-3"]
+    assert len({d["digest"] for d in datasets}) == 2
+    assert all(len(run["outputs"]["model_outputs"]) == 1 for run in runs)
+
+
+def test_cumulative_trains_one_to_i_into_a_model_of_its_own(trained: Lab) -> None:
+    code, said = trained.train("--scheme", "cumulative")
+    assert code == 0, said
+    model = f"{trained.name}-cumulative"
+    versions = trained.versions(model)
+    assert trained.states(model) == [(1, "ready"), (2, "ready"), (3, "ready")]
+    assert [versions[n].tags["rows"] for n in (1, 2, 3)] == ["1200", "1500", "3000"]
+    assert versions[3].tags["offsets"] == '{"0": [0, 1500], "1": [0, 1500]}'
+    manifest, by_id, _ = trained.results(3, model)
+    assert by_id.num_rows == manifest.rows == 3000
+    assert trained.states() == [(1, "ready"), (2, "failed"), (3, "ready")]
