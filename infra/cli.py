@@ -113,6 +113,8 @@ def env(as_json: bool) -> None:
     layout = Layout(asked.data)
     found = environment.variables(running_settings.load(layout), layout)
     found["PATH"] = environment.path()
+    if not looking.supervised(running_settings.load(layout), layout):
+        click.echo("warning: these services do not run; start them with `python -m infra up` (or `make up`)", err=True)
     click.echo(json.dumps(found, indent=1) if as_json else environment.shell_lines(found))
 
 

@@ -42,26 +42,25 @@ class ServiceStatus:
         return self.state == "STOPPED" and self.service not in REQUIRED
 
 
+def supervised(settings: Settings, layout: Layout) -> Supervisor | None:
+    """Return the supervisor of ``layout``, or None if none answers."""
+    if not layout.credentials.exists():
+        return None
+    supervisor = Supervisor(settings, layout, credentials.load(layout), timeout_s=_PROBE_S)
+    return supervisor if supervisor.answers() else None
+
+
 def status(settings: Settings, layout: Layout) -> list[ServiceStatus]:
     """Return the status of every service of ``layout``, which run with ``settings``."""
-    states: dict[str, ProcessState] = {}
-    if layout.credentials.exists():
-        supervisor = Supervisor(settings, layout, credentials.load(layout), timeout_s=_PROBE_S)
-        if supervisor.answers():
-            states = supervisor.states()
+    supervisor = supervised(settings, layout)
+    states = supervisor.states() if supervisor else {}
     services = all_services(settings)
     with ThreadPoolExecutor(len(services)) as pool:
         return list(pool.map(lambda service: _status_of(service, states.get(service.name), layout), services))
 
 
 def _status_of(service: Service, state: ProcessState | None, layout: Layout) -> ServiceStatus:
-    answers: bool | None = None if service.probe is None else True
-    reason: str | None = None
-    try:
-        if service.probe is not None:
-            service.probe(_PROBE_S)
-    except ServiceDownError as error:
-        answers, reason = False, error.reason
+    answers, reason = _ask(service, state)
     return ServiceStatus(
         service=service.name,
         state=state.state if state else "NOT RUNNING",
@@ -71,6 +70,20 @@ def _status_of(service: Service, state: ProcessState | None, layout: Layout) -> 
         reason=reason,
         log=str(layout.log(service.name)),
     )
+
+
+def _ask(service: Service, state: ProcessState | None) -> tuple[bool | None, str | None]:
+    """Return whether the service answers, and why not; None where there is nothing to ask."""
+    if service.probe is None:
+        return None, None
+    if state is None:
+        # Whatever answers at this address, another clone's service perhaps, is not this one.
+        return False, "not started"
+    try:
+        service.probe(_PROBE_S)
+    except ServiceDownError as error:
+        return False, error.reason
+    return True, None
 
 
 def show(found: list[ServiceStatus]) -> None:

@@ -48,6 +48,7 @@ def test_down_leaves_no_process_and_no_port_and_keeps_the_data(running: Instance
     assert "mlflow, minio, kafka" in refused.stderr
     assert "infra up" in refused.stderr
     assert "No services were running" in infra("down", environ=bare).stderr
+    assert "infra up" in infra("env", environ=bare).stderr
     running.up()
     assert_found(running.env(), word)
 
@@ -78,6 +79,18 @@ def test_another_clone_runs_beside_it_and_is_left_alone(running: Instance, servi
     infra("down", environ=running.environ)
     assert_found(services, word)
     assert services["AWS_SECRET_ACCESS_KEY"] != running.env()["AWS_SECRET_ACCESS_KEY"]
+
+
+def test_status_does_not_take_another_clones_services_for_its_own(running: Instance, tmp_path: Path) -> None:
+    same_ports = running.environ | {"SWATHE_DATA": str(tmp_path / "data")}
+    shown = infra("status", "--json", environ=same_ports, check=False)
+    assert shown.returncode == 1
+    assert {each["state"] for each in json.loads(shown.stdout)} == {"NOT RUNNING"}
+    assert not any(each["answers"] for each in json.loads(shown.stdout))
+    refused = infra("up", environ=same_ports, check=False)
+    assert refused.returncode == 1
+    assert f"port {running.environ['SWATHE_PORT_KAFKA']} of the Kafka broker is in use" in refused.stderr
+    assert running.status()["kafka"]["answers"]
 
 
 def test_every_port_is_bound_to_loopback_only(running: Instance) -> None:
