@@ -1,0 +1,78 @@
+"""`make screenshots`: takes the pictures in the docs from the running services, with the system's Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+import httpx
+from playwright.sync_api import Page, sync_playwright
+
+PICTURES: Final = Path(__file__).parent / "pictures"
+MODEL: Final = "flights"
+SETTLE_MS: Final = 8_000
+# Without these Chromium looks for its maker's servers at every start.
+_FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+def main() -> None:
+    """Take every picture; the services must be up and `make demo` have run."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("no chromium on PATH; on Debian: apt-get install chromium")
+    shown = subprocess.run(
+        [sys.executable, "-m", "infra", "env", "--json"], check=True, capture_output=True, env=dict(os.environ)
+    )
+    services: dict[str, str] = json.loads(shown.stdout)
+    PICTURES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        _compare_runs(page, services["MLFLOW_TRACKING_URI"])
+        _user_interface(page, services["SWATHE_SERVING_URL"])
+        browser.close()
+
+
+def _compare_runs(page: Page, mlflow: str) -> None:
+    api = f"{mlflow}/api/2.0/mlflow"
+    experiment = httpx.get(f"{api}/experiments/get-by-name", params={"experiment_name": MODEL}).raise_for_status()
+    number = experiment.json()["experiment"]["experiment_id"]
+    found = httpx.post(f"{api}/runs/search", json={"experiment_ids": [number], "max_results": 20}).raise_for_status()
+    runs = [run["info"]["run_id"] for run in found.json()["runs"] if run["info"]["status"] == "FINISHED"]
+    _shoot(page, f"{mlflow}/#/experiments/{number}/runs?viewState=&compareRunsMode=CHART", "mlflow-charts.png")
+    listed = json.dumps(sorted(runs)[:3], separators=(",", ":"))
+    _shoot(page, f'{mlflow}/#/compare-runs?runs={listed}&experiments=["{number}"]', "mlflow-compare.png")
+    _shoot(page, f"{mlflow}/#/models/{MODEL}", "mlflow-versions.png")
+
+
+def _user_interface(page: Page, serving: str) -> None:
+    if httpx.get(f"{serving}/ui").is_success:
+        _shoot(page, f"{serving}/ui", "ui.png")
+    _shoot(page, f"{serving}/docs", "routes.png")
+
+
+def _shoot(page: Page, address: str, name: str) -> None:
+    page.goto("about:blank")
+    # Not "networkidle": MLflow polls for ever.
+    page.goto(address, wait_until="load")
+    # Both pages draw their charts after the last answer has come.
+    page.wait_for_timeout(SETTLE_MS)
+    page.screenshot(path=PICTURES / name)
+    click.echo(f"{address} → docs/pictures/{name}")
+
+
+if __name__ == "__main__":
+    main()
