@@ -66,7 +66,9 @@ def test_predictions_over_http_are_sparks_own(demo: Demo, spark_environment: Non
         for version, manifest_batch in ((1, 1), (2, 2), (3, 3)):
             rows = _rows_of_batch(demo, manifest_batch)
             assert any(None in row for row in rows)
-            model = mlflow.spark.load_model(f"models:/flights/{version}", dst_path=str(tmp_path / str(version)))
+            downloaded = tmp_path / str(version)
+            downloaded.mkdir()
+            model = mlflow.spark.load_model(f"models:/flights/{version}", dst_path=str(downloaded))
             schema = ", ".join(f"{name} int" for name in FEATURES)
             said_by_spark = [row.prediction for row in model.transform(spark.createDataFrame(rows, schema)).collect()]
             with demo.client() as server:
