@@ -155,6 +155,10 @@ class InvalidRequestError(RequestError):
         self.faults = tuple(faults)
         super().__init__(message)
 
+    def __reduce__(self) -> tuple[type[InvalidRequestError], tuple[str, tuple[Fault, ...]]]:
+        """Travel between processes whole."""
+        return type(self), (str(self), self.faults)
+
 
 class UnknownNameError(RequestError):
     """A name in the path is not known.

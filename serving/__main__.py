@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 import click
@@ -16,13 +15,14 @@ def main(models: tuple[str, ...], host: str | None, port: int | None) -> None:
     """Answer over HTTP for every model version that is ready."""
     # Worker processes import this module again: they need none of what the server imports.
     from contract.errors import SwatheError  # noqa: PLC0415
+    from serving import logs  # noqa: PLC0415
     from serving.server import serve  # noqa: PLC0415
     from serving.settings import serving_settings  # noqa: PLC0415
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        serve(serving_settings(models=models, host=host, port=port))
+        settings = serving_settings(models=models, host=host, port=port)
+        logs.configure(settings.log)
+        serve(settings)
     except SwatheError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

@@ -1,15 +1,37 @@
-"""Writes predictions as JSON."""
+"""Writes predictions as JSON: `{"predictions": [{"cluster", "label", "distance"}], …`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
+from contract.errors import RequestError
+from scoring.kmeans import Floats
 
-def encode(clusters: Sequence[int], distances: Sequence[float], labels: Sequence[str], chain_json: bytes) -> bytes:
-    """Return `{"predictions": [{"cluster", "label", "distance"}], …`; ``chain_json`` is the rest of the object."""
-    predictions = orjson.dumps(
-        [{"cluster": c, "label": labels[c], "distance": d} for c, d in zip(clusters, distances, strict=True)]
-    )
-    return b'{"predictions":' + predictions + b"," + chain_json
+
+@dataclass(frozen=True)
+class Answer:
+    """A body and how many rows went to each cluster; or the error that stands for both."""
+
+    body: bytes
+    counts: tuple[int, ...]
+    error: RequestError | None = None
+
+
+def encode(clusters: Sequence[int], distances: Floats, labels: tuple[str, ...], chain_json: bytes) -> bytes:
+    """Return the answer for n rows; ``chain_json`` is the rest of the object, from its first key on.
+
+    Only the distances are new in each answer, so only they go through a JSON encoder.
+    """
+    heads = _heads(labels)
+    numbers = orjson.dumps(distances, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+    rows = b"},".join([heads[c] + number for c, number in zip(clusters, numbers, strict=True)])
+    return b'{"predictions":[' + rows + b"}]," + chain_json
+
+
+@lru_cache(maxsize=1024)
+def _heads(labels: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(orjson.dumps({"cluster": i, "label": label})[:-1] + b',"distance":' for i, label in enumerate(labels))

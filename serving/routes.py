@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
 import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from contract.errors import (
     AccessDeniedError,
@@ -29,8 +31,15 @@ from contract.errors import (
     UnsupportedMediaError,
     VersionUnavailableError,
 )
+from serving import docs_page
+from serving.admission import Admission
 from serving.clusterer import Clusterer, PredictRequest
+from serving.metrics import CONTENT_TYPE as METRICS_TYPE
+from serving.metrics import Metrics
+from serving.pages import Pages
+from serving.requests import check_media_type, read_body, read_query
 from serving.service import Selected, Service
+from serving.worker_queue import WorkerQueue
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +74,10 @@ CODES: Final = {
 }
 _IMMUTABLE: Final = "max-age=31536000, immutable"
 
+# From here on a body takes longer than the way to a worker and back, and would hold up small ones.
+LARGE_BYTES: Final = 256 * 1024
+
+T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -95,69 +108,89 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("request_id", ""))
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How much one request may ask for: bytes of a body, seconds of slow work, and places for slow work."""
+
+    max_body_bytes: int
+    deadline_s: float
+    slow: Admission
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the endpoints work with."""
+
+    service: Service
+    clusterer: Clusterer
+    workers: WorkerQueue
+    metrics: Metrics
+    pages: Pages
+    limits: Limits
+
+
 class Routes:
     """The endpoints over one service."""
 
-    def __init__(self, service: Service, clusterer: Clusterer, max_body_bytes: int) -> None:
-        self._service, self._clusterer, self._max_body_bytes = service, clusterer, max_body_bytes
+    def __init__(self, parts: Parts) -> None:
+        self._service, self._clusterer, self._workers = parts.service, parts.clusterer, parts.workers
+        self._metrics, self._limits, self._pages = parts.metrics, parts.limits, parts.pages
 
-    def table(self) -> list[Route]:
+    def table(self) -> list[BaseRoute]:
         """Return the routes, the most used first; none is added per version."""
         one = "/api/{model}/{version}"
         return [
-            self._route(f"{one}/predict", self.predict, "POST"),
-            self._route("/health/live", self.live),
-            self._route("/health/ready", self.ready),
-            self._route("/api/models", self.models),
-            self._route("/api/cluster-stats", self.statistics),
-            self._route("/api/clustering-results", self.page),
-            self._route("/api/clustering-results/{row_id:path}", self.rows_of),
-            self._route(f"{one}/cluster-stats", self.statistics),
-            self._route(f"{one}/clustering-results", self.page),
-            self._route(f"{one}/clustering-results/{{row_id:path}}", self.rows_of),
+            _route(f"{one}/predict", self.predict, "POST"),
+            _route("/health/live", self.live),
+            _route("/health/ready", self.ready),
+            _route("/metrics", self.metrics),
+            _route("/api/models", self.models),
+            _route("/api/cluster-stats", self.statistics),
+            _route("/api/clustering-results", self.page),
+            _route("/api/clustering-results/{row_id:path}", self.rows_of),
+            _route(f"{one}/cluster-stats", self.statistics),
+            _route(f"{one}/clustering-results", self.page),
+            _route(f"{one}/clustering-results/{{row_id:path}}", self.rows_of),
+            _route("/openapi.json", self.openapi),
+            _route("/docs", self.docs),
+            _route("/", self.home),
+            _route("/api", self.home),
+            docs_page.assets(),
         ]
-
-    @staticmethod
-    def _route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
-        async def guarded(request: Request) -> Response:
-            try:
-                return await endpoint(request)
-            except SwatheError as error:
-                return from_error(error, request_id_of(request))
-
-        return Route(path, guarded, methods=[method], name=path, include_in_schema=False)
 
     async def predict(self, request: Request) -> Response:
         """Assign the rows of the body to clusters."""
         version = self._selected(request).version
         numbers = version.required_numbers()
-        _check_media_type(request)
-        body = await read_body(request, self._max_body_bytes)
-        api = self._clusterer
+        check_media_type(request)
+        body = await read_body(request, self._limits.max_body_bytes)
         asked = PredictRequest(body, numbers.assigner, version.chain_json)
-        answer = api.encode_response(api.predict(api.decode_request(asked)))
-        return Response(answer, media_type="application/json")
+        if len(body) < LARGE_BYTES:
+            answer = self._clusterer.answer(asked)
+        else:
+            with self._limits.slow.one():
+                answer = await self._workers.answer(asked)
+        if answer.error is not None:
+            raise answer.error
+        self._metrics.predicted(version, answer.counts)
+        return Response(answer.body, media_type="application/json")
 
     async def statistics(self, request: Request) -> Response:
         """Return the clusters of a version."""
         selected = self._selected(request)
-        return self._stored(request, selected, lambda: self._service.statistics(selected.version))
+        return _stored(request, selected, self._service.statistics(selected.version))
 
     async def page(self, request: Request) -> Response:
         """Return a page of stored rows."""
         selected = self._selected(request)
-        query = dict(request.query_params)
-        return await run_in_threadpool(
-            self._stored, request, selected, lambda: self._service.page(selected.version, query)
-        )
+        query = read_query(request)
+        return _stored(request, selected, await self._slowly(self._service.page, selected.version, query))
 
     async def rows_of(self, request: Request) -> Response:
         """Return the stored rows of one id."""
         selected = self._selected(request)
         row_id = request.path_params["row_id"]
-        return await run_in_threadpool(
-            self._stored, request, selected, lambda: self._service.rows_of(selected.version, row_id)
-        )
+        return _stored(request, selected, await self._slowly(self._service.rows_of, selected.version, row_id))
 
     async def models(self, _request: Request) -> Response:
         """Return all models and versions."""
@@ -175,52 +208,64 @@ class Routes:
             return problem(503, message, request_id_of(request), retry_after="1")
         return _json({"status": "ready", **facts})
 
+    async def metrics(self, _request: Request) -> Response:
+        """Return what was counted."""
+        return Response(self._metrics.text(), headers={"content-type": METRICS_TYPE})
+
+    async def openapi(self, _request: Request) -> Response:
+        """Return the OpenAPI document of this moment."""
+        return Response(self._pages.openapi(), media_type="application/json", headers={"cache-control": "no-cache"})
+
+    async def docs(self, _request: Request) -> Response:
+        """Return the OpenAPI page."""
+        return Response(self._pages.docs, media_type="text/html")
+
+    async def home(self, _request: Request) -> Response:
+        """Return where to go from here."""
+        return _json(self._service.signposts())
+
+    async def _slowly(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do blocking work in a thread, within the limits."""
+        with self._limits.slow.one():
+            try:
+                async with asyncio.timeout(self._limits.deadline_s):
+                    return await run_in_threadpool(work, *arguments)
+            except TimeoutError as error:
+                raise DeadlineExceededError(f"no answer within {self._limits.deadline_s:g} s") from error
+
     def _selected(self, request: Request) -> Selected:
         named = request.path_params
-        if "version" not in named:
-            return self._service.select_default()
-        return self._service.select(named["model"], named["version"])
+        if "version" in named:
+            selected = self._service.select(named["model"], named["version"])
+        else:
+            selected = self._service.select_default()
+        request.scope["version"] = selected.version
+        return selected
 
-    @staticmethod
-    def _stored(request: Request, selected: Selected, read: Callable[[], dict[str, Any]]) -> Response:
-        """Answer with what never changes for a version: its tag is the run and the question."""
-        question = f"{selected.version.run_id}|{request.url.path}|{request.url.query}"
-        etag = f'"{hashlib.sha256(question.encode()).hexdigest()[:32]}"'
-        headers = {"etag": etag, "cache-control": _IMMUTABLE if selected.fixed else "no-cache"}
-        answer = read()
-        if etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return _json(answer, **headers)
+
+def _route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
+    async def guarded(request: Request) -> Response:
+        request.scope["route_name"] = path
+        try:
+            return await endpoint(request)
+        except SwatheError as error:
+            return from_error(error, request_id_of(request))
+
+    return Route(path, guarded, methods=[method], name=path, include_in_schema=False)
+
+
+def _stored(request: Request, selected: Selected, answer: dict[str, Any]) -> Response:
+    """Answer with what never changes for a version: its tag is the run and the question."""
+    question = f"{selected.version.run_id}|{request.url.path}|{request.url.query}"
+    etag = f'"{hashlib.sha256(question.encode()).hexdigest()[:32]}"'
+    headers = {"etag": etag, "cache-control": _IMMUTABLE if selected.fixed else "no-cache"}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return _json(answer, **headers)
 
 
 def _json(answer: Any, **headers: str) -> Response:
     return Response(orjson.dumps(answer), headers=headers, media_type="application/json")
-
-
-def _check_media_type(request: Request) -> None:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise UnsupportedMediaError(f"content type {kind[:100]!r} is not read; send application/json")
-
-
-async def read_body(request: Request, most: int) -> bytes:
-    """Return the request's body.
-
-    Raises
-    ------
-    RequestTooLargeError: it has more than ``most`` bytes.
-    """
-    told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > most:
-        raise RequestTooLargeError(f"the body has {told} bytes, the limit is {most} (SWATHE_SERVING_MAX_BODY_BYTES)")
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most:
-            raise RequestTooLargeError(f"the body has more than {most} bytes (SWATHE_SERVING_MAX_BODY_BYTES)")
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def http_exception(request: Request, error: Exception) -> Response:
@@ -237,3 +282,8 @@ async def unexpected(request: Request, error: Exception) -> Response:
     request_id = request_id_of(request)
     logger.error("unexpected error request_id=%s path=%s", request_id, request.url.path, exc_info=error)
     return problem(500, f"unexpected error; the server's log has it under {request_id}", request_id)
+
+
+def unauthorized(request: Request) -> Response:
+    """Answer a request without the right key."""
+    return problem(401, "the key in X-API-Key is missing or another one", request_id_of(request))

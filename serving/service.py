@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from contract.errors import Fault, InvalidRequestError
+from contract.errors import Fault, InvalidRequestError, UnknownNameError
 from contract.model_version import (
     ALIASES,
     TAG_OFFSETS,
@@ -18,7 +18,7 @@ from contract.model_version import (
     TAG_STREAM,
     TAG_WINDOW,
 )
-from serving.catalogue import Catalogue, Version
+from serving.catalogue import Catalogue, ServedModel, Version
 from serving.pickup import Pickup
 from serving.results import MOST_ROWS, Results
 from serving.statistics import cluster_statistics
@@ -70,6 +70,26 @@ class Service:
         UnknownNameError: there is nothing to serve yet.
         """
         return Selected(self.catalogue.default_model(self._default_model).champion(), fixed=False)
+
+    def default_model(self) -> ServedModel | None:
+        """Return the model behind the short paths, or None while there is nothing to serve."""
+        try:
+            return self.catalogue.default_model(self._default_model)
+        except UnknownNameError:
+            return None
+
+    def signposts(self) -> dict[str, str]:
+        """Return what there is to look at."""
+        return {
+            "models": "/api/models",
+            "cluster statistics": "/api/cluster-stats",
+            "clustering results": "/api/clustering-results",
+            "every route": "/docs",
+            "OpenAPI": "/openapi.json",
+            "readiness": "/health/ready",
+            "metrics": "/metrics",
+            "MLflow": self._tracking_uri,
+        }
 
     def statistics(self, version: Version) -> dict[str, Any]:
         """Return the version's clusters.

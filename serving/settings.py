@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contract import environment
 from contract.errors import ConfigurationError
+from serving.logs import LogFormat
 
 
 class ServingSettings(BaseSettings):
@@ -35,10 +36,18 @@ class ServingSettings(BaseSettings):
     secret_key: SecretStr = Field(default=SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY")
     region: str = Field(default="us-east-1", validation_alias="AWS_DEFAULT_REGION")
     bucket: str = Field(default="batches", validation_alias="SWATHE_BUCKET")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), validation_alias="SWATHE_SERVING_CORS_ORIGINS"
+    )
     max_body_bytes: int = Field(default=32 * 2**20, ge=1024, validation_alias="SWATHE_SERVING_MAX_BODY_BYTES")
+    workers: int = Field(default=1, ge=1, le=64, validation_alias="SWATHE_SERVING_WORKERS")
+    queue: int = Field(default=64, ge=1, validation_alias="SWATHE_SERVING_QUEUE")
+    deadline_s: float = Field(default=30.0, gt=0, validation_alias="SWATHE_SERVING_DEADLINE_S")
+    log: LogFormat = Field(default="text", validation_alias="SWATHE_SERVING_LOG")
+    access_log: Literal["errors", "all"] = Field(default="errors", validation_alias="SWATHE_SERVING_ACCESS_LOG")
     results_cache_bytes: int = Field(default=2**30, ge=0, validation_alias="SWATHE_SERVING_RESULTS_CACHE_BYTES")
 
-    @field_validator("models", mode="before")
+    @field_validator("models", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -1,0 +1,87 @@
+"""What can be counted, in Prometheus' form. One process answers all requests, so one registry holds everything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from serving.catalogue import Catalogue, Version
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _CatalogueGauges(Collector):
+    """Gauges that are read off the catalogue when somebody looks."""
+
+    def __init__(self, catalogue: Callable[[], Catalogue]) -> None:
+        self._catalogue = catalogue
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        catalogue = self._catalogue()
+        age = GaugeMetricFamily("swathe_registry_age_seconds", "Since the registry last answered")
+        if catalogue.checked_at is not None:
+            age.add_metric([], max(0.0, time.time() - catalogue.checked_at))
+        yield age
+        state = GaugeMetricFamily(
+            "swathe_version_state", "1 for the state that a version is in", labels=["model", "version", "state"]
+        )
+        alias = GaugeMetricFamily("swathe_alias_version", "Version that an alias means", labels=["model", "alias"])
+        for model in catalogue.models.values():
+            for version in model.versions.values():
+                state.add_metric([model.name, str(version.number), version.state], 1)
+            for name, number in model.aliases.items():
+                alias.add_metric([model.name, name], number)
+        yield state
+        yield alias
+
+
+class Metrics:
+    """The server's metrics. Labels take values from the catalogue and the route table only, so they stay few."""
+
+    def __init__(self, catalogue: Callable[[], Catalogue]) -> None:
+        self._registry = CollectorRegistry()
+        labels = ("model", "version", "route")
+        self._requests = Counter("swathe_requests", "Requests answered", (*labels, "code"), registry=self._registry)
+        self._seconds = Histogram(
+            "swathe_request_seconds",
+            "From first byte in to last byte out",
+            labels,
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._rows = Counter("swathe_rows", "Rows predicted", ("model", "version"), registry=self._registry)
+        self._clusters = Counter(
+            "swathe_predictions", "Rows predicted, by cluster", ("model", "version", "cluster"), registry=self._registry
+        )
+        self._in_flight = Gauge("swathe_requests_in_flight", "Requests being answered", registry=self._registry)
+        self._registry.register(_CatalogueGauges(catalogue))
+
+    def began(self) -> None:
+        """Count a request in."""
+        self._in_flight.inc()
+
+    def ended(self, version: Version | None, route: str, code: int, seconds: float) -> None:
+        """Count a request out."""
+        self._in_flight.dec()
+        model, number = (version.model, str(version.number)) if version else ("", "")
+        self._requests.labels(model, number, route, str(code)).inc()
+        self._seconds.labels(model, number, route).observe(seconds)
+
+    def predicted(self, version: Version, counts: Sequence[int]) -> None:
+        """Count predicted rows; ``counts`` are those of each cluster."""
+        number = str(version.number)
+        self._rows.labels(version.model, number).inc(sum(counts))
+        for cluster, count in enumerate(counts):
+            if count:
+                self._clusters.labels(version.model, number, str(cluster)).inc(count)
+
+    def text(self) -> bytes:
+        """Return all metrics as Prometheus reads them."""
+        return generate_latest(self._registry)

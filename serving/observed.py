@@ -1,0 +1,91 @@
+"""Around every request: its id, the key check, the count, the log line."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.metrics import Metrics
+
+logger = logging.getLogger("serving.access")
+
+_OWN_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_TRACE: Final = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+# What supervisors and load balancers ask, who have no key.
+_OPEN: Final = ("/health/live", "/health/ready")
+
+
+class Observed:
+    """ASGI middleware, outermost. ``refuse`` answers a request without the right key."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, api_key: str | None, refuse: ASGIApp, log_all: bool) -> None:
+        self._app, self._metrics, self._refuse, self._log_all = app, metrics, refuse, log_all
+        self._key = None if api_key is None else api_key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        asked = headers.get(b"x-request-id", b"")
+        request_id = asked if _OWN_ID.fullmatch(asked) else os.urandom(8).hex().encode()
+        scope["request_id"] = request_id.decode()
+        trace = _TRACE.fullmatch(headers.get(b"traceparent", b""))
+        added = [(b"x-request-id", request_id)]
+        if trace:
+            added.append((b"traceparent", trace[0]))
+        # The client that hangs up first never sees a code; nginx calls that 499.
+        code = 499
+
+        async def answer(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = message["status"]
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        self._metrics.began()
+        try:
+            await (self._app if self._allowed(scope, headers) else self._refuse)(scope, receive, answer)
+        finally:
+            seconds = time.perf_counter() - began
+            self._metrics.ended(scope.get("version"), _route(scope), code, seconds)
+            if code >= 400 or self._log_all:
+                self._log(scope, code, seconds, trace[1].decode() if trace else None)
+
+    def _allowed(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+        if self._key is None or scope["path"] in _OPEN:
+            return True
+        given = headers.get(b"x-api-key") or headers.get(b"authorization", b"").removeprefix(b"Bearer ")
+        return hmac.compare_digest(given, self._key)
+
+    @staticmethod
+    def _log(scope: Scope, code: int, seconds: float, trace_id: str | None) -> None:
+        version = scope.get("version")
+        facts: dict[str, Any] = {
+            "request_id": scope["request_id"],
+            "method": scope["method"],
+            # Escaped: a path may hold line breaks.
+            "path": json.dumps(scope["path"][:200]),
+            "code": code,
+            "ms": round(seconds * 1000, 3),
+            "model": version.model if version else None,
+            "version": version.number if version else None,
+            "trace_id": trace_id,
+        }
+        told = " ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
+        logger.log(logging.ERROR if code >= 500 else logging.INFO, told, extra={"facts": facts})
+
+
+def _route(scope: Scope) -> str:
+    return str(scope.get("route_name") or "other")

@@ -1,0 +1,155 @@
+"""The OpenAPI page: every version's own paths, with the schema and an example of its own features."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from contract.model_version import ALIASES
+from serving.catalogue import Catalogue, ServedModel, Version
+from serving.openapi_schemas import COMPONENTS, body_schema, example, ref
+
+TITLE: Final = "Swathe"
+_ABOUT: Final = (
+    "A route set per registered model version. Paths with an alias (`champion`, `previous`, `challenger`) answer for "
+    "the version that the alias means at that moment, and name it in the answer."
+)
+_PROBLEMS: Final = {
+    "400": "Not JSON",
+    "401": "No key, or another one",
+    "404": "No such model, version, alias or row; names the known ones",
+    "409": "The version has nothing to answer with; says why",
+    "413": "More bytes than the limit",
+    "415": "Another content type than JSON",
+    "422": "Fields that are not as they should be, each with its path",
+    "429": "Too many requests at once; Retry-After says when to ask again",
+    "502": "Stored data is not what it should be",
+    "503": "A service does not answer, or a worker process ended",
+    "504": "Not answered in time",
+}
+_PREDICT: Final = ("400", "404", "409", "413", "415", "422", "429", "503", "504")
+_STATISTICS: Final = ("404", "409")
+_STORED: Final = ("404", "409", "422", "429", "502", "503", "504")
+
+
+def document(catalogue: Catalogue, default: ServedModel | None, *, with_key: bool) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of what ``catalogue`` serves; ``default`` is behind the short paths."""
+    paths: dict[str, Any] = {}
+    for model in catalogue.models.values():
+        for alias in (name for name in ALIASES if model.aliases.get(name) in model.versions):
+            _add(paths, model.versions[model.aliases[alias]], alias)
+        for version in reversed(list(model.versions.values())):
+            _add(paths, version, version.name)
+    paths |= _short(default)
+    paths |= _about_server()
+    made: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {"title": TITLE, "version": "1", "description": _ABOUT},
+        "paths": {path: _with_key_problem(item, with_key) for path, item in paths.items()},
+        "components": {"schemas": COMPONENTS},
+    }
+    if with_key:
+        made["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
+        made["security"] = [{"key": []}]
+    return made
+
+
+def _add(paths: dict[str, Any], version: Version, name: str) -> None:
+    if version.numbers is None:
+        return
+    base, tag = f"/api/{quote(version.model, safe='')}/{name}", f"{version.model} {name}"
+    operation = f"{version.model}_{name}"
+    paths[f"{base}/predict"] = {
+        "post": {
+            "tags": [tag],
+            "operationId": f"{operation}_predict",
+            "summary": f"The cluster of each row, by {version.name} of {version.model}",
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": body_schema(version.numbers.scoring.features),
+                        "example": {"dataframe_records": [example(version.numbers.scoring)]},
+                    }
+                },
+            },
+            "responses": _responses("Predictions", *_PREDICT),
+        }
+    }
+    clusters = len(version.numbers.scoring.centers)
+    paths |= _reading(base, tag, operation, f"{version.name} of {version.model}", clusters)
+
+
+def _short(default: ServedModel | None) -> dict[str, Any]:
+    who = f"champion of {default.name}" if default else "default model's champion"
+    return _reading("/api", "default model", "default", f"the {who}", None)
+
+
+def _reading(base: str, tag: str, operation: str, who: str, clusters: int | None) -> dict[str, Any]:
+    def get(name: str, summary: str, schema: str, parameters: list[Any], *problems: str) -> dict[str, Any]:
+        responses = _responses(schema, *problems)
+        responses["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
+        return {
+            "get": {
+                "tags": [tag],
+                "operationId": f"{operation}_{name}",
+                "summary": summary,
+                "parameters": parameters,
+                "responses": responses,
+            }
+        }
+
+    row_id = {"name": "row_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    results = f"{base}/clustering-results"
+    return {
+        f"{base}/cluster-stats": get(
+            "statistics", f"Statistics per cluster of {who}", "ClusterStatistics", [], *_STATISTICS
+        ),
+        results: get("results", f"All stored rows of {who}, by page", "ResultsPage", _page_query(clusters), *_STORED),
+        f"{results}/{{row_id}}": get("row", f"The stored rows of one id in {who}", "StoredRows", [row_id], *_STORED),
+    }
+
+
+def _page_query(clusters: int | None) -> list[dict[str, Any]]:
+    most = {} if clusters is None else {"maximum": clusters - 1}
+    return [
+        _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "Rows on the page"),
+        _query("cursor", {"type": "string"}, "`next_cursor` of the page before"),
+        _query("cluster", {"type": "integer", "minimum": 0, **most}, "Only this cluster's rows"),
+    ]
+
+
+def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
+def _about_server() -> dict[str, Any]:
+    def get(name: str, summary: str, content: dict[str, Any], *problems: str) -> dict[str, Any]:
+        responses = {"200": {"description": summary, "content": content}, **_problems(*problems)}
+        return {"get": {"tags": ["server"], "operationId": name, "summary": summary, "responses": responses}}
+
+    return {
+        "/api/models": get("models", "All models, versions and aliases", _json(ref("Models"))),
+        "/health/live": get("live", "The process answers", _json(ref("Live"))),
+        "/health/ready": get("ready", "The registry was read; how long ago", _json(ref("Ready")), "503"),
+        "/metrics": get("metrics", "Prometheus metrics", {"text/plain": {"schema": {"type": "string"}}}),
+    }
+
+
+def _responses(schema: str, *problems: str) -> dict[str, Any]:
+    return {"200": {"description": "Answered", "content": _json(ref(schema))}, **_problems(*problems)}
+
+
+def _problems(*codes: str) -> dict[str, Any]:
+    return {code: {"description": _PROBLEMS[code], "content": _json(ref("Problem"))} for code in codes}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _with_key_problem(item: dict[str, Any], with_key: bool) -> dict[str, Any]:
+    if with_key:
+        for operation in item.values():
+            operation["responses"] |= _problems("401")
+    return item
