@@ -84,7 +84,12 @@ class Observed:
             "trace_id": trace_id,
         }
         told = " ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
-        logger.log(logging.ERROR if code >= 500 else logging.INFO, told, extra={"facts": facts})
+        logger.log(_level(code), told, extra={"facts": facts})
+
+
+def _level(code: int) -> int:
+    # 503 and 504 are somebody else's fault, and expected of a server that starts before its services.
+    return logging.INFO if code < 500 else logging.ERROR if code == 500 else logging.WARNING
 
 
 def _route(scope: Scope) -> str:

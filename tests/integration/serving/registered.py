@@ -234,8 +234,10 @@ def _statistics(scoring: Scoring, rows: Floats, clusters: Any) -> list[ClusterSt
         features = {}
         for j, name in enumerate(scoring.features):
             values = own[~np.isnan(own[:, j]), j]
-            numbers = [float(x) for x in (values.mean(), values.std(ddof=1), values.min(), values.max())]
-            features[name] = FeatureStatistics(*numbers, missing=len(own) - len(values))
+            numbers = [float(x) for x in (values.mean(), values.min(), values.max())] if len(values) else [None] * 3
+            std = float(values.std(ddof=1)) if len(values) > 1 else None
+            mean, least, most = numbers
+            features[name] = FeatureStatistics(mean, std, least, most, len(own) - len(values))
         centroid = tuple(z * s + m for z, s, m in zip(scoring.centers[cluster], scoring.std, scoring.mean, strict=True))
         found.append(ClusterStatistics(cluster, label, len(own), len(own) / len(rows), centroid, features))
     return found
