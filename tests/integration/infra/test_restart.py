@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 
 import psutil
 import pytest
@@ -78,6 +79,26 @@ def test_down_during_a_restart_leaves_nothing(running: Instance) -> None:
         process.kill()
     infra("down", environ=running.environ)
     assert running.nothing_is_left()
+
+
+@pytest.mark.long
+def test_any_killed_process_of_the_prediction_server_is_made_good(running: Instance) -> None:
+    """Some of its children leave, when they are killed, a parent that holds the socket and answers nobody."""
+    infra("up", environ=running.environ)
+    seen = len(processes_of(running, "serving"))
+    assert seen > 1
+
+    def whole_again(killed: int) -> bool:
+        return len(processes_of(running, "serving")) == seen and is_back(running, "serving", killed)
+
+    # The youngest first: it is the one that takes the requests, until a younger worker has replaced a killed one.
+    for which in reversed(range(seen)):
+        victim = processes_of(running, "serving")[which]
+        # Python's own bookkeeper of shared memory answers no request, and nothing waits for it.
+        if "resource_tracker" not in " ".join(victim.cmdline()):
+            victim.kill()
+            took_s = wait_until(partial(whole_again, victim.pid), BACK_S, "it answers again")
+            print(f"serving[{which}] answered {took_s:.1f} s after kill -9")
 
 
 @pytest.mark.long
