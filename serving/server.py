@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from serving.admission import Admission
 from serving.cache import LocalCache
+from serving.claims import check_port, claimed_cache
 from serving.clusterer import Clusterer
 from serving.metrics import Metrics
 from serving.object_store import ObjectStore
@@ -34,10 +35,16 @@ logger = logging.getLogger(__name__)
 
 
 def serve(settings: ServingSettings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    ConfigurationError: the port or the cache directory cannot be had.
+    """
     cache = LocalCache(settings.cache)
     cache.prepare()
-    with stopping_in_order():
+    check_port(settings.host, settings.port)
+    with claimed_cache(settings.cache), stopping_in_order():
         clusterer = Clusterer(settings.cache)
         server = SupervisedServer(
             clusterer,

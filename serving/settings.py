@@ -61,6 +61,8 @@ class ServingSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _key_beyond_loopback(self) -> Self:
+        if self.host not in {"127.0.0.1", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+            raise ValueError(f"SWATHE_SERVING_HOST={self.host} is none of 127.0.0.1, 0.0.0.0 and ::")
         if not ipaddress.ip_address(self.host).is_loopback and self.api_key is None:
             raise ValueError(
                 f"SWATHE_SERVING_HOST={self.host} can be reached from other machines: set SWATHE_SERVING_API_KEY "
