@@ -27,6 +27,20 @@ def marked(mark: str) -> list[psutil.Process]:
     return found
 
 
+def descendants(pid: int) -> list[psutil.Process]:
+    """Return the living children of ``pid``, theirs included; none if it is gone."""
+    with contextlib.suppress(psutil.Error):
+        return [child for child in psutil.Process(pid).children(recursive=True) if alive(child)]
+    return []
+
+
+def alive(process: psutil.Process) -> bool:
+    """Return whether the process still runs; one that only waits to be reaped does not."""
+    with contextlib.suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def end(mark: str, *, patience_s: float, deadline_s: float = 20.0) -> list[int]:
     """End all processes of ``mark``: asked first, killed after ``patience_s``; return their ids.
 

@@ -13,10 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from contract.errors import ServiceDownError, SwatheError
 from infra import credentials, running_settings
 from infra.layout import Layout
-from infra.processes import end
+from infra.processes import alive, descendants, end
 from infra.service import Service
 from infra.services import all_services
 from infra.supervisor import ProcessState, Supervisor
@@ -24,20 +26,29 @@ from infra.supervisor import ProcessState, Supervisor
 logger = logging.getLogger(__name__)
 
 INTERVAL_S = 2.0
-PROBE_S = 5.0
-# Four in a row: 8 s for a closed port, 28 s for one that hangs. A busy machine is not a dead service.
+PROBE_S = 4.0
+# Four in a row: 8 s for a closed port, 24 s for one that hangs. A busy machine is not a dead service.
 FAILURES = 4
+# No answer, and a child that was there at the last answer is gone: that does not heal by waiting.
+FAILURES_WITHOUT_CHILD = 2
 _FATAL_RETRY_S = 10.0
 _PATIENCE_S = 2.0
 
 
 @dataclass
 class _Health:
-    """What is known about one process of a service."""
+    """What is known about one process of a service: ``failures`` in a row, ``hung`` of them without any answer."""
 
     pid: int = 0
     answered: bool = False
     failures: int = 0
+    hung: int = 0
+    children: list[psutil.Process] = field(default_factory=list)
+
+    @property
+    def tolerated(self) -> int:
+        """How many failures in a row still count as a busy machine, once it has answered."""
+        return FAILURES if all(alive(child) for child in self.children) else FAILURES_WITHOUT_CHILD
 
 
 @dataclass
@@ -72,18 +83,23 @@ class Watchdog:
         health = self._health.get(service.name)
         if health is None or health.pid != state.pid:
             health = self._health[service.name] = _Health(state.pid)
+        begun = time.monotonic()
         try:
             service.probe(PROBE_S)
         except ServiceDownError as error:
             health.failures += 1
+            health.hung = health.hung + 1 if time.monotonic() - begun >= PROBE_S else 0
             self._judge(service, state, health, error.reason)
         else:
             if not health.answered:
                 logger.info("event=answers service=%s process=%d after_s=%.0f", service.name, state.pid, state.since_s)
-            health.answered, health.failures = True, 0
+            health.answered, health.failures, health.hung = True, 0, 0
+            health.children = descendants(state.pid)
 
     def _judge(self, service: Service, state: ProcessState, health: _Health, reason: str) -> None:
-        given_up = health.failures >= FAILURES if health.answered else state.since_s > service.start_s
+        # One that starts refuses connections; one that takes them and says nothing has gone wrong already.
+        too_slow = state.since_s > service.start_s or health.hung >= FAILURES
+        given_up = health.failures >= health.tolerated if health.answered else too_slow
         logger.warning("event=no_answer service=%s count=%d reason=%r", service.name, health.failures, reason)
         if given_up:
             ended = end(self.layout.mark(service.name), patience_s=_PATIENCE_S)

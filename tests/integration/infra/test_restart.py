@@ -89,7 +89,12 @@ def test_any_killed_process_of_the_prediction_server_is_made_good(running: Insta
     assert seen > 1
 
     def whole_again(killed: int) -> bool:
-        return len(processes_of(running, "serving")) == seen and is_back(running, "serving", killed)
+        # Known to the watchdog: a parent that hangs from its first second on is given longer.
+        known = f"event=answers service=serving process={running.status()['serving']['pid']} "
+        watched = known in running.layout.log("watchdog").read_text()
+        return watched and len(processes_of(running, "serving")) == seen and is_back(running, "serving", killed)
+
+    wait_until(partial(whole_again, -1), BACK_S, "the watchdog knows it")
 
     # The youngest first: it is the one that takes the requests, until a younger worker has replaced a killed one.
     for which in reversed(range(seen)):
