@@ -43,6 +43,9 @@ GOLDEN_FILE: Final = "swathe/golden.json"
 """Rows and the clusters and distances that Spark gave them; whoever loads the version must agree."""
 
 RESULTS_FORMAT: Final = 1
+RESULTS_ROW_GROUP_ROWS: Final = 20_000
+"""Rows of a row group of results at most: reading one row reads one row group, which should take milliseconds."""
+
 # Columns of results; a stream's own begin with a letter, and `distance` may well be a feature.
 ROW_ID, CLUSTER, DISTANCE = "_row_id", "_cluster", "_distance"
 

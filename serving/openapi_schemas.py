@@ -67,7 +67,7 @@ _VERSION: Final = _object(
         "stream": _MAYBE_STRING,
         "scheme": _MAYBE_STRING,
         "window": _MAYBE_STRING,
-        "offsets": _MAYBE_STRING,
+        "offsets": {"type": ["object", "null"], "additionalProperties": _array(_INTEGER)},
         "silhouette": _CELL,
         "features": {"type": ["array", "null"], "items": _STRING},
         "clusters": _MAYBE_INTEGER,

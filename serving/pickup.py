@@ -143,7 +143,8 @@ class Pickup:
         except SwatheError as error:
             retry_s = _RETRY_S if isinstance(error, ModelArtifactError) else 0.0
             self._failed[identity] = _Attempt(str(error), time.monotonic() + retry_s)
-            logger.warning("version unavailable model=%s version=%d error=%s", entry.model, entry.number, error)
+            if attempt is None or attempt.reason != str(error):
+                logger.warning("version unavailable model=%s version=%d error=%s", entry.model, entry.number, error)
             return self._listed(entry, "unavailable", str(error))
         self._failed.pop(identity, None)
         logger.info("version ready model=%s version=%d run_id=%s", entry.model, entry.number, entry.run_id)

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from contract.errors import Fault, InvalidRequestError, UnknownNameError
 from contract.model_version import (
     ALIASES,
@@ -164,13 +166,21 @@ class Service:
             "stream": tags.get(TAG_STREAM),
             "scheme": tags.get(TAG_SCHEME),
             "window": tags.get(TAG_WINDOW),
-            "offsets": tags.get(TAG_OFFSETS),
+            "offsets": _offsets(tags.get(TAG_OFFSETS)),
             "silhouette": _real(tags.get(TAG_SILHOUETTE)),
             "features": list(version.numbers.scoring.features) if version.numbers else None,
             "clusters": len(version.numbers.scoring.centers) if version.numbers else None,
             "deleted": version.gone_at is not None,
             "path": f"/api/{version.model}/{version.name}",
         }
+
+
+def _offsets(text: str | None) -> dict[str, Any] | None:
+    try:
+        found = orjson.loads(text or "null")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _whole(text: str | None) -> int | None:
