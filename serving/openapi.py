@@ -101,11 +101,14 @@ def _reading(base: str, tag: str, operation: str, who: str, clusters: int | None
 
     row_id = {"name": "row_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     results = f"{base}/clustering-results"
+    page = get("results", f"All stored rows of {who}, by page", "ResultsPage", _page_query(clusters), *_STORED)
+    page["get"]["responses"]["200"]["content"]["application/x-ndjson"] = {"schema": {"type": "string"}}
+    page["get"]["description"] = "With `Accept: application/x-ndjson` all rows at once, one JSON object a line."
     return {
         f"{base}/cluster-stats": get(
             "statistics", f"Statistics per cluster of {who}", "ClusterStatistics", [], *_STATISTICS
         ),
-        results: get("results", f"All stored rows of {who}, by page", "ResultsPage", _page_query(clusters), *_STORED),
+        results: page,
         f"{results}/{{row_id}}": get("row", f"The stored rows of one id in {who}", "StoredRows", [row_id], *_STORED),
     }
 

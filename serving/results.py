@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -17,7 +18,6 @@ from contract.batch import OFFSET, PARTITION
 from contract.errors import Fault, InvalidRequestError, UnknownNameError, VersionUnavailableError
 from contract.model_version import (
     CLUSTER,
-    DISTANCE,
     ROW_ID,
     TAG_RESULTS,
     ResultsFile,
@@ -27,6 +27,7 @@ from contract.model_version import (
 from serving.catalogue import Version
 from serving.range_cache import RangeCache
 from serving.sorted_file import Key, SortedFiles, first_group
+from serving.stretch import Stretch
 
 MOST_ROWS: Final = 1000
 _BY_ID: Final = (ROW_ID, PARTITION, OFFSET)
@@ -61,12 +62,13 @@ class Results:
         """
         after = read_cursor(cursor, version.run_id, cluster)
         found: list[dict[str, Any]] = []
-        keys: list[Key] = []
-        for key, row in self._rows(version, cluster, after):
-            if len(found) == limit:
-                return Page(found, write_cursor(version.run_id, cluster, keys[-1]))
-            found.append(row)
-            keys.append(key)
+        for stretch in self._stretches(version, cluster, after):
+            found += stretch.first(limit + 1 - len(found)).answers()
+            if len(found) > limit:
+                # One more than asked for: there is a next page.
+                last = found[limit - 1]
+                key = (last["row_id"], last["partition"], last["offset"])
+                return Page(found[:limit], write_cursor(version.run_id, cluster, key))
         return Page(found, None)
 
     def rows_of(self, version: Version, row_id: str) -> list[dict[str, Any]]:
@@ -76,21 +78,28 @@ class Results:
         ------
         UnknownNameError: there is none.
         """
-        found = []
-        for key, row in self._rows(version, None, (row_id,)):
-            if key[0] != row_id:
+        found: list[dict[str, Any]] = []
+        for stretch in self._stretches(version, None, (row_id,)):
+            own = stretch.until((row_id,))
+            found += own.answers()
+            if len(own) < len(stretch):
                 break
-            found.append(row)
         if not found:
             within = f"version {version.number} of model {version.model!r}"
             raise UnknownNameError("row", row_id, within=within)
         return found
 
+    def export(self, version: Version, *, cluster: int | None) -> Iterator[bytes]:
+        """Return all rows as lines of JSON, a row group at a time; the first is read before this returns."""
+        stretches = self._stretches(version, cluster, ())
+        first = next(stretches, None)
+        return (_lines(stretch) for stretch in chain([] if first is None else [first], stretches))
+
     def _read_manifest(self, key: str) -> ResultsManifest:
         return results_from_json(self._ranges.whole(key), key)
 
-    def _rows(self, version: Version, cluster: int | None, after: Key) -> Iterator[tuple[Key, dict[str, Any]]]:
-        """Yield rows whose key is above ``after``, of which a shortened one stands before all that it begins."""
+    def _stretches(self, version: Version, cluster: int | None, after: Key) -> Iterator[Stretch]:
+        """Yield the rows above ``after``, of which a shortened one stands before all that it begins; none is empty."""
         labels = version.required_numbers().scoring.labels
         stored = version.tags.get(TAG_RESULTS)
         if not stored:
@@ -100,12 +109,12 @@ class Results:
         files = manifest.by_id if cluster is None else manifest.by_cluster
         start = after if cluster is None else (cluster, *after)
         for table in self._tables(files, sort_key, start):
-            rows = _Rows(table, sort_key, manifest.features, labels)
-            for i in range(rows.first_above(start), table.num_rows):
-                key = rows.key(i)
-                if cluster is not None and key[0] != cluster:
-                    return
-                yield (key if cluster is None else key[1:]), rows.answer(i)
+            rows = Stretch(table, sort_key, manifest.features, labels).above(start)
+            own = rows if cluster is None else rows.until((cluster,))
+            if own:
+                yield own
+            if len(own) < len(rows):
+                return
 
     def _tables(self, files: Sequence[ResultsFile], sort_key: Sequence[str], start: Key) -> Iterator[pa.Table]:
         begin = bisect_left(files, True, key=lambda file: file.last[: len(start)] >= start)
@@ -113,38 +122,6 @@ class Results:
             footer = self._files.footer(file, sort_key)
             for group in range(first_group(footer.upper, start), footer.metadata.num_row_groups):
                 yield self._files.table(file, footer, group)
-
-
-class _Rows:
-    """A decoded row group, looked at by row."""
-
-    def __init__(self, table: pa.Table, sort_key: Sequence[str], features: tuple[str, ...], labels: Sequence[str]):
-        self._rows = table.num_rows
-        self._keys = [table.column(name) for name in sort_key]
-        self._columns = {name: table.column(name) for name in (*_BY_ID, CLUSTER, DISTANCE)}
-        self._features = {name: table.column(name) for name in features}
-        self._labels = labels
-
-    def key(self, i: int) -> Key:
-        return tuple(column[i].as_py() for column in self._keys)
-
-    def first_above(self, start: Key) -> int:
-        """Return the first row above ``start``, or at it where ``start`` is shortened."""
-        whole = len(start) == len(self._keys)
-        find = bisect_right if whole else bisect_left
-        return find(range(self._rows), start, key=self.key)
-
-    def answer(self, i: int) -> dict[str, Any]:
-        values = {name: column[i].as_py() for name, column in self._columns.items()}
-        return {
-            "row_id": values[ROW_ID],
-            "partition": values[PARTITION],
-            "offset": values[OFFSET],
-            "cluster": values[CLUSTER],
-            "label": self._labels[values[CLUSTER]],
-            "distance": values[DISTANCE],
-            "features": {name: column[i].as_py() for name, column in self._features.items()},
-        }
 
 
 def write_cursor(run_id: str, cluster: int | None, key: Key) -> str:
@@ -171,3 +148,7 @@ def read_cursor(cursor: str | None, run_id: str, cluster: int | None) -> Key:
         problem = "is not a cursor of this version and filter; begin again without one"
         raise InvalidRequestError(f"the cursor {problem}", [Fault(("query", "cursor"), problem)]) from error
     return (row_id, partition, offset)
+
+
+def _lines(stretch: Stretch) -> bytes:
+    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in stretch.answers())

@@ -13,7 +13,7 @@ import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from contract.errors import (
@@ -76,6 +76,8 @@ _IMMUTABLE: Final = "max-age=31536000, immutable"
 
 # From here on a body takes longer than the way to a worker and back, and would hold up small ones.
 LARGE_BYTES: Final = 256 * 1024
+
+NDJSON: Final = "application/x-ndjson"
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -184,6 +186,9 @@ class Routes:
         """Return a page of stored rows."""
         selected = self._selected(request)
         query = read_query(request)
+        if NDJSON in request.headers.get("accept", ""):
+            lines = await self._slowly(self._service.export, selected.version, query)
+            return StreamingResponse(lines, media_type=NDJSON)
         return _stored(request, selected, await self._slowly(self._service.page, selected.version, query))
 
     async def rows_of(self, request: Request) -> Response:

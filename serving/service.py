@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -110,13 +111,24 @@ class Service:
         InvalidRequestError: the query is not as it should be.
         """
         clusters = len(version.required_numbers().scoring.centers)
-        _refuse_unknown(query)
+        _refuse_unknown(query, ("limit", "cursor", "cluster"))
         limit = _number(query, "limit", 1, MOST_ROWS)
         cluster = _number(query, "cluster", 0, clusters - 1)
         page = self._results.page(
             version, limit=100 if limit is None else limit, cursor=query.get("cursor"), cluster=cluster
         )
         return {"results": page.rows, "next_cursor": page.next_cursor, **version.chain}
+
+    def export(self, version: Version, query: dict[str, str]) -> Iterator[bytes]:
+        """Return all stored rows as lines of JSON; ``query`` may have cluster.
+
+        Raises
+        ------
+        InvalidRequestError: the query is not as it should be.
+        """
+        clusters = len(version.required_numbers().scoring.centers)
+        _refuse_unknown(query, ("cluster",))
+        return self._results.export(version, cluster=_number(query, "cluster", 0, clusters - 1))
 
     def rows_of(self, version: Version, row_id: str) -> dict[str, Any]:
         """Return the stored rows of an id.
@@ -194,10 +206,10 @@ def _real(text: str | None) -> float | None:
         return None
 
 
-def _refuse_unknown(query: dict[str, str]) -> None:
-    unknown = [name for name in query if name not in {"limit", "cursor", "cluster"}]
+def _refuse_unknown(query: dict[str, str], known: tuple[str, ...]) -> None:
+    unknown = [name for name in query if name not in known]
     if unknown:
-        faults = [Fault(("query", name[:100]), "unknown; there are limit, cursor and cluster") for name in unknown[:20]]
+        faults = [Fault(("query", name[:100]), f"unknown; known: {', '.join(known)}") for name in unknown[:20]]
         raise InvalidRequestError("unknown query parameters", faults)
 
 

@@ -90,6 +90,19 @@ def test_pages_hold_every_row_once_and_in_order(served: Served) -> None:
         assert [row["row_id"] for row in found] == sorted(served.one.row_ids[i] for i in wanted)
 
 
+def test_all_rows_come_as_lines(served: Served) -> None:
+    for cluster in (None, 2):
+        query = {} if cluster is None else {"cluster": str(cluster)}
+        path = f"{served.one.path}/clustering-results"
+        answer = served.server.http.get(path, params=query, headers={"accept": "application/x-ndjson"})
+        rows = [json.loads(line) for line in answer.text.splitlines()]
+        wanted = [i for i in range(1500) if cluster in {None, served.one.clusters[i]}]
+        assert [row["row_id"] for row in rows] == sorted(served.one.row_ids[i] for i in wanted)
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    refused = served.server.http.get(path, params={"cluster": 99}, headers={"accept": "application/x-ndjson"})
+    assert refused.status_code == 422
+
+
 def test_a_stored_row_is_found_by_its_id(served: Served) -> None:
     for i in (0, 1, 749, 1499):
         answer = served.server.get(f"{served.one.path}/clustering-results/{served.one.row_ids[i]}")
