@@ -70,7 +70,8 @@ def test_predictions_over_http_are_sparks_own(demo: Demo, spark_environment: Non
             downloaded.mkdir()
             model = mlflow.spark.load_model(f"models:/flights/{version}", dst_path=str(downloaded))
             schema = ", ".join(f"{name} int" for name in FEATURES)
-            said_by_spark = [row.cluster for row in model.transform(spark.createDataFrame(rows, schema)).collect()]
+            predicted = model.transform(spark.createDataFrame(rows, schema))
+            said_by_spark = [row[0] for row in predicted.select(model.stages[-1].getPredictionCol()).collect()]
             with demo.client() as server:
                 body = {"dataframe_split": {"columns": FEATURES, "data": rows}}
                 answer = server.post(f"/api/flights/v{version}/predict", json=body).raise_for_status().json()
