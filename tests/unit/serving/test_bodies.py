@@ -17,7 +17,12 @@ FEATURES = ("a", "b b")
 READER = RowReader(FEATURES)
 
 cells: st.SearchStrategy[Any] = st.one_of(
-    st.none(), st.floats(), st.integers(), st.sampled_from([10**400, -(10**400), 2**64]), st.booleans(), st.text(max_size=2)
+    st.none(),
+    st.floats(),
+    st.integers(),
+    st.sampled_from([10**400, -(10**400), 2**64]),
+    st.booleans(),
+    st.text(max_size=2),
 )
 names = st.sampled_from([*FEATURES, "c"])
 rows = st.lists(cells, max_size=3)
