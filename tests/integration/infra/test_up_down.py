@@ -18,6 +18,40 @@ from tests.integration.infra.conftest import Instance
 from tests.integration.infra.data import assert_found, leave
 from tests.services import infra, settings_for
 
+# The order of these tests spares starts, which take the longest; each of them holds in any other order as well.
+
+
+def test_without_services_ever_started_the_command_that_starts_them_is_named(
+    tmp_path: Path, shared_instance: Instance
+) -> None:
+    nothing = settings_for(tmp_path / "nothing", shared_instance.ports)
+    for command in ("env", "logs"):
+        refused = infra(command, environ=nothing, check=False)
+        assert refused.returncode == 1, command
+        assert "Traceback" not in refused.stderr
+    assert "infra up" in infra("env", environ=nothing, check=False).stderr
+
+
+@pytest.mark.parametrize("name", ["SWATHE_PORT_KAKFA", "SWATHE_PROT_MLFLOW"])
+def test_a_misspelt_setting_is_refused_by_every_command(stopped: Instance, name: str) -> None:
+    for command in ("up", "down", "status", "env", "logs", "setup"):
+        refused = infra(command, environ=stopped.environ | {name: "1"}, check=False)
+        assert refused.returncode == 1, command
+        assert "did you mean SWATHE_PORT_" in refused.stderr, command
+
+
+def test_a_port_in_use_is_named_with_its_setting_and_nothing_is_started(stopped: Instance) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", int(stopped.environ["SWATHE_PORT_MLFLOW"])))
+        taken.listen()
+        refused = infra("up", environ=stopped.environ, check=False)
+    assert refused.returncode == 1
+    assert f"port {stopped.environ['SWATHE_PORT_MLFLOW']} of the MLflow server" in refused.stderr
+    assert "SWATHE_PORT_MLFLOW" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert stopped.nothing_is_left()
+
 
 def test_up_twice_and_at_once_starts_everything_once(stopped: Instance) -> None:
     with ThreadPoolExecutor(2) as pool:
@@ -34,51 +68,12 @@ def test_up_twice_and_at_once_starts_everything_once(stopped: Instance) -> None:
     }
 
 
-def test_down_leaves_no_process_and_no_port_and_keeps_the_data(running: Instance) -> None:
-    word = leave(running.env())
-    assert infra("status", environ=running.environ).returncode == 0
-    # A shell where the ports were never set: the services are found by their data directory.
-    bare = {name: value for name, value in running.environ.items() if not name.startswith("SWATHE_PORT")}
-    shown = json.loads(infra("env", "--json", environ=bare).stdout)
-    assert shown["SWATHE_KAFKA_BOOTSTRAP_SERVERS"] == f"127.0.0.1:{running.ports[0]}"
-    infra("down", environ=bare)
-    assert running.nothing_is_left()
-    refused = infra("status", environ=bare, check=False)
-    assert refused.returncode == 1
-    assert "mlflow, minio, kafka" in refused.stderr
-    assert "infra up" in refused.stderr
-    assert "No services were running" in infra("down", environ=bare).stderr
-    assert "infra up" in infra("env", environ=bare).stderr
-    running.up()
-    assert_found(running.env(), word)
-
-
-def test_a_port_in_use_is_named_with_its_setting_and_nothing_is_started(stopped: Instance) -> None:
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", int(stopped.environ["SWATHE_PORT_MLFLOW"])))
-        taken.listen()
-        refused = infra("up", environ=stopped.environ, check=False)
-    assert refused.returncode == 1
-    assert f"port {stopped.environ['SWATHE_PORT_MLFLOW']} of the MLflow server" in refused.stderr
-    assert "SWATHE_PORT_MLFLOW" in refused.stderr
-    assert "Traceback" not in refused.stderr
-    assert stopped.nothing_is_left()
-
-
 def test_other_settings_are_refused_while_the_services_run(running: Instance) -> None:
     other = running.environ | {"SWATHE_PORT_MINIO": str(running.ports[-1])}
     refused = infra("up", environ=other, check=False)
     assert refused.returncode == 1
     assert f"SWATHE_PORT_MINIO={running.environ['SWATHE_PORT_MINIO']}" in refused.stderr
     assert "infra down" in refused.stderr
-
-
-def test_another_clone_runs_beside_it_and_is_left_alone(running: Instance, services: dict[str, str]) -> None:
-    word = leave(services)
-    infra("down", environ=running.environ)
-    assert_found(services, word)
-    assert services["AWS_SECRET_ACCESS_KEY"] != running.env()["AWS_SECRET_ACCESS_KEY"]
 
 
 def test_status_does_not_take_another_clones_services_for_its_own(running: Instance, tmp_path: Path) -> None:
@@ -116,19 +111,6 @@ def test_what_holds_a_password_can_be_read_by_its_owner_only(running: Instance) 
         assert secret not in " ".join(process.cmdline())
 
 
-def test_a_service_that_does_not_start_is_shown_with_the_end_of_its_log(stopped: Instance) -> None:
-    broken = stopped.environ | {"SWATHE_MLFLOW_BACKEND_URI": "sqlite:////dev/null/mlflow.db"}
-    refused = infra("up", "--without", "serving", environ=broken, check=False)
-    assert refused.returncode == 1
-    assert "mlflow does not start" in refused.stderr
-    assert "File exists: '/dev/null'" in refused.stderr
-    assert str(stopped.layout.log("mlflow")) in refused.stderr
-    assert "Traceback" not in refused.stderr.partition("\n")[0]
-    # Nothing goes on with the wrong setting: the next `up` may come with the right one.
-    assert stopped.nothing_is_left()
-    stopped.up()
-
-
 def test_the_printed_environment_can_be_sourced(running: Instance) -> None:
     lines = infra("env", environ=running.environ).stdout
     shown = subprocess.run(
@@ -156,6 +138,45 @@ def test_logs_shows_the_ends_and_names_what_there_is(running: Instance) -> None:
     assert "kafka" in refused.stderr
 
 
+def test_another_clone_runs_beside_it_and_is_left_alone(running: Instance, services: dict[str, str]) -> None:
+    word = leave(services)
+    infra("down", environ=running.environ)
+    assert_found(services, word)
+    assert services["AWS_SECRET_ACCESS_KEY"] != running.env()["AWS_SECRET_ACCESS_KEY"]
+
+
+def test_a_service_that_does_not_start_is_shown_with_the_end_of_its_log(stopped: Instance) -> None:
+    broken = stopped.environ | {"SWATHE_MLFLOW_BACKEND_URI": "sqlite:////dev/null/mlflow.db"}
+    refused = infra("up", "--without", "serving", environ=broken, check=False)
+    assert refused.returncode == 1
+    assert "mlflow does not start" in refused.stderr
+    assert "File exists: '/dev/null'" in refused.stderr
+    assert str(stopped.layout.log("mlflow")) in refused.stderr
+    assert "Traceback" not in refused.stderr.partition("\n")[0]
+    # Nothing goes on with the wrong setting: the next `up` may come with the right one.
+    assert stopped.nothing_is_left()
+    stopped.up()
+
+
+def test_down_leaves_no_process_and_no_port_and_keeps_the_data(running: Instance) -> None:
+    word = leave(running.env())
+    assert infra("status", environ=running.environ).returncode == 0
+    # A shell where the ports were never set: the services are found by their data directory.
+    bare = {name: value for name, value in running.environ.items() if not name.startswith("SWATHE_PORT")}
+    shown = json.loads(infra("env", "--json", environ=bare).stdout)
+    assert shown["SWATHE_KAFKA_BOOTSTRAP_SERVERS"] == f"127.0.0.1:{running.ports[0]}"
+    infra("down", environ=bare)
+    assert running.nothing_is_left()
+    refused = infra("status", environ=bare, check=False)
+    assert refused.returncode == 1
+    assert "mlflow, minio, kafka" in refused.stderr
+    assert "infra up" in refused.stderr
+    assert "No services were running" in infra("down", environ=bare).stderr
+    assert "infra up" in infra("env", environ=bare).stderr
+    running.up()
+    assert_found(running.env(), word)
+
+
 def test_clean_refuses_while_services_run_and_removes_only_what_is_ours(running: Instance) -> None:
     refused = infra("clean", "--yes", environ=running.environ, check=False)
     assert refused.returncode == 1
@@ -166,22 +187,3 @@ def test_clean_refuses_while_services_run_and_removes_only_what_is_ours(running:
     infra("clean", "--yes", environ=running.environ)
     assert list(running.layout.data.iterdir()) == [beside]
     shutil.rmtree(running.layout.data)
-
-
-def test_without_services_ever_started_the_command_that_starts_them_is_named(
-    tmp_path: Path, shared_instance: Instance
-) -> None:
-    nothing = settings_for(tmp_path / "nothing", shared_instance.ports)
-    for command in ("env", "logs"):
-        refused = infra(command, environ=nothing, check=False)
-        assert refused.returncode == 1, command
-        assert "Traceback" not in refused.stderr
-    assert "infra up" in infra("env", environ=nothing, check=False).stderr
-
-
-@pytest.mark.parametrize("name", ["SWATHE_PORT_KAKFA", "SWATHE_PROT_MLFLOW"])
-def test_a_misspelt_setting_is_refused_by_every_command(stopped: Instance, name: str) -> None:
-    for command in ("up", "down", "status", "env", "logs", "setup"):
-        refused = infra(command, environ=stopped.environ | {name: "1"}, check=False)
-        assert refused.returncode == 1, command
-        assert "did you mean SWATHE_PORT_" in refused.stderr, command
