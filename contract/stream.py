@@ -77,6 +77,7 @@ class Rejects(_Section):
 
     max_share: float = Field(default=0.5, gt=0, le=1, description="share of rejected records that stops the line")
     min_records: int = Field(default=1000, ge=1, description="records seen before the share counts")
+    max_record_bytes: Size = Field(default=1_048_576, ge=1, description="a record with a longer value is rejected")
 
 
 class KRange(_Section):

@@ -7,17 +7,18 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka import Consumer, ConsumerGroupState, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
 from pydantic import SecretStr
 
 from contract.batch import Manifest, manifest_from_json, manifest_prefix
@@ -35,7 +36,7 @@ columns:
   x: {{type: float64}}
   s: {{type: string}}
 cut: {cut}
-rejects: {{max_share: {max_share}, min_records: 100}}
+rejects: {{max_share: {max_share}, min_records: 100, max_record_bytes: {max_record_bytes}}}
 features: [x]
 model: {{k: 2}}
 """
@@ -49,13 +50,18 @@ class Line:
     directory: Path
     cut: str = "{rows: 100}"
     max_share: float = 0.5
+    max_record_bytes: str = "1MB"
     name: str = field(default_factory=lambda: f"t-{uuid.uuid4().hex[:12]}")
 
     @property
     def file(self) -> Path:
         """The stream file."""
         path = self.directory / f"{self.name}.yaml"
-        path.write_text(STREAM.format(name=self.name, cut=self.cut, max_share=self.max_share))
+        path.write_text(
+            STREAM.format(
+                name=self.name, cut=self.cut, max_share=self.max_share, max_record_bytes=self.max_record_bytes
+            )
+        )
         return path
 
     @property
@@ -73,6 +79,20 @@ class Line:
         """Make the topic."""
         admin = AdminClient({"bootstrap.servers": self.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]})
         admin.create_topics([NewTopic(self.name, partitions, config=config)])[self.name].result(20)
+
+    def add_partitions(self, total: int) -> None:
+        """Give the topic more partitions, ``total`` in all."""
+        admin = AdminClient({"bootstrap.servers": self.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]})
+        admin.create_partitions([NewPartitions(self.name, total)])[self.name].result(20)
+
+    def members(self) -> int:
+        """Return how many members of the landing group hold lanes, once the group has settled; until then 0."""
+        admin = AdminClient({"bootstrap.servers": self.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]})
+        group = f"swathe-{self.name}"
+        found = admin.describe_consumer_groups([group], request_timeout=20)[group].result()
+        if found.state != ConsumerGroupState.STABLE:
+            return 0
+        return sum(bool(member.assignment.topic_partitions) for member in found.members)
 
     def delete_topic(self) -> None:
         """Delete the topic."""
@@ -99,16 +119,17 @@ class Line:
 
     def commit(self, group: str, offset: int, partition: int = 0) -> None:
         """Commit an offset for ``group``."""
-        with self._group_member(group) as consumer:
+        with self.group_member(group) as consumer:
             consumer.commit(offsets=[TopicPartition(self.name, partition, offset)], asynchronous=False)
 
     def committed(self, group: str, partition: int = 0) -> int:
         """Return the offset that ``group`` has committed."""
-        with self._group_member(group) as consumer:
+        with self.group_member(group) as consumer:
             return int(consumer.committed([TopicPartition(self.name, partition)], timeout=20)[0].offset)
 
     @contextmanager
-    def _group_member(self, group: str) -> Iterator[Consumer]:
+    def group_member(self, group: str) -> Iterator[Consumer]:
+        """Give a consumer that knows ``group`` and has not joined it."""
         consumer = Consumer({"bootstrap.servers": self.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"], "group.id": group})
         try:
             yield consumer
@@ -182,6 +203,14 @@ class Line:
             assert Counter(row["n"] for row in self.rows()) == Counter(sent)
         proof: dict[str, Any] = json.loads(said)
         return proof
+
+
+def wait_for(condition: Callable[[], object], within_s: float = 40) -> None:
+    """Wait until ``condition`` holds; fail after ``within_s``."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
 
 
 def record(n: int) -> bytes:

@@ -86,12 +86,10 @@ def ours(stream_path: str, rows: int) -> tuple[int, float]:
 
     Lander.take = timed_take  # type: ignore[method-assign]
     stop = threading.Event()
-    lander, landing = prepare(
-        load_stream(stream_path), Cut(rows=rows), start="earliest", exit_when_idle_s=IDLE_S, stop=stop
-    )
-    landing.run()
+    member = prepare(load_stream(stream_path), Cut(rows=rows), start="earliest", exit_when_idle_s=IDLE_S, stop=stop)
+    member.landing.run()
     # The tail waits for the topic to be idle; everything else is work.
-    return lander.landed.rows, time.perf_counter() - began[0] - IDLE_S
+    return member.lander.landed.rows, time.perf_counter() - began[0] - IDLE_S
 
 
 def _assign_all(consumer: object, topic: str) -> None:

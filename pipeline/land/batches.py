@@ -65,12 +65,15 @@ class Batches:
         """Return the lanes as the newest batch left them."""
         return {lane.lane: lane for lane in self.newest.lanes} if self.newest else {}
 
-    def seal_due(self, cut: Cut, landed: LandedParts, window_over: Callable[[int], bool]) -> Manifest | None:
+    def seal_due(
+        self, cut: Cut, landed: LandedParts, window_over: Callable[[int], bool], time_up: CutReason | None
+    ) -> Manifest | None:
         """Seal the next batch if ``landed`` holds one; return it, whoever sealed it.
 
-        ``window_over(j)`` says whether every lane is past record-time window ``j``.
+        ``window_over(j)`` says whether every lane is past record-time window ``j``; ``time_up`` ends the batch
+        whatever the rows add up to.
         """
-        due = _due(cut, landed, window_over)
+        due = _due(cut, landed, window_over, time_up)
         if due is None:
             return None
         reason, window, chosen = due
@@ -108,13 +111,18 @@ class Batches:
         return lanes
 
 
+def time_cut(landed: LandedParts) -> CutReason | None:
+    """Return why time ended the batch, if one of its parts was cut by time."""
+    return next((part.cut for parts in landed.values() for part in parts if part.cut in _TIMED), None)
+
+
 def rows_of(landed: LandedParts) -> int:
     """Return the rows of all parts that are in no batch yet."""
     return sum(part.rows for parts in landed.values() for part in parts)
 
 
 def _due(
-    cut: Cut, landed: LandedParts, window_over: Callable[[int], bool]
+    cut: Cut, landed: LandedParts, window_over: Callable[[int], bool], time_up: CutReason | None
 ) -> tuple[CutReason, int | None, LandedParts] | None:
     """Return why, for which window and from which parts the next batch is to be made, or None."""
     landed = {lane: parts for lane, parts in landed.items() if parts}
@@ -130,8 +138,7 @@ def _due(
             return "window", first, within
     elif (amount := _amounts(cut, landed)) is not None:
         return amount, None, _enough(cut, landed)
-    timed = [part.cut for parts in landed.values() for part in parts if part.cut in _TIMED]
-    return (timed[-1], None, landed) if timed else None
+    return (time_up, None, landed) if time_up else None
 
 
 def _amounts(cut: Cut, landed: LandedParts) -> CutReason | None:

@@ -7,22 +7,25 @@ import os
 import secrets
 import signal
 import socket
-import sys
 import threading
+from dataclasses import dataclass
 from datetime import datetime
 
 import click
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from prometheus_client import CollectorRegistry
 
 from contract.errors import ConfigurationError
 from contract.stream import Cut, Stream
 from contract.units import seconds, size_bytes
 from pipeline.land.chain import Writer
 from pipeline.land.consume import Landing
-from pipeline.land.lander import Landed, Lander
+from pipeline.land.dead_letters import DeadLetters
+from pipeline.land.landed import Landed
+from pipeline.land.lander import Lander
+from pipeline.land.metrics import LandingCollector, put_histogram, served
 from pipeline.land.parse import RecordParser
 from pipeline.land.patience import PatientStore
+from pipeline.land.progress import progress
 from pipeline.land.start import begin_or_read
 from pipeline.land.topic import Topic, make_consumer, offsets_at
 from pipeline.object_store import ObjectStore
@@ -56,6 +59,8 @@ DURATION, SIZE = _Unit("duration"), _Unit("size")
 @click.option("--max-age", type=DURATION, help="Cut when a batch's first row is this old, e.g. 30s.")
 @click.option("--idle", type=DURATION, help="Cut when no record came for this long, e.g. 10s.")
 @click.option("--exit-when-idle", type=DURATION, help="Land the tail and leave after this long without a record.")
+@click.option("--dlq", is_flag=True, help="Produce rejected records to <topic>.dlq as well.")
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve Prometheus metrics on this loopback port.")
 @click.option("--from", "start", default="earliest", help="Where a new chain begins: earliest, latest, or a time.")
 def land(  # noqa: PLR0917 - click hands over one argument an option
     stream_path: str,
@@ -65,6 +70,8 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     max_age: float | None,
     idle: float | None,
     exit_when_idle: float | None,
+    dlq: bool,
+    metrics_port: int | None,
     start: str,
 ) -> None:
     """Land the topic's records as batches. A flag about the cut replaces all of the stream file's `cut`."""
@@ -74,10 +81,11 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    lander, landing = prepare(stream, cut, start=_start(start), exit_when_idle_s=exit_when_idle, stop=stop)
-    with _progress(lander, landing):
-        landing.run()
-    _summarise(stream, lander.landed)
+    member = prepare(stream, cut, start=_start(start), exit_when_idle_s=exit_when_idle, stop=stop, dlq=dlq)
+    shown = progress(member.lander, member.landing, lambda: member.store.failure)
+    with served(_metrics(member, stream.name), metrics_port), shown:
+        member.landing.run()
+    _summarise(stream, member.lander.landed)
 
 
 def _start(text: str) -> str | int:
@@ -92,9 +100,19 @@ def _start(text: str) -> str | int:
     return int(moment.timestamp() * 1000)
 
 
+@dataclass(frozen=True)
+class Member:
+    """A member of the stream's consumer group, ready to run."""
+
+    lander: Lander
+    landing: Landing
+    store: PatientStore
+
+
 def prepare(
-    stream: Stream, cut: Cut, *, start: str | int, exit_when_idle_s: float | None, stop: threading.Event
-) -> tuple[Lander, Landing]:
+    stream: Stream, cut: Cut, *, start: str | int, exit_when_idle_s: float | None, stop: threading.Event,
+    dlq: bool = False,
+) -> Member:  # fmt: skip
     """Return a member of the stream's consumer group, ready to run; ``stop`` ends it.
 
     Raises
@@ -103,7 +121,8 @@ def prepare(
     """
     kafka, settings = kafka_settings(), store_settings()
     address = kafka["bootstrap.servers"]
-    topic_id, partitions = Topic(stream.topic, kafka).describe()
+    topic = Topic(stream.topic, kafka)
+    topic_id, partitions = topic.describe()
     # What is wrong at the start is said at once; later the line waits.
     store = ObjectStore(settings)
     store.ensure_bucket()
@@ -112,35 +131,29 @@ def prepare(
     starts = offsets_at(consumer, stream.topic, partitions, start, address)
     chain_start = begin_or_read(store, stream.name, stream.topic, topic_id, starts)
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", topic_id)
+    patient = PatientStore(settings, stop)
     lander = Lander(
-        stream, cut, store=PatientStore(settings, stop), writer=writer, start=chain_start, partitions=partitions
-    )
+        stream, cut, store=patient, writer=writer, start=chain_start, partitions=partitions,
+        high_watermarks=topic.high_watermarks,
+        dead_letters=DeadLetters(stream.topic, kafka, stop) if dlq else None,
+    )  # fmt: skip
     landing = Landing(
         consumer, lander, RecordParser(stream),
         stream=stream.name, topic=stream.topic, group=stream.consumer_group, address=address,
         exit_when_idle_s=exit_when_idle_s, stop=stop,
     )  # fmt: skip
-    return lander, landing
+    return Member(lander, landing, patient)
 
 
-def _progress(lander: Lander, landing: Landing) -> Progress:
-    progress = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
+def _metrics(member: Member, stream: str) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(
+        LandingCollector(
+            member.lander, stream, lag=lambda: member.landing.lag, store_down=lambda: member.store.failure is not None
+        )
     )
-    task = progress.add_task("landing")
-
-    def show() -> None:
-        done = lander.landed
-        text = f"{done.rows:,} rows landed · {lander.open_rows:,} open · batch {len(done.batches)}"
-        progress.update(task, description=f"{text} · {done.rejected:,} rejected" if done.rejected else text)
-
-    landing.show = show
-    return progress
+    member.store.on_put = put_histogram(registry, stream).observe
+    return registry
 
 
 def _summarise(stream: Stream, landed: Landed) -> None:

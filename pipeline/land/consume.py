@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -21,90 +21,21 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from contract.errors import ChainError
 from pipeline.fault import fault_point
 from pipeline.land.lander import Lander
+from pipeline.land.lander_thread import PATIENCE_S, End, LanderThread, Work
 from pipeline.land.parse import RecordParser
 from pipeline.land.patience import StoppedError
 from pipeline.land.start import refuse_foreign_commit, refuse_lost_records
 from pipeline.land.stretch import Fetched
-from pipeline.land.topic import TIMEOUT_S, explain, watermarks
+from pipeline.land.topic import TIMEOUT_S, explain, partition_count, watermarks
 
 logger = logging.getLogger(__name__)
 
 # consume() waits its whole timeout unless it gets this many, so both are small enough for time cuts.
 FETCH_RECORDS = 10_000
 FETCH_WAIT_S = 0.05
-QUEUED_FETCHES = 4
 # Arrow parses outside the interpreter lock; a third thread brought nothing on two cores.
 PARSING_THREADS = 2
-PATIENCE_S = 0.5
-
-
-@dataclass(frozen=True)
-class _End:
-    lane: int
-    epoch: int
-    offset: int
-
-
-_Work = Fetched | _End | tuple[Callable[[], int], "Future[int]"]
-
-
-class LanderThread(threading.Thread):
-    """Runs a :class:`Lander`; an error ends the thread and is raised in the consumer's."""
-
-    def __init__(self, lander: Lander, exit_when_idle_s: float | None, stop: threading.Event) -> None:
-        super().__init__(name="lander", daemon=True)
-        self.lander = lander
-        self.work: queue.Queue[_Work] = queue.Queue(maxsize=QUEUED_FETCHES)
-        self.error: BaseException | None = None
-        self.done = threading.Event()
-        self._exit_when_idle_s = exit_when_idle_s
-        self._stop_asked = stop
-
-    def ask(self, call: Callable[[], int]) -> int:
-        """Run ``call`` in the lander's thread and return its answer."""
-        answer: Future[int] = Future()
-        while not self.done.is_set():
-            try:
-                self.work.put((call, answer), timeout=PATIENCE_S)
-                break
-            except queue.Full:
-                continue
-        while not answer.done() and not self.done.is_set():
-            threading.Event().wait(0.005)
-        if answer.done():
-            return answer.result()
-        raise self.error or StoppedError
-
-    def run(self) -> None:
-        """Work until told to stop, until the topic has been idle for long enough, or until an error."""
-        try:
-            while not self._stop_asked.is_set():
-                self._step()
-        except StoppedError:
-            pass
-        except BaseException as error:
-            self.error = error
-        finally:
-            self.done.set()
-
-    def _step(self) -> None:
-        try:
-            item = self.work.get(timeout=0.1)
-        except queue.Empty:
-            if self._exit_when_idle_s is not None and self.lander.idle_for() >= self._exit_when_idle_s:
-                self.lander.land_tail()
-                self._stop_asked.set()
-                return
-            self.lander.tick()
-            return
-        if isinstance(item, Fetched):
-            self.lander.take(item)
-            self.lander.tick()
-        elif isinstance(item, _End):
-            self.lander.reach_end(item.lane, item.epoch, item.offset)
-        else:
-            call, answer = item
-            answer.set_result(call())
+LAG_EVERY_S = 1.0
 
 
 class Landing:
@@ -125,6 +56,9 @@ class Landing:
         self._epochs: dict[int, int] = {}
         self._paused = False
         self.show: Callable[[], None] = lambda: None
+        self.lag: dict[int, int] = {}
+        """Per lane of ours, the records that have not landed; measured once a second."""
+        self._lag_measured = 0.0
 
     def run(self) -> None:
         """Land until told to stop; raises what stopped the lander."""
@@ -155,15 +89,29 @@ class Landing:
         for item in self._sorted(messages):
             self._hand_over(item)
         self._apply_moves()
+        self._measure_lag()
 
-    def _sorted(self, messages: list[Message]) -> list[_Work]:
+    def _measure_lag(self) -> None:
+        now = time.monotonic()
+        if now - self._lag_measured < LAG_EVERY_S:
+            return
+        self._lag_measured = now
+        lag = {}
+        for lane, landed_to in self._lander.landed_to().items():
+            # What the last fetch said; nothing is asked of the broker.
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, lane), cached=True)
+            if high >= landed_to:
+                lag[lane] = high - landed_to
+        self.lag = lag
+
+    def _sorted(self, messages: list[Message]) -> list[Work]:
         """Return the records by lane, each lane's ends behind its records."""
         # map() over the methods runs in C: this thread's share of the interpreter lock is every record's cost.
         events: list[Message] = []
         if any(map(Message.error, messages)):
             events = [message for message in messages if message.error() is not None]
             messages = [message for message in messages if message.error() is None]
-        work: list[_Work] = []
+        work: list[Work] = []
         lanes = set(map(Message.partition, messages))
         for lane in sorted(lane for lane in lanes if lane is not None):
             mine = messages if len(lanes) == 1 else [m for m in messages if m.partition() == lane]
@@ -184,13 +132,13 @@ class Landing:
             parsed=self._parsing.submit(self._parser.parse, values),
         )
 
-    def _event(self, message: Message) -> _End | None:
+    def _event(self, message: Message) -> End | None:
         error, lane, offset = message.error(), message.partition(), message.offset()
         assert error is not None  # noqa: S101 - only messages with an error come here
         if error.code() == KafkaError._PARTITION_EOF:
             if lane is None or offset is None or lane not in self._epochs:
                 return None
-            return _End(lane, self._epochs[lane], offset)
+            return End(lane, self._epochs[lane], offset)
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise ChainError(
                 f"topic {self._topic!r} partition {lane} no longer holds offset {offset}: {error.str()}. "
@@ -201,7 +149,7 @@ class Landing:
         logger.warning("kafka: %s", error.str())
         return None
 
-    def _hand_over(self, item: _Work) -> None:
+    def _hand_over(self, item: Work) -> None:
         """Queue ``item``; while the lander is behind, pause and keep polling so that the group keeps us."""
         waiting = [item]
         while waiting and not self._thread.done.is_set():
@@ -254,17 +202,25 @@ class Landing:
             lane = partition.partition
             epoch = self._epochs[lane] = self._epochs.get(lane, 0) + 1
             offset = self._thread.ask(lambda lane=lane, epoch=epoch: self._lander.own(lane, epoch))  # type: ignore[misc]
-            self._check(consumer, lane, offset)
+            committed = self._check(consumer, lane, offset)
+            self._thread.ask(lambda lane=lane, committed=committed: self._send_rejects(lane, committed))  # type: ignore[misc]
             starts.append(TopicPartition(self._topic, lane, offset))
         consumer.incremental_assign(starts)
-        self._paused = False
-        self._thread.ask(self._begin)
+        if self._paused and starts:
+            consumer.pause(starts)
+        # Partitions that were added since come with a rebalance, to every member.
+        lanes = partition_count(consumer, self._topic, self._address)
+        self._thread.ask(lambda: self._begin(lanes))
 
-    def _begin(self) -> int:
-        self._lander.begin()
+    def _begin(self, partitions: int) -> int:
+        self._lander.begin(partitions)
         return 0
 
-    def _check(self, consumer: Consumer, lane: int, offset: int) -> None:
+    def _send_rejects(self, lane: int, committed: int) -> int:
+        self._lander.send_dead_letters_from(lane, committed)
+        return 0
+
+    def _check(self, consumer: Consumer, lane: int, offset: int) -> int:
         low, high = watermarks(consumer, self._topic, lane, self._address)
         refuse_lost_records(self._stream, self._topic, lane, offset, low)
         try:
@@ -277,6 +233,7 @@ class Landing:
                 f"topic {self._topic!r} partition {lane} ends at {high}, but stream {self._stream!r} has landed it up "
                 f"to {offset}: the topic was truncated or made again"
             )
+        return int(committed.offset)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for partition in partitions:

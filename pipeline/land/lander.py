@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 
-from contract.batch import CutReason, Manifest, Part
+from contract.batch import CutReason, Part
 from contract.stream import Cut, Stream
 from pipeline.columns import part_schema
-from pipeline.land.batches import Batches, rows_of
+from pipeline.land.batches import Batches
 from pipeline.land.chain import Chain, OutrunError, Writer
+from pipeline.land.dead_letters import DeadLetters, parts_behind
+from pipeline.land.foreign import ForeignLanes, HighWatermarks
+from pipeline.land.landed import Landed, Moved
 from pipeline.land.lanes import OwnedLane, add_to_open, first_cut, next_open
 from pipeline.land.open_part import OpenPart
+from pipeline.land.sealing import Sealing
+from pipeline.land.share import rooms
 from pipeline.land.start import ChainStart
 from pipeline.land.stretch import Fetched, Stretch, empty_stretch, to_stretch
 from pipeline.land.tolerance import RejectTolerance
@@ -27,42 +30,20 @@ from pipeline.object_store import ObjectStore
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Moved:
-    """A lane's chain now ends at ``next_offset``.
-
-    ``seek_epoch``, if given, is the lane's new epoch: what was fetched in an earlier one is void.
-    """
-
-    lane: int
-    next_offset: int
-    seek_epoch: int | None = None
-
-
-@dataclass
-class Landed:
-    """What this process did, for the progress line and the summary."""
-
-    rows: int = 0
-    rejected: int = 0
-    ignored_keys: int = 0
-    late_rows: int = 0
-    adopted: int = 0
-    parts: Counter[CutReason] = field(default_factory=Counter)
-    batches: list[Manifest] = field(default_factory=list)
-
-
 class Lander:
     """Lands the lanes that this process owns.
 
     Parameters
     ----------
     partitions: number of partitions of the topic; all lanes, whoever owns them
+    high_watermarks: asks the broker where lanes end that other members own
+    dead_letters: where rejected records go too, once their part has landed
     """
 
     def __init__(
-        self, stream: Stream, cut: Cut, *, store: ObjectStore, writer: Writer, start: ChainStart, partitions: int
-    ) -> None:
+        self, stream: Stream, cut: Cut, *, store: ObjectStore, writer: Writer, start: ChainStart, partitions: int,
+        high_watermarks: HighWatermarks, dead_letters: DeadLetters | None = None,
+    ) -> None:  # fmt: skip
         self._stream = stream
         self._cut = cut
         self._store = store
@@ -70,8 +51,13 @@ class Lander:
         self._start = start
         self._partitions = partitions
         self._schema = part_schema(stream)
+        self._dead_letters = dead_letters
         self._tolerance = RejectTolerance(stream)
         self._batches = Batches(store, stream.name, stream.topic, writer)
+        self._foreign = ForeignLanes(
+            store, stream.name, writer=writer, batches=self._batches, start=start, high_watermarks=high_watermarks
+        )
+        self._sealing = Sealing(cut, self._batches, self._foreign)
         self._windows: Windows | None = None
         self._lanes: dict[int, OwnedLane] = {}
         self._last_record: float | None = None
@@ -85,23 +71,32 @@ class Lander:
         """Take ``lane`` over where its chain ends; return the offset to go on from."""
         self._batches.refresh()
         chain = Chain(self._store, self._stream.name, lane)
-        unsealed = self._unsealed(lane, chain)
+        unsealed = self._foreign.landed_after(lane)
         before = self._batches.ends().get(lane)
         sequence = unsealed[-1].sequence + 1 if unsealed else (before.next_sequence if before else 0)
         offset = unsealed[-1].next_offset if unsealed else self._first_offset(lane)
         part = OpenPart(lane, sequence, offset, self._schema)
-        self._lanes[lane] = OwnedLane(lane, epoch, chain, part, unsealed=unsealed)
+        since = time.monotonic() if any(landed.rows for landed in unsealed) else None
+        self._lanes[lane] = OwnedLane(lane, epoch, chain, part, unsealed=unsealed, unsealed_since=since)
         logger.info("lane taken; lane=%d sequence=%d offset=%d unsealed=%d", lane, sequence, offset, len(unsealed))
         return offset
 
-    def begin(self) -> None:
-        """Begin with the lanes that are owned now: seal what an earlier owner landed and could not seal."""
+    def send_dead_letters_from(self, lane: int, committed: int) -> None:
+        """Produce the rejects of ``lane`` beyond the offset ``committed``: its last owner may not have come to it."""
+        if self._dead_letters is None:
+            return
+        for part in parts_behind(self._batches, lane, self._lanes[lane].unsealed, committed):
+            self._dead_letters.send_from(self._store, lane, part)
+
+    def begin(self, partitions: int) -> None:
+        """Begin with the lanes owned now, of ``partitions``: seal what an earlier owner landed and did not seal."""
+        self._partitions = max(partitions, self._partitions)
         self._last_record = time.monotonic()
         self.seal_left_over()
 
     def seal_left_over(self) -> None:
         """Seal every batch that the landed parts make."""
-        while self._seal():
+        while self._seal(landed_now=True):
             pass
 
     def disown(self, lane: int) -> None:
@@ -136,7 +131,7 @@ class Lander:
             self._windows = shared_windows(self._store, self._stream.name, self._cut.window, first)
         left: Stretch | None = stretch
         while left is not None:
-            point = first_cut(left, lane.open, self._windows, *self._room())
+            point = first_cut(left, lane.open, self._windows, *self._room(lane, left))
             if point is None:
                 add_to_open(lane, left, self._windows)
                 return
@@ -145,37 +140,61 @@ class Lander:
             owned = [lane] if point.reason in {"window", "part_size"} else list(self._lanes.values())
             if not self._land(owned, point.reason):
                 return
-            self._seal()
+            self._seal(landed_now=True)
 
     # ------------------------------------------------------------------ time passes
 
     def tick(self) -> None:
         """Land what its age, a pause or the end of its window completes."""
         now = time.monotonic()
-        opened = [lane.open.opened_at for lane in self._lanes.values() if lane.open.opened_at is not None]
-        if self._cut.max_age is not None and opened and now - min(opened) >= self._cut.max_age:
-            self._land(list(self._lanes.values()), "max_age")
-        elif self._cut.idle is not None and opened and self.idle_for() >= self._cut.idle:
-            self._land(list(self._lanes.values()), "idle")
+        landed = self.landed.parts.total()
+        if (reason := self._time_up(now)) is not None:
+            self._end_by(reason)
         elif self._windows is not None:
             self._land([lane for lane in self._lanes.values() if self._outlived(lane, self._windows, now)], "window")
-        self._seal()
+        self._seal(landed_now=self.landed.parts.total() > landed)
+
+    def _time_up(self, now: float) -> CutReason | None:
+        since = [lane.since for lane in self._lanes.values() if lane.since is not None]
+        if not since or self._sealing.ending:
+            return None
+        if self._cut.max_age is not None and now - min(since) >= self._cut.max_age:
+            return "max_age"
+        return "idle" if self._cut.idle is not None and self.idle_for() >= self._cut.idle else None
+
+    def _end_by(self, reason: CutReason) -> None:
+        self._land(list(self._lanes.values()), reason)
+        self._sealing.end_by(reason)
 
     def idle_for(self) -> float:
-        """Return the seconds since the last record; 0 while a lane has records left, or none was given out yet."""
+        """Return the seconds since the last record of any lane; 0 while one's own have records left, or at first."""
         if self._last_record is None or not all(lane.at_end for lane in self._lanes.values()):
             return 0.0
-        return time.monotonic() - self._last_record
+        return time.monotonic() - max(self._last_record, self._sealing.records_came_at)
 
-    def land_tail(self) -> None:
-        """Land all that is open and seal it, as the last batch of a topic that has come to its end."""
-        self._land(list(self._lanes.values()), "idle")
+    def land_tail(self) -> bool:
+        """Land all that is open, as the last batch of a topic that has come to its end.
+
+        Returns False while its batch waits for the other members' parts: ask again.
+        """
+        if not self._sealing.ending:
+            self._end_by("idle")
         self.seal_left_over()
+        return not self._sealing.ending
 
     @property
     def open_rows(self) -> int:
         """Rows in open parts."""
-        return sum(lane.open.rows for lane in self._lanes.values())
+        return sum(lane.open.rows for lane in list(self._lanes.values()))
+
+    def landed_to(self) -> dict[int, int]:
+        """Return where each owned lane's chain ends."""
+        return {lane.lane: lane.open.first_offset for lane in list(self._lanes.values())}
+
+    @property
+    def open_since(self) -> float | None:
+        """Monotonic seconds at which the oldest of them came."""
+        return min((at for lane in list(self._lanes.values()) if (at := lane.open.opened_at) is not None), default=None)
 
     # ------------------------------------------------------------------ parts and batches
 
@@ -193,7 +212,13 @@ class Lander:
                 self._follow(lane, error.winner)
                 kept = False
                 continue
-            self._count(lane.open, part)
+            logger.info(
+                "part landed; key=%s rows=%d rejected=%d cut=%s offsets=%d-%d",
+                *(part.key, part.rows, part.rejected, part.cut, part.first_offset, part.next_offset),
+            )
+            self.landed.count(lane.open, part)
+            if self._dead_letters is not None:
+                self._dead_letters.send(lane.lane, lane.open.rejects)
             next_open(lane, part, self._schema)
             self.moved.append(Moved(lane.lane, part.next_offset))
         return kept
@@ -201,38 +226,25 @@ class Lander:
     def _follow(self, lane: OwnedLane, winner: Part) -> None:
         later = lane.chain.parts_from(winner.sequence)
         lane.unsealed.extend(later)
+        lane.unsealed_since = lane.since or time.monotonic()
         lane.open = OpenPart(lane.lane, later[-1].sequence + 1, later[-1].next_offset, self._schema)
         # Everything in flight was fetched for the old end; the consumer seeks and counts the epoch up.
         lane.epoch += 1
         lane.at_end = False
         self.moved.append(Moved(lane.lane, lane.open.next_offset, lane.epoch))
 
-    def _seal(self) -> bool:
+    def _seal(self, *, landed_now: bool) -> bool:
         """Seal the next batch if the landed parts of all lanes make one."""
-        landed = {number: lane.unsealed for number, lane in self._lanes.items()}
-        if not any(landed.values()):
-            return False
-        for number in range(self._partitions):
-            if number not in self._lanes:
-                landed[number] = self._unsealed(number, Chain(self._store, self._stream.name, number))
-        manifest = self._batches.seal_due(self._cut, landed, self._window_over)
-        if manifest is None:
-            return False
-        self.landed.batches.append(manifest)
-        ends = self._batches.ends()
-        for number, lane in self._lanes.items():
-            if number in ends:
-                lane.unsealed = [part for part in lane.unsealed if part.sequence >= ends[number].next_sequence]
-        return True
-
-    def _unsealed(self, lane: int, chain: Chain) -> list[Part]:
-        end = self._batches.ends().get(lane)
-        parts = chain.parts_from(end.next_sequence if end else 0)
-        for part in parts:
-            if part.topic_id != self._writer.topic_id:
-                begin = f"topic id {part.topic_id}, not {self._writer.topic_id}"
-                raise AssertionError(f"{part.key} was landed from {begin}, and the chain start says otherwise")
-        return parts
+        manifest = self._sealing.seal(
+            self._lanes,
+            {*range(self._partitions), *self._batches.ends(), *self._lanes},
+            self._window_over,
+            lambda reason: self._land(list(self._lanes.values()), reason),
+            landed_now=landed_now,
+        )
+        if manifest is not None and manifest.writer == self._writer.name:
+            self.landed.batches.append(manifest)
+        return manifest is not None
 
     def _first_offset(self, lane: int) -> int:
         end = self._batches.ends().get(lane)
@@ -254,23 +266,17 @@ class Lander:
         received_at_ms = int((time.time() - (now - part.opened_at)) * 1000)
         return now - part.opened_at >= windows.wait_s(part.window, received_at_ms)
 
-    def _room(self) -> tuple[int | None, int | None]:
-        """Return the rows and the bytes that the next batch still takes, at least 1."""
-        landed = {number: lane.unsealed for number, lane in self._lanes.items()}
-        rows = None if self._cut.rows is None else self._cut.rows - rows_of(landed) - self.open_rows
-        size = None
-        if self._cut.bytes is not None:
-            taken = sum(part.value_bytes for parts in landed.values() for part in parts)
-            size = self._cut.bytes - taken - sum(lane.open.value_bytes for lane in self._lanes.values())
-        return None if rows is None else max(rows, 1), None if size is None else max(size, 1)
-
-    def _count(self, part: OpenPart, landed: Part) -> None:
-        self.landed.rows += part.rows
-        self.landed.rejected += len(part.rejects)
-        self.landed.ignored_keys += part.ignored_keys
-        self.landed.late_rows += part.late_rows
-        self.landed.parts[landed.cut] += 1
-        logger.info(
-            "part landed; key=%s rows=%d rejected=%d cut=%s offsets=%d-%d",
-            *(landed.key, landed.rows, landed.rejected, landed.cut, landed.first_offset, landed.next_offset),
+    def _room(self, lane: OwnedLane, coming: Stretch) -> tuple[int | None, int | None]:
+        """Return the rows and the bytes that this member still takes before it cuts, at least 1."""
+        window = lane.open.window
+        if window is None and self._windows is not None and len(coming.timestamps_ms):
+            window = int(self._windows.numbers(coming.timestamps_ms[:1])[0])
+        landed = [*(part for own in self._lanes.values() for part in own.unsealed), *self._sealing.landed_by_others()]
+        return rooms(
+            self._cut,
+            owned=len(self._lanes),
+            lanes=max(self._partitions, len(self._lanes)),
+            # Windows are batches of their own, each with the rows and bytes of one.
+            landed=((part.rows, part.value_bytes) for part in landed if part.window == window),
+            open_=((own.open.rows, own.open.value_bytes) for own in self._lanes.values()),
         )

@@ -30,6 +30,19 @@ class OwnedLane:
     at_end: bool = False
     """Whether the record before ``open.next_offset`` was the topic's last."""
     unsealed: list[Part] = field(default_factory=list)
+    unsealed_since: float | None = None
+    """Monotonic seconds at which the first row came that has landed and is in no batch yet."""
+
+    @property
+    def since(self) -> float | None:
+        """Monotonic seconds at which the first row came that is in no batch yet."""
+        return self.open.opened_at if self.unsealed_since is None else self.unsealed_since
+
+    def forget_sealed(self, next_sequence: int) -> None:
+        """Drop the parts before ``next_sequence``: a batch holds them."""
+        self.unsealed = [part for part in self.unsealed if part.sequence >= next_sequence]
+        if not self.unsealed:
+            self.unsealed_since = None
 
 
 @dataclass(frozen=True)
@@ -86,4 +99,5 @@ def add_to_open(lane: OwnedLane, stretch: Stretch, windows: Windows | None) -> N
 def next_open(lane: OwnedLane, landed: Part, schema: pa.Schema) -> None:
     """Begin the part that follows ``landed``."""
     lane.unsealed.append(landed)
+    lane.unsealed_since = lane.since
     lane.open = OpenPart(lane.lane, landed.sequence + 1, landed.next_offset, schema)

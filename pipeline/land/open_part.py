@@ -50,6 +50,7 @@ class OpenPart:
         self._schema = schema
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
+        self._rejected_bytes = 0
         self._body = io.BytesIO()
         self._writer: pq.ParquetWriter | None = None
 
@@ -60,8 +61,8 @@ class OpenPart:
 
     @property
     def encoded_bytes(self) -> int:
-        """Bytes of Parquet so far; the rows that wait for their row group are not in it."""
-        return self._body.tell()
+        """Bytes of Parquet and of rejects so far; the rows that wait for their row group are not in it."""
+        return self._body.tell() + self._rejected_bytes
 
     def add(self, stretch: Stretch) -> None:
         """Append ``stretch``, which begins where the part ends."""
@@ -69,6 +70,7 @@ class OpenPart:
             raise AssertionError(f"lane {self.lane}: offset {stretch.first_offset} follows {self.next_offset}")
         self.next_offset = stretch.next_offset
         self.rejects.extend(stretch.rejects)
+        self._rejected_bytes += sum(len(reject.value or b"") for reject in stretch.rejects)
         self.gaps.extend(stretch.gaps)
         self.ignored_keys += stretch.ignored_keys
         if stretch.rows.num_rows:

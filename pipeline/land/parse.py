@@ -94,13 +94,19 @@ class RecordParser:
         self, values: Sequence[bytes | None], rejected: list[RejectedRecord]
     ) -> tuple[list[bytes], npt.NDArray[np.int64]]:
         """Leave out what cannot be an object; the reader dies of some of it (a bare `null` heading a block)."""
+        longest = self.stream.rejects.max_record_bytes
         # TypeError is a tombstone, IndexError an empty value; the common case is one pass in C.
         with suppress(TypeError, IndexError):
             present = cast("Sequence[bytes]", values)
-            if list(map(_FIRST_BYTE, present)).count(_OPEN_BRACE) == len(present):
+            shaped = list(map(_FIRST_BYTE, present)).count(_OPEN_BRACE) == len(present)
+            if shaped and max(map(len, present), default=0) <= longest:
                 return list(present), np.arange(len(present), dtype=np.int64)
         kept, indexes = [], []
         for index, value in enumerate(values):
+            if value is not None and len(value) > longest:
+                reason = f"oversized: the value has {len(value)} bytes, {longest} are taken"
+                rejected.append(RejectedRecord(index, reason))
+                continue
             stripped = value.strip(b" \t\r\n") if value is not None else None
             if stripped and stripped[0] == _OPEN_BRACE:
                 kept.append(stripped)

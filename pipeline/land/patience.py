@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -33,16 +34,18 @@ class PatientStore(ObjectStore):
     def __init__(self, settings: StoreSettings, stop: threading.Event) -> None:
         super().__init__(settings)
         self._stop = stop
-        self.down_since: str | None = None
+        self.failure: str | None = None
         """What the store last failed with, None while it answers."""
+        self.on_put: Callable[[float], None] = lambda _: None
+        """Told the seconds that each answered PUT took."""
 
     def put_if_absent(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> str | None:
         """As :meth:`ObjectStore.put_if_absent`."""
-        return self._until_answered(lambda: super(PatientStore, self).put_if_absent(key, body, metadata))
+        return self._until_answered(self._timed(lambda: super(PatientStore, self).put_if_absent(key, body, metadata)))
 
     def put(self, key: str, body: bytes) -> str:
         """As :meth:`ObjectStore.put`."""
-        return self._until_answered(lambda: super(PatientStore, self).put(key, body))
+        return self._until_answered(self._timed(lambda: super(PatientStore, self).put(key, body)))
 
     def head(self, key: str) -> StoredObject | None:
         """As :meth:`ObjectStore.head`."""
@@ -56,6 +59,15 @@ class PatientStore(ObjectStore):
         """As :meth:`ObjectStore.list_objects`, but all at once."""
         return iter(self._until_answered(lambda: list(super(PatientStore, self).list_objects(prefix, after=after))))
 
+    def _timed(self, call: Callable[[], T]) -> Callable[[], T]:
+        def timed() -> T:
+            began = time.monotonic()
+            answer = call()
+            self.on_put(time.monotonic() - began)
+            return answer
+
+        return timed
+
     def _until_answered(self, call: Callable[[], T]) -> T:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(ServiceDownError),
@@ -64,16 +76,16 @@ class PatientStore(ObjectStore):
             sleep=self._sleep,
         )
         answer = retrying(call)
-        if self.down_since is not None:
+        if self.failure is not None:
             logger.warning("object store answers again; address=%s", self.endpoint_url)
-            self.down_since = None
+            self.failure = None
         return answer
 
     def _say(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        if self.down_since is None:
+        if self.failure is None:
             logger.warning("object store does not answer, landing waits; %s", error)
-        self.down_since = str(error)
+        self.failure = str(error)
 
     def _sleep(self, wait_s: float) -> None:
         if self._stop.wait(wait_s):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import tenacity
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from contract.errors import AccessDeniedError, ConfigurationError, ServiceDownError
 
+logger = logging.getLogger(__name__)
+
 TIMEOUT_S = 6.0
+LOOK_TIMEOUT_S = 2.0
 
 _DENIED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -21,7 +24,11 @@ _DENIED = {
     KafkaError._AUTHENTICATION,
 }
 
-_LEADERLESS = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+_LEADERLESS = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError._UNKNOWN_PARTITION,
+}
 
 # Ours to decide: exactly-once rests on them.
 _FIXED: Mapping[str, str | bool] = {
@@ -43,6 +50,8 @@ _TUNED: Mapping[str, str | int] = {
     # A killed member holds its lanes for this long.
     "session.timeout.ms": 10_000,
     "heartbeat.interval.ms": 2_000,
+    # Partitions added to the topic join within this time.
+    "topic.metadata.refresh.interval.ms": 10_000,
     "statistics.interval.ms": 0,
 }
 
@@ -98,6 +107,19 @@ class Topic:
             raise explain(error, self._address, self.name) from error
         return str(found.topic_id), len(found.partitions)
 
+    def high_watermarks(self, lanes: Iterable[int]) -> dict[int, int]:
+        """Return the offset after the last record of each of ``lanes``; a lane is left out if no broker says it now."""
+        asked = {TopicPartition(self.name, lane): OffsetSpec.latest() for lane in lanes}  # type: ignore[no-untyped-call]
+        if not asked:
+            return {}
+        marks = {}
+        for partition, future in self._admin.list_offsets(asked, request_timeout=LOOK_TIMEOUT_S).items():
+            try:
+                marks[partition.partition] = int(future.result().offset)
+            except KafkaException as error:
+                logger.warning("high watermark not known; partition=%s reason=%s", partition, error.args[0].str())
+        return marks
+
 
 def watermarks(consumer: Consumer, topic: str, lane: int, address: str) -> tuple[int, int]:
     """Return the lane's first offset and the one after its last."""
@@ -106,6 +128,14 @@ def watermarks(consumer: Consumer, topic: str, lane: int, address: str) -> tuple
     except KafkaException as error:
         raise explain(error, address, topic) from error
     return low, high
+
+
+def partition_count(consumer: Consumer, topic: str, address: str) -> int:
+    """Return how many partitions the topic has now."""
+    try:
+        return len(consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions)
+    except KafkaException as error:
+        raise explain(error, address, topic) from error
 
 
 def offsets_at(consumer: Consumer, topic: str, lanes: int, start: str | int, address: str) -> dict[int, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.line import Line, record
+from tests.line import Line, record, wait_for
 
 # The same static member takes its lanes back at once; another one has to wait for the session to end.
 SAME_MEMBER = {"SWATHE_KAFKA_GROUP_INSTANCE_ID": "the-only-one"}
@@ -76,7 +76,7 @@ def test_a_stalled_consumer_wakes_up_after_another_took_over(line: Line) -> None
     line.send(record(n) for n in range(150))
     stalled = line.start("land", **SHORT_SESSION)
     try:
-        _wait_for(lambda: len(line.manifests()) == 1)
+        wait_for(lambda: len(line.manifests()) == 1)
         stalled.send_signal(signal.SIGSTOP)
         line.send(record(n) for n in range(150, 320))
         line.land(**SHORT_SESSION)
@@ -84,7 +84,7 @@ def test_a_stalled_consumer_wakes_up_after_another_took_over(line: Line) -> None
         line.send(record(n) for n in range(320, 400))
         stalled.send_signal(signal.SIGCONT)
         # It had 50 rows open, of a part that the other one landed meanwhile.
-        _wait_for(lambda: sum(manifest.rows for manifest in line.manifests()) >= 320)
+        wait_for(lambda: sum(manifest.rows for manifest in line.manifests()) >= 320)
     finally:
         stalled.send_signal(signal.SIGCONT)
         stalled.send_signal(signal.SIGTERM)
@@ -96,8 +96,10 @@ def test_a_stalled_consumer_wakes_up_after_another_took_over(line: Line) -> None
 def test_sigterm_drops_the_open_part_and_leaves_at_once(line: Line) -> None:
     line.make_topic()
     line.send(record(n) for n in range(150))
-    process = line.start("land")
-    _wait_for(lambda: len(line.manifests()) == 1)
+    # Whoever does not leave the group holds its lanes for this long.
+    session = {"SWATHE_KAFKA_SESSION_TIMEOUT_MS": "60000"}
+    process = line.start("land", **session)
+    wait_for(lambda: len(line.manifests()) == 1)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
@@ -105,14 +107,6 @@ def test_sigterm_drops_the_open_part_and_leaves_at_once(line: Line) -> None:
     assert [manifest.rows for manifest in line.manifests()] == [100]
     # The group was left, so that nobody has to wait for the session to end.
     began = time.monotonic()
-    line.land()
-    assert time.monotonic() - began < 8
+    line.land(**session)
+    assert time.monotonic() - began < 40
     line.assert_proved(range(150))
-
-
-def _wait_for(condition: object, within_s: float = 40) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
+import httpx
 import pytest
+from confluent_kafka import TopicPartition
 
-from tests.line import Line, record
+from tests.line import Line, record, wait_for
+from tests.services import port_block
 
 
 @pytest.fixture
@@ -79,7 +84,7 @@ def test_an_old_batch_is_cut_while_nothing_follows(line: Line) -> None:
     line.send(record(n) for n in range(30))
     process = line.start("land", "--max-age", "1s")
     try:
-        _wait_for(lambda: len(line.manifests()) == 1)
+        wait_for(lambda: len(line.manifests()) == 1)
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
@@ -114,6 +119,94 @@ def test_poison_is_rejected_with_its_reason_and_the_rest_lands(line: Line) -> No
         assert said in reasons, reasons
 
 
+def test_oversized_records_are_rejected(line: Line) -> None:
+    line.make_topic()
+    line.max_record_bytes = "1KB"
+    line.send([record(1), b'{"n":2,"s":"' + b"a" * 2000 + b'"}', record(3)])
+    line.land()
+    line.assert_proved([1, 3])
+    (reject,) = line.rejects()
+    assert reject["_offset"] == 1
+    assert reject["reason"] == "oversized: the value has 2014 bytes, 1000 are taken"
+
+
+def _dead_letters(line: Line) -> list[tuple[object, bytes | None, dict[str, bytes]]]:
+    """Return key, value and headers of each record in the dead letter topic."""
+    with line.group_member("look") as consumer:
+        partition = TopicPartition(f"{line.name}.dlq", 0, 0)
+        _, high = consumer.get_watermark_offsets(partition, timeout=10)
+        consumer.assign([partition])
+        found: list[tuple[object, bytes | None, dict[str, bytes]]] = []
+        while len(found) < high:
+            for message in consumer.consume(high, 1.0):
+                assert message.error() is None
+                found.append((message.key(), message.value(), dict(cast("list[tuple[str, bytes]]", message.headers()))))
+        return found
+
+
+def test_rejects_go_to_the_dead_letter_topic_as_well(line: Line) -> None:
+    line.make_topic(partitions=2)
+    line.send([record(1), b"poison", None], 1)
+    line.land("--dlq")
+    first, second = _dead_letters(line)
+    assert first[:2] == (f"{line.name}-1-1".encode(), b"poison")
+    assert {name: value for name, value in first[2].items() if name != "reason"} == {
+        "topic": line.name.encode(),
+        "partition": b"1",
+        "offset": b"1",
+    }
+    assert first[2]["reason"].startswith(b"not JSON")
+    assert second[:2] == (f"{line.name}-1-2".encode(), None)
+    line.land("--dlq")
+    assert len(_dead_letters(line)) == 2
+    line.assert_proved([1])
+
+
+@pytest.mark.parametrize("point", ["after-part", "after-manifest", "before-commit"])
+def test_killed_before_the_dead_letters_were_sent_they_are_sent_later(line: Line, point: str) -> None:
+    line.make_topic()
+    line.send([record(1), b"poison", record(2)])
+    same = {"SWATHE_KAFKA_GROUP_INSTANCE_ID": "the-only-one"}
+    code, _ = line.run("land", "--exit-when-idle", "1s", "--dlq", SWATHE_FAULT=point, **same)
+    assert code == -9
+    line.land("--dlq", **same)
+    letters = _dead_letters(line)
+    assert {key for key, _, _ in letters} == {f"{line.name}-0-1".encode()}
+    line.assert_proved([1, 2])
+
+
+def test_metrics_say_what_landed(line: Line) -> None:
+    line.make_topic()
+    line.send([*(record(n) for n in range(120)), b"poison"])
+    with port_block() as (port, *_):
+        process = line.start("land", "--metrics-port", str(port))
+
+        def metric(name: str) -> float | None:
+            try:
+                text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+            except httpx.TransportError:
+                return None
+            found = re.search(rf"^swathe_land_{name} (\S+)$", text, re.MULTILINE)
+            return float(found[1]) if found else None
+
+        stream = f'stream="{line.name}"'
+        try:
+            wait_for(lambda: metric(f"open_rows{{{stream}}}") == 20)
+            assert metric(f"rows_total{{{stream}}}") == 100
+            assert metric(f'batches_total{{cut="rows",{stream}}}') == 1
+            assert metric(f"rejected_records_total{{{stream}}}") == 0
+            assert (metric(f"put_seconds_count{{{stream}}}") or 0) >= 2
+            assert (metric(f"open_age_seconds{{{stream}}}") or 0) > 0
+            assert metric(f"conflicts_adopted_total{{{stream}}}") == 0
+            assert metric(f"store_down{{{stream}}}") == 0
+            wait_for(lambda: metric(f'lag_records{{partition="0",{stream}}}') == 21)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+    # No terminal: log lines instead of the progress line.
+    assert "part landed; key=" in line.log.read_text()
+
+
 def test_keys_beyond_the_schema_are_counted(line: Line) -> None:
     line.make_topic()
     line.send(b'{"n":%d,"new":true}' % n for n in range(10))
@@ -141,7 +234,7 @@ def test_a_topic_made_again_stops_the_line(line: Line) -> None:
     line.send(record(n) for n in range(10))
     line.land()
     line.delete_topic()
-    _wait_for(lambda: "no topic" in line.run("land", "--exit-when-idle", "1s")[1])
+    wait_for(lambda: "no topic" in line.run("land", "--exit-when-idle", "1s")[1])
     line.make_topic()
     line.send(record(n) for n in range(10))
     code, said = line.run("land", "--exit-when-idle", "1s")
@@ -231,14 +324,6 @@ def test_verify_sees_an_altered_and_a_missing_part(line: Line) -> None:
     assert first in said
     assert second in said
     assert "FAILS" in said
-
-
-def _wait_for(condition: object, within_s: float = 30) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_status_shows_batches_lanes_and_lag(line: Line) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from contract.batch import CutReason, Part
 from contract.stream import Cut
-from pipeline.land.batches import _due
+from pipeline.land.batches import _due, time_cut
 from pipeline.land.lanes import CutPoint, first_cut
 from pipeline.land.open_part import OpenPart
+from pipeline.land.share import room, share
 from pipeline.land.stretch import Stretch
 from pipeline.land.windows import Windows
 
@@ -73,9 +74,9 @@ def test_a_split_loses_nothing() -> None:
 
 
 def _choose(
-    cut: Cut, landed: dict[int, list[Part]], *, over: bool = False
+    cut: Cut, landed: dict[int, list[Part]], *, over: bool = False, time_up: CutReason | None = None
 ) -> tuple[CutReason, int | None, dict[int, list[str]]] | None:
-    due = _due(cut, landed, lambda _: over)
+    due = _due(cut, landed, lambda _: over, time_up)
     if due is None:
         return None
     reason, window, chosen = due
@@ -102,14 +103,29 @@ def test_a_window_waits_for_every_lane() -> None:
 
 @pytest.mark.parametrize("reason", ["idle", "max_age"])
 def test_time_cuts_a_batch_of_whatever_there_is(reason: CutReason) -> None:
-    assert _choose(Cut(rows=100), {0: [_part(4, cut=reason)], 1: []}) == (reason, None, {0: ["0"]})
+    landed = {0: [_part(4, cut=reason)], 1: []}
+    assert _choose(Cut(rows=100), landed) is None
+    assert _choose(Cut(rows=100), landed, time_up=time_cut(landed)) == (reason, None, {0: ["0"]})
 
 
 def test_parts_without_rows_make_no_batch() -> None:
-    assert _choose(Cut(rows=1), {0: [_part(0, cut="idle")]}) is None
+    assert _choose(Cut(rows=1), {0: [_part(0, cut="idle")]}, time_up="idle") is None
 
 
 def test_a_replayed_window_gets_its_length_by_the_wall_clock_and_a_live_one_its_own_end() -> None:
     windows = Windows(origin_ms=1_000_000, length_ms=60_000)
     assert windows.wait_s(0, received_at_ms=1_010_000) == 50
     assert windows.wait_s(0, received_at_ms=9_000_000) == 60
+
+
+def test_a_member_cuts_at_its_share_of_the_batch() -> None:
+    assert [share(100, owned, 3) for owned in (0, 1, 2, 3)] == [0, 34, 67, 100]
+    assert room(100, owned=1, lanes=3, landed=0, open_=10) == 24
+    # What the others have landed leaves less than the share: the batch is cut exactly.
+    assert room(100, owned=1, lanes=3, landed=80, open_=10) == 10
+    assert room(100, owned=3, lanes=3, landed=0, open_=10) == 90
+
+
+def test_a_full_batch_that_waits_to_be_sealed_makes_no_small_parts() -> None:
+    assert room(100, owned=1, lanes=2, landed=130, open_=0) == 50
+    assert room(100, owned=1, lanes=2, landed=130, open_=70) == 1

@@ -1,0 +1,130 @@
+"""Rejected records are produced to `<topic>.dlq` too, after the part that names them has landed: at least once.
+
+The group's offset is committed behind it. So a lane's next owner sends again what lies beyond the committed offset.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+
+import pyarrow.parquet as pq
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from contract.batch import Part
+from contract.errors import ChainError
+from pipeline.land.batches import Batches
+from pipeline.land.patience import StoppedError
+from pipeline.land.stretch import Reject
+from pipeline.land.topic import TIMEOUT_S, explain
+from pipeline.object_store import ObjectStore
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".dlq"
+# With headers it stays below the broker's default of 1 MiB; the whole value is in the rejects object.
+LONGEST_VALUE = 900_000
+_FLUSH_S = 1.0
+
+
+class DeadLetters:
+    """The dead letter topic of ``topic``."""
+
+    def __init__(self, topic: str, settings: Mapping[str, str], stop: threading.Event) -> None:
+        self._source = topic
+        self._topic = topic + SUFFIX
+        self._stop = stop
+        self._failed: str | None = None
+        logs = logging.getLogger("pipeline.land.librdkafka")
+        common: dict[str, str | int | float | bool] = {"client.id": "swathe-land-dlq", **settings}
+        self._ensure_topic(AdminClient(common, logger=logs), settings["bootstrap.servers"])
+        # Nothing is given up while the broker is down: landing waits, as it does for the object store.
+        fixed: dict[str, str | int | float | bool] = {
+            "enable.idempotence": True,
+            "acks": "all",
+            "linger.ms": 5,
+            "message.timeout.ms": 0,
+        }
+        self._producer = Producer({**common, **fixed}, logger=logs)
+
+    def send(self, lane: int, rejects: Iterable[Reject]) -> None:
+        """Produce ``rejects`` and wait until the broker has them.
+
+        Raises
+        ------
+        StoppedError: told to stop before that.
+        ChainError: the broker refuses them.
+        """
+        for reject in rejects:
+            self._produce(lane, reject)
+        while self._producer.flush(_FLUSH_S):
+            if self._stop.is_set():
+                raise StoppedError
+        if self._failed is not None:
+            raise ChainError(f"topic {self._topic!r} refuses a rejected record: {self._failed}; land without --dlq")
+
+    def send_from(self, store: ObjectStore, lane: int, part: Part) -> None:
+        """Produce the rejects that the landed ``part`` names."""
+        found = store.get(part.rejects.key) if part.rejects else None
+        if found is None:
+            return
+        table = pq.read_table(io.BytesIO(found[0]))
+        self.send(
+            lane,
+            (
+                Reject(
+                    row["_offset"], int(row["_timestamp"].timestamp() * 1000), row["_key"], row["value"], row["reason"]
+                )
+                for row in table.to_pylist()
+            ),
+        )
+
+    def _produce(self, lane: int, reject: Reject) -> None:
+        value = reject.value
+        headers: list[tuple[str, str | bytes | None]] = [
+            ("topic", self._source),
+            ("partition", str(lane)),
+            ("offset", str(reject.offset)),
+            ("reason", reject.reason),
+        ]
+        if value is not None and len(value) > LONGEST_VALUE:
+            headers.append(("truncated", str(len(value))))
+            value = value[:LONGEST_VALUE]
+        key = f"{self._source}-{lane}-{reject.offset}"
+        while True:
+            try:
+                self._producer.produce(self._topic, value, key, headers=headers, on_delivery=self._delivered)
+            except BufferError:
+                self._producer.poll(_FLUSH_S)
+                if self._stop.is_set():
+                    raise StoppedError from None
+            else:
+                return
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:  # noqa: ARG002
+        if error is not None:
+            self._failed = error.str()
+
+    def _ensure_topic(self, admin: AdminClient, address: str) -> None:
+        made = admin.create_topics([NewTopic(self._topic, num_partitions=1)], operation_timeout=TIMEOUT_S)
+        try:
+            made[self._topic].result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise explain(error, address, self._topic) from error
+
+
+def parts_behind(batches: Batches, lane: int, unsealed: Sequence[Part], committed: int) -> list[Part]:
+    """Return the lane's landed parts that end beyond offset ``committed``, in order."""
+    parts = list(unsealed)
+    number = batches.newest.batch if batches.newest else 0
+    while number and (not parts or parts[0].first_offset > committed):
+        held = next((found for found in batches.read(number).lanes if found.lane == lane), None)
+        if held is None or held.next_offset <= committed:
+            break
+        parts = [*held.parts, *parts]
+        number -= 1
+    return [part for part in parts if part.next_offset > committed]

@@ -1,0 +1,42 @@
+"""What a landing process did: for the progress line, the metrics and the summary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from contract.batch import CutReason, Manifest, Part
+from pipeline.land.open_part import OpenPart
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A lane's chain now ends at ``next_offset``.
+
+    ``seek_epoch``, if given, is the lane's new epoch: what was fetched in an earlier one is void.
+    """
+
+    lane: int
+    next_offset: int
+    seek_epoch: int | None = None
+
+
+@dataclass
+class Landed:
+    """Counts since the process began; ``batches`` are those that it sealed itself."""
+
+    rows: int = 0
+    rejected: int = 0
+    ignored_keys: int = 0
+    late_rows: int = 0
+    adopted: int = 0
+    parts: Counter[CutReason] = field(default_factory=Counter)
+    batches: list[Manifest] = field(default_factory=list)
+
+    def count(self, part: OpenPart, landed: Part) -> None:
+        """Count ``part``, which has become ``landed``."""
+        self.rows += part.rows
+        self.rejected += len(part.rejects)
+        self.ignored_keys += part.ignored_keys
+        self.late_rows += part.late_rows
+        self.parts[landed.cut] += 1

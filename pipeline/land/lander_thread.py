@@ -1,0 +1,85 @@
+"""The thread that parses, encodes and PUTs, while the consumer's thread keeps the group membership alive."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from pipeline.land.lander import Lander
+from pipeline.land.patience import StoppedError
+from pipeline.land.stretch import Fetched
+
+QUEUED_FETCHES = 4
+PATIENCE_S = 0.5
+
+
+@dataclass(frozen=True)
+class End:
+    lane: int
+    epoch: int
+    offset: int
+
+
+Work = Fetched | End | tuple[Callable[[], int], "Future[int]"]
+
+
+class LanderThread(threading.Thread):
+    """Runs a :class:`Lander`; an error ends the thread and is raised in the consumer's."""
+
+    def __init__(self, lander: Lander, exit_when_idle_s: float | None, stop: threading.Event) -> None:
+        super().__init__(name="lander", daemon=True)
+        self.lander = lander
+        self.work: queue.Queue[Work] = queue.Queue(maxsize=QUEUED_FETCHES)
+        self.error: BaseException | None = None
+        self.done = threading.Event()
+        self._exit_when_idle_s = exit_when_idle_s
+        self._stop_asked = stop
+
+    def ask(self, call: Callable[[], int]) -> int:
+        """Run ``call`` in the lander's thread and return its answer."""
+        answer: Future[int] = Future()
+        while not self.done.is_set():
+            try:
+                self.work.put((call, answer), timeout=PATIENCE_S)
+                break
+            except queue.Full:
+                continue
+        while not answer.done() and not self.done.is_set():
+            threading.Event().wait(0.005)
+        if answer.done():
+            return answer.result()
+        raise self.error or StoppedError
+
+    def run(self) -> None:
+        """Work until told to stop, until the topic has been idle for long enough, or until an error."""
+        try:
+            while not self._stop_asked.is_set():
+                self._step()
+        except StoppedError:
+            pass
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.done.set()
+
+    def _step(self) -> None:
+        try:
+            item = self.work.get(timeout=0.1)
+        except queue.Empty:
+            if self._exit_when_idle_s is not None and self.lander.idle_for() >= self._exit_when_idle_s:
+                if self.lander.land_tail():
+                    self._stop_asked.set()
+                return
+            self.lander.tick()
+            return
+        if isinstance(item, Fetched):
+            self.lander.take(item)
+            self.lander.tick()
+        elif isinstance(item, End):
+            self.lander.reach_end(item.lane, item.epoch, item.offset)
+        else:
+            call, answer = item
+            answer.set_result(call())

@@ -1,0 +1,74 @@
+"""The line that a terminal shows while landing; what is no terminal gets log lines."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from pipeline.land.consume import Landing
+from pipeline.land.lander import Lander
+
+# Rows a second are those of the last few seconds.
+_SPAN_S = 5.0
+_EVERY_S = 0.2
+
+
+class Speed:
+    """Rows a second over the last seconds."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def now(self, rows: int, at: float) -> float:
+        """Note that ``rows`` have been read in all, at second ``at``; return rows a second."""
+        self._seen.append((at, rows))
+        while self._seen[0][0] < at - _SPAN_S:
+            self._seen.popleft()
+        since, before = self._seen[0]
+        return (rows - before) / (at - since) if at > since else 0.0
+
+
+def text(lander: Lander, rows_s: float, lag: int | None, store_down: str | None) -> str:
+    """Return what the line says."""
+    done = lander.landed
+    said = f"{done.rows:,} rows landed · {rows_s:,.0f}/s · {lander.open_rows:,} open · {len(done.batches)} batches"
+    said += f" · lag {lag:,}" if lag is not None else ""
+    said += f" · {done.rejected:,} rejected" if done.rejected else ""
+    return said + (" · waiting for the object store" if store_down else "")
+
+
+def progress(lander: Lander, landing: Landing, store_down: Callable[[], str | None]) -> Progress:
+    """Return the progress line, which ``landing`` updates; without a terminal, let landing log its steps."""
+    terminal = sys.stderr.isatty()
+    if not terminal:
+        logging.getLogger("pipeline.land").setLevel(logging.INFO)
+    shown = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not terminal,
+    )
+    task = shown.add_task("landing")
+    speed = Speed()
+    last = 0.0
+
+    def show() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _EVERY_S:
+            return
+        last = now
+        rows_s = speed.now(lander.landed.rows + lander.open_rows, now)
+        lag = sum(landing.lag.values()) if landing.lag else None
+        shown.update(task, description=text(lander, rows_s, lag, store_down()))
+
+    landing.show = show
+    return shown

@@ -1,0 +1,113 @@
+"""When the landed parts of all lanes, one's own and other members', are sealed as a batch."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from contract.batch import CutReason, Manifest, Part
+from contract.stream import Cut
+from pipeline.land.batches import Batches, rows_of, time_cut
+from pipeline.land.foreign import ForeignLanes
+from pipeline.land.lanes import OwnedLane
+
+logger = logging.getLogger(__name__)
+
+# How often other members' lanes are looked at while nothing of one's own lands.
+LOOK_S = 0.5
+# After a cut by time the others land what they have open too; without this pause each would seal a batch of its own.
+GRACE_S = 2.0
+
+
+class Sealing:
+    """Seals batches over all lanes; asks this member to land what it has open when another one cut by time."""
+
+    def __init__(self, cut: Cut, batches: Batches, foreign: ForeignLanes) -> None:
+        self._cut = cut
+        self._batches = batches
+        self._foreign = foreign
+        self._looked = 0.0
+        self._look_s = min(LOOK_S, cut.idle / 2 if cut.idle is not None else LOOK_S)
+        self._ending_since: float | None = None
+        self._ending: CutReason | None = None
+        self.records_came_at = 0.0
+        """Monotonic seconds at which another member's lane was last seen to grow."""
+
+    @property
+    def ending(self) -> bool:
+        """Whether a batch has been cut by time and waits for the other members' parts."""
+        return self._ending is not None
+
+    def end_by(self, reason: CutReason) -> None:
+        """Let the batch end: this member's clock says so, and it has landed all it had open."""
+        if self._ending is None:
+            self._ending, self._ending_since = reason, time.monotonic()
+
+    def seal(
+        self,
+        own: Mapping[int, OwnedLane],
+        lanes: Iterable[int],
+        window_over: Callable[[int], bool],
+        land_open: Callable[[CutReason], object],
+        *,
+        landed_now: bool,
+    ) -> Manifest | None:
+        """Seal the next batch if the landed parts of all ``lanes`` make one; return it, whoever sealed it."""
+        others = [lane for lane in lanes if lane not in own]
+        if others and not self._look(own, others, landed_now=landed_now):
+            return None
+        if not others:
+            self._foreign.look(())
+        reason = time_cut(self._landed(own))
+        if reason is not None and self._ending is None:
+            self.end_by(reason)
+            if others:
+                land_open(reason)
+        landed = self._landed(own)
+        manifest = self._batches.seal_due(
+            self._cut,
+            landed,
+            lambda window: window_over(window) and self._foreign.past(window),
+            self._ending if not others or self._grace_is_over() else None,
+        )
+        if manifest is None:
+            if rows_of(landed) == 0:
+                self._ending = self._ending_since = None
+            return None
+        self._forget_sealed(own)
+        return manifest
+
+    def landed_by_others(self) -> Iterable[Part]:
+        """Yield the other members' parts that are in no batch yet, as of the last look."""
+        return (part for parts in self._foreign.unsealed.values() for part in parts)
+
+    def _look(self, own: Mapping[int, OwnedLane], others: Sequence[int], *, landed_now: bool) -> bool:
+        now = time.monotonic()
+        due = now - self._looked >= self._look_s
+        if not due and not landed_now:
+            return False
+        before = self._batches.newest
+        self._batches.refresh()
+        if self._batches.newest is not before:
+            self._forget_sealed(own)
+        self._foreign.look(others)
+        if due:
+            self._looked = now
+            if self._foreign.records_came():
+                self.records_came_at = time.monotonic()
+        return True
+
+    def _forget_sealed(self, own: Mapping[int, OwnedLane]) -> None:
+        ends = self._batches.ends()
+        for number, lane in own.items():
+            if number in ends:
+                lane.forget_sealed(ends[number].next_sequence)
+        self._foreign.forget_sealed()
+        self._ending = self._ending_since = None
+
+    def _landed(self, own: Mapping[int, OwnedLane]) -> dict[int, Sequence[Part]]:
+        return {**self._foreign.unsealed, **{number: lane.unsealed for number, lane in own.items()}}
+
+    def _grace_is_over(self) -> bool:
+        return self._ending_since is not None and time.monotonic() - self._ending_since >= GRACE_S
