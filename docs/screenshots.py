@@ -70,6 +70,11 @@ def _shoot(page: Page, address: str, name: str) -> None:
     page.goto(address, wait_until="load")
     # Both pages draw their charts after the last answer has come.
     page.wait_for_timeout(SETTLE_MS)
+    # MLflow opens its assistant beside the page at the first visit.
+    assistant = page.get_by_role("button", name="Close").first
+    if assistant.is_visible():
+        assistant.click()
+        page.wait_for_timeout(SETTLE_MS // 4)
     page.screenshot(path=PICTURES / name)
     click.echo(f"{address} → docs/pictures/{name}")
 
