@@ -19,6 +19,7 @@ SwatheError
     ├── InvalidRequestError      fields that are not as they should be, each with its path
     ├── UnknownNameError         no such model, version, alias or row; the message names those there are
     ├── VersionUnavailableError  known, but with nothing to answer with; the message says why
+    ├── NotReadyError            the registry was not read yet: the same one may succeed soon
     ├── OverloadedError          too many requests at once: the same one may succeed later
     ├── InterruptedRequestError  a worker process ended in the middle of it: the same one may succeed at once
     └── DeadlineExceededError    not answered in time
@@ -194,6 +195,10 @@ class OverloadedError(RequestError):
     def __init__(self, message: str, retry_after_s: int = 1) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(message)
+
+
+class NotReadyError(RequestError):
+    """The registry was not read whole yet."""
 
 
 class InterruptedRequestError(RequestError):

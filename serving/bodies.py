@@ -57,7 +57,7 @@ class RowReader:
         return rows or explain(body, self.features)
 
     def _rows(self, body: Any) -> Rows:
-        given = [part for part in msgspec.structs.astuple(body) if part is not None]
+        given = [part for part in msgspec.structs.astuple(body) if part is not msgspec.UNSET]
         if len(given) != 1:
             raise ValueError("not one of the four")
         part = given[0]
@@ -65,7 +65,9 @@ class RowReader:
             return self._split(part)
         if isinstance(part, self._columns):
             return list(zip(*msgspec.structs.astuple(part), strict=True))
-        if part and isinstance(part[0], self._record):
+        if part is body.instances:
+            return [msgspec.structs.astuple(row) if isinstance(row, self._record) else row for row in part]
+        if part is body.dataframe_records:
             return [msgspec.structs.astuple(record) for record in part]
         return part  # type: ignore[no-any-return]
 
@@ -85,12 +87,14 @@ class RowReader:
 def _body(record: Any, columns: Any, width: int) -> Any:
     """Return the type of a body; made at run time, so mypy cannot follow it."""
     row: Any = tuple.__class_getitem__((Cell,) * width)
-    fields: list[tuple[str, Any, Any]] = [
-        ("dataframe_records", list[record] | None, None),
-        ("dataframe_split", Split | None, None),
-        ("instances", list[record | row] | None, None),
-        ("inputs", list[row] | columns | None, None),
-    ]
+    parts: dict[str, Any] = {
+        "dataframe_records": list[record],
+        "dataframe_split": Split,
+        "instances": list[record | row],
+        "inputs": list[row] | columns,
+    }
+    # Unset and not None, so that a part that is null is a fault.
+    fields = [(name, part | msgspec.UnsetType, msgspec.UNSET) for name, part in parts.items()]
     return msgspec.defstruct("Body", fields, forbid_unknown_fields=True, gc=False)
 
 

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from litserve import LitAPI
 
-from contract.errors import RequestError
-from scoring.kmeans import FEW_ROWS, Assigner, Floats
+from contract.errors import Fault, InvalidRequestError, RequestError
+from scoring.kmeans import FEW_ROWS, Assigner, Floats, Integers
 from serving.answers import Answer, encode
 from serving.bodies import reader
 from serving.liveness import hold, watch_parent
@@ -48,6 +48,21 @@ class Assigned:
     clusters: list[int]
     distances: Floats
     request: PredictRequest
+
+
+def assign(assigner: Assigner, rows: Floats) -> tuple[Integers, Floats]:
+    """Return clusters and distances; a distance beyond the largest double is infinite, without a warning."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return assigner.assign(rows)
+
+
+def too_far(distances: Floats) -> InvalidRequestError | None:
+    """Return what to say of rows whose distance is beyond the largest double; None where there are none."""
+    if np.isfinite(distances).all():
+        return None
+    problem = "so large that its distance is no finite number"
+    faults = [Fault(("rows", int(i)), problem) for i in np.flatnonzero(~np.isfinite(distances))[:20]]
+    return InvalidRequestError(f"row {faults[0].loc[1]} is {problem}", faults)
 
 
 class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
@@ -85,10 +100,12 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
             return x
         assigner = x.request.assigner
         if isinstance(x.rows, np.ndarray):
-            clusters, distances = assigner.assign(x.rows)
-            return Assigned(clusters.tolist(), distances, x.request)
-        pairs = [assigner.assign_row(row) for row in x.rows]
-        return Assigned([c for c, _ in pairs], np.array([d for _, d in pairs], dtype=np.float64), x.request)
+            clusters, distances = assign(assigner, x.rows)
+            assigned = Assigned(clusters.tolist(), distances, x.request)
+        else:
+            pairs = [assigner.assign_row(row) for row in x.rows]
+            assigned = Assigned([c for c, _ in pairs], np.array([d for _, d in pairs], dtype=np.float64), x.request)
+        return too_far(assigned.distances) or assigned
 
     def encode_response(self, output: Assigned | RequestError) -> Answer:
         """Return the answer as JSON."""

@@ -6,8 +6,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from contract.model_version import ALIASES
+from serving import openapi_v2
 from serving.catalogue import Catalogue, ServedModel, Version
 from serving.openapi_schemas import COMPONENTS, body_schema, example, ref
+from serving.openapi_v2 import inference_paths
 
 TITLE: Final = "Swathe"
 _ABOUT: Final = (
@@ -42,11 +44,12 @@ def document(catalogue: Catalogue, default: ServedModel | None, *, with_key: boo
             _add(paths, version, version.name)
     paths |= _short(default)
     paths |= _about_server()
+    paths |= inference_paths(catalogue, _PROBLEMS)
     made: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": "1", "description": _ABOUT},
         "paths": {path: _with_key_problem(item, with_key) for path, item in paths.items()},
-        "components": {"schemas": COMPONENTS},
+        "components": {"schemas": COMPONENTS | openapi_v2.COMPONENTS},
     }
     if with_key:
         made["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}

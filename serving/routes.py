@@ -23,6 +23,7 @@ from contract.errors import (
     InvalidRequestError,
     MalformedRequestError,
     ModelArtifactError,
+    NotReadyError,
     OverloadedError,
     RequestTooLargeError,
     ServiceDownError,
@@ -54,6 +55,7 @@ STATUS: Final[Mapping[type[SwatheError], int]] = {
     AccessDeniedError: 502,
     ModelArtifactError: 502,
     ServiceDownError: 503,
+    NotReadyError: 503,
     InterruptedRequestError: 503,
     DeadlineExceededError: 504,
 }
@@ -205,13 +207,10 @@ class Routes:
         """Return that the process answers."""
         return _json({"status": "live"})
 
-    async def ready(self, request: Request) -> Response:
+    async def ready(self, _request: Request) -> Response:
         """Return whether the registry was read, and how old that picture is."""
-        facts = self._service.freshness()
-        if not self._service.ready():
-            message = f"the registry was not read whole yet: {facts['registry_error'] or 'versions are being read'}"
-            return problem(503, message, request_id_of(request), retry_after="1")
-        return _json({"status": "ready", **facts})
+        self._service.require_ready()
+        return _json({"status": "ready", **self._service.freshness()})
 
     async def metrics(self, _request: Request) -> Response:
         """Return what was counted."""

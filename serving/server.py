@@ -29,6 +29,7 @@ from serving.routes import Limits, Parts, Routes, http_exception, unauthorized, 
 from serving.service import Service
 from serving.settings import ServingSettings
 from serving.sorted_file import SortedFiles
+from serving.v2_routes import InferenceRoutes
 from serving.worker_queue import WorkerQueue
 
 logger = logging.getLogger(__name__)
@@ -77,7 +78,8 @@ def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: L
     workers = WorkerQueue(clusterer, server, settings.cache, settings.deadline_s)
     limits = Limits(settings.max_body_bytes, settings.deadline_s, Admission(settings.queue))
     pages = Pages(service, with_key=settings.api_key is not None)
-    app.router.routes[:] = Routes(Parts(service, clusterer, workers, metrics, pages, limits)).table()
+    parts = Parts(service, clusterer, workers, metrics, pages, limits)
+    app.router.routes[:] = [*Routes(parts).table(), *InferenceRoutes(parts).table()]
     app.add_exception_handler(HTTPException, http_exception)
     app.add_exception_handler(Exception, unexpected)
     _add_middleware(app, settings, metrics)

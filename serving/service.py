@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from contract.errors import Fault, InvalidRequestError, UnknownNameError
+from contract.errors import Fault, InvalidRequestError, NotReadyError, UnknownNameError
 from contract.model_version import (
     ALIASES,
     TAG_OFFSETS,
@@ -159,9 +159,17 @@ class Service:
             "registry_error": self._pickup.last_error,
         }
 
-    def ready(self) -> bool:
-        """Return whether the registry was read whole, now or by an earlier process."""
-        return self._pickup.complete
+    def require_ready(self) -> None:
+        """Check that the registry was read whole, now or by an earlier process.
+
+        Raises
+        ------
+        NotReadyError: it was not; says why.
+        """
+        if not self._pickup.complete:
+            raise NotReadyError(
+                f"the registry was not read whole yet: {self._pickup.last_error or 'versions are being read'}"
+            )
 
     def _version(self, version: Version) -> dict[str, Any]:
         tags = version.tags

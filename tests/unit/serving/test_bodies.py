@@ -64,6 +64,12 @@ def test_every_double_arrives_as_it_was_sent(sent: list[tuple[float | None, floa
     assert [tuple(row) for row in READER.read(encoded)] == sent
 
 
+def test_instances_may_mix_objects_and_arrays() -> None:
+    for order in (1, -1):
+        rows = [[1, None], {"a": 3, "b b": 4}][::order]
+        assert READER.read(json.dumps({"instances": rows}).encode()) == [(1.0, None), (3.0, 4.0)][::order]
+
+
 def test_the_last_of_two_equal_keys_counts() -> None:
     assert READER.read(b'{"instances": [{"a": 1, "b b": 2, "a": 3}]}') == [(3.0, 2.0)]
 

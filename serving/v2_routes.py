@@ -1,0 +1,146 @@
+"""The Open Inference Protocol over HTTP. Without a version in the path, the champion answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from contract.errors import Fault, InvalidRequestError, MalformedRequestError, SwatheError
+from serving import inference_protocol as protocol
+from serving.catalogue import Version
+from serving.clusterer import assign, too_far
+from serving.requests import read_body
+from serving.routes import LARGE_BYTES, Parts, from_error, request_id_of
+
+_HEADER_LENGTH: Final = "inference-header-content-length"
+
+
+class InferenceRoutes:
+    """The endpoints under /v2."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._service, self._metrics, self._limits = parts.service, parts.metrics, parts.limits
+
+    def table(self) -> list[BaseRoute]:
+        """Return the routes."""
+        routes: list[BaseRoute] = [
+            _route("/v2", self.server),
+            _route("/v2/health/live", self.live),
+            _route("/v2/health/ready", self.ready),
+            _route("/v2/repository/index", self.index, "POST"),
+        ]
+        for base in ("/v2/models/{model}/versions/{version}", "/v2/models/{model}"):
+            routes += [
+                _route(f"{base}/infer", self.infer, "POST"),
+                _route(f"{base}/ready", self.model_ready),
+                _route(base, self.metadata),
+            ]
+        return routes
+
+    async def infer(self, request: Request) -> Response:
+        """Assign the rows of a tensor to clusters."""
+        version = self._version(request)
+        numbers = version.required_numbers()
+        body = await read_body(request, self._limits.max_body_bytes)
+        length = _header_length(request)
+
+        def answer() -> tuple[bytes, int | None]:
+            inference = protocol.decode(body, length, numbers.scoring.features)
+            clusters, distances = assign(numbers.assigner, inference.rows)
+            if (refusal := too_far(distances)) is not None:
+                raise refusal
+            self._metrics.predicted(version, np.bincount(clusters, minlength=len(numbers.scoring.labels)).tolist())
+            return protocol.encode(inference, clusters, distances, version)
+
+        if len(body) < LARGE_BYTES:
+            answered, header = answer()
+        else:
+            with self._limits.slow.one():
+                answered, header = await run_in_threadpool(answer)
+        if header is None:
+            return Response(answered, media_type="application/json")
+        return Response(answered, media_type="application/octet-stream", headers={_HEADER_LENGTH: str(header)})
+
+    async def metadata(self, request: Request) -> Response:
+        """Return the tensors of a version."""
+        version = self._version(request)
+        return _json(protocol.model_metadata(self._service.catalogue.model(version.model), version))
+
+    async def model_ready(self, request: Request) -> Response:
+        """Return that a version is ready."""
+        version = self._version(request)
+        version.required_numbers()
+        return _json({"name": version.model, "ready": True})
+
+    async def index(self, request: Request) -> Response:
+        """Return every version with its state."""
+        body = await read_body(request, self._limits.max_body_bytes)
+        return _json(protocol.repository_index(self._service.catalogue, only_ready=_only_ready(body)))
+
+    async def server(self, _request: Request) -> Response:
+        """Return who answers."""
+        return _json(protocol.server_metadata())
+
+    async def live(self, _request: Request) -> Response:
+        """Return that the process answers."""
+        return _json({"live": True})
+
+    async def ready(self, _request: Request) -> Response:
+        """Return whether the registry was read."""
+        self._service.require_ready()
+        return _json({"ready": True})
+
+    def _version(self, request: Request) -> Version:
+        named = request.path_params
+        version = self._service.select(
+            named["model"], f"v{named['version']}" if "version" in named else "champion"
+        ).version
+        request.scope["version"] = version
+        return version
+
+
+def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str = "GET") -> Route:
+    async def guarded(request: Request) -> Response:
+        request.scope["route_name"] = path
+        try:
+            return await endpoint(request)
+        except SwatheError as error:
+            answer = from_error(error, request_id_of(request))
+            # What the protocol's clients look for, beside our own fields.
+            answer.body = orjson.dumps({"error": str(error), **orjson.loads(bytes(answer.body))})
+            answer.headers["content-length"] = str(len(answer.body))
+            return answer
+
+    return Route(path, guarded, methods=[method], name=path, include_in_schema=False)
+
+
+def _header_length(request: Request) -> int | None:
+    told = request.headers.get(_HEADER_LENGTH)
+    if told is None:
+        return None
+    if not (told.isascii() and told.isdigit() and len(told) < 12):
+        raise InvalidRequestError(f"{_HEADER_LENGTH} must be a number", [Fault((_HEADER_LENGTH,), "must be a number")])
+    return int(told)
+
+
+def _only_ready(body: bytes) -> bool:
+    if not body.strip():
+        return False
+    try:
+        asked = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedRequestError("the body is not JSON") from error
+    if not isinstance(asked, dict) or not isinstance(asked.get("ready", False), bool):
+        raise InvalidRequestError('the body must be {"ready": true} or {}', [Fault(("ready",), "must be a boolean")])
+    return bool(asked.get("ready", False))
+
+
+def _json(answer: Any) -> Response:
+    return Response(orjson.dumps(answer), media_type="application/json")
