@@ -127,6 +127,13 @@ class Line:
         with self.group_member(group) as consumer:
             return int(consumer.committed([TopicPartition(self.name, partition)], timeout=20)[0].offset)
 
+    def delete_group_offsets(self) -> None:
+        """Delete all that the landing group has committed."""
+        admin = AdminClient({"bootstrap.servers": self.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]})
+        group = f"swathe-{self.name}"
+        admin.delete_consumer_groups([group], request_timeout=20)[group].result()
+        assert self.committed(group) < 0
+
     @contextmanager
     def group_member(self, group: str) -> Iterator[Consumer]:
         """Give a consumer that knows ``group`` and has not joined it."""

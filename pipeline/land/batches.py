@@ -106,6 +106,8 @@ class Batches:
             parts = tuple(chosen.get(lane, ()))
             start = before.get(lane)
             first = start.next_offset if start else parts[0].first_offset
+            if parts and parts[0].first_offset != first:
+                raise AssertionError(f"{parts[0].key} does not begin where the batch before ends, at {first}")
             last_sequence = parts[-1].sequence + 1 if parts else (start.next_sequence if start else 0)
             lanes.append(Lane(lane, first, parts[-1].next_offset if parts else first, last_sequence, parts))
         return lanes

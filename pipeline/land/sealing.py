@@ -31,6 +31,7 @@ class Sealing:
         self._look_s = min(LOOK_S, cut.idle / 2 if cut.idle is not None else LOOK_S)
         self._ending_since: float | None = None
         self._ending: CutReason | None = None
+        self._ended: Manifest | None = None
         self.records_came_at = 0.0
         """Monotonic seconds at which another member's lane was last seen to grow."""
 
@@ -58,6 +59,7 @@ class Sealing:
         if others and not self._look(own, others, landed_now=landed_now):
             return None
         if not others:
+            self._forget_sealed(own)
             self._foreign.look(())
         reason = time_cut(self._landed(own))
         if reason is not None and self._ending is None:
@@ -87,10 +89,8 @@ class Sealing:
         due = now - self._looked >= self._look_s
         if not due and not landed_now:
             return False
-        before = self._batches.newest
         self._batches.refresh()
-        if self._batches.newest is not before:
-            self._forget_sealed(own)
+        self._forget_sealed(own)
         self._foreign.look(others)
         if due:
             self._looked = now
@@ -104,7 +104,10 @@ class Sealing:
             if number in ends:
                 lane.forget_sealed(ends[number].next_sequence)
         self._foreign.forget_sealed()
-        self._ending = self._ending_since = None
+        # The newest batch may have been read anywhere: when a lane was taken, or when another member was faster.
+        if self._batches.newest is not self._ended:
+            self._ended = self._batches.newest
+            self._ending = self._ending_since = None
 
     def _landed(self, own: Mapping[int, OwnedLane]) -> dict[int, Sequence[Part]]:
         return {**self._foreign.unsealed, **{number: lane.unsealed for number, lane in own.items()}}
