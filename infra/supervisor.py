@@ -16,6 +16,7 @@ import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 from contract.errors import ServiceDownError, StopError
 from infra.credentials import Credentials
@@ -29,8 +30,8 @@ USER = "swathe"
 _FOREIGN = ("AWS_", "MLFLOW_", "MINIO_", "SWATHE_")
 _UP_S = 15.0
 
-# Fault numbers of supervisor's own xmlrpc module.
-_ALREADY_STARTED, _NOT_RUNNING, _SPAWN_ERROR, _ABNORMAL_TERMINATION = 60, 70, 50, 40
+# Fault number of supervisor's own xmlrpc module.
+_ALREADY_STARTED = 60
 
 
 @dataclass(frozen=True)
@@ -144,10 +145,6 @@ class Supervisor:
         """Start a program, unless it runs; do not wait."""
         self._call("startProcess", name, False, unless=(_ALREADY_STARTED,))
 
-    def stop(self, name: str) -> None:
-        """Stop a program, its whole process group, and wait until it has ended."""
-        self._call("stopProcess", name, True, unless=(_NOT_RUNNING,))
-
     def shutdown(self) -> None:
         """Stop everything, the supervisor last; do not wait."""
         self._call("shutdown")
@@ -161,7 +158,7 @@ class Supervisor:
             raise StopError(f"the process supervisor refuses {method}{arguments}: {fault.faultString}") from fault
         except xmlrpc.client.ProtocolError as error:
             raise ServiceDownError("supervisor", self.address, f"HTTP {error.errcode}") from error
-        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatError) as error:
             raise ServiceDownError("supervisor", self.address, str(error)) from error
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.integration.serving.conftest import NewServer
 from tests.integration.serving.load import Load
 from tests.integration.serving.prediction_server import eventually
@@ -79,6 +81,7 @@ def test_a_deleted_version_goes_after_its_grace(
     assert server.stop() == 0
 
 
+@pytest.mark.long
 def test_a_hundred_versions_are_there_soon(new_server: NewServer, maker: Maker, model: str, tmp_path: Path) -> None:
     for seed in range(100):
         maker.version(model, tmp_path, seed=seed, n=60, results=False)
