@@ -87,7 +87,15 @@ def test_one_bit_is_a_disagreement(pair: tuple[Scoring, Floats], at: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b'{"format": 2}', b'{"format": 1, "features": ["a"], "rows": [[1]]}', b'{"format": 1, "features": ["a"], "rows": [], "clusters": [], "distances": []}']
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"format": 2}',
+        b'{"format": 1, "features": ["a"], "rows": [[1]]}',
+        b'{"format": 1, "features": ["a"], "rows": [], "clusters": [], "distances": []}',
+    ],
 )
 def test_what_is_no_golden_file_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError):
