@@ -116,7 +116,7 @@ def test_the_stored_spark_model_gives_each_row_the_same_cluster(
 
 PYFUNC = """
 import sys, mlflow, pandas as pd
-frame = pd.DataFrame({"weight": [0.5, None, -9.0], "count": [12, 88, 50], "distance": [4.0, -5.0, None]})
+frame = pd.DataFrame({"weight": [0.5, None, -9.0], "count": [12.0, 88.0, 50.0], "distance": [4.0, -5.0, None]})
 for version in sys.argv[2:]:
     answers = mlflow.pyfunc.load_model(f"models:/{sys.argv[1]}/{version}").predict(frame)
     assert list(answers.columns) == ["cluster", "label", "distance"], answers
