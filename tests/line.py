@@ -51,17 +51,20 @@ class Line:
     cut: str = "{rows: 100}"
     max_share: float = 0.5
     max_record_bytes: str = "1MB"
+    event_time: bool = False
+    """Whether rows have a column `t` that says when they happened."""
     name: str = field(default_factory=lambda: f"t-{uuid.uuid4().hex[:12]}")
 
     @property
     def file(self) -> Path:
         """The stream file."""
         path = self.directory / f"{self.name}.yaml"
-        path.write_text(
-            STREAM.format(
-                name=self.name, cut=self.cut, max_share=self.max_share, max_record_bytes=self.max_record_bytes
-            )
+        text = STREAM.format(
+            name=self.name, cut=self.cut, max_share=self.max_share, max_record_bytes=self.max_record_bytes
         )
+        if self.event_time:
+            text = text.replace("cut:", "  t: {type: timestamp}\nevent_time: t\ncut:")
+        path.write_text(text)
         return path
 
     @property
@@ -75,10 +78,10 @@ class Line:
             )
         )
 
-    def make_topic(self, partitions: int = 1, **config: str) -> None:
+    def make_topic(self, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
         """Make the topic."""
         admin = AdminClient({"bootstrap.servers": self.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]})
-        admin.create_topics([NewTopic(self.name, partitions, config=config)])[self.name].result(20)
+        admin.create_topics([NewTopic(self.name, partitions, config=dict(config or {}))])[self.name].result(20)
 
     def add_partitions(self, total: int) -> None:
         """Give the topic more partitions, ``total`` in all."""

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -77,19 +78,44 @@ def one_at_a_time(stream_path: str, rows: int) -> tuple[int, float]:
 
 def ours(stream_path: str, rows: int) -> tuple[int, float]:
     """`python -m pipeline land`, from the first record fetched to the last manifest sealed."""
-    began: list[float] = []
+    landed, began, _, ended = _land(stream_path, rows)
+    # The tail waits for the topic to be idle; everything else is work.
+    return landed, ended - began - IDLE_S
+
+
+def member(stream_path: str, rows: int) -> tuple[int, float]:
+    """One of several: from the first record to the last, and the longest PUT for the tail's, which waits for others."""
+    landed, began, last_record, _ = _land(stream_path, rows)
+    return landed, last_record - began
+
+
+def _land(stream_path: str, rows: int) -> tuple[int, float, float, float]:
+    """Land all there is; return the rows, and when the first and last records were taken and the last PUT ended."""
+    taken: list[float] = []
+    puts: list[float] = []
     take = Lander.take
 
     def timed_take(self: Lander, fetched: Fetched) -> None:
-        began.append(time.perf_counter())
+        taken.append(time.perf_counter())
         take(self, fetched)
+        taken.append(time.perf_counter())
 
     Lander.take = timed_take  # type: ignore[method-assign]
-    stop = threading.Event()
-    member = prepare(load_stream(stream_path), Cut(rows=rows), start="earliest", exit_when_idle_s=IDLE_S, stop=stop)
-    member.landing.run()
-    # The tail waits for the topic to be idle; everything else is work.
-    return member.lander.landed.rows, time.perf_counter() - began[0] - IDLE_S
+    landing = prepare(
+        load_stream(stream_path), Cut(rows=rows), start="earliest", exit_when_idle_s=IDLE_S, stop=threading.Event()
+    )
+    longest = [0.0]
+
+    def on_put(seconds: float) -> None:
+        longest[0] = max(longest[0], seconds)
+        puts.append(time.perf_counter())
+
+    landing.store.on_put = on_put
+    landing.landing.run()
+    if not taken:
+        # Another member was done before this one had joined.
+        return 0, 0.0, 0.0, 0.0
+    return landing.lander.landed.rows, taken[0], taken[-1] + longest[0], puts[-1]
 
 
 def _assign_all(consumer: object, topic: str) -> None:
@@ -104,9 +130,18 @@ CONTENDERS: dict[str, Callable[[str, int], tuple[int, float]]] = {
     "bare": bare,
     "one_at_a_time": one_at_a_time,
     "ours": ours,
+    "member": member,
 }
+
+
+def peak_mb() -> float:
+    """Return the process's peak memory; getrusage would report its parent's, which exec does not reset."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) / 1024
+
 
 if __name__ == "__main__":
     records, taken_s = CONTENDERS[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"records": records, "seconds": taken_s, "peak_mb": peak_mb}))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    facts = {"records": records, "seconds": taken_s}
+    print(json.dumps({**facts, "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": peak_mb()}))

@@ -140,7 +140,7 @@ def prepare(
     landing = Landing(
         consumer, lander, RecordParser(stream),
         stream=stream.name, topic=stream.topic, group=stream.consumer_group, address=address,
-        exit_when_idle_s=exit_when_idle_s, stop=stop,
+        exit_when_idle_s=exit_when_idle_s, stop=stop, partitions=lambda: topic.describe()[1],
     )  # fmt: skip
     return Member(lander, landing, patient)
 

@@ -26,7 +26,7 @@ from pipeline.land.parse import RecordParser
 from pipeline.land.patience import StoppedError
 from pipeline.land.start import refuse_foreign_commit, refuse_lost_records
 from pipeline.land.stretch import Fetched
-from pipeline.land.topic import TIMEOUT_S, explain, partition_count, watermarks
+from pipeline.land.topic import TIMEOUT_S, explain, watermarks
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,9 @@ class Landing:
     def __init__(
         self, consumer: Consumer, lander: Lander, parser: RecordParser, *,
         stream: str, topic: str, group: str, address: str,
-        exit_when_idle_s: float | None, stop: threading.Event,
+        exit_when_idle_s: float | None, stop: threading.Event, partitions: Callable[[], int],
     ) -> None:  # fmt: skip
+        self._partitions = partitions
         self._consumer = consumer
         self._stream, self._topic, self._group, self._address = stream, topic, group, address
         self._stop = stop
@@ -197,6 +198,11 @@ class Landing:
             logger.warning("offsets not committed; reason=%s", error.args[0].str())
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # A member that leaves may be given lanes at the same moment; close() hands them on.
+        with suppress(StoppedError):
+            self._assign(consumer, partitions)
+
+    def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         starts = []
         for partition in partitions:
             lane = partition.partition
@@ -209,7 +215,8 @@ class Landing:
         if self._paused and starts:
             consumer.pause(starts)
         # Partitions that were added since come with a rebalance, to every member.
-        lanes = partition_count(consumer, self._topic, self._address)
+        # Another client is asked: list_topics() inside a callback of this one aborts the process at the next callback.
+        lanes = self._partitions()
         self._thread.ask(lambda: self._begin(lanes))
 
     def _begin(self, partitions: int) -> int:

@@ -130,14 +130,6 @@ def watermarks(consumer: Consumer, topic: str, lane: int, address: str) -> tuple
     return low, high
 
 
-def partition_count(consumer: Consumer, topic: str, address: str) -> int:
-    """Return how many partitions the topic has now."""
-    try:
-        return len(consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions)
-    except KafkaException as error:
-        raise explain(error, address, topic) from error
-
-
 def offsets_at(consumer: Consumer, topic: str, lanes: int, start: str | int, address: str) -> dict[int, int]:
     """Return per lane the offset that ``start`` means: ``earliest``, ``latest``, or ms since the epoch."""
     ends = {lane: watermarks(consumer, topic, lane, address) for lane in range(lanes)}

@@ -38,3 +38,23 @@ class Pace:
             return 0.0
         time.sleep(ahead)
         return ahead
+
+
+class EventPace:
+    """Paces rows by their own times: ``speed`` seconds of the stream pass in one second of the clock.
+
+    A row that is older than one before it is sent at once; nothing is waited for twice.
+    """
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._first_ms: int | None = None
+        self._began = 0.0
+
+    def due_in(self, event_ms: int | None, now: float) -> float:
+        """Return the seconds until the row is due; without a time of its own it is due at once."""
+        if event_ms is None:
+            return 0.0
+        if self._first_ms is None:
+            self._first_ms, self._began = event_ms, now
+        return max(self._began + (event_ms - self._first_ms) / 1000 / self._speed - now, 0.0)

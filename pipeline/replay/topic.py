@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import tenacity
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]
 
 from contract.errors import ConfigurationError, ServiceDownError, StopError
 
@@ -86,6 +86,28 @@ def ensure_topic(topic: str, partitions: int, settings: Mapping[str, str]) -> in
             raise ServiceDownError("kafka", address, error.args[0].str()) from error
     logger.info("topic made; topic=%s partitions=%d", topic, partitions)
     return partitions
+
+
+def refuse_retention(topic: str, settings: Mapping[str, str]) -> None:
+    """Stop where records with old timestamps would be deleted, or would not keep them.
+
+    Raises
+    ------
+    ConfigurationError: the topic has time retention, or stamps records itself.
+    """
+    admin = AdminClient({"client.id": "swathe-replay", **settings}, logger=logging.getLogger(__name__))
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    try:
+        found = admin.describe_configs([resource], request_timeout=TIMEOUT_S)[resource].result()
+    except KafkaException as error:
+        raise ServiceDownError("kafka", settings["bootstrap.servers"], error.args[0].str()) from error
+    for name, wanted in (("retention.ms", "-1"), ("message.timestamp.type", "CreateTime")):
+        if found[name].value != wanted:
+            raise ConfigurationError(
+                f"--stamp needs {name}={wanted} on topic {topic!r}, which has {found[name].value}: records as old as "
+                f"their events would be deleted, or stamped anew. Nothing was sent; let replay make the topic, or "
+                f"change its configuration"
+            )
 
 
 def _leaderless(error: BaseException) -> bool:

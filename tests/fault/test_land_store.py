@@ -15,8 +15,18 @@ def line(services: dict[str, str], tmp_path: Path) -> Line:
     return Line(services, tmp_path)
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "409", "reset", "stall", "lost"])
-@pytest.mark.parametrize("spoiled", ["/lane%3D", "/_batches/"])
+@pytest.mark.parametrize(
+    ("spoiled", "fault"),
+    [
+        ("/lane%3D", "500"),
+        ("/lane%3D", "409"),
+        ("/lane%3D", "lost"),
+        ("/_batches/", "reset"),
+        ("/_batches/", "lost"),
+        *(pytest.param("/lane%3D", fault, marks=pytest.mark.long) for fault in ("503", "reset", "stall")),
+        *(pytest.param("/_batches/", fault, marks=pytest.mark.long) for fault in ("500", "503", "409", "stall")),
+    ],
+)
 def test_puts_of_parts_and_manifests_go_wrong(line: Line, fault: Fault, spoiled: str) -> None:
     line.make_topic()
     line.send(value for n in range(250) for value in (record(n), *([b"poison"] if n % 100 == 0 else [])))

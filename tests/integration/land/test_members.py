@@ -93,6 +93,15 @@ def test_members_do_not_alternate_batches_that_time_cuts(line: Line) -> None:
     line.assert_proved([*range(40), *range(100, 140)])
 
 
+def test_members_that_leave_when_idle_leave_together(line: Line) -> None:
+    line.make_topic(partitions=2)
+    line.send((record(n) for n in range(150)), 0)
+    line.send((record(n) for n in range(150, 300)), 1)
+    members = [line.start("land", "--exit-when-idle", "1s") for _ in range(2)]
+    assert [member.wait(60) for member in members] == [0, 0], line.log.read_text()
+    line.assert_proved(range(300))
+
+
 @pytest.mark.parametrize("members", [2, 3])
 def test_skewed_and_empty_lanes(line: Line, members: int) -> None:
     line.make_topic(partitions=3)

@@ -114,3 +114,72 @@ def test_a_misspelt_setting_is_refused(line: Line, file: Path) -> None:
     code, said = line.run("replay", "--file", str(file), SWATHE_BUCKT="x")
     assert code == 1
     assert "SWATHE_BUCKT; did you mean SWATHE_BUCKET?" in said
+
+
+@pytest.fixture
+def timed_file(tmp_path: Path) -> Path:
+    """Rows at 0, 10, 5 and 20 s after noon: the third is a step back."""
+    path = tmp_path / "timed.csv"
+    rows = [f"{n},{n / 2},row,2020-01-01T12:00:{second:02}\n" for n, second in enumerate((0, 10, 5, 20))]
+    path.write_text("n,x,s,t\n" + "".join(rows))
+    return path
+
+
+NOON_MS = 1_577_880_000_000
+
+
+def _timestamps(line: Line) -> list[int]:
+    with line.group_member("look") as consumer:
+        _, high = consumer.get_watermark_offsets(TopicPartition(line.name, 0), timeout=10)
+        consumer.assign([TopicPartition(line.name, 0, 0)])
+        found: list[int] = []
+        while len(found) < high:
+            found.extend(message.timestamp()[1] for message in consumer.consume(high, 1.0))
+        return found
+
+
+def test_speed_paces_by_event_time_and_never_sleeps_for_a_step_back(line: Line, timed_file: Path) -> None:
+    line.event_time = True
+    code, said = line.run("replay", "--file", str(timed_file), "--speed", "10x")
+    assert (code, said) == (0, f"sent 4 rows of timed.csv to topic {line.name}\n")
+    sent = _timestamps(line)
+    assert sent == sorted(sent)
+    # 20 s of the stream, ten times as fast; the broker has the time at which each row was sent.
+    assert 900 <= sent[1] - sent[0] < 2_000
+    assert sent[2] - sent[1] < 900
+    assert 1_900 <= sent[3] - sent[0] < 4_000
+
+
+def test_records_stamped_with_event_time_make_windows_of_it(line: Line, timed_file: Path) -> None:
+    line.event_time = True
+    assert line.run("replay", "--file", str(timed_file), "--stamp")[0] == 0
+    assert _timestamps(line) == [NOON_MS + second * 1000 for second in (0, 10, 5, 20)]
+    line.land("--window", "10s")
+    assert [(manifest.window, manifest.rows) for manifest in line.manifests()] == [(0, 1), (1, 2), (2, 1)]
+    line.assert_proved(range(4))
+
+
+def test_stamps_are_refused_where_retention_would_delete_the_records(line: Line, timed_file: Path) -> None:
+    line.event_time = True
+    line.make_topic(config={"retention.ms": "86400000"})
+    code, said = line.run("replay", "--file", str(timed_file), "--stamp")
+    assert code == 1
+    assert "--stamp needs retention.ms=-1" in said
+    assert _sent(line) == {0: []}
+
+
+def test_future_stamps_are_refused_before_anything_is_sent(line: Line, timed_file: Path) -> None:
+    line.event_time = True
+    with timed_file.open("a") as file:
+        file.write("4,2,row,2999-01-01T00:00:00\n")
+    line.make_topic(config={"retention.ms": "-1"})
+    code, said = line.run("replay", "--file", str(timed_file), "--stamp")
+    assert code == 1
+    assert "row 4 (from 0) is 2999-01-01T00:00:00Z" in said
+    assert _sent(line) == {0: []}
+
+
+def test_speed_needs_an_event_time(line: Line, file: Path) -> None:
+    code, said = line.run("replay", "--file", str(file), "--speed", "60x")
+    assert code == 1
+    assert "need `event_time`" in said
