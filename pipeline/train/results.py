@@ -12,6 +12,7 @@ from contract.batch import OFFSET, PARTITION
 from contract.errors import ChainError
 from contract.model_version import (
     CLUSTER,
+    RESULTS_ROW_GROUP_ROWS,
     ROW_ID,
     ResultsFile,
     ResultsManifest,
@@ -68,7 +69,8 @@ def _write(assigned: DataFrame, store: ObjectStore, prefix: str, name: str, coun
     keys = _SORT_KEYS[name]
     placed = assigned.coalesce(1) if count == 1 else assigned.repartitionByRange(count, *keys)
     url = f"s3a://{store.bucket}/{prefix}{name}"
-    placed.sortWithinPartitions(*keys).write.mode("error").parquet(url)
+    written = placed.sortWithinPartitions(*keys).write.mode("error")
+    written.option("parquet.block.row.count.limit", RESULTS_ROW_GROUP_ROWS).parquet(url)
     return _read_back(assigned.sparkSession, store, f"{prefix}{name}/", url, keys)
 
 

@@ -162,6 +162,11 @@ class Lab:
         found: dict[str, Any] = answer.json()
         return found
 
+    def delete_version(self, number: int) -> None:
+        """Delete a version, as somebody who edits the registry does."""
+        uri = f"{self.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/model-versions/delete"
+        httpx.request("DELETE", uri, json={"name": self.name, "version": str(number)}).raise_for_status()
+
     def runs(self) -> list[dict[str, Any]]:
         """Return all runs of the stream's experiment, oldest first."""
         experiment = self.get("experiments/get-by-name", experiment_name=self.name)["experiment"]["experiment_id"]
@@ -187,6 +192,13 @@ class Lab:
         body = self.store.get(key)
         assert body is not None, key
         return pq.read_table(io.BytesIO(body[0]))
+
+    def row_groups(self, key: str) -> list[int]:
+        """Return the rows of each row group of a Parquet object."""
+        body = self.store.get(key)
+        assert body is not None, key
+        metadata = pq.ParquetFile(io.BytesIO(body[0])).metadata
+        return [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
 
     def artifact(self, number: int, name: str = SCORING_FILE) -> bytes:
         """Return a file of a version's artifact, as serving reads it: over the tracking server's proxy."""

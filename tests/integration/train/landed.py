@@ -56,7 +56,7 @@ def land(
     for number, batch in enumerate(batches, start=1):
         held: list[Lane] = []
         for lane in range(lanes):
-            share = batch.take(pa.array(range(lane, batch.num_rows, lanes)))
+            share = batch.take(pa.array(range(lane, batch.num_rows, lanes), pa.int64()))
             first = next_offset[lane]
             written = []
             for piece in range(parts):

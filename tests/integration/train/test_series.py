@@ -13,11 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from contract.model_version import GOLDEN_FILE, SCORING_FILE, STATISTICS_FILE, statistics_from_json
+from contract.model_version import (
+    GOLDEN_FILE,
+    RESULTS_ROW_GROUP_ROWS,
+    SCORING_FILE,
+    STATISTICS_FILE,
+    statistics_from_json,
+)
 from pipeline.train.session import SparkOnDemand
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Scoring
 from tests.integration.train.conftest import Lab, batch
+
+# More rows than a row group of results may have.
+BIG = 24_000
 
 
 def constant(rows: pa.Table) -> pa.Table:
@@ -28,7 +37,7 @@ def constant(rows: pa.Table) -> pa.Table:
 @pytest.fixture(scope="module")
 def trained(make_lab: Callable[..., Lab]) -> Lab:
     lab = make_lab()
-    lab.land(batch(1200, 1), constant(batch(300, 2)), batch(1500, 3))
+    lab.land(batch(1200, 1), constant(batch(300, 2)), batch(BIG, 3))
     code, said = lab.train()
     assert code == 0, said
     return lab
@@ -38,7 +47,7 @@ def test_version_i_is_batch_i_and_a_failed_batch_takes_its_number(trained: Lab) 
     versions = trained.versions()
     assert trained.states() == [(1, "ready"), (2, "failed"), (3, "ready")]
     assert [versions[n].tags["batch"] for n in (1, 2, 3)] == ["1", "2", "3"]
-    assert [versions[n].tags["rows"] for n in (1, 2, 3)] == ["1200", "300", "1500"]
+    assert [versions[n].tags["rows"] for n in (1, 2, 3)] == ["1200", "300", str(BIG)]
     assert versions[2].tags["reason"] == "feature 'count' is constant: every value is 4"
     assert "results" not in versions[2].tags
     assert [run["info"]["status"] for run in trained.runs()] == ["FINISHED", "FAILED", "FINISHED"]
@@ -62,13 +71,15 @@ def test_changed_parameters_leave_versions_alone_and_name_the_way(trained: Lab, 
 
 def test_results_are_all_rows_sorted_both_ways(trained: Lab) -> None:
     manifest, by_id, by_cluster = trained.results(3)
-    assert (manifest.rows, by_id.num_rows, by_cluster.num_rows) == (1500, 1500, 1500)
+    assert (manifest.rows, by_id.num_rows, by_cluster.num_rows) == (BIG, BIG, BIG)
     assert by_id.column_names == ["_row_id", "_partition", "_offset", "_cluster", "_distance", *trained.stream.features]
     ids = [tuple(row.values()) for row in by_id.select(["_row_id", "_partition", "_offset"]).to_pylist()]
-    assert ids == sorted(ids) and len({row[1:] for row in ids}) == 1500
+    assert ids == sorted(ids) and len({row[1:] for row in ids}) == BIG
     by = [tuple(r.values()) for r in by_cluster.select(["_cluster", "_row_id", "_partition", "_offset"]).to_pylist()]
     assert by == sorted(by) and sorted(row[1:] for row in by) == ids
     assert (manifest.by_id[0].first, manifest.by_id[-1].last) == (ids[0], ids[-1])
+    groups = [trained.row_groups(file.key) for file in (*manifest.by_id, *manifest.by_cluster)]
+    assert all(len(sizes) > 1 and max(sizes) <= RESULTS_ROW_GROUP_ROWS for sizes in groups)
     assert "r00002-2013-01-01T00:00:01Z" in by_id["_row_id"].to_pylist()
     assert "r00001-2013-01-01T00:00:00.500000Z" in by_id["_row_id"].to_pylist()
 
@@ -106,7 +117,7 @@ def test_the_stored_spark_model_gives_each_row_the_same_cluster(
     _, rows, _ = trained.results(3)
     given = rows.select([*scoring.features, "_cluster"]).rename_columns([*scoring.features, "expected"])
     answers = model.transform(session.createDataFrame(given)).select("expected", "_cluster").toArrow()
-    assert answers["expected"].equals(answers["_cluster"]) and answers.num_rows == 1500
+    assert answers["expected"].equals(answers["_cluster"]) and answers.num_rows == BIG
     hard = pa.table({name: pa.array(golden.rows[:, j], from_pandas=True) for j, name in enumerate(scoring.features)})
     said = (
         model.transform(session.createDataFrame(hard).coalesce(1)).select("_cluster").toArrow()["_cluster"].to_numpy()
@@ -166,8 +177,8 @@ def test_cumulative_trains_one_to_i_into_a_model_of_its_own(trained: Lab) -> Non
     model = f"{trained.name}-cumulative"
     versions = trained.versions(model)
     assert trained.states(model) == [(1, "ready"), (2, "ready"), (3, "ready")]
-    assert [versions[n].tags["rows"] for n in (1, 2, 3)] == ["1200", "1500", "3000"]
-    assert versions[3].tags["offsets"] == '{"0": [0, 1500], "1": [0, 1500]}'
+    assert [versions[n].tags["rows"] for n in (1, 2, 3)] == ["1200", "1500", str(1500 + BIG)]
+    assert versions[3].tags["offsets"] == f'{{"0": [0, {750 + BIG // 2}], "1": [0, {750 + BIG // 2}]}}'
     manifest, by_id, _ = trained.results(3, model)
-    assert by_id.num_rows == manifest.rows == 3000
+    assert by_id.num_rows == manifest.rows == 1500 + BIG
     assert trained.states() == [(1, "ready"), (2, "failed"), (3, "ready")]

@@ -1,0 +1,21 @@
+"""Writes `golden_training.json` anew: `python -m tests.integration.train.golden_training`, services running."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from pipeline.settings import store_settings
+from pipeline.train.session import SparkOnDemand
+from pipeline.train.settings import spark_settings
+from pipeline.train.train_key import TRAINING_REVISION
+from tests.integration.train.test_parity import GOLDEN, deterministic, fitted, stream
+
+if __name__ == "__main__":
+    spark = SparkOnDemand(spark_settings(), store_settings())
+    numbers, _, sample = fitted(spark, deterministic(900), stream(3, 3))
+    found = {name: getattr(numbers, name) for name in ("surrogates", "mean", "std", "centers")}
+    sizes = np.bincount(sample.clusters).tolist()
+    GOLDEN.write_text(json.dumps({"revision": TRAINING_REVISION, **found, "sizes": sizes}, indent=1) + "\n")
+    spark.close()

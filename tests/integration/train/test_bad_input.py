@@ -1,0 +1,112 @@
+"""What cannot be trained, and what is down: one clear line, a number only where the rows are at fault."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from contract.batch import manifest_key
+from tests.integration.train.conftest import Lab, batch
+
+MOST_S = 15.0
+
+
+def with_column(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    """Return ``rows`` with another column in place of ``name``."""
+    return rows.set_column(rows.column_names.index(name), name, values)
+
+
+def test_rows_that_cannot_be_trained_take_their_numbers_and_the_next_trains(make_lab: Callable[..., Lab]) -> None:
+    lab = make_lab()
+    whole = batch(300, 1)
+    infinite = np.array(whole["weight"].to_pylist(), dtype=float)
+    infinite[7] = np.inf
+    lab.land(
+        whole.slice(0, 2),
+        with_column(whole, "count", pa.nulls(300, pa.int32())),
+        with_column(whole, "weight", pa.array(infinite)),
+        pa.concat_tables([whole.drop_null().slice(0, 2)] * 20),
+        whole.slice(0, 0),
+        whole,
+    )
+    code, said = lab.train()
+    assert code == 0, said
+    versions = lab.versions()
+    assert [state for _, state in lab.states()] == ["failed"] * 5 + ["ready"]
+    assert [versions[n].tags["reason"] for n in range(1, 6)] == [
+        "2 rows are fewer than the 3 clusters asked for",
+        "feature 'count' has no value in any of the 300 rows",
+        "feature 'weight' has an infinite value",
+        "2 distinct points are fewer than the 3 clusters asked for",
+        "0 rows are fewer than the 3 clusters asked for",
+    ]
+    assert all("results" not in versions[n].tags for n in range(1, 6))
+    code, said = lab.train()
+    assert code == 0 and "nothing to do" in said, said
+
+
+@pytest.mark.parametrize("altered", [False, True])
+def test_a_part_that_is_missing_or_altered_stops_the_line(lab: Lab, altered: bool) -> None:
+    manifests = lab.land(batch(400, 1), batch(400, 2))
+    part = manifests[1].parts[1]
+    if altered:
+        lab.store.put(part.key, b"something else")
+    else:
+        lab.store.delete(part.key)
+    code, said = lab.train()
+    assert code == 1 and f"batch 2 names {part.key}" in said and "Traceback" not in said, said
+    # The batch before is trained, no number is spent on this one, and its run says why.
+    assert lab.states() == [(1, "ready")]
+    last = lab.runs()[-1]
+    assert last["info"]["status"] == "FAILED"
+    assert any(tag["key"] == "swathe.error" and part.key in tag["value"] for tag in last["data"]["tags"])
+
+
+def test_a_missing_manifest_between_two_is_named(lab: Lab) -> None:
+    lab.land(batch(400, 1), batch(400, 2))
+    lab.store.delete(manifest_key(lab.name, 1))
+    code, said = lab.train()
+    assert code == 1 and f"batch 1 of stream '{lab.name}' has no manifest" in said, said
+
+
+@pytest.mark.parametrize(
+    ("variable", "address", "service"),
+    [
+        ("MLFLOW_TRACKING_URI", "http://127.0.0.1:9", "mlflow does not answer at http://127.0.0.1:9"),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9", "minio does not answer at http://127.0.0.1:9"),
+    ],
+)
+def test_a_service_that_is_down_is_named_within_seconds(lab: Lab, variable: str, address: str, service: str) -> None:
+    lab.land(batch(400, 1))
+    begin = time.monotonic()
+    code, said = lab.train(**{variable: address})
+    assert code == 1 and service in said and "python -m infra up" in said and "Traceback" not in said, said
+    assert time.monotonic() - begin < MOST_S
+    assert lab.versions() == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--batch", "0"), "batch=0"),
+        (("--batch", "last"), "batch=last"),
+        (("--scheme", "both"), "both"),
+        (("--model", "a/b"), "model=a/b"),
+        (("--wait-s", "-1"), "-1"),
+        (("--wait-s", "soon"), "soon"),
+    ],
+)
+def test_a_parameter_that_cannot_be_meant_is_named(lab: Lab, arguments: tuple[str, ...], word: str) -> None:
+    code, said = lab.train(*arguments)
+    assert code != 0 and word in said and "Traceback" not in said, said
+
+
+def test_jars_that_are_not_set_are_asked_for(lab: Lab) -> None:
+    lab.land(batch(400, 1))
+    code, said = lab.train(SWATHE_SPARK_JARS="")
+    assert code == 1 and "SWATHE_SPARK_JARS is not set" in said, said
+    assert lab.versions() == {}

@@ -1,0 +1,68 @@
+"""`mlflow run` as people type it: launcher runs apart from batch runs, and an exit code that tells."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from contract.model_version import LAUNCHES_EXPERIMENT
+from tests.integration.train.conftest import ROOT, Lab, batch
+
+
+def mlflow_run(lab: Lab, directory: Path, *parameters: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the project from ``directory``, as a shell that sourced `infra env` does."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    flags = [word for parameter in (f"stream={lab.file}", *parameters) for word in ("-P", parameter)]
+    return subprocess.run(
+        ["mlflow", "run", str(ROOT), "--env-manager", "local", *flags],
+        cwd=directory,
+        env={**os.environ, **lab.services, "PATH": path, "MLFLOW_EXPERIMENT_NAME": LAUNCHES_EXPERIMENT, **more},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def launcher_runs(lab: Lab) -> list[dict[str, Any]]:
+    """Return the launcher runs of this stream."""
+    experiment = lab.get("experiments/get-by-name", experiment_name=LAUNCHES_EXPERIMENT)["experiment"]["experiment_id"]
+    uri = f"{lab.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/runs/search"
+    runs = httpx.post(uri, json={"experiment_ids": [experiment], "max_results": 200}).json().get("runs", [])
+    return [run for run in runs if any(p["value"] == str(lab.file) for p in run["data"].get("params", []))]
+
+
+def test_the_project_trains_from_another_directory_and_keeps_its_launches_apart(lab: Lab, tmp_path: Path) -> None:
+    lab.land(batch(400, 1), batch(400, 2))
+    done = mlflow_run(lab, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert lab.states() == [(1, "ready"), (2, "ready")]
+    [launch] = launcher_runs(lab)
+    assert launch["info"]["status"] == "FINISHED"
+    runs = lab.runs()
+    assert [run["info"]["run_name"] for run in runs] == [f"{lab.name}-batch-1", f"{lab.name}-batch-2"]
+    tags = [{tag["key"]: tag["value"] for tag in run["data"]["tags"]} for run in runs]
+    assert {each["swathe.launcher_run_id"] for each in tags} == {launch["info"]["run_id"]}
+
+
+def test_what_fails_is_told_by_the_exit_code_and_the_launchers_run(lab: Lab, tmp_path: Path) -> None:
+    manifests = lab.land(batch(400, 1))
+    lab.store.delete(manifests[0].parts[0].key)
+    done = mlflow_run(lab, tmp_path, "batch=1")
+    assert done.returncode != 0 and manifests[0].parts[0].key in done.stderr + done.stdout
+    assert [run["info"]["status"] for run in launcher_runs(lab)] == ["FAILED"]
+    assert [run["info"]["status"] for run in lab.runs()] == ["FAILED"] and lab.versions() == {}
+
+
+def test_a_tracking_server_that_is_down_is_told_within_seconds(lab: Lab, tmp_path: Path) -> None:
+    begin = time.monotonic()
+    done = mlflow_run(lab, tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_HTTP_REQUEST_MAX_RETRIES="2",
+                      MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR="1")  # fmt: skip
+    assert done.returncode != 0 and "127.0.0.1" in done.stderr
+    assert time.monotonic() - begin < 15

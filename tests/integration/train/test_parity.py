@@ -1,0 +1,131 @@
+"""numpy gives every row the cluster that Spark's own transform gives it, and the same distance to the last bit."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from contract.errors import ModelArtifactError
+from contract.stream import Stream, parse_stream
+from pipeline.train.assign import Sample, assign, collect
+from pipeline.train.fit import cluster, pipeline_model, prepare, scoring
+from pipeline.train.golden import check_parity, hard_points, make_golden
+from pipeline.train.session import SparkOnDemand
+from pipeline.train.train_key import TRAINING_REVISION
+from scoring.golden import Golden
+from scoring.kmeans import Floats, Scoring
+
+GOLDEN = Path(__file__).parent / "golden_training.json"
+TEXT = """
+name: parity
+topic: parity
+columns: {{{columns}}}
+cut: {{rows: 10}}
+features: [{features}]
+model: {{k: {k}, seed: 3, impute: {impute}}}
+"""
+
+
+def stream(width: int, k: int, impute: str = "mean") -> Stream:
+    names = [f"f{j}" for j in range(width)]
+    columns = ", ".join(f"{name}: {{type: float64}}" for name in names)
+    return parse_stream(TEXT.format(columns=columns, features=", ".join(names), k=k, impute=impute), "parity")
+
+
+def table(values: Floats) -> pa.Table:
+    """Return rows as the trainer reads them: a name, coordinates, features that are null where NaN."""
+    count, width = values.shape
+    columns = {f"f{j}": pa.array(values[:, j], from_pandas=True) for j in range(width)}
+    names = {"_row_id": [str(n) for n in range(count)], "_partition": pa.array([0] * count, pa.int32())}
+    return pa.table({**names, "_offset": pa.array(range(count), pa.int64()), **columns})
+
+
+def fitted(spark: SparkOnDemand, values: Floats, given: Stream) -> tuple[Scoring, Golden, Sample]:
+    """Train ``values``; return the numbers, the golden rows and all rows as Spark's whole model assigns them."""
+    session = spark.session()
+    rows = session.createDataFrame(table(values)).coalesce(1).cache()
+    prepared = prepare(rows, given)
+    k = given.model.k
+    assert isinstance(k, int)
+    clustering = cluster(prepared, given.model, k, given.model.seed)
+    numbers = scoring(prepared, clustering, given, [f"C{i}" for i in range(k)])
+    model = pipeline_model(prepared, clustering)
+    sample = collect(assign(rows, model, numbers), given.features)
+    return numbers, make_golden(session, model, numbers, sample.rows), sample
+
+
+def awkward(rng: np.random.Generator, count: int, width: int) -> Floats:
+    """Return rows with ties, repeated values, zeros, huge and tiny numbers, and missing values."""
+    values = rng.normal(size=(count, width)) * 10.0 ** rng.integers(-6, 7, width)
+    values[rng.random((count, width)) < 0.2] = 0.0
+    grid = rng.integers(-2, 3, (count // 4, width)) / 4.0
+    values[: len(grid)] = grid
+    values[rng.random((count, width)) < 0.1] = np.nan
+    return values
+
+
+@pytest.mark.parametrize(
+    ("width", "k", "impute"), [(1, 2, "mean"), (2, 9, "median"), (3, 5, "mean"), (7, 4, "median"), (12, 6, "mean")]
+)
+def test_numpy_is_spark(spark: SparkOnDemand, width: int, k: int, impute: str) -> None:
+    values = awkward(np.random.default_rng(width), 1200, width)
+    numbers, golden, sample = fitted(spark, values, stream(width, k, impute))
+    assert len(sample.rows) == 1200 and np.isnan(sample.rows).any()
+    check_parity(numbers, golden, sample)
+    assert len(golden.rows) >= 100 and np.isnan(golden.rows).all(axis=1).any()
+    assert (golden.rows == 0).all(axis=1).any()
+
+
+def test_golden_rows_hold_points_that_a_careless_formula_gets_wrong(spark: SparkOnDemand) -> None:
+    """Without them the check would pass whatever the order of the additions is."""
+    wrong = 0
+    for seed in range(4):
+        values = awkward(np.random.default_rng(seed), 600, 5)
+        numbers, golden, _ = fitted(spark, values, stream(5, 8))
+        centers, std = np.array(numbers.centers), np.array(numbers.std)
+        filled = np.where(np.isnan(golden.rows), np.array(numbers.surrogates), golden.rows)
+        points = (filled - np.array(numbers.mean)) / std
+        square = (points**2).sum(1)[:, None] + (centers**2).sum(1)[None, :] - 2 * points @ centers.T
+        wrong += int(np.count_nonzero(square.argmin(1) != golden.clusters))
+    assert wrong > 0
+
+
+def test_a_disagreement_forbids_registering(spark: SparkOnDemand) -> None:
+    values = awkward(np.random.default_rng(1), 300, 3)
+    numbers, golden, sample = fitted(spark, values, stream(3, 3))
+    other = Sample(sample.rows, sample.clusters, np.nextafter(sample.distances, np.inf))
+    with pytest.raises(ModelArtifactError, match="disagree on 300 of 300 rows"):
+        check_parity(numbers, golden, other)
+
+
+def test_hard_points_keep_their_number_in_bounds() -> None:
+    numbers = Scoring(("a",), (0.0,), (0.0,), (1.0,), tuple((float(i),) for i in range(40)), tuple(map(str, range(40))))
+    assert 100 < len(hard_points(numbers, np.zeros((5, 1)))) < 500
+
+
+def deterministic(count: int) -> Floats:
+    """Return rows that no library's random numbers change."""
+    state, values = 12345, np.empty((count, 3))
+    for n in range(count):
+        for j in range(3):
+            state = (1103515245 * state + 12345) % 2**31
+            values[n, j] = (n % 3) * (5 + j) + state / 2**31
+    values[::17, 1] = np.nan
+    return values
+
+
+def test_golden_training(spark: SparkOnDemand) -> None:
+    """Fails when the same rows give other numbers: raise TRAINING_REVISION then, and write the file anew with
+    `python -m tests.integration.train.golden_training`.
+    """
+    expected = json.load(io.StringIO(GOLDEN.read_text()))
+    numbers, _, sample = fitted(spark, deterministic(900), stream(3, 3))
+    assert expected["revision"] == TRAINING_REVISION
+    for name in ("surrogates", "mean", "std", "centers"):
+        assert np.array(getattr(numbers, name)) == pytest.approx(np.array(expected[name]), rel=1e-9, abs=1e-12), name
+    assert np.bincount(sample.clusters).tolist() == expected["sizes"]
