@@ -145,6 +145,13 @@ def _install(uv: Path, level: str) -> None:
             *("--python", str(ENVIRONMENT / "bin" / "python"), str(lock)),
         ]
     )
+    # The project itself, so that MLflow finds its plugin; built with the setuptools that was just installed.
+    _run(
+        [
+            *(str(uv), "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--offline"),
+            *("--python", str(ENVIRONMENT / "bin" / "python"), "--editable", str(ROOT)),
+        ]
+    )
     temporary = STAMP.with_name(f".swathe-{secrets.token_hex(8)}")
     temporary.write_text(_wanted(level))
     temporary.replace(STAMP)
