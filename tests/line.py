@@ -173,7 +173,7 @@ class Line:
             process.kill()
             process.wait()
             raise AssertionError(f"{arguments} did not end in {COMMAND_S} s: {self.log.read_text()}") from None
-        return code, self.log.read_text()[before:]
+        return code, self.log.read_bytes()[before:].decode()
 
     def land(self, *arguments: str, **more: str) -> str:
         """Land all there is; return what was said."""

@@ -130,6 +130,16 @@ def watermarks(consumer: Consumer, topic: str, lane: int, address: str) -> tuple
     return low, high
 
 
+def committed_offsets(consumer: Consumer, topic: str, lanes: int, address: str) -> dict[int, int]:
+    """Return the offsets that the consumer's group has committed; a lane without one is left out."""
+    asked = [TopicPartition(topic, lane) for lane in range(lanes)]
+    try:
+        found = consumer.committed(asked, timeout=TIMEOUT_S)
+    except KafkaException as error:
+        raise explain(error, address, topic) from error
+    return {entry.partition: entry.offset for entry in found if entry.offset >= 0}
+
+
 def offsets_at(consumer: Consumer, topic: str, lanes: int, start: str | int, address: str) -> dict[int, int]:
     """Return per lane the offset that ``start`` means: ``earliest``, ``latest``, or ms since the epoch."""
     ends = {lane: watermarks(consumer, topic, lane, address) for lane in range(lanes)}

@@ -341,6 +341,12 @@ def test_status_shows_batches_lanes_and_lag(line: Line) -> None:
     assert [(lane["landed_to"], lane["lag"], lane["high_watermark"]) for lane in found["lanes"]] == [(150, 20, 170)]
     assert found["unreachable"] == []
     assert "lag 20" in line.run("status")[1]
-    said = line.run("status", SWATHE_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")[1]
-    assert "lag unknown" in said
+    code, said = line.run("status", SWATHE_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    assert code == 1 and "lag unknown" in said
     assert "kafka does not answer at 127.0.0.1:1" in said
+    # Without the object store, the group's committed offset says how far landing has come.
+    code, said = line.run("status", "--json", SWATHE_STORE_URL="http://127.0.0.1:1")
+    found = json.loads(said[: said.rindex("}") + 1])
+    assert code == 1 and found["batches"] == []
+    assert [(lane["landed_to"], lane["lag"]) for lane in found["lanes"]] == [(150, 20)]
+    assert "minio does not answer at http://127.0.0.1:1" in found["unreachable"][0], found
