@@ -8,6 +8,8 @@ SHELL := /bin/bash
 
 PYTHON ?=
 PYTEST ?=
+# Two files of tests at a time, on the same services: most of them wait for a service.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 BASE := PYTHON='$(PYTHON)' sh infra/bootstrap.sh base
 DEV := PYTHON='$(PYTHON)' sh infra/bootstrap.sh dev
 RUN := .venv/bin/python
@@ -51,12 +53,12 @@ clean: ## Remove the services' data
 test: ## All tests but the long ones, on services of their own
 	@$(DEV)
 	@$(RUN) -m infra setup
-	$(RUN) -m pytest -m "not long" $(PYTEST)
+	$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not long" $(PYTEST)
 
 test-long: ## The long tests: faults, browser, PostgreSQL
 	@$(DEV)
 	@$(RUN) -m infra setup
-	$(RUN) -m pytest -m long $(PYTEST)
+	$(RUN) -m pytest $(SIDE_BY_SIDE) -m long $(PYTEST)
 
 lint: ## ruff, mypy, import-linter
 	@$(DEV)

@@ -48,10 +48,16 @@ def test_again_it_does_only_what_is_new(demo: Demo) -> None:
 
 @pytest.fixture(scope="module")
 def spark_environment(demo: Demo) -> Iterator[None]:
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in demo.services.items():
             patch.setenv(name, value)
+        # Another test of this process may have chosen a server, which counts more than the environment.
+        mlflow.set_tracking_uri(demo.services["MLFLOW_TRACKING_URI"])
         yield
+        mlflow.set_tracking_uri(before)
 
 
 @pytest.mark.filterwarnings("ignore")
