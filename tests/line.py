@@ -81,7 +81,8 @@ class Line:
     def make_topic(self, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
         """Make the topic; like replay's, it drops nothing by the age of its records, which tests choose freely."""
         admin = AdminClient({"bootstrap.servers": self.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]})
-        admin.create_topics([NewTopic(self.name, partitions, config={"retention.ms": "-1", **(config or {})})])[self.name].result(20)
+        topic = NewTopic(self.name, partitions, config={"retention.ms": "-1", **(config or {})})
+        admin.create_topics([topic])[self.name].result(20)
 
     def add_partitions(self, total: int) -> None:
         """Give the topic more partitions, ``total`` in all."""
