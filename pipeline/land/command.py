@@ -134,7 +134,7 @@ def prepare(
     patient = PatientStore(settings, stop)
     lander = Lander(
         stream, cut, store=patient, writer=writer, start=chain_start, partitions=partitions,
-        high_watermarks=topic.high_watermarks,
+        topic=topic,
         dead_letters=DeadLetters(stream.topic, kafka, stop) if dlq else None,
     )  # fmt: skip
     landing = Landing(

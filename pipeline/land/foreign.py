@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from contract.batch import Part
 from contract.errors import ChainError
@@ -14,8 +15,17 @@ from pipeline.object_store import ObjectStore
 
 logger = logging.getLogger(__name__)
 
-HighWatermarks = Callable[[Iterable[int]], Mapping[int, int]]
-"""Offsets after the last records of lanes, asked of the broker now; what it does not say is left out."""
+
+class LaneOffsets(Protocol):
+    """Offsets of lanes, asked of the broker now; a lane is left out where it does not say."""
+
+    def high_watermarks(self, lanes: Iterable[int]) -> Mapping[int, int]:
+        """Return the offset after the last record of each lane."""
+        ...
+
+    def first_offsets_since(self, lanes: Iterable[int], timestamp_ms: int) -> Mapping[int, int]:
+        """Return the offset of each lane's first record that is not older than ``timestamp_ms``, -1 for none."""
+        ...
 
 
 class ForeignLanes:
@@ -23,14 +33,14 @@ class ForeignLanes:
 
     def __init__(
         self, store: ObjectStore, stream: str, *, writer: Writer, batches: Batches, start: ChainStart,
-        high_watermarks: HighWatermarks,
+        topic: LaneOffsets,
     ) -> None:  # fmt: skip
         self._store = store
         self._stream = stream
         self._writer = writer
         self._batches = batches
         self._start = start
-        self._high_watermarks = high_watermarks
+        self._topic = topic
         self._marks: Mapping[int, int] = {}
         self.unsealed: dict[int, list[Part]] = {}
 
@@ -59,14 +69,20 @@ class ForeignLanes:
 
     def records_came(self) -> bool:
         """Whether any of the lanes grew since this was asked last; asks the broker."""
-        before, self._marks = self._marks, self._high_watermarks(self.unsealed)
+        before, self._marks = self._marks, self._topic.high_watermarks(self.unsealed)
         return any(mark != before.get(lane, mark) for lane, mark in self._marks.items())
 
-    def past(self, window: int) -> bool:
-        """Whether every lane is past record-time window ``window``: landed beyond it, or nothing is left to land."""
+    def past(self, window: int, end_ms: int | None) -> bool:
+        """Whether every lane is past record-time window ``window``, which ends before ``end_ms`` (None: not known).
+
+        Such a lane has landed beyond it, has nothing left to land, or goes on with a record of a later window.
+        """
         left = [lane for lane, parts in self.unsealed.items() if not _cut_behind(parts, window)]
+        if left and end_ms is not None:
+            following = self._topic.first_offsets_since(left, end_ms)
+            left = [lane for lane in left if following.get(lane) != self._chain_end(lane)]
         # The marks are asked after the look: a record that came in between makes one higher than its chain's end.
-        marks = self._high_watermarks(left)
+        marks = self._topic.high_watermarks(left)
         return all(lane in marks and self._chain_end(lane) >= marks[lane] for lane in left)
 
     def _chain_end(self, lane: int) -> int:

@@ -15,7 +15,7 @@ from pipeline.columns import part_schema
 from pipeline.land.batches import Batches
 from pipeline.land.chain import Chain, OutrunError, Writer
 from pipeline.land.dead_letters import DeadLetters, parts_behind
-from pipeline.land.foreign import ForeignLanes, HighWatermarks
+from pipeline.land.foreign import ForeignLanes, LaneOffsets
 from pipeline.land.landed import Landed, Moved
 from pipeline.land.lanes import OwnedLane, add_to_open, first_cut, next_open
 from pipeline.land.open_part import OpenPart
@@ -36,13 +36,13 @@ class Lander:
     Parameters
     ----------
     partitions: number of partitions of the topic; all lanes, whoever owns them
-    high_watermarks: asks the broker where lanes end that other members own
+    topic: asks the broker about lanes that other members own
     dead_letters: where rejected records go too, once their part has landed
     """
 
     def __init__(
         self, stream: Stream, cut: Cut, *, store: ObjectStore, writer: Writer, start: ChainStart, partitions: int,
-        high_watermarks: HighWatermarks, dead_letters: DeadLetters | None = None,
+        topic: LaneOffsets, dead_letters: DeadLetters | None = None,
     ) -> None:  # fmt: skip
         self._stream = stream
         self._cut = cut
@@ -54,9 +54,7 @@ class Lander:
         self._dead_letters = dead_letters
         self._tolerance = RejectTolerance(stream)
         self._batches = Batches(store, stream.name, stream.topic, writer)
-        self._foreign = ForeignLanes(
-            store, stream.name, writer=writer, batches=self._batches, start=start, high_watermarks=high_watermarks
-        )
+        self._foreign = ForeignLanes(store, stream.name, writer=writer, batches=self._batches, start=start, topic=topic)
         self._sealing = Sealing(cut, self._batches, self._foreign)
         self._windows: Windows | None = None
         self._lanes: dict[int, OwnedLane] = {}
@@ -239,6 +237,7 @@ class Lander:
             self._lanes,
             {*range(self._partitions), *self._batches.ends(), *self._lanes},
             self._window_over,
+            lambda window: self._windows.end_ms(window) if self._windows else None,
             lambda reason: self._land(list(self._lanes.values()), reason),
             landed_now=landed_now,
         )

@@ -50,6 +50,7 @@ class Sealing:
         own: Mapping[int, OwnedLane],
         lanes: Iterable[int],
         window_over: Callable[[int], bool],
+        window_end_ms: Callable[[int], int | None],
         land_open: Callable[[CutReason], object],
         *,
         landed_now: bool,
@@ -70,7 +71,7 @@ class Sealing:
         manifest = self._batches.seal_due(
             self._cut,
             landed,
-            lambda window: window_over(window) and self._foreign.past(window),
+            lambda window: window_over(window) and self._foreign.past(window, window_end_ms(window)),
             self._ending if not others or self._grace_is_over() else None,
         )
         if manifest is None:

@@ -109,16 +109,23 @@ class Topic:
 
     def high_watermarks(self, lanes: Iterable[int]) -> dict[int, int]:
         """Return the offset after the last record of each of ``lanes``; a lane is left out if no broker says it now."""
-        asked = {TopicPartition(self.name, lane): OffsetSpec.latest() for lane in lanes}  # type: ignore[no-untyped-call]
+        return self._offsets(lanes, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def first_offsets_since(self, lanes: Iterable[int], timestamp_ms: int) -> dict[int, int]:
+        """Return the offset of each lane's first record not older than ``timestamp_ms``, -1 for none; see above."""
+        return self._offsets(lanes, OffsetSpec.for_timestamp(timestamp_ms))
+
+    def _offsets(self, lanes: Iterable[int], spec: OffsetSpec) -> dict[int, int]:
+        asked = {TopicPartition(self.name, lane): spec for lane in lanes}
         if not asked:
             return {}
-        marks = {}
+        found = {}
         for partition, future in self._admin.list_offsets(asked, request_timeout=LOOK_TIMEOUT_S).items():
             try:
-                marks[partition.partition] = int(future.result().offset)
+                found[partition.partition] = int(future.result().offset)
             except KafkaException as error:
-                logger.warning("high watermark not known; partition=%s reason=%s", partition, error.args[0].str())
-        return marks
+                logger.warning("offset not known; partition=%s reason=%s", partition, error.args[0].str())
+        return found
 
 
 def watermarks(consumer: Consumer, topic: str, lane: int, address: str) -> tuple[int, int]:

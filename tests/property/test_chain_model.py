@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Any
 
@@ -66,8 +67,16 @@ class Schedule(RuleBasedStateMachine):
         assert isinstance(self.start, ChainStart)
         return Lander(
             STREAM, self.cut, store=self.store, writer=Writer(f"w{number}", "id"), start=self.start, partitions=LANES,
-            high_watermarks=lambda lanes: {lane: len(self.topic[lane]) for lane in lanes},
+            topic=self,
         )  # fmt: skip
+
+    def high_watermarks(self, lanes: Iterable[int]) -> dict[int, int]:
+        """As the broker says it."""
+        return {lane: len(self.topic[lane]) for lane in lanes}
+
+    def first_offsets_since(self, lanes: Iterable[int], timestamp_ms: int) -> dict[int, int]:
+        """As the broker says it; no window is cut here, so nobody asks."""
+        raise NotImplementedError
 
     def _attempt(self, number: int, call: Any) -> None:
         """Run ``call``; the process dies of a crash, and is started again without any lane."""

@@ -129,6 +129,20 @@ def test_a_window_waits_for_the_other_member_and_not_for_an_empty_lane(line: Lin
     line.assert_proved([*range(45), *range(100, 145)])
 
 
+def test_a_window_does_not_wait_for_a_lane_that_goes_on_behind_it(line: Line) -> None:
+    line.make_topic(partitions=2)
+    start = 1_700_000_000_000
+    with _members(line, 2, "--window", "5m"):
+        wait_for(lambda: line.members() == 2)
+        # Minutes of record time: the second window has rows in the first lane only.
+        for lane, minutes in ((0, (0, 1, 5, 6, 10)), (1, (0, 2, 11))):
+            line.send((record(lane * 100 + n) for n in minutes), lane, [start + n * 60_000 for n in minutes])
+        wait_for(lambda: len(line.manifests()) == 2, within_s=30)
+    assert [(manifest.window, manifest.rows) for manifest in line.manifests()] == [(0, 4), (1, 2)]
+    line.land("--window", "5m")
+    line.assert_proved([0, 1, 5, 6, 10, 100, 102, 111])
+
+
 def test_partitions_added_later_join(line: Line) -> None:
     line.make_topic(partitions=1)
     refresh = {"SWATHE_KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS": "1000"}
