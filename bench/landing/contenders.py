@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,7 +29,15 @@ from pipeline.stream_file import load_stream
 IDLE_S = 1.0
 
 
-def bare(stream_path: str, rows: int) -> tuple[int, float]:  # noqa: ARG001 - all contenders are called alike
+class Run(NamedTuple):
+    """What one process landed, between two moments of the clock that all processes share, in seconds."""
+
+    records: int
+    began: float
+    ended: float
+
+
+def bare(stream_path: str, rows: int) -> Run:  # noqa: ARG001 - all contenders are called alike
     """Consume and throw away, with landing's own consumer settings."""
     stream = load_stream(stream_path)
     consumer = make_consumer(kafka_settings(), f"bare-{uuid.uuid4().hex}")
@@ -43,10 +52,10 @@ def bare(stream_path: str, rows: int) -> tuple[int, float]:  # noqa: ARG001 - al
             began = began or ended
             count += records
     consumer.close()
-    return count, ended - began
+    return Run(count, began, ended)
 
 
-def one_at_a_time(stream_path: str, rows: int) -> tuple[int, float]:
+def one_at_a_time(stream_path: str, rows: int) -> Run:
     """The loop that people write: poll, json.loads, append; a Parquet object for every ``rows``."""
     stream = load_stream(stream_path)
     store = ObjectStore(store_settings())
@@ -73,20 +82,20 @@ def one_at_a_time(stream_path: str, rows: int) -> tuple[int, float]:
             waiting = []
         ended = time.perf_counter()
     consumer.close()
-    return count, ended - began
+    return Run(count, began, ended)
 
 
-def ours(stream_path: str, rows: int) -> tuple[int, float]:
+def ours(stream_path: str, rows: int) -> Run:
     """`python -m pipeline land`, from the first record fetched to the last manifest sealed."""
     landed, began, _, ended = _land(stream_path, rows)
     # The tail waits for the topic to be idle; everything else is work.
-    return landed, ended - began - IDLE_S
+    return Run(landed, began, ended - IDLE_S)
 
 
-def member(stream_path: str, rows: int) -> tuple[int, float]:
+def member(stream_path: str, rows: int) -> Run:
     """One of several: from the first record to the last, and the longest PUT for the tail's, which waits for others."""
     landed, began, last_record, _ = _land(stream_path, rows)
-    return landed, last_record - began
+    return Run(landed, began, last_record)
 
 
 def _land(stream_path: str, rows: int) -> tuple[int, float, float, float]:
@@ -126,7 +135,7 @@ def _assign_all(consumer: object, topic: str) -> None:
     consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
 
 
-CONTENDERS: dict[str, Callable[[str, int], tuple[int, float]]] = {
+CONTENDERS: dict[str, Callable[[str, int], Run]] = {
     "bare": bare,
     "one_at_a_time": one_at_a_time,
     "ours": ours,
@@ -141,7 +150,6 @@ def peak_mb() -> float:
 
 
 if __name__ == "__main__":
-    records, taken_s = CONTENDERS[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+    run = CONTENDERS[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
     used = resource.getrusage(resource.RUSAGE_SELF)
-    facts = {"records": records, "seconds": taken_s}
-    print(json.dumps({**facts, "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": peak_mb()}))
+    print(json.dumps({**run._asdict(), "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": peak_mb()}))

@@ -60,7 +60,8 @@ def main(stream_path: str, rows: int) -> None:
         json.dumps(
             {
                 "records": count,
-                "seconds": seen[-1] - seen[0],
+                "began": seen[0],
+                "ended": seen[-1],
                 "cpu_s": used.ru_utime + used.ru_stime,
                 "peak_mb": int(peak.split()[1]) / 1024,
             }
