@@ -65,6 +65,13 @@ class Batches:
         """Return the lanes as the newest batch left them."""
         return {lane.lane: lane for lane in self.newest.lanes} if self.newest else {}
 
+    @property
+    def first_window(self) -> int | None:
+        """The earliest record-time window that the next batch can be of: a window that is over stays so. None: any."""
+        if self.newest is None or self.newest.window is None:
+            return None
+        return self.newest.window + (self.newest.cut == "window")
+
     def seal_due(
         self, cut: Cut, landed: LandedParts, window_over: Callable[[int], bool], time_up: CutReason | None
     ) -> Manifest | None:
@@ -73,7 +80,7 @@ class Batches:
         ``window_over(j)`` says whether every lane is past record-time window ``j``; ``time_up`` ends the batch
         whatever the rows add up to.
         """
-        due = _due(cut, landed, window_over, time_up)
+        due = _due(cut, landed, window_over, time_up, self.first_window)
         if due is None:
             return None
         reason, window, chosen = due
@@ -124,7 +131,11 @@ def rows_of(landed: LandedParts) -> int:
 
 
 def _due(
-    cut: Cut, landed: LandedParts, window_over: Callable[[int], bool], time_up: CutReason | None
+    cut: Cut,
+    landed: LandedParts,
+    window_over: Callable[[int], bool],
+    time_up: CutReason | None,
+    first_window: int | None = None,
 ) -> tuple[CutReason, int | None, LandedParts] | None:
     """Return why, for which window and from which parts the next batch is to be made, or None."""
     landed = {lane: parts for lane, parts in landed.items() if parts}
@@ -132,7 +143,8 @@ def _due(
         return None
     windows = [part.window for parts in landed.values() for part in parts if part.window is not None]
     if cut.window is not None and windows:
-        first = min(windows)
+        # A part that came too late for its own window's batch goes with the next.
+        first = min(windows) if first_window is None else max(min(windows), first_window)
         within = {lane: _through(parts, first) for lane, parts in landed.items()}
         if (amount := _amounts(cut, within)) is not None:
             return amount, first, _enough(cut, within)

@@ -17,7 +17,7 @@ from pipeline.land.chain import Chain, OutrunError, Writer
 from pipeline.land.dead_letters import DeadLetters, parts_behind
 from pipeline.land.foreign import ForeignLanes, LaneOffsets
 from pipeline.land.landed import Landed, Moved
-from pipeline.land.lanes import OwnedLane, add_to_open, first_cut, next_open
+from pipeline.land.lanes import OwnedLane, add_to_open, first_cut, next_open, opened_window
 from pipeline.land.open_part import OpenPart
 from pipeline.land.sealing import Sealing
 from pipeline.land.share import rooms
@@ -129,12 +129,14 @@ class Lander:
             self._windows = shared_windows(self._store, self._stream.name, self._cut.window, first)
         left: Stretch | None = stretch
         while left is not None:
-            point = first_cut(left, lane.open, self._windows, *self._room(lane, left))
+            point = first_cut(
+                left, lane.open, self._windows, *self._room(lane, left), first_window=self._batches.first_window
+            )
             if point is None:
-                add_to_open(lane, left, self._windows)
+                add_to_open(lane, left, self._windows, self._batches.first_window)
                 return
             here, left = left.split(point.offset)
-            add_to_open(lane, here, self._windows)
+            add_to_open(lane, here, self._windows, self._batches.first_window)
             owned = [lane] if point.reason in {"window", "part_size"} else list(self._lanes.values())
             if not self._land(owned, point.reason):
                 return
@@ -269,7 +271,7 @@ class Lander:
         """Return the rows and the bytes that this member still takes before it cuts, at least 1."""
         window = lane.open.window
         if window is None and self._windows is not None and len(coming.timestamps_ms):
-            window = int(self._windows.numbers(coming.timestamps_ms[:1])[0])
+            window = opened_window(self._windows.numbers(coming.timestamps_ms[:1]), self._batches.first_window)
         landed = [*(part for own in self._lanes.values() for part in own.unsealed), *self._sealing.landed_by_others()]
         return rooms(
             self._cut,

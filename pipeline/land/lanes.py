@@ -11,7 +11,7 @@ import pyarrow as pa
 from contract.batch import CutReason, Part
 from pipeline.land.chain import Chain
 from pipeline.land.open_part import OpenPart
-from pipeline.land.stretch import Stretch
+from pipeline.land.stretch import Longs, Stretch
 from pipeline.land.windows import Windows
 
 # A part is encoded in memory before its one PUT; beyond this it is landed, whatever the cut says.
@@ -54,14 +54,21 @@ class CutPoint:
 
 
 def first_cut(
-    stretch: Stretch, part: OpenPart, windows: Windows | None, room_rows: int | None, room_bytes: int | None
+    stretch: Stretch,
+    part: OpenPart,
+    windows: Windows | None,
+    room_rows: int | None,
+    room_bytes: int | None,
+    *,
+    first_window: int | None = None,
 ) -> CutPoint | None:
     """Return the first cut inside ``stretch``, or None if all of it fits into the open ``part``.
 
     room_rows, room_bytes: what the batch still takes, over all lanes; None without such a rule.
+    first_window: the earliest window that can still be of a batch; None: any.
     """
     points = [*_amount_cuts(stretch, room_rows, room_bytes)]
-    if windows is not None and (point := _window_cut(stretch, part, windows)) is not None:
+    if windows is not None and (point := _window_cut(stretch, part, windows, first_window)) is not None:
         points.append(point)
     if part.rows + stretch.rows.num_rows >= PART_ROWS or part.encoded_bytes >= PART_BYTES:
         points.append(CutPoint(stretch.next_offset, "part_size"))
@@ -76,22 +83,28 @@ def _amount_cuts(stretch: Stretch, room_rows: int | None, room_bytes: int | None
         yield CutPoint(int(stretch.offsets[row]) + 1, "bytes")
 
 
-def _window_cut(stretch: Stretch, part: OpenPart, windows: Windows) -> CutPoint | None:
+def opened_window(numbers: Longs, first_window: int | None) -> int:
+    """Return the window of a part that begins with a row of window ``numbers[0]``; behind a sealed one it is late."""
+    first = int(numbers[0])
+    return first if first_window is None else max(first, first_window)
+
+
+def _window_cut(stretch: Stretch, part: OpenPart, windows: Windows, first_window: int | None) -> CutPoint | None:
     """A part ends before the first row of a later window; rows of an earlier one are late, and stay."""
     numbers = windows.numbers(stretch.timestamps_ms)
     if not len(numbers):
         return None
-    current = part.window if part.window is not None else int(numbers[0])
+    current = part.window if part.window is not None else opened_window(numbers, first_window)
     later = np.nonzero(numbers > current)[0]
     return CutPoint(int(stretch.offsets[later[0]]), "window") if len(later) else None
 
 
-def add_to_open(lane: OwnedLane, stretch: Stretch, windows: Windows | None) -> None:
+def add_to_open(lane: OwnedLane, stretch: Stretch, windows: Windows | None, first_window: int | None) -> None:
     """Add ``stretch``, which holds no cut, to the lane's open part."""
     if windows is not None and len(stretch.timestamps_ms):
         numbers = windows.numbers(stretch.timestamps_ms)
         if lane.open.window is None:
-            lane.open.window = int(numbers[0])
+            lane.open.window = opened_window(numbers, first_window)
         lane.open.late_rows += int((numbers < lane.open.window).sum())
     lane.open.add(stretch)
 

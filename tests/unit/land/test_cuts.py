@@ -9,11 +9,13 @@ import pytest
 from contract.batch import CutReason, Part
 from contract.stream import Cut
 from pipeline.land.batches import _due, time_cut
-from pipeline.land.lanes import CutPoint, first_cut
+from pipeline.land.chain import Chain
+from pipeline.land.lanes import CutPoint, OwnedLane, add_to_open, first_cut
 from pipeline.land.open_part import OpenPart
 from pipeline.land.share import room, share
 from pipeline.land.stretch import Stretch
 from pipeline.land.windows import Windows
+from tests.memory_store import MemoryStore
 
 SCHEMA = pa.schema([("x", pa.int64())])
 
@@ -99,6 +101,22 @@ def test_a_window_waits_for_every_lane() -> None:
     cut = Cut.model_validate({"window": "5m"})
     assert _choose(cut, landed) is None
     assert _choose(cut, landed, over=True) == ("window", 1, {0: ["0"]})
+
+
+def test_what_is_late_for_its_windows_batch_goes_with_the_next() -> None:
+    landed = {0: [_part(4, cut="window", window=0)], 1: [_part(5, cut="window", window=1)]}
+    found = _due(Cut.model_validate({"window": "5m"}), landed, lambda window: window == 1, None, first_window=1)
+    assert found is not None and found[:2] == ("window", 1)
+    assert sum(part.rows for parts in found[2].values() for part in parts) == 9
+
+
+def test_a_part_behind_a_sealed_window_begins_with_late_rows() -> None:
+    windows = Windows(origin_ms=100, length_ms=10)
+    lane = OwnedLane(0, 1, Chain(MemoryStore(), "s", 0), _open())
+    late = _stretch([100, 115])
+    assert first_cut(late, lane.open, windows, None, None, first_window=1) is None
+    add_to_open(lane, late, windows, 1)
+    assert (lane.open.window, lane.open.late_rows) == (1, 1)
 
 
 @pytest.mark.parametrize("reason", ["idle", "max_age"])
