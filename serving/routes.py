@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final
 
 import orjson
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -74,6 +73,8 @@ CODES: Final = {
     503: "service_down",
     504: "deadline_exceeded",
 }
+# A shared cache must not give lines for a page, nor hand out without a key what it got with one.
+_VARY: Final = "Accept, X-API-Key, Authorization"
 _IMMUTABLE: Final = "max-age=31536000, immutable"
 
 # From here on a body takes longer than the way to a worker and back, and would hold up small ones.
@@ -81,7 +82,6 @@ LARGE_BYTES: Final = 256 * 1024
 
 NDJSON: Final = "application/x-ndjson"
 
-T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -114,7 +114,7 @@ def request_id_of(request: Request) -> str:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one request may ask for: bytes of a body, seconds of slow work, and places for slow work."""
+    """How much one request may ask for: bytes of a body, seconds to bring it, and places for slow work."""
 
     max_body_bytes: int
     deadline_s: float
@@ -167,7 +167,7 @@ class Routes:
         version = self._selected(request).version
         numbers = version.required_numbers()
         check_media_type(request)
-        body = await read_body(request, self._limits.max_body_bytes)
+        body = await read_body(request, self._limits.max_body_bytes, self._limits.deadline_s)
         asked = PredictRequest(body, numbers.assigner, version.chain_json)
         if len(body) < LARGE_BYTES:
             answer = self._clusterer.answer(asked)
@@ -189,15 +189,17 @@ class Routes:
         selected = self._selected(request)
         query = read_query(request)
         if NDJSON in request.headers.get("accept", ""):
-            lines = await self._slowly(self._service.export, selected.version, query)
-            return StreamingResponse(lines, media_type=NDJSON)
-        return _stored(request, selected, await self._slowly(self._service.page, selected.version, query))
+            lines = await self._limits.slow.in_thread(partial(self._service.export, selected.version, query))
+            return StreamingResponse(lines, media_type=NDJSON, headers={"vary": _VARY})
+        found = await self._limits.slow.in_thread(partial(self._service.page, selected.version, query))
+        return _stored(request, selected, found)
 
     async def rows_of(self, request: Request) -> Response:
         """Return the stored rows of one id."""
         selected = self._selected(request)
         row_id = request.path_params["row_id"]
-        return _stored(request, selected, await self._slowly(self._service.rows_of, selected.version, row_id))
+        found = await self._limits.slow.in_thread(partial(self._service.rows_of, selected.version, row_id))
+        return _stored(request, selected, found)
 
     async def models(self, _request: Request) -> Response:
         """Return all models and versions."""
@@ -228,15 +230,6 @@ class Routes:
         """Return where to go from here."""
         return _json(self._service.signposts())
 
-    async def _slowly(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do blocking work in a thread, within the limits."""
-        with self._limits.slow.one():
-            try:
-                async with asyncio.timeout(self._limits.deadline_s):
-                    return await run_in_threadpool(work, *arguments)
-            except TimeoutError as error:
-                raise DeadlineExceededError(f"no answer within {self._limits.deadline_s:g} s") from error
-
     def _selected(self, request: Request) -> Selected:
         named = request.path_params
         if "version" in named:
@@ -262,7 +255,7 @@ def _stored(request: Request, selected: Selected, answer: dict[str, Any]) -> Res
     """Answer with what never changes for a version: its tag is the run and the question."""
     question = f"{selected.version.run_id}|{request.url.path}|{request.url.query}"
     etag = f'"{hashlib.sha256(question.encode()).hexdigest()[:32]}"'
-    headers = {"etag": etag, "cache-control": _IMMUTABLE if selected.fixed else "no-cache"}
+    headers = {"etag": etag, "cache-control": _IMMUTABLE if selected.fixed else "no-cache", "vary": _VARY}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return _json(answer, **headers)
@@ -281,11 +274,18 @@ async def http_exception(request: Request, error: Exception) -> Response:
     return answer
 
 
+async def hung_up(_request: Request, _error: Exception) -> Response:
+    """Answer a client that is gone: nobody reads it, the count and the log do."""
+    return Response(status_code=499)
+
+
 async def unexpected(request: Request, error: Exception) -> Response:
     """Answer an error that nobody foresaw; what it was is in the log, under the request's id."""
     request_id = request_id_of(request)
     logger.error("unexpected error request_id=%s path=%s", request_id, request.url.path, exc_info=error)
-    return problem(500, f"unexpected error; the server's log has it under {request_id}", request_id)
+    message = f"unexpected error; the server's log has it under {request_id}"
+    # This answer is sent from outside of what adds the header to all others.
+    return problem(500, message, request_id, x_request_id=request_id)
 
 
 def unauthorized(request: Request) -> Response:
