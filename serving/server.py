@@ -22,14 +22,16 @@ from serving.object_store import ObjectStore
 from serving.observed import Observed
 from serving.pages import Pages
 from serving.pickup import Pickup
+from serving.problems import http_exception, hung_up, unauthorized, unexpected
 from serving.processes import SupervisedServer, stopping_in_order
 from serving.range_cache import RangeCache
 from serving.registry import Registry
 from serving.results import Results
-from serving.routes import Limits, Parts, Routes, http_exception, hung_up, unauthorized, unexpected
+from serving.routes import Limits, Parts, Routes
 from serving.service import Service
 from serving.settings import ServingSettings
 from serving.sorted_file import SortedFiles
+from serving.ui.page import UserInterface
 from serving.v2_routes import InferenceRoutes
 from serving.worker_queue import WorkerQueue
 
@@ -80,7 +82,7 @@ def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: L
     workers = WorkerQueue(clusterer, server, settings.cache, settings.deadline_s)
     limits = Limits(settings.max_body_bytes, settings.deadline_s, Admission(settings.queue, settings.deadline_s))
     pages = Pages(service, with_key=settings.api_key is not None)
-    parts = Parts(service, clusterer, workers, metrics, pages, limits)
+    parts = Parts(service, clusterer, workers, metrics, pages, UserInterface(service), limits)
     app.router.routes[:] = [*Routes(parts).table(), *InferenceRoutes(parts).table()]
     app.add_exception_handler(HTTPException, http_exception)
     app.add_exception_handler(ClientDisconnect, hung_up)

@@ -15,8 +15,9 @@ from contract.errors import Fault, InvalidRequestError, MalformedRequestError, S
 from serving import inference_protocol as protocol
 from serving.catalogue import Version
 from serving.clusterer import assign, too_far
+from serving.problems import from_error, request_id_of
 from serving.requests import read_body
-from serving.routes import LARGE_BYTES, Parts, from_error, request_id_of
+from serving.routes import LARGE_BYTES, Parts
 
 _HEADER_LENGTH: Final = "inference-header-content-length"
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from serving.catalogue import Catalogue
 from serving.metrics import Metrics
 from serving.observed import Observed
-from serving.routes import unexpected
+from serving.problems import unexpected
 
 
 async def _broken(_request: Request) -> Response:
