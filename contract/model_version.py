@@ -16,7 +16,7 @@ LAUNCHES_EXPERIMENT: Final = "swathe-launches"
 
 State = Literal["ready", "failed", "orphan"]
 
-# Tags of a model version. All but STATE are given in the call that creates the version.
+# Tags of a model version. All but STATE and the last two are given in the call that creates it.
 TAG_STATE: Final = "state"
 TAG_REASON: Final = "reason"
 TAG_STREAM: Final = "stream"
@@ -32,6 +32,21 @@ TAG_WINDOW: Final = "window"
 TAG_RESULTS: Final = "results"
 """Key of the results' manifest in the batches bucket."""
 TAG_SILHOUETTE: Final = "silhouette"
+TAG_REF_SILHOUETTE: Final = "ref_silhouette"
+TAG_REF_WSSSE: Final = "ref_wssse_per_row"
+"""On the series' reference sample, in its fixed space: what two versions can be compared by."""
+TAG_GATE: Final = "gate"
+"""The alias that the checks earned: `champion`, `challenger` or `none`."""
+TAG_GATE_REASON: Final = "gate_reason"
+"""One sentence: which checks failed, with value and limit."""
+TAG_DRIFT: Final = "drift"
+"""Against the last ready version, the worst of its indices: `stable`, `moderate` or `large`; absent on the first."""
+TAG_DRIFT_REASON: Final = "drift_reason"
+"""One sentence: which features and clusters moved, and how far."""
+TAG_ALIASED: Final = "aliased"
+"""`true` once the aliases say what the gate decided; set after STATE."""
+TAG_ROLLED_BACK: Final = "rolled_back"
+"""ISO 8601 time at which a person took the champion alias away; such a version is not promoted by itself."""
 
 Alias = Literal["champion", "previous", "challenger"]
 ALIASES: Final[tuple[Alias, ...]] = ("champion", "previous", "challenger")
@@ -41,6 +56,11 @@ SCORING_FILE: Final = "swathe/scoring.json"
 STATISTICS_FILE: Final = "swathe/statistics.json"
 GOLDEN_FILE: Final = "swathe/golden.json"
 """Rows and the clusters and distances that Spark gave them; whoever loads the version must agree."""
+
+LINEAGE_FILE: Final = "swathe/lineage.json"
+"""What became of the clusters of the version before: see `contract.lineage`."""
+PROFILE_FILE: Final = "swathe/profile.json"
+"""How each feature was distributed over the batch's rows; the next version's drift is told against it."""
 
 RESULTS_FORMAT: Final = 1
 RESULTS_ROW_GROUP_ROWS: Final = 20_000

@@ -108,6 +108,23 @@ class Model(_Section):
         return self.model_dump(mode="json", by_alias=True, exclude={"scheme"})
 
 
+class Gate(_Section):
+    """What a version must reach to be a challenger, and what it must not lose against the champion."""
+
+    min_silhouette: float = Field(default=0.0, ge=-1, le=1, description="on its own rows")
+    min_cluster_share: float = Field(default=0.001, ge=0, le=1, description="of the smallest cluster")
+    max_missing_share: float = Field(default=0.5, ge=0, le=1, description="of any feature's values")
+    max_silhouette_drop: float = Field(default=0.1, ge=0, description="below the champion's, on the reference sample")
+    max_wssse_rise: float = Field(default=0.25, ge=0, description="share above the champion's, on the reference sample")
+
+
+class Identity(_Section):
+    """When a cluster of one version is the same as one of the version before: shares of its rows."""
+
+    survive: float = Field(default=0.5, gt=0, le=1, description="it went into one cluster")
+    split: float = Field(default=0.25, gt=0, le=1, description="a part of it went into one of several")
+
+
 class Stream(_Section):
     """A data set: its topic, its columns, where it is cut, and what is learnt from each batch."""
 
@@ -122,6 +139,8 @@ class Stream(_Section):
     rejects: Rejects = Rejects()
     features: tuple[str, ...] = Field(min_length=1)
     model: Model
+    gate: Gate = Gate()
+    identity: Identity = Identity()
 
     @property
     def consumer_group(self) -> str:

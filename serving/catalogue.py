@@ -10,6 +10,7 @@ from typing import Any, Literal
 import orjson
 
 from contract.errors import UnknownNameError, VersionUnavailableError
+from contract.lineage import Lineage
 from contract.model_version import ALIASES, ClusterStatistics
 from scoring.kmeans import Assigner, Scoring
 
@@ -18,12 +19,16 @@ State = Literal["ready", "failed", "unavailable"]
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a ready version answers with; ``digests`` are the SHA-256 of the files they came from, by name."""
+    """What a ready version answers with; ``digests`` are the SHA-256 of the files they came from, by name.
+
+    ``lineage`` is None where its training recorded none.
+    """
 
     scoring: Scoring
     assigner: Assigner
     statistics: tuple[ClusterStatistics, ...]
     digests: Mapping[str, str]
+    lineage: Lineage | None = None
 
 
 @dataclass(frozen=True)

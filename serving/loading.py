@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from contract.errors import ModelArtifactError
-from contract.model_version import GOLDEN_FILE, SCORING_FILE, STATISTICS_FILE, statistics_from_json
+from contract.lineage import lineage_from_json
+from contract.model_version import GOLDEN_FILE, LINEAGE_FILE, SCORING_FILE, STATISTICS_FILE, statistics_from_json
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Scoring
 from serving.cache import LocalCache
@@ -15,6 +16,9 @@ from serving.catalogue import Numbers
 from serving.registry import Location, Registry
 
 FILES: Final = (SCORING_FILE, STATISTICS_FILE, GOLDEN_FILE)
+DIRECTORY: Final = "swathe"
+# Versions of before there was a lineage have none.
+OPTIONAL_FILES: Final = (LINEAGE_FILE,)
 
 
 def fetch(registry: Registry, location: Location, cache: LocalCache) -> Numbers:
@@ -25,7 +29,12 @@ def fetch(registry: Registry, location: Location, cache: LocalCache) -> Numbers:
     ModelArtifactError: a file is missing, is not what it should be, or disagrees with the golden file.
     ServiceDownError: the registry does not answer.
     """
-    bodies = {name: registry.download(location, name) for name in FILES}
+    there = registry.file_names(location, DIRECTORY)
+    missing = [name for name in FILES if name not in there]
+    if missing:
+        raise ModelArtifactError(f"the artifact has no file {', '.join(missing)}")
+    wanted = [*FILES, *(name for name in OPTIONAL_FILES if name in there)]
+    bodies = {name: registry.download(location, name) for name in wanted}
     numbers = read(bodies)
     for body in bodies.values():
         cache.put(body)
@@ -40,7 +49,7 @@ def restore(digests: Mapping[str, str], cache: LocalCache) -> Numbers | None:
     ModelArtifactError: as :func:`fetch`.
     """
     bodies: dict[str, bytes] = {}
-    for name in FILES:
+    for name in {*FILES, *digests}:
         body = cache.get(digests.get(name, ""))
         if body is None:
             return None
@@ -61,8 +70,9 @@ def read(bodies: Mapping[str, bytes]) -> Numbers:
     statistics = tuple(statistics_from_json(bodies[STATISTICS_FILE], STATISTICS_FILE))
     if len(statistics) != len(scoring.centers):
         raise ModelArtifactError(f"{STATISTICS_FILE} has {len(statistics)} clusters, {SCORING_FILE} has others")
-    digests = {name: hashlib.sha256(bodies[name]).hexdigest() for name in FILES}
-    return Numbers(scoring, assigner, statistics, digests)
+    lineage = lineage_from_json(bodies[LINEAGE_FILE], LINEAGE_FILE) if LINEAGE_FILE in bodies else None
+    digests = {name: hashlib.sha256(body).hexdigest() for name, body in bodies.items()}
+    return Numbers(scoring, assigner, statistics, digests, lineage)
 
 
 def _scoring(body: bytes) -> Scoring:

@@ -38,7 +38,7 @@ class ObjectStore:
                 retries={"mode": "standard", "total_max_attempts": 2},
                 s3={"addressing_style": "path"},
                 connect_timeout=2,
-                read_timeout=10,
+                read_timeout=min(10.0, settings.deadline_s),
                 max_pool_connections=16,
             ),
         )

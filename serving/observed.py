@@ -1,8 +1,7 @@
-"""Around every request: its id, the key check, the count, the log line."""
+"""Around every request: its id, the count, the log line."""
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 import os
@@ -19,16 +18,13 @@ logger = logging.getLogger("serving.access")
 
 _OWN_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _TRACE: Final = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-# What supervisors and load balancers ask, who have no key.
-_OPEN: Final = ("/health/live", "/health/ready")
 
 
 class Observed:
-    """ASGI middleware, outermost. ``refuse`` answers a request without the right key."""
+    """ASGI middleware, outermost."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, api_key: str | None, refuse: ASGIApp, log_all: bool) -> None:
-        self._app, self._metrics, self._refuse, self._log_all = app, metrics, refuse, log_all
-        self._key = None if api_key is None else api_key.encode()
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, log_all: bool) -> None:
+        self._app, self._metrics, self._log_all = app, metrics, log_all
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -56,18 +52,16 @@ class Observed:
 
         self._metrics.began()
         try:
-            await (self._app if self._allowed(scope, headers) else self._refuse)(scope, receive, answer)
+            await self._app(scope, receive, answer)
+        except Exception:
+            # What nobody foresaw is answered further out, by Starlette's own outermost layer.
+            code = 500
+            raise
         finally:
             seconds = time.perf_counter() - began
             self._metrics.ended(scope.get("version"), _route(scope), code, seconds)
             if code >= 400 or self._log_all:
                 self._log(scope, code, seconds, trace[1].decode() if trace else None)
-
-    def _allowed(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
-        if self._key is None or scope["path"] in _OPEN:
-            return True
-        given = headers.get(b"x-api-key") or headers.get(b"authorization", b"").removeprefix(b"Bearer ")
-        return hmac.compare_digest(given, self._key)
 
     @staticmethod
     def _log(scope: Scope, code: int, seconds: float, trace_id: str | None) -> None:

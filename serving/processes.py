@@ -21,10 +21,40 @@ _LOOK_S: Final = 0.2
 
 
 class SupervisedServer(LitServer):  # type: ignore[misc] # litserve has no types
-    """A LitServer that starts its API process again when it dies: alone, it would hold the port and answer nobody."""
+    """A LitServer that starts its API process again when it dies: alone, it would hold the port and answer nobody.
+
+    Its manager process holds all queues, so without it there is nothing to mend: the server ends.
+    """
 
     _stopping = False
     _sockets: tuple[Any, ...] = ()
+    _manager: Any = None
+
+    def _init_manager(self, *args: Any, **kwargs: Any) -> Any:
+        self._manager = super()._init_manager(*args, **kwargs)
+        return self._manager
+
+    def _manager_ended(self) -> bool:
+        if self._manager is None:
+            return False
+        # Its connections close a moment before it is gone.
+        self._manager._process.join(_LOOK_S)
+        return not self._manager._process.is_alive()
+
+    def run(self, *args: Any, **kwargs: Any) -> None:
+        """Serve until interrupted.
+
+        Raises
+        ------
+        SystemExit: the manager process ended, 1.
+        """
+        try:
+            super().run(*args, **kwargs)
+        except (EOFError, OSError) as error:
+            if not self._manager_ended():
+                raise
+            logger.critical("LitServe's manager process ended, and all queues with it: the server ends")
+            raise SystemExit(1) from error
 
     def _start_server(self, *args: Any, **kwargs: Any) -> dict[int, Any]:
         processes: dict[int, Any] = super()._start_server(*args, **kwargs)
@@ -46,7 +76,9 @@ class SupervisedServer(LitServer):  # type: ignore[misc] # litserve has no types
         # Without this, new connections would wait in the backlog until the last request is drained.
         for socket in self._sockets:
             socket.close()
-        super()._perform_graceful_shutdown(*args, **kwargs)
+        # LitServe's own way asks the manager; whoever called ends what is left.
+        if not self._manager_ended():
+            super()._perform_graceful_shutdown(*args, **kwargs)
 
 
 @contextlib.contextmanager

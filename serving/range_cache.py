@@ -10,6 +10,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Final
 
+from contract.errors import ConfigurationError
 from serving.object_store import ObjectStore
 
 logger = logging.getLogger(__name__)
@@ -30,8 +31,20 @@ class RangeCache:
         self._total = 0
 
     def prepare(self) -> None:
-        """Create the directory and take over what an earlier process left in it."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        """Create the directory and take over what an earlier process left in it.
+
+        Raises
+        ------
+        ConfigurationError: it cannot be a directory.
+        """
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"SWATHE_SERVING_CACHE: {self._directory} cannot be made: {error.strerror}"
+            ) from error
+        self._sizes.clear()
+        self._total = 0
         found = [(path.stat().st_atime, path) for path in self._directory.iterdir() if path.is_file()]
         for _, path in sorted(found):
             if path.name.startswith(".new-"):

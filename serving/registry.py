@@ -90,6 +90,15 @@ class Registry:
             )
         return Location(httpx.URL(uri).path.strip("/"), experiment)
 
+    def file_names(self, location: Location, directory: str) -> set[str]:
+        """Return the names, ``directory`` included, of an artifact's files in ``directory``; empty if it is not there.
+
+        The proxy answers 500 to the download of a file that is not there, so ask before.
+        """
+        answer = self._send(_ARTIFACTS, {"path": f"{location.path}/{directory}"})
+        self._refuse(answer, _ARTIFACTS)
+        return {f"{directory}/{entry['path']}" for entry in answer.json().get("files", ()) if not entry["is_dir"]}
+
     def download(self, location: Location, name: str) -> bytes:
         """Return the bytes of file ``name`` of an artifact.
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.requests import Request
 
-from contract.errors import Fault, InvalidRequestError, RequestTooLargeError, UnsupportedMediaError
+from contract.errors import (
+    DeadlineExceededError,
+    Fault,
+    InvalidRequestError,
+    RequestTooLargeError,
+    UnsupportedMediaError,
+)
 
 
 def read_query(request: Request) -> dict[str, str]:
@@ -33,16 +41,25 @@ def check_media_type(request: Request) -> None:
         raise UnsupportedMediaError(f"content type {kind[:100]!r} is not read; send application/json")
 
 
-async def read_body(request: Request, most: int) -> bytes:
+async def read_body(request: Request, most: int, deadline_s: float) -> bytes:
     """Return the request's body.
 
     Raises
     ------
     RequestTooLargeError: it has more than ``most`` bytes.
+    DeadlineExceededError: it is not whole within ``deadline_s``.
     """
     told = request.headers.get("content-length", "")
     if told.isdigit() and int(told) > most:
         raise RequestTooLargeError(f"the body has {told} bytes, the limit is {most} (SWATHE_SERVING_MAX_BODY_BYTES)")
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await _joined(request, most)
+    except TimeoutError as error:
+        raise DeadlineExceededError(f"the body was not whole within {deadline_s:g} s") from error
+
+
+async def _joined(request: Request, most: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

@@ -1,79 +1,34 @@
-"""HTTP: paths to the service, its answers and errors to status codes. The only module that knows those."""
+"""HTTP: paths to the service, and its answers."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final
 
 import orjson
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from contract.errors import (
-    AccessDeniedError,
-    DeadlineExceededError,
-    InterruptedRequestError,
-    InvalidRequestError,
-    MalformedRequestError,
-    ModelArtifactError,
-    NotReadyError,
-    OverloadedError,
-    RequestTooLargeError,
-    ServiceDownError,
-    SwatheError,
-    UnknownNameError,
-    UnsupportedMediaError,
-    VersionUnavailableError,
-)
+from contract.errors import SwatheError
 from serving import docs_page
 from serving.admission import Admission
 from serving.clusterer import Clusterer, PredictRequest
 from serving.metrics import CONTENT_TYPE as METRICS_TYPE
 from serving.metrics import Metrics
 from serving.pages import Pages
+from serving.problems import from_error, request_id_of
 from serving.requests import check_media_type, read_body, read_query
 from serving.service import Selected, Service
+from serving.ui import page as ui_page
+from serving.ui.page import UserInterface
 from serving.worker_queue import WorkerQueue
 
-logger = logging.getLogger(__name__)
-
-STATUS: Final[Mapping[type[SwatheError], int]] = {
-    MalformedRequestError: 400,
-    UnknownNameError: 404,
-    VersionUnavailableError: 409,
-    RequestTooLargeError: 413,
-    UnsupportedMediaError: 415,
-    InvalidRequestError: 422,
-    OverloadedError: 429,
-    AccessDeniedError: 502,
-    ModelArtifactError: 502,
-    ServiceDownError: 503,
-    NotReadyError: 503,
-    InterruptedRequestError: 503,
-    DeadlineExceededError: 504,
-}
-CODES: Final = {
-    400: "malformed",
-    401: "unauthorized",
-    404: "unknown",
-    405: "method_not_allowed",
-    409: "unavailable",
-    413: "too_large",
-    415: "unsupported_media_type",
-    422: "invalid",
-    429: "overloaded",
-    500: "internal",
-    502: "bad_stored_data",
-    503: "service_down",
-    504: "deadline_exceeded",
-}
+# A shared cache must not give lines for a page, nor hand out without a key what it got with one.
+_VARY: Final = "Accept, X-API-Key, Authorization"
 _IMMUTABLE: Final = "max-age=31536000, immutable"
 
 # From here on a body takes longer than the way to a worker and back, and would hold up small ones.
@@ -81,40 +36,12 @@ LARGE_BYTES: Final = 256 * 1024
 
 NDJSON: Final = "application/x-ndjson"
 
-T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-def problem(
-    status: int, message: str, request_id: str, *, errors: list[dict[str, Any]] | None = None, **headers: str
-) -> Response:
-    """Return the one shape of every error."""
-    fields = {
-        "code": CODES.get(status, f"http_{status}"),
-        "message": message,
-        "errors": errors or [],
-        "request_id": request_id,
-    }
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(orjson.dumps(fields), status, headers=named, media_type="application/json")
-
-
-def from_error(error: SwatheError, request_id: str) -> Response:
-    """Return the answer to a request that met ``error``."""
-    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
-    faults = [{"loc": fault.loc, "msg": fault.msg} for fault in getattr(error, "faults", ())]
-    headers = {"retry_after": str(error.retry_after_s)} if isinstance(error, OverloadedError) else {}
-    return problem(status, str(error), request_id, errors=faults, **headers)
-
-
-def request_id_of(request: Request) -> str:
-    """Return the id that the middleware gave the request."""
-    return str(request.scope.get("request_id", ""))
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one request may ask for: bytes of a body, seconds of slow work, and places for slow work."""
+    """How much one request may ask for: bytes of a body, seconds to bring it, and places for slow work."""
 
     max_body_bytes: int
     deadline_s: float
@@ -130,6 +57,7 @@ class Parts:
     workers: WorkerQueue
     metrics: Metrics
     pages: Pages
+    user_interface: UserInterface
     limits: Limits
 
 
@@ -139,6 +67,7 @@ class Routes:
     def __init__(self, parts: Parts) -> None:
         self._service, self._clusterer, self._workers = parts.service, parts.clusterer, parts.workers
         self._metrics, self._limits, self._pages = parts.metrics, parts.limits, parts.pages
+        self._user_interface = parts.user_interface
 
     def table(self) -> list[BaseRoute]:
         """Return the routes, the most used first; none is added per version."""
@@ -159,7 +88,10 @@ class Routes:
             _route("/docs", self.docs),
             _route("/", self.home),
             _route("/api", self.home),
+            _route("/ui", self.user_interface),
+            _route("/ui/{model}", self.user_interface),
             docs_page.assets(),
+            ui_page.assets(),
         ]
 
     async def predict(self, request: Request) -> Response:
@@ -167,7 +99,7 @@ class Routes:
         version = self._selected(request).version
         numbers = version.required_numbers()
         check_media_type(request)
-        body = await read_body(request, self._limits.max_body_bytes)
+        body = await read_body(request, self._limits.max_body_bytes, self._limits.deadline_s)
         asked = PredictRequest(body, numbers.assigner, version.chain_json)
         if len(body) < LARGE_BYTES:
             answer = self._clusterer.answer(asked)
@@ -189,15 +121,17 @@ class Routes:
         selected = self._selected(request)
         query = read_query(request)
         if NDJSON in request.headers.get("accept", ""):
-            lines = await self._slowly(self._service.export, selected.version, query)
-            return StreamingResponse(lines, media_type=NDJSON)
-        return _stored(request, selected, await self._slowly(self._service.page, selected.version, query))
+            lines = await self._limits.slow.in_thread(partial(self._service.export, selected.version, query))
+            return StreamingResponse(lines, media_type=NDJSON, headers={"vary": _VARY})
+        found = await self._limits.slow.in_thread(partial(self._service.page, selected.version, query))
+        return _stored(request, selected, found)
 
     async def rows_of(self, request: Request) -> Response:
         """Return the stored rows of one id."""
         selected = self._selected(request)
         row_id = request.path_params["row_id"]
-        return _stored(request, selected, await self._slowly(self._service.rows_of, selected.version, row_id))
+        found = await self._limits.slow.in_thread(partial(self._service.rows_of, selected.version, row_id))
+        return _stored(request, selected, found)
 
     async def models(self, _request: Request) -> Response:
         """Return all models and versions."""
@@ -224,18 +158,16 @@ class Routes:
         """Return the OpenAPI page."""
         return Response(self._pages.docs, media_type="text/html")
 
-    async def home(self, _request: Request) -> Response:
-        """Return where to go from here."""
-        return _json(self._service.signposts())
+    async def user_interface(self, request: Request) -> Response:
+        """Return the page of a model for people."""
+        page = partial(self._user_interface.page, request.path_params.get("model"))
+        return _html(await self._limits.slow.in_thread(page))
 
-    async def _slowly(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do blocking work in a thread, within the limits."""
-        with self._limits.slow.one():
-            try:
-                async with asyncio.timeout(self._limits.deadline_s):
-                    return await run_in_threadpool(work, *arguments)
-            except TimeoutError as error:
-                raise DeadlineExceededError(f"no answer within {self._limits.deadline_s:g} s") from error
+    async def home(self, request: Request) -> Response:
+        """Return where to go from here."""
+        if "text/html" in request.headers.get("accept", ""):
+            return _html(self._user_interface.home())
+        return _json(self._service.signposts())
 
     def _selected(self, request: Request) -> Selected:
         named = request.path_params
@@ -262,7 +194,7 @@ def _stored(request: Request, selected: Selected, answer: dict[str, Any]) -> Res
     """Answer with what never changes for a version: its tag is the run and the question."""
     question = f"{selected.version.run_id}|{request.url.path}|{request.url.query}"
     etag = f'"{hashlib.sha256(question.encode()).hexdigest()[:32]}"'
-    headers = {"etag": etag, "cache-control": _IMMUTABLE if selected.fixed else "no-cache"}
+    headers = {"etag": etag, "cache-control": _IMMUTABLE if selected.fixed else "no-cache", "vary": _VARY}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return _json(answer, **headers)
@@ -272,22 +204,5 @@ def _json(answer: Any, **headers: str) -> Response:
     return Response(orjson.dumps(answer), headers=headers, media_type="application/json")
 
 
-async def http_exception(request: Request, error: Exception) -> Response:
-    """Answer what the framework itself refuses, such as a path that there is not."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-    message = {404: f"there is nothing at {request.url.path[:200]}; see /docs"}.get(error.status_code, error.detail)
-    answer = problem(error.status_code, message, request_id_of(request))
-    answer.headers.update(error.headers or {})
-    return answer
-
-
-async def unexpected(request: Request, error: Exception) -> Response:
-    """Answer an error that nobody foresaw; what it was is in the log, under the request's id."""
-    request_id = request_id_of(request)
-    logger.error("unexpected error request_id=%s path=%s", request_id, request.url.path, exc_info=error)
-    return problem(500, f"unexpected error; the server's log has it under {request_id}", request_id)
-
-
-def unauthorized(request: Request) -> Response:
-    """Answer a request without the right key."""
-    return problem(401, "the key in X-API-Key is missing or another one", request_id_of(request))
+def _html(page: bytes) -> Response:
+    return Response(page, media_type="text/html", headers=dict(ui_page.HEADERS))

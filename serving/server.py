@@ -9,9 +9,10 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from serving.access_key import RequiredKey
 from serving.admission import Admission
 from serving.cache import LocalCache
 from serving.claims import check_port, claimed_cache
@@ -21,14 +22,16 @@ from serving.object_store import ObjectStore
 from serving.observed import Observed
 from serving.pages import Pages
 from serving.pickup import Pickup
+from serving.problems import http_exception, hung_up, unauthorized, unexpected
 from serving.processes import SupervisedServer, stopping_in_order
 from serving.range_cache import RangeCache
 from serving.registry import Registry
 from serving.results import Results
-from serving.routes import Limits, Parts, Routes, http_exception, unauthorized, unexpected
+from serving.routes import Limits, Parts, Routes
 from serving.service import Service
 from serving.settings import ServingSettings
 from serving.sorted_file import SortedFiles
+from serving.ui.page import UserInterface
 from serving.v2_routes import InferenceRoutes
 from serving.worker_queue import WorkerQueue
 
@@ -73,20 +76,23 @@ def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: L
     registry = Registry(settings.tracking_uri)
     pickup = Pickup(registry, cache, models=settings.models, poll_s=settings.poll_s, grace_s=settings.grace_s)
     ranges = RangeCache(ObjectStore(settings), settings.cache / "results", settings.results_cache_bytes)
+    ranges.prepare()
     service = Service(pickup, Results(ranges, SortedFiles(ranges)), settings.default_model, settings.tracking_uri)
     metrics = Metrics(lambda: service.catalogue)
     workers = WorkerQueue(clusterer, server, settings.cache, settings.deadline_s)
-    limits = Limits(settings.max_body_bytes, settings.deadline_s, Admission(settings.queue))
+    limits = Limits(settings.max_body_bytes, settings.deadline_s, Admission(settings.queue, settings.deadline_s))
     pages = Pages(service, with_key=settings.api_key is not None)
-    parts = Parts(service, clusterer, workers, metrics, pages, limits)
+    parts = Parts(service, clusterer, workers, metrics, pages, UserInterface(service), limits)
     app.router.routes[:] = [*Routes(parts).table(), *InferenceRoutes(parts).table()]
     app.add_exception_handler(HTTPException, http_exception)
+    app.add_exception_handler(ClientDisconnect, hung_up)
     app.add_exception_handler(Exception, unexpected)
     _add_middleware(app, settings, metrics)
     own_lifespan = app.router.lifespan_context
 
     @contextlib.asynccontextmanager
     async def lifespan(running: Any) -> AsyncIterator[None]:
+        # Again: an earlier API process may have filled the directory since.
         ranges.prepare()
         pickup.start()
         async with own_lifespan(running), workers.watched():
@@ -103,11 +109,19 @@ def _add_middleware(app: Any, settings: ServingSettings, metrics: Metrics) -> No
         if "minimum_size" in middleware.kwargs:
             # LitServe compresses at level 9: ten times the time of level 1 for a tenth less.
             middleware.kwargs["compresslevel"] = 1
+    # The last one added is outermost.
+    if settings.api_key is not None:
+        app.add_middleware(RequiredKey, api_key=settings.api_key.get_secret_value(), refuse=_refuse)
     if settings.cors_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=list(settings.cors_origins), allow_headers=["*"])
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-Id", "ETag", "Retry-After"],
+        )
+    app.add_middleware(Observed, metrics=metrics, log_all=settings.access_log == "all")
 
-    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
-        await unauthorized(Request(scope))(scope, receive, send)
 
-    key = None if settings.api_key is None else settings.api_key.get_secret_value()
-    app.add_middleware(Observed, metrics=metrics, api_key=key, refuse=refuse, log_all=settings.access_log == "all")
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    await unauthorized(Request(scope))(scope, receive, send)

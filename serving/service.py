@@ -13,8 +13,14 @@ import orjson
 from contract.errors import Fault, InvalidRequestError, NotReadyError, UnknownNameError
 from contract.model_version import (
     ALIASES,
+    TAG_DRIFT,
+    TAG_DRIFT_REASON,
+    TAG_GATE,
+    TAG_GATE_REASON,
     TAG_OFFSETS,
+    TAG_REF_SILHOUETTE,
     TAG_REJECTED,
+    TAG_ROLLED_BACK,
     TAG_ROWS,
     TAG_SCHEME,
     TAG_SILHOUETTE,
@@ -84,6 +90,7 @@ class Service:
     def signposts(self) -> dict[str, str]:
         """Return what there is to look at."""
         return {
+            "page for people": "/ui",
             "models": "/api/models",
             "cluster statistics": "/api/cluster-stats",
             "clustering results": "/api/clustering-results",
@@ -146,7 +153,7 @@ class Service:
             {
                 "name": model.name,
                 "aliases": dict(model.aliases),
-                "versions": [self._version(version) for version in model.versions.values()],
+                "versions": [self.describe(version) for version in model.versions.values()],
             }
             for model in self.catalogue.models.values()
         ]
@@ -171,7 +178,8 @@ class Service:
                 f"the registry was not read whole yet: {self._pickup.last_error or 'versions are being read'}"
             )
 
-    def _version(self, version: Version) -> dict[str, Any]:
+    def describe(self, version: Version) -> dict[str, Any]:
+        """Return a version as it is listed."""
         tags = version.tags
         run = f"{self._tracking_uri}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
         return {
@@ -188,6 +196,12 @@ class Service:
             "window": tags.get(TAG_WINDOW),
             "offsets": _offsets(tags.get(TAG_OFFSETS)),
             "silhouette": _real(tags.get(TAG_SILHOUETTE)),
+            "ref_silhouette": _real(tags.get(TAG_REF_SILHOUETTE)),
+            "gate": tags.get(TAG_GATE),
+            "gate_reason": tags.get(TAG_GATE_REASON),
+            "drift": tags.get(TAG_DRIFT),
+            "drift_reason": tags.get(TAG_DRIFT_REASON),
+            "rolled_back": tags.get(TAG_ROLLED_BACK),
             "features": list(version.numbers.scoring.features) if version.numbers else None,
             "clusters": len(version.numbers.scoring.centers) if version.numbers else None,
             "deleted": version.gone_at is not None,

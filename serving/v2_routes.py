@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -16,8 +15,9 @@ from contract.errors import Fault, InvalidRequestError, MalformedRequestError, S
 from serving import inference_protocol as protocol
 from serving.catalogue import Version
 from serving.clusterer import assign, too_far
+from serving.problems import from_error, request_id_of
 from serving.requests import read_body
-from serving.routes import LARGE_BYTES, Parts, from_error, request_id_of
+from serving.routes import LARGE_BYTES, Parts
 
 _HEADER_LENGTH: Final = "inference-header-content-length"
 
@@ -48,7 +48,7 @@ class InferenceRoutes:
         """Assign the rows of a tensor to clusters."""
         version = self._version(request)
         numbers = version.required_numbers()
-        body = await read_body(request, self._limits.max_body_bytes)
+        body = await read_body(request, self._limits.max_body_bytes, self._limits.deadline_s)
         length = _header_length(request)
 
         def answer() -> tuple[bytes, int | None]:
@@ -62,8 +62,7 @@ class InferenceRoutes:
         if len(body) < LARGE_BYTES:
             answered, header = answer()
         else:
-            with self._limits.slow.one():
-                answered, header = await run_in_threadpool(answer)
+            answered, header = await self._limits.slow.in_thread(answer)
         if header is None:
             return Response(answered, media_type="application/json")
         return Response(answered, media_type="application/octet-stream", headers={_HEADER_LENGTH: str(header)})
@@ -81,7 +80,7 @@ class InferenceRoutes:
 
     async def index(self, request: Request) -> Response:
         """Return every version with its state."""
-        body = await read_body(request, self._limits.max_body_bytes)
+        body = await read_body(request, self._limits.max_body_bytes, self._limits.deadline_s)
         return _json(protocol.repository_index(self._service.catalogue, only_ready=_only_ready(body)))
 
     async def server(self, _request: Request) -> Response:

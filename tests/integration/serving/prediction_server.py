@@ -121,6 +121,13 @@ class PredictionServer:
         """Return the inference worker: the spawned child."""
         return next(p for p in self.tree()[1:] if "spawn_main" in " ".join(p.cmdline()))
 
+    def manager(self) -> psutil.Process:
+        """Return the process that holds LitServe's queues: the one others reach at its socket's path."""
+        for process in self.tree()[1:]:
+            if any("listener-" in str(c.laddr) for c in process.net_connections("unix")):
+                return process
+        raise AssertionError("no process listens on a path")
+
     def stop(self) -> int:
         """End it with SIGTERM and return its exit code; nothing of it may be left."""
         assert self.process is not None

@@ -16,10 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow.tracking import MlflowClient
 
+from contract.lineage import Lineage, lineage_to_json
 from contract.model_version import (
     CLUSTER,
     DISTANCE,
     GOLDEN_FILE,
+    LINEAGE_FILE,
     ROW_ID,
     SCORING_FILE,
     STATISTICS_FILE,
@@ -120,6 +122,8 @@ class Maker:
         spoil: str = "",
         ready: bool = True,
         results: bool = True,
+        lineage: Lineage | None = None,
+        **tags: str,
     ) -> Made:
         """Make the next version; ``spoil`` names what is wrong with it: golden, scoring."""
         scoring = scoring_of(seed)
@@ -129,9 +133,10 @@ class Maker:
         assert experiment is not None
         run = self.client.create_run(experiment.experiment_id)
         logged = self.client.create_logged_model(experiment.experiment_id, f"{model}-{seed}", run.info.run_id)
-        self._upload(logged.model_id, tmp / f"{model}-{seed}-{run.info.run_id}", scoring, rows, spoil)
+        bodies = _files(scoring, rows, spoil, lineage)
+        self._upload(logged.model_id, tmp / f"{model}-{seed}-{run.info.run_id}", bodies)
         row_ids = tuple(f"row-{(i * 7919) % n:06d}" for i in range(n))
-        tags = {TAG_BATCH: "1", TAG_ROWS: str(n)}
+        tags |= {TAG_BATCH: "1", TAG_ROWS: str(n)}
         if results:
             columns = self._columns(scoring, row_ids, rows, clusters, distances)
             sorted_files = self._results(results_prefix(model, run.info.run_id), columns, row_groups, files)
@@ -172,16 +177,7 @@ class Maker:
         self.client.set_model_version_tag(model, str(number), TAG_BATCH, str(number))
         return number
 
-    def _upload(self, model_id: str, directory: Path, scoring: Scoring, rows: Floats, spoil: str) -> None:
-        clusters, distances = Assigner(scoring).assign(rows[:50])
-        if spoil == "golden":
-            distances[7] = np.nextafter(distances[7], np.inf)
-        statistics = _statistics(scoring, rows, Assigner(scoring).assign(rows)[0])
-        bodies = {
-            SCORING_FILE: scoring.to_json() if spoil != "scoring" else b"{}",
-            STATISTICS_FILE: statistics_to_json(statistics),
-            GOLDEN_FILE: Golden(scoring.features, rows[:50], clusters, distances).to_json(),
-        }
+    def _upload(self, model_id: str, directory: Path, bodies: Mapping[str, bytes]) -> None:
         for name, body in bodies.items():
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             (directory / name).write_bytes(body)
@@ -225,6 +221,21 @@ class Maker:
             first, last = (tuple(part.column(name)[i].as_py() for name in keys) for i in (0, part.num_rows - 1))
             written.append(ResultsFile(key, etag, len(buffer.getvalue()), part.num_rows, first, last))
         return tuple(written)
+
+
+def _files(scoring: Scoring, rows: Floats, spoil: str, lineage: Lineage | None) -> dict[str, bytes]:
+    clusters, distances = Assigner(scoring).assign(rows[:50])
+    if spoil == "golden":
+        distances[7] = np.nextafter(distances[7], np.inf)
+    statistics = _statistics(scoring, rows, Assigner(scoring).assign(rows)[0])
+    bodies = {
+        SCORING_FILE: scoring.to_json() if spoil != "scoring" else b"{}",
+        STATISTICS_FILE: statistics_to_json(statistics),
+        GOLDEN_FILE: Golden(scoring.features, rows[:50], clusters, distances).to_json(),
+    }
+    if lineage is not None:
+        bodies[LINEAGE_FILE] = lineage_to_json(lineage)
+    return bodies
 
 
 def _statistics(scoring: Scoring, rows: Floats, clusters: Any) -> list[ClusterStatistics]:

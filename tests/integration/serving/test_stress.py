@@ -91,6 +91,21 @@ def test_a_killed_main_process_leaves_nothing_behind(new_server: NewServer, made
     assert server.stop() == 0
 
 
+def test_a_killed_manager_process_ends_the_server_whole(new_server: NewServer, made: Made) -> None:
+    server = new_server(SWATHE_SERVING_MODELS=made.model).start()
+    assert server.process is not None
+    below = server.tree()[1:]
+    server.manager().kill()
+    assert server.process.wait(timeout=5) == 1
+    _, alive = psutil.wait_procs(below, timeout=5)
+    assert not alive
+    said = server.said()
+    assert "manager process ended" in said and "Aborted" not in said, said
+    # What its supervisor does then.
+    server.start()
+    assert server.stop() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_under_load_answers_what_was_begun(
     new_server: NewServer, made: Made, large: bytes, number: signal.Signals

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from contract import environment
-from contract.stream import Column, Cut, Model, Rejects, Source, Stream
+from contract.stream import Column, Cut, Gate, Identity, Model, Rejects, Source, Stream
 
 
 def _documented(page: str) -> set[str]:
@@ -27,8 +27,10 @@ def test_every_field_of_the_stream_file_is_on_its_page() -> None:
         "source.": Source,
         "rejects.": Rejects,
         "model.": Model,
+        "gate.": Gate,
+        "identity.": Identity,
     }
     fields = {prefix + name for prefix, section in sections.items() for name in section.model_fields}
     # A column's type is explained beside `columns`, and a section with fields of its own needs no row.
     fields |= {f"columns.*.{name}" for name in Column.model_fields} - {"columns.*.type"}
-    assert fields - {"rejects", "model"} == _documented("docs/streams.md")
+    assert fields - {"rejects", "model", "gate", "identity"} == _documented("docs/streams.md")

@@ -1,0 +1,117 @@
+"""Errors to HTTP: the one shape of every error, and the status code of each. With `routes`, all that knows codes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from contract.errors import (
+    AccessDeniedError,
+    DeadlineExceededError,
+    InterruptedRequestError,
+    InvalidRequestError,
+    MalformedRequestError,
+    ModelArtifactError,
+    NotReadyError,
+    OverloadedError,
+    RequestTooLargeError,
+    ServiceDownError,
+    SwatheError,
+    UnknownNameError,
+    UnsupportedMediaError,
+    VersionUnavailableError,
+)
+
+logger = logging.getLogger(__name__)
+
+STATUS: Final[Mapping[type[SwatheError], int]] = {
+    MalformedRequestError: 400,
+    UnknownNameError: 404,
+    VersionUnavailableError: 409,
+    RequestTooLargeError: 413,
+    UnsupportedMediaError: 415,
+    InvalidRequestError: 422,
+    OverloadedError: 429,
+    AccessDeniedError: 502,
+    ModelArtifactError: 502,
+    ServiceDownError: 503,
+    NotReadyError: 503,
+    InterruptedRequestError: 503,
+    DeadlineExceededError: 504,
+}
+CODES: Final = {
+    400: "malformed",
+    401: "unauthorized",
+    404: "unknown",
+    405: "method_not_allowed",
+    409: "unavailable",
+    413: "too_large",
+    415: "unsupported_media_type",
+    422: "invalid",
+    429: "overloaded",
+    500: "internal",
+    502: "bad_stored_data",
+    503: "service_down",
+    504: "deadline_exceeded",
+}
+
+
+def problem(
+    status: int, message: str, request_id: str, *, errors: list[dict[str, Any]] | None = None, **headers: str
+) -> Response:
+    """Return the one shape of every error."""
+    fields = {
+        "code": CODES.get(status, f"http_{status}"),
+        "message": message,
+        "errors": errors or [],
+        "request_id": request_id,
+    }
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(orjson.dumps(fields), status, headers=named, media_type="application/json")
+
+
+def from_error(error: SwatheError, request_id: str) -> Response:
+    """Return the answer to a request that met ``error``."""
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    faults = [{"loc": fault.loc, "msg": fault.msg} for fault in getattr(error, "faults", ())]
+    headers = {"retry_after": str(error.retry_after_s)} if isinstance(error, OverloadedError) else {}
+    return problem(status, str(error), request_id, errors=faults, **headers)
+
+
+def request_id_of(request: Request) -> str:
+    """Return the id that the middleware gave the request."""
+    return str(request.scope.get("request_id", ""))
+
+
+async def http_exception(request: Request, error: Exception) -> Response:
+    """Answer what the framework itself refuses, such as a path that there is not."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    message = {404: f"there is nothing at {request.url.path[:200]}; see /docs"}.get(error.status_code, error.detail)
+    answer = problem(error.status_code, message, request_id_of(request))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def hung_up(_request: Request, _error: Exception) -> Response:
+    """Answer a client that is gone: nobody reads it, the count and the log do."""
+    return Response(status_code=499)
+
+
+async def unexpected(request: Request, error: Exception) -> Response:
+    """Answer an error that nobody foresaw; what it was is in the log, under the request's id."""
+    request_id = request_id_of(request)
+    logger.error("unexpected error request_id=%s path=%s", request_id, request.url.path, exc_info=error)
+    message = f"unexpected error; the server's log has it under {request_id}"
+    # This answer is sent from outside of what adds the header to all others.
+    return problem(500, message, request_id, x_request_id=request_id)
+
+
+def unauthorized(request: Request) -> Response:
+    """Answer a request without the right key."""
+    return problem(401, "the key in X-API-Key is missing or another one", request_id_of(request))

@@ -1,0 +1,60 @@
+"use strict";
+
+// How old the server's picture of the registry is.
+async function showFreshness() {
+  const place = document.getElementById("freshness");
+  if (!place) return;
+  const answer = await fetch("/health/ready");
+  const facts = await answer.json();
+  const age = Math.round(facts.registry_age_s);
+  place.textContent = !answer.ok ? facts.message
+    : facts.registry_error ? `The registry was last read ${age} s ago: ${facts.registry_error}`
+    : "In step with the registry";
+  place.classList.toggle("late", !answer.ok || Boolean(facts.registry_error));
+}
+
+async function ask(row, values) {
+  const features = JSON.parse(row.dataset.features);
+  const record = Object.fromEntries(features.map((name) => [name, values.get(name) ?? null]));
+  const answer = await fetch(row.dataset.path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ dataframe_records: [record] }),
+  });
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.message);
+  return body.predictions[0];
+}
+
+function show(row, prediction) {
+  const colour = JSON.parse(row.dataset.colours)[prediction.label];
+  const chip = document.createElement("span");
+  chip.className = colour === undefined ? "chip" : `chip c${colour % 10}`;
+  chip.textContent = prediction.label;
+  row.querySelector(".cluster").replaceChildren(chip);
+  row.querySelector(".distance").textContent = prediction.distance.toFixed(3);
+}
+
+async function submit(event) {
+  event.preventDefault();
+  const form = event.target;
+  const values = new Map();
+  for (const field of form.querySelectorAll("input")) {
+    values.set(field.name, field.value === "" ? null : Number(field.value));
+  }
+  const trouble = document.getElementById("trouble");
+  trouble.textContent = "";
+  await Promise.all(
+    [...document.querySelectorAll(".answers tbody tr")].map(async (row) => {
+      try {
+        show(row, await ask(row, values));
+      } catch (error) {
+        row.querySelector(".cluster").textContent = row.querySelector(".distance").textContent = "–";
+        trouble.textContent = `${row.querySelector("th").textContent}: ${error.message}`;
+      }
+    }),
+  );
+}
+
+document.getElementById("row")?.addEventListener("submit", submit);
+showFreshness().catch((error) => console.warn(error));

@@ -1,0 +1,162 @@
+"""Makes the page of a model from the catalogue, and keeps it until the catalogue changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import jinja2
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from serving.catalogue import ServedModel, Version
+from serving.openapi_schemas import example
+from serving.service import Service
+from serving.ui.fates import colours_of, draw, natural
+
+ASSETS: Final = "/ui-assets"
+HEADERS: Final[Mapping[str, str]] = {
+    "cache-control": "no-cache",
+    # Names come from the registry: whatever they hold, nothing but these two files is ever run or applied.
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+MOST_DRAWN: Final = 12
+"""Versions that are drawn; the table lists all."""
+
+_HERE: Final = Path(__file__).parent
+# A colour step each half standard deviation, four to either side of the middle.
+_STEPS: Final = 4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A centroid's value in the data's own units; ``step`` 0 to 8 is how far it lies from the mean, 4 is there."""
+
+    value: float
+    step: int
+    deviations: float
+
+
+@dataclass(frozen=True)
+class ProfileRow:
+    """One cluster of a profile."""
+
+    label: str
+    colour: int
+    size: int
+    share: float
+    cells: tuple[Cell, ...]
+
+
+class UserInterface:
+    """The pages under `/ui`."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters |= {"whole": _whole, "real": _real, "percent": _percent, "window": _window}
+        self._page, self._home = (environment.get_template(name) for name in ("page.html", "home.html"))
+        self._made: dict[str, tuple[ServedModel | None, list[str], bytes]] = {}
+
+    def page(self, name: str | None) -> bytes:
+        """Return the page of model ``name``, or of the default one.
+
+        Raises
+        ------
+        UnknownNameError: no such model.
+        """
+        model = self._service.catalogue.model(name) if name else self._service.default_model()
+        names = list(self._service.catalogue.models)
+        key = model.name if model else ""
+        made = self._made.get(key)
+        if made is None or made[:2] != (model, names):
+            html = self._page.render(self._facts(model, names)).encode()
+            # Models that are gone are not kept.
+            self._made = {kept: value for kept, value in self._made.items() if kept in names}
+            self._made[key] = made = (model, names, html)
+        return made[2]
+
+    def home(self) -> bytes:
+        """Return where to go from here, for a browser."""
+        return self._home.render(links=self._service.signposts()).encode()
+
+    def _facts(self, model: ServedModel | None, names: Sequence[str]) -> dict[str, Any]:
+        listed = list(model.versions.values()) if model else []
+        ready = [version for version in listed if version.state == "ready" and version.numbers is not None]
+        drawn = ready[-MOST_DRAWN:]
+        colours = colours_of(drawn)
+        newest = ready[-1].required_numbers().scoring if ready else None
+        described = [self._service.describe(version) for version in reversed(listed)]
+        return {
+            "model": model,
+            "models": [(name, f"/ui/{quote(name, safe='')}") for name in names],
+            "versions": described,
+            "has": {name for facts in described for name, value in facts.items() if value is not None},
+            "aliases": _aliases(model),
+            "ready": ready,
+            "paths": {version.number: _path(version) for version in listed},
+            "drawing": draw(drawn) if drawn else None,
+            "profiles": [(version, _profile(version, colours)) for version in drawn],
+            "colours": colours,
+            "features": list(dict.fromkeys(f for v in reversed(ready) for f in v.required_numbers().scoring.features)),
+            "example": example(newest) if newest else {},
+            "signposts": self._service.signposts(),
+            "assets": ASSETS,
+        }
+
+
+def assets() -> Mount:
+    """Return the route of the page's script and styles."""
+    return Mount(ASSETS, StaticFiles(directory=_HERE / "assets"))
+
+
+def _path(version: Version) -> str:
+    return f"/api/{quote(version.model, safe='')}/{version.name}"
+
+
+def _aliases(model: ServedModel | None) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for alias, number in model.aliases.items() if model else ():
+        found.setdefault(number, []).append(alias)
+    return found
+
+
+def _profile(version: Version, colours: Mapping[str, int]) -> list[ProfileRow]:
+    numbers = version.required_numbers()
+    rows = []
+    for cluster, center in zip(numbers.statistics, numbers.scoring.centers, strict=True):
+        cells = tuple(
+            Cell(value, round(max(-_STEPS, min(_STEPS, 2 * z))) + _STEPS, z)
+            for value, z in zip(cluster.centroid, center, strict=True)
+        )
+        rows.append(ProfileRow(cluster.label, colours[cluster.label], cluster.size, cluster.share, cells))
+    return sorted(rows, key=lambda row: natural(row.label))
+
+
+def _whole(value: int) -> str:
+    return f"{value:,}"
+
+
+def _real(value: float, digits: int = 3) -> str:
+    return f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 else "<1%"
+
+
+def _window(interval: str) -> list[str]:
+    """Return the two ends of an ISO 8601 interval, shortened to minutes."""
+    return [end.replace("T", " ")[:16] for end in interval.split("/")]

@@ -1,0 +1,167 @@
+"""`/ui`: what it shows, and in a real Chromium that it works by keyboard, on a phone and without the internet."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from contract.lineage import Lineage, Transition
+from tests.integration.serving.conftest import NewServer, Served
+from tests.integration.serving.prediction_server import PredictionServer
+from tests.integration.serving.registered import FEATURES, Maker
+
+BROWSER = {"accept": "text/html,application/xhtml+xml"}
+# Without these Chromium looks for its maker's servers at every start.
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--no-first-run"),
+)
+LABELS = ("C1", "C2", "C3", "C4")
+
+
+def _page(server: PredictionServer, path: str = "/ui") -> httpx.Response:
+    answer = server.http.get(path, headers=BROWSER)
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/html"), answer.text
+    return answer
+
+
+def test_every_version_is_there_with_its_state_reason_alias_and_run(served: Served) -> None:
+    text = _page(served.server, f"/ui/{served.model}").text
+    assert text == _page(served.server).text
+    for facts in served.server.versions(served.model).values():
+        assert f">v{facts['version']}" in text and f'class="state {facts["state"]}"' in text
+        assert facts["run_url"] is None or facts["run_url"] in text
+    assert "3 usable rows are fewer than 5 clusters" in text and "golden rows get another answer" in text
+    assert '<span class="badge champion">champion</span>' in text
+    assert "1,500" in text and "do not record what became" in text
+    for feature in FEATURES:
+        assert f'name="{feature}"' in text
+
+
+def test_it_needs_nothing_from_elsewhere_and_runs_nothing_that_is_in_it(served: Served) -> None:
+    answer = _page(served.server)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    loaded = re.findall(r'(?:src|href)="([^"#]+)"', re.sub(r"<a .*?>", "", answer.text, flags=re.S))
+    assert loaded and all(path.startswith("/ui-assets/") for path in loaded)
+    assert [served.server.code(path) for path in loaded] == [200] * len(loaded)
+    assert "<style" not in answer.text and " style=" not in answer.text and "onclick" not in answer.text
+
+
+def test_it_is_linked_from_the_root(served: Served) -> None:
+    assert served.server.get("/")["page for people"] == "/ui"
+    assert 'href="/ui"' in _page(served.server, "/").text
+
+
+def test_an_unknown_model_is_told_the_known_ones(served: Served) -> None:
+    answer = served.server.http.get("/ui/nothing", headers=BROWSER)
+    assert answer.status_code == 404 and served.model in answer.json()["message"]
+
+
+def test_names_from_the_registry_are_text_whatever_they_hold(
+    new_server: NewServer, maker: Maker, tmp_path: Path
+) -> None:
+    hostile = f'<img src=x onerror="alert(1)">{uuid.uuid4().hex[:6]}'
+    model = maker.model(hostile)
+    maker.failed(model, "<script>alert('reason')</script>")
+    server = new_server(SWATHE_SERVING_MODELS=model).start()
+    text = _page(server).text
+    assert "<img" not in text and "<script>alert" not in text and "&lt;script&gt;alert" in text
+    assert server.stop() == 0
+
+
+def test_before_there_is_a_version_it_says_so(new_server: NewServer, model: str) -> None:
+    server = new_server(SWATHE_SERVING_MODELS=model).start()
+    assert "No version is registered yet" in _page(server).text
+    assert server.stop() == 0
+
+
+@pytest.fixture
+def three(new_server: NewServer, maker: Maker, model: str, tmp_path: Path) -> Iterator[PredictionServer]:
+    """A server of three versions that know what became of their clusters, and of a failed one."""
+    maker.version(model, tmp_path, seed=1, lineage=Lineage(LABELS, (), 5, None, ()), ref_silhouette="0.41")
+    for seed in (2, 3):
+        transitions = [Transition("survived", (label,), (label,), 0.9) for label in LABELS[:3]]
+        told = Lineage(LABELS, (), 5, seed - 1, (*transitions, Transition("vanished", ("C4",), (), 0.0)))
+        moved = "distance moved by 0.2"
+        maker.version(model, tmp_path, seed=seed, lineage=told, drift="moderate", drift_reason=moved, gate="champion")
+    maker.failed(model, "3 usable rows are fewer than 5 clusters")
+    maker.alias(model, "champion", 3)
+    server = new_server(SWATHE_SERVING_MODELS=model).start()
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture
+def chromium_page() -> Iterator[Page]:
+    """A page of a real browser; whatever it complains of fails the test."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    assert chromium, "no chromium on PATH; on Debian: apt-get install chromium"
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(request.url))
+        yield page
+        browser.close()
+    assert complaints == []
+
+
+@pytest.mark.long
+def test_in_a_real_browser(three: PredictionServer, chromium_page: Page) -> None:
+    asked: list[str] = []
+    chromium_page.on("request", lambda request: asked.append(request.url))
+    chromium_page.goto(f"{three.url}/ui", wait_until="networkidle")
+    assert all(url.startswith(three.url) for url in asked)
+    assert chromium_page.locator(".fates .band").count() == 6
+    assert chromium_page.get_by_role("img", name="Cluster sizes").is_visible()
+    assert "In step" in chromium_page.locator("#freshness").inner_text()
+    assert chromium_page.get_by_text("distance moved by 0.2").first.is_visible()
+
+    # By keyboard alone: to the first field, a value, Enter.
+    field = chromium_page.get_by_label(FEATURES[0], exact=True)
+    for _ in range(80):
+        chromium_page.keyboard.press("Tab")
+        if field.evaluate("field => field === document.activeElement"):
+            break
+    chromium_page.keyboard.press("Control+A")
+    chromium_page.keyboard.type("12.5")
+    chromium_page.keyboard.press("Tab")
+    chromium_page.keyboard.press("Control+A")
+    chromium_page.keyboard.press("Delete")
+    chromium_page.keyboard.press("Enter")
+    chips = chromium_page.locator(".answers .cluster .chip")
+    chips.nth(2).wait_for(timeout=5_000)
+    model = three.get("/api/models")[0]["name"]
+    values = {
+        name: None if (text := chromium_page.get_by_label(name, exact=True).input_value()) == "" else float(text)
+        for name in FEATURES
+    }
+    assert values[FEATURES[0]] == 12.5 and values[FEATURES[1]] is None
+    for row, number in enumerate((3, 2, 1)):
+        answer = three.http.post(f"/api/{model}/v{number}/predict", json={"dataframe_records": [values]}).json()
+        assert chips.nth(row).inner_text() == answer["predictions"][0]["label"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_nothing_goes_sideways(three: PredictionServer, chromium_page: Page, scheme: str) -> None:
+    chromium_page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    chromium_page.set_viewport_size({"width": 360, "height": 740})
+    chromium_page.goto(f"{three.url}/ui", wait_until="networkidle")
+    assert chromium_page.evaluate("document.documentElement.scrollWidth") <= 360
+    light = sum(int(x) for x in re.findall(r"\d+", chromium_page.evaluate("getComputedStyle(document.body).color"))[:3])
+    assert (light > 384) == (scheme == "dark")
+    # Each thing that can be used has a name, and every row of the table is there as a card.
+    named = "e.innerText || e.ariaLabel || e.labels?.length"
+    unnamed = f"[...document.querySelectorAll('a,button,input')].filter(e => !({named}))"
+    assert chromium_page.evaluate(f"{unnamed}.length") == 0
+    assert chromium_page.locator(".versions tbody tr").count() == 4
