@@ -19,6 +19,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "status": ("pipeline.status", "Show a stream's batches, their versions, its lanes and their lag."),
     "verify": ("pipeline.land.verify_command", "Prove that every offset is in exactly one batch, reject or gap."),
     "train": ("pipeline.train.command", "Train a model version for each batch that has none."),
+    "watch": ("pipeline.train.watch_command", "Stay, and train a model version for each batch that is sealed."),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from pipeline.object_store import ObjectStore
 from pipeline.train.build import VersionBuilder
 from pipeline.train.lease import Lease
@@ -23,10 +25,11 @@ def open_trainer(
     registry: Registry,
     lease: Lease,
     spark: SparkOnDemand,
+    stopping: threading.Event | None = None,
 ) -> Trainer:
-    """Return a trainer of ``series``."""
+    """Return a trainer of ``series``; what fails while ``stopping`` is set was killed, and ends as KILLED."""
     runs = Runs(tracking, series.stream.name, series.model)
     artifacts = ArtifactStore(runs, tracking.uri)
     publisher = Publisher(registry, runs, artifacts, lease, tracking.uri)
     builder = VersionBuilder(series, store=store, runs=runs, artifacts=artifacts, spark=spark)
-    return Trainer(series, store=store, runs=runs, publisher=publisher, builder=builder)
+    return Trainer(series, store=store, runs=runs, publisher=publisher, builder=builder, stopping=stopping)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.settings import StoreSettings
@@ -33,6 +35,17 @@ _CONF = {
 _SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
+@contextmanager
+def _unless_it_dies() -> Iterator[None]:
+    """A signal to the process group ends the JVM as well: there is nothing left to stop then."""
+    from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415 - as pyspark, below
+
+    try:
+        yield
+    except (Py4JError, OSError) as error:
+        logger.info("the JVM is gone reason=%r", error)
+
+
 class SparkOnDemand:
     """Spark, started when first asked for and kept until closed."""
 
@@ -52,11 +65,31 @@ class SparkOnDemand:
         assert self._session is not None  # noqa: S101 - start() has set it
         return self._session.result()
 
+    def cancel(self) -> None:
+        """Let the jobs that run now fail."""
+        if self._is_open():
+            with _unless_it_dies():
+                self.session().sparkContext.cancelAllJobs()
+
+    def has_died(self) -> bool:
+        """Whether the JVM was started and has ended since."""
+        if not self._is_open():
+            return False
+        from pyspark import SparkContext  # noqa: PLC0415 - as below
+
+        gateway = SparkContext._gateway
+        return gateway is None or gateway.proc.poll() is not None
+
     def close(self) -> None:
         """Stop Spark if it was started."""
         if self._session is not None and self._session.exception() is None:
-            self._session.result().stop()
+            with _unless_it_dies():
+                self._session.result().stop()
         self._pool.shutdown()
+
+    def _is_open(self) -> bool:
+        started = self._session
+        return started is not None and started.done() and started.exception() is None
 
     def _open(self) -> SparkSession:
         from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds that nothing-to-do must not cost

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,9 +38,11 @@ class Trainer:
         runs: Runs,
         publisher: Publisher,
         builder: VersionBuilder,
+        stopping: threading.Event | None = None,
     ) -> None:
         self._series, self._store, self._runs = series, store, runs
         self._publisher, self._builder = publisher, builder
+        self._stopping = stopping or threading.Event()
 
     def take(self, steps: Sequence[Step], batches: Sequence[SealedBatch]) -> Iterator[Outcome]:
         """Do ``steps`` in order and yield what became of each.
@@ -98,7 +101,8 @@ class Trainer:
             with self._spark_errors():
                 yield
         except BaseException as error:
-            status = "FAILED" if isinstance(error, Exception) else "KILLED"
+            killed = self._stopping.is_set() or not isinstance(error, Exception)
+            status = "KILLED" if killed else "FAILED"
             try:
                 self._runs.end(run.info.run_id, status, {TAG_ERROR: str(error) or type(error).__name__})
             except SwatheError as second:

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import SecretStr
 
-from contract.batch import Manifest
-from contract.model_version import SCORING_FILE, ResultsManifest, results_from_json
+from contract.batch import Manifest, manifest_key
+from contract.model_version import LAUNCHES_EXPERIMENT, SCORING_FILE, ResultsManifest, results_from_json
 from contract.stream import Stream, parse_stream
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
@@ -116,10 +116,22 @@ class Lab:
         """Land all ``batches``."""
         return land(self.store, self.stream, batches, parts=parts, lanes=lanes)
 
-    def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
+    def withhold(self, number: int) -> Callable[[], None]:
+        """Take the manifest of batch ``number`` away; return what seals the batch again."""
+        key = manifest_key(self.name, number)
+        found = self.store.get(key)
+        assert found is not None, key
+        self.store.delete(key)
+
+        def seal() -> None:
+            assert self.store.put_if_absent(key, found[0]) is not None, key
+
+        return seal
+
+    def start(self, *arguments: str, command: str = "train", **more: str) -> subprocess.Popen[str]:
         """Start `python -m pipeline train` on this stream."""
         return subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "train", "--stream", str(self.file), *arguments],
+            [sys.executable, "-m", "pipeline", command, "--stream", str(self.file), *arguments],
             cwd=ROOT,
             env={**os.environ, **self.services, **more},
             stdout=subprocess.PIPE,
@@ -174,6 +186,20 @@ class Lab:
         uri = f"{self.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/runs/search"
         found = httpx.post(uri, json=body).json().get("runs", [])
         return sorted(found, key=lambda run: int(run["info"]["start_time"]))
+
+    def started_runs(self) -> list[dict[str, Any]]:
+        """Return the runs, none where the experiment is not there yet."""
+        uri = f"{self.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/experiments/get-by-name"
+        found = httpx.get(uri, params={"experiment_name": self.name})
+        return self.runs() if found.is_success else []
+
+    def launcher_runs(self) -> list[dict[str, Any]]:
+        """Return the launcher runs of this stream, newest first."""
+        experiment = self.get("experiments/get-by-name", experiment_name=LAUNCHES_EXPERIMENT)["experiment"]
+        body = {"experiment_ids": [experiment["experiment_id"]], "max_results": 200}
+        uri = f"{self.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/runs/search"
+        runs = httpx.post(uri, json=body).json().get("runs", [])
+        return [run for run in runs if any(p["value"] == str(self.file) for p in run["data"].get("params", []))]
 
     def results(self, number: int, model: str | None = None) -> tuple[ResultsManifest, pa.Table, pa.Table]:
         """Return a version's results: their manifest, the rows by id and the rows by cluster."""

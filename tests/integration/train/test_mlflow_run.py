@@ -7,9 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from contract.model_version import LAUNCHES_EXPERIMENT
 from tests.integration.train.conftest import ROOT, Lab, batch
@@ -30,20 +27,12 @@ def mlflow_run(lab: Lab, directory: Path, *parameters: str, **more: str) -> subp
     )
 
 
-def launcher_runs(lab: Lab) -> list[dict[str, Any]]:
-    """Return the launcher runs of this stream."""
-    experiment = lab.get("experiments/get-by-name", experiment_name=LAUNCHES_EXPERIMENT)["experiment"]["experiment_id"]
-    uri = f"{lab.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/runs/search"
-    runs = httpx.post(uri, json={"experiment_ids": [experiment], "max_results": 200}).json().get("runs", [])
-    return [run for run in runs if any(p["value"] == str(lab.file) for p in run["data"].get("params", []))]
-
-
 def test_the_project_trains_from_another_directory_and_keeps_its_launches_apart(lab: Lab, tmp_path: Path) -> None:
     lab.land(batch(400, 1), batch(400, 2))
     done = mlflow_run(lab, tmp_path)
     assert done.returncode == 0, done.stderr
     assert lab.states() == [(1, "ready"), (2, "ready")]
-    [launch] = launcher_runs(lab)
+    [launch] = lab.launcher_runs()
     assert launch["info"]["status"] == "FINISHED"
     runs = lab.runs()
     assert [run["info"]["run_name"] for run in runs] == [f"{lab.name}-batch-1", f"{lab.name}-batch-2"]
@@ -56,7 +45,7 @@ def test_what_fails_is_told_by_the_exit_code_and_the_launchers_run(lab: Lab, tmp
     lab.store.delete(manifests[0].parts[0].key)
     done = mlflow_run(lab, tmp_path, "batch=1")
     assert done.returncode != 0 and manifests[0].parts[0].key in done.stderr + done.stdout
-    assert [run["info"]["status"] for run in launcher_runs(lab)] == ["FAILED"]
+    assert [run["info"]["status"] for run in lab.launcher_runs()] == ["FAILED"]
     assert [run["info"]["status"] for run in lab.runs()] == ["FAILED"] and lab.versions() == {}
 
 

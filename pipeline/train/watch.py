@@ -1,0 +1,170 @@
+"""A trainer that stays: Spark is kept warm, and each new manifest becomes a version."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import tenacity
+from mlflow.tracking import MlflowClient
+
+from contract.errors import RetryError, StopError, SwatheError
+from pipeline.object_store import ObjectStore
+from pipeline.settings import StoreSettings
+from pipeline.train.batches import SealedBatch, sealed_batches
+from pipeline.train.lease import TTL_S, Lease
+from pipeline.train.open import open_trainer
+from pipeline.train.plan import PENDING, Step, plan
+from pipeline.train.registry import Registry
+from pipeline.train.runs import mlflow_errors
+from pipeline.train.series import Series
+from pipeline.train.session import SparkOnDemand
+from pipeline.train.settings import SparkSettings, TrackingSettings
+
+logger = logging.getLogger(__name__)
+
+LONGEST_WAIT_S: Final = 30.0
+# Long enough to see that another machine's trainer has died, and to take its lease.
+_LEASE_S: Final = TTL_S + 10.0
+_CANCEL_S: Final = 0.3
+
+
+class _StoppedError(Exception):
+    """The watch was told to stop while it waited for another trainer."""
+
+
+class Watch:
+    """Trains the batches of one series as they are sealed. ``say`` is told what became of each."""
+
+    def __init__(
+        self,
+        series: Series,
+        tracking: TrackingSettings,
+        stored: StoreSettings,
+        spark: SparkSettings,
+        *,
+        poll_s: float,
+        say: Callable[[str], None],
+    ) -> None:
+        self._series, self._tracking, self._poll_s, self._say = series, tracking, poll_s, say
+        self._store = ObjectStore(stored)
+        self._registry = Registry(tracking, series.model)
+        self._spark = SparkOnDemand(spark, stored)
+        self._stop = threading.Event()
+        self._known: tuple[SealedBatch, ...] = ()
+        self._settled: int | None = None
+        self._failure: BaseException | None = None
+        self._follower = threading.Thread(target=self._follow, name=f"watch-{series.model}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch, in a thread: the main thread is left to hear signals."""
+        self._follower.start()
+
+    def has_ended(self, within_s: float) -> bool:
+        """Wait ``within_s`` seconds at most; return whether it ended by itself, which only a fault makes it do."""
+        self._follower.join(within_s)
+        return not self._follower.is_alive()
+
+    def stop(self, within_s: float) -> bool:
+        """Give up what is being trained, which the next start does again; return False if that took too long."""
+        self._stop.set()
+        for _ in range(int(within_s / _CANCEL_S)):
+            if self.has_ended(_CANCEL_S):
+                self._spark.close()
+                self._registry.close()
+                return True
+            # Again and again: a job may begin after the others were cancelled.
+            self._spark.cancel()
+        return False
+
+    def end_launcher(self) -> None:
+        """End the run of `mlflow run`: whoever began it is gone, and cannot."""
+        if self._series.launcher_run_id is None:
+            return
+        try:
+            with mlflow_errors(self._tracking.uri):
+                MlflowClient(self._tracking.uri).set_terminated(self._series.launcher_run_id, "KILLED")
+        except SwatheError as error:
+            logger.warning("launcher run not ended run_id=%s reason=%s", self._series.launcher_run_id, error)
+
+    def raise_failure(self) -> None:
+        """Raise what ended the watch, if anything did."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _follow(self) -> None:
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(self._may_pass),
+            wait=tenacity.wait_exponential_jitter(initial=1.0, max=LONGEST_WAIT_S, jitter=0.5),
+            stop=tenacity.stop_when_event_set(self._stop),
+            sleep=tenacity.sleep_using_event(self._stop),
+            before_sleep=self._say_waiting,
+            reraise=True,
+        )
+        try:
+            self._spark.start()
+            while not self._stop.is_set():
+                retrying(self._look)
+                self._stop.wait(self._poll_s)
+        except BaseException as error:
+            if not self._stop.is_set():
+                self._failure = error
+
+    def _may_pass(self, error: BaseException) -> bool:
+        """A service comes back, and what a person has to put right is put right; a dead JVM stays dead."""
+        return isinstance(error, RetryError | StopError) and not self._spark.has_died()
+
+    def _say_waiting(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        sleep_s = state.next_action.sleep if state.next_action else 0.0
+        kind = "down" if isinstance(error, RetryError) else "stopped"
+        logger.warning("state=%s model=%s retry_s=%.1f reason=%s", kind, self._series.model, sleep_s, error)
+
+    def _look(self) -> None:
+        """Look for new manifests, which costs one listing, and train what has no version."""
+        self._known = sealed_batches(self._store, self._series.stream.name, known=self._known)
+        if len(self._known) == self._settled:
+            return
+        if any(step.is_work for step in self._plan()):
+            # Waited for before anything is begun: a JVM that still starts cannot be told to stop.
+            self._spark.session()
+            self._work()
+        if self._stop.is_set():
+            return
+        logger.warning("state=waiting model=%s batches=%d", self._series.model, len(self._known))
+        self._settled = len(self._known)
+
+    def _plan(self) -> list[Step]:
+        keys = self._series.keys(self._known)
+        return plan(self._series.model, keys, self._registry.versions(), PENDING)
+
+    def _work(self) -> None:
+        with Lease(self._store, self._series.model, wait_s=_LEASE_S, on_wait=self._wait_on) as lease:
+            # Looked at again: whoever held the lease before may have done some of it.
+            steps = [step for step in self._plan() if step.is_work]
+            first = steps[0].batch if steps else 0
+            logger.warning("state=training model=%s batch=%d count=%d", self._series.model, first, len(steps))
+            series = self._series
+            self._registry.ensure_model(
+                f"Batches of stream {series.stream.name}, {series.scheme}: version i is batch i."
+            )
+            trainer = open_trainer(
+                series,
+                store=self._store,
+                tracking=self._tracking,
+                registry=self._registry,
+                lease=lease,
+                spark=self._spark,
+                stopping=self._stop,
+            )
+            for outcome in trainer.take(steps, self._known):
+                self._say(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
+                if self._stop.is_set():
+                    return
+
+    def _wait_on(self, said: str) -> None:
+        if self._stop.is_set():
+            raise _StoppedError
+        logger.info("%s", said)

@@ -1,0 +1,163 @@
+"""The trainer that stays: manifests become versions, and no way of ending it loses or doubles one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from contract.model_version import LAUNCHES_EXPERIMENT
+from tests.integration.serving.relay import relay
+from tests.integration.train.conftest import COMMAND_S, ROOT, Lab, batch
+
+END_S = 10.0
+
+
+def until(condition: Callable[[], bool], process: subprocess.Popen[str], within_s: float = COMMAND_S) -> None:
+    """Wait until ``condition`` holds while ``process`` lives."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert process.poll() is None, f"it ended with {process.returncode}: {process.communicate()[0]}"
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.2)
+
+
+@contextmanager
+def watching(lab: Lab, **more: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `python -m pipeline watch` for the length of the block."""
+    process = lab.start("--poll-s", "0.2", command="watch", **more)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def terminate(process: subprocess.Popen[str]) -> str:
+    """Send SIGTERM; check that it ends cleanly and in time, and leaves no JVM; return what it said."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    begin = time.monotonic()
+    process.terminate()
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Traceback" not in said, said
+    assert time.monotonic() - begin < END_S, said
+    _, left = psutil.wait_procs(family, timeout=END_S)
+    assert left == [], left
+    return said
+
+
+def test_a_new_manifest_becomes_a_version_and_sigterm_ends_it(lab: Lab) -> None:
+    lab.land(batch(400, 1), batch(400, 2))
+    seal_second = lab.withhold(2)
+    with watching(lab) as process:
+        until(lambda: lab.states() == [(1, "ready")], process)
+        seal_second()
+        until(lambda: lab.states() == [(1, "ready"), (2, "ready")], process)
+        said = terminate(process)
+    assert f"{lab.name} version 2: trained on 400 rows" in said
+    assert "state=waiting" in said and "state=ending" in said
+    code, said = lab.train()
+    assert code == 0 and "nothing to do" in said, said
+
+
+@pytest.mark.long
+def test_sigterm_while_it_trains_gives_the_batch_up_for_the_next_start(lab: Lab) -> None:
+    lab.land(batch(40_000, 1), batch(400, 2))
+    with watching(lab) as process:
+        until(lambda: bool(lab.started_runs()), process)
+        terminate(process)
+    assert [run["info"]["status"] for run in lab.runs()] == ["KILLED"] and lab.versions() == {}
+    with watching(lab) as process:
+        until(lambda: lab.states() == [(1, "ready"), (2, "ready")], process)
+        terminate(process)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", ["train.fitted:2", "train.run-ended:2", "train.version-created:2"])
+def test_killed_and_started_again_versions_are_in_order(lab: Lab, point: str) -> None:
+    lab.land(batch(400, 1), batch(401, 2), batch(402, 3))
+    with watching(lab, SWATHE_FAULT=point) as process:
+        assert process.wait(COMMAND_S) == -signal.SIGKILL
+    assert [number for number, state in lab.states() if state] == [1]
+    with watching(lab) as process:
+        until(lambda: [state for _, state in lab.states()] == ["ready"] * 3, process)
+        terminate(process)
+    assert [version.tags["rows"] for version in lab.versions().values()] == ["400", "401", "402"]
+    assert all(run["info"]["status"] != "RUNNING" for run in lab.runs())
+
+
+@pytest.mark.long
+def test_a_service_that_is_down_is_waited_for(lab: Lab) -> None:
+    lab.land(batch(400, 1), batch(400, 2))
+    seal_second = lab.withhold(2)
+    with (
+        relay(lab.services["MLFLOW_TRACKING_URI"]) as mlflow,
+        relay(lab.services["AWS_ENDPOINT_URL_S3"]) as minio,
+    ):
+        mlflow.down()
+        with watching(lab, MLFLOW_TRACKING_URI=mlflow.url, AWS_ENDPOINT_URL_S3=minio.url) as process:
+            time.sleep(8)
+            mlflow.up()
+            until(lambda: lab.states() == [(1, "ready")], process)
+            minio.down()
+            seal_second()
+            time.sleep(8)
+            minio.up()
+            until(lambda: lab.states() == [(1, "ready"), (2, "ready")], process)
+            said = terminate(process)
+    assert f"state=down model={lab.name}" in said
+    assert f"mlflow does not answer at {mlflow.url}" in said and f"minio does not answer at {minio.url}" in said
+
+
+@pytest.mark.long
+def test_what_a_person_has_to_put_right_is_said_and_looked_at_again(lab: Lab) -> None:
+    [manifest] = lab.land(batch(400, 1))
+    part = manifest.parts[0].key
+    body = lab.store.get(part)
+    assert body is not None
+    lab.store.delete(part)
+    with watching(lab) as process:
+        until(lambda: bool(lab.started_runs()), process)
+        lab.store.put(part, body[0])
+        until(lambda: lab.states() == [(1, "ready")], process)
+        said = terminate(process)
+    assert f"state=stopped model={lab.name}" in said and f"batch 1 names {part}" in said
+
+
+@pytest.mark.long
+def test_it_ends_when_mlflow_run_is_gone(lab: Lab, tmp_path: Path) -> None:
+    """`mlflow run` does not pass a signal on, and cannot when it is killed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    launcher = subprocess.Popen(
+        ["mlflow", "run", str(ROOT), "-e", "watch", "--env-manager", "local", "-P", f"stream={lab.file}"],
+        cwd=tmp_path,
+        env={**os.environ, **lab.services, "PATH": path, "MLFLOW_EXPERIMENT_NAME": LAUNCHES_EXPERIMENT},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+    def family() -> list[psutil.Process]:
+        return psutil.Process(launcher.pid).children(recursive=True)
+
+    until(lambda: any(process.name() == "java" for process in family()), launcher)
+    children = family()
+    launcher.kill()
+    launcher.wait()
+    _, left = psutil.wait_procs(children, timeout=END_S)
+    assert left == [], left
+    assert [run["info"]["status"] for run in lab.launcher_runs()] == ["KILLED"]
+
+
+def test_a_misspelt_flag_is_named_before_spark_is_imported(lab: Lab) -> None:
+    process = lab.start("--poll-s", "soon", command="watch")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode != 0 and "soon" in said and "Traceback" not in said, said
