@@ -64,6 +64,7 @@ def test_the_two_commands_are_the_ones_in_the_makefile() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_500)
 def test_training_in_an_environment_of_its_own(demo: Demo, tmp_path: Path) -> None:
     """`--env-manager uv` builds the environment of conda.yaml, and Spark trains in it."""
     command = f"MLFLOW_ENV_ROOT={tmp_path} mlflow run . --env-manager uv -P model=flights-uv -P batch=1"

@@ -192,6 +192,7 @@ def test_members_join_and_leave_every_two_seconds_for_a_minute(line: Line) -> No
         for visitor in visitors:
             visitor.send_signal(signal.SIGTERM)
         for visitor in [*visitors, *stopped]:
-            assert visitor.wait(20) in {0, -9}, line.log.read_text()
+            # -15: it was told to leave before it had begun.
+            assert visitor.wait(20) in {0, -9, -15}, line.log.read_text()
     line.land("--rows", "700", **SHORT_SESSION)
     line.assert_proved(range(len(sent)))

@@ -32,13 +32,14 @@ def test_any_page_and_row_of_three_million_is_there_in_50_ms(
         server.get(path)
     api = server.api_process()
     before = api.memory_full_info().pss
-    times = []
-    for path in rng.choices(asked, k=400):
+    # The fastest of several: what else runs on the machine is not what is tested.
+    fastest = dict.fromkeys(asked, 1.0)
+    for path in rng.sample(asked * 8, len(asked) * 8):
         began = time.perf_counter()
         server.get(path)
-        times.append(time.perf_counter() - began)
+        fastest[path] = min(fastest[path], time.perf_counter() - began)
     with server.http.stream("GET", results, headers={"accept": "application/x-ndjson"}) as lines:
         assert sum(1 for _ in lines.iter_lines()) == ROWS
     assert api.memory_full_info().pss - before < 150 * 2**20
-    assert sorted(times)[len(times) // 2] < 0.05
+    assert max(fastest.values()) < 0.05
     assert server.stop() == 0
