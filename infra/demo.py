@@ -31,16 +31,14 @@ ROUTES_WITHIN_S: Final = 60.0
 def main() -> None:
     """Bring the services up, replay and land the flights, train a version per batch, ask the routes."""
     began = time.monotonic()
-    # `python` and `mlflow` have to be this environment's, whether it is activated or not.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    environ = {**os.environ, "PATH": path}
-    _run(environ, "python -m infra up")
-    environ |= _service_environment(environ)
+    environ = with_own_programs()
+    run(environ, "python -m infra up")
+    environ |= service_environment(environ)
     click.secho('$ eval "$(python -m infra env)"', bold=True)
-    _run(environ, f"python -m pipeline replay --stream {STREAM}")
-    _run(environ, f"python -m pipeline land --stream {STREAM} --exit-when-idle 2s")
-    _run(environ, f"python -m pipeline verify --stream {STREAM} --against-topic")
-    _run(environ, "mlflow run . --env-manager local")
+    run(environ, f"python -m pipeline replay --stream {STREAM}")
+    run(environ, f"python -m pipeline land --stream {STREAM} --exit-when-idle 2s")
+    run(environ, f"python -m pipeline verify --stream {STREAM} --against-topic")
+    run(environ, "mlflow run . --env-manager local")
     _show_answers(environ["SWATHE_SERVING_URL"])
     click.echo()
     click.echo(f"MLflow       {environ['MLFLOW_TRACKING_URI']}")
@@ -48,7 +46,14 @@ def main() -> None:
     click.echo(f"took {time.monotonic() - began:.0f} s; the services stay up until `make down`")
 
 
-def _run(environ: Mapping[str, str], command: str) -> None:
+def with_own_programs() -> dict[str, str]:
+    """Return this process's environment, where `python` and `mlflow` are this clone's, activated or not."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, "PATH": path}
+
+
+def run(environ: Mapping[str, str], command: str) -> None:
+    """Run ``command`` before the person's eyes; exit with its code if it fails."""
     click.secho(f"\n$ {command}", bold=True)
     finished = subprocess.run(shlex.split(command), env=dict(environ), check=False)
     if finished.returncode:
@@ -56,7 +61,7 @@ def _run(environ: Mapping[str, str], command: str) -> None:
         sys.exit(finished.returncode)
 
 
-def _service_environment(environ: Mapping[str, str]) -> dict[str, str]:
+def service_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what `eval "$(python -m infra env)"` would set in a shell."""
     shown = subprocess.run(
         [sys.executable, "-m", "infra", "env", "--json"], env=dict(environ), check=True, capture_output=True
