@@ -20,6 +20,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "verify": ("pipeline.land.verify_command", "Prove that every offset is in exactly one batch, reject or gap."),
     "train": ("pipeline.train.command", "Train a model version for each batch that has none."),
     "watch": ("pipeline.train.watch_command", "Stay, and train a model version for each batch that is sealed."),
+    "rollback": ("pipeline.train.rollback", "Make the previous champion the champion again."),
 }
 
 

@@ -15,13 +15,17 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
 import scoring as scoring_package
+from contract.lineage import Lineage, lineage_to_json
 from contract.model_version import (
     GOLDEN_FILE,
+    LINEAGE_FILE,
+    PROFILE_FILE,
     SCORING_FILE,
     STATISTICS_FILE,
     ClusterStatistics,
     statistics_to_json,
 )
+from pipeline.train.drift import Profile
 from scoring.golden import Golden
 from scoring.kmeans import Scoring
 
@@ -42,6 +46,8 @@ class Numbers:
     scoring: Scoring
     statistics: list[ClusterStatistics]
     golden: Golden
+    lineage: Lineage
+    profile: Profile
 
 
 def save_artifact(
@@ -67,6 +73,8 @@ def save_artifact(
         SCORING_FILE: numbers.scoring.to_json(),
         STATISTICS_FILE: statistics_to_json(numbers.statistics),
         GOLDEN_FILE: numbers.golden.to_json(),
+        LINEAGE_FILE: lineage_to_json(numbers.lineage),
+        PROFILE_FILE: numbers.profile.to_json(),
     }
     for name, body in files.items():
         target = path / name

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from pyspark.sql import functions as fn
 
-from contract.batch import OFFSET, PARTITION
+from contract.batch import OFFSET, PARTITION, Manifest
 from contract.model_version import CLUSTER, DISTANCE, ROW_ID
 from scoring.kmeans import Floats, Integers, Scoring
 
@@ -40,11 +41,25 @@ def _distance(scoring: Scoring) -> Column:
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows in the driver: features [n, d] with NaN where missing; Spark's clusters [n]; distances [n]."""
+    """Rows in the driver, in the order of their coordinates: partitions [n] and offsets [n].
+
+    Features [n, d] with NaN where missing; Spark's clusters [n]; distances [n].
+    """
 
     rows: Floats
     clusters: Integers
     distances: Floats
+    partitions: Integers
+    offsets: npt.NDArray[np.int64]
+
+    def of(self, manifest: Manifest) -> Sample:
+        """Return the rows that belong to the batch of ``manifest``."""
+        inside = np.zeros(len(self.rows), dtype=np.bool_)
+        for lane, (first, after) in manifest.offsets.items():
+            inside |= (self.partitions == lane) & (self.offsets >= first) & (self.offsets < after)
+        if inside.all():
+            return self
+        return Sample(*(values[inside] for values in (getattr(self, field.name) for field in fields(self))))
 
 
 def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
@@ -58,11 +73,12 @@ def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
 def collect(assigned: DataFrame, features: tuple[str, ...]) -> Sample:
     """Bring assigned rows to the driver, in the order of their coordinates."""
     table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *features).toArrow()
-    order = np.lexsort((table.column(OFFSET).to_numpy(), table.column(PARTITION).to_numpy()))
+    partitions, offsets = table.column(PARTITION).to_numpy(), table.column(OFFSET).to_numpy()
+    order = np.lexsort((offsets, partitions))
     values: Floats = np.empty((table.num_rows, len(features)), dtype=np.float64, order="F")
     for j, name in enumerate(features):
         # An Arrow null becomes NaN here.
         values[:, j] = table.column(name).to_numpy()[order]
     clusters: Integers = table.column(CLUSTER).to_numpy()[order].astype(np.int32)
     distances: Floats = table.column(DISTANCE).to_numpy()[order]
-    return Sample(values, clusters, distances)
+    return Sample(values, clusters, distances, partitions[order].astype(np.int32), offsets[order].astype(np.int64))

@@ -18,7 +18,9 @@ from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
 from pipeline.train import describe
 from pipeline.train.artifact import Numbers, save_artifact
+from pipeline.train.assign import Sample
 from pipeline.train.batches import SealedBatch
+from pipeline.train.comparison import Comparer, Comparison
 from pipeline.train.evaluate import statistics
 from pipeline.train.layout import partitions_for
 from pipeline.train.publish import Artifact, VersionRecord
@@ -37,10 +39,17 @@ class VersionBuilder:
     """Builds the versions of one series."""
 
     def __init__(
-        self, series: Series, *, store: ObjectStore, runs: Runs, artifacts: ArtifactStore, spark: SparkOnDemand
+        self,
+        series: Series,
+        *,
+        store: ObjectStore,
+        runs: Runs,
+        artifacts: ArtifactStore,
+        spark: SparkOnDemand,
+        comparer: Comparer,
     ) -> None:
         self._series, self._store, self._runs = series, store, runs
-        self._artifacts, self._spark = artifacts, spark
+        self._artifacts, self._spark, self._comparer = artifacts, spark, comparer
 
     def failed(self, run: Run, key: str, manifests: Sequence[Manifest], reason: str) -> VersionRecord:
         series = self._series
@@ -71,26 +80,44 @@ class VersionBuilder:
             trained = train(prepared, rows, series.stream, watch)
             fault_point("train.fitted")
             results = beside.submit(self._write_results, run, trained)
-            golden, _ = prove(spark, trained, watch)
+            golden, sample = prove(spark, trained, watch)
+            with watch.measured("compare"):
+                comparison = self._compare(trained, sample, manifests[-1])
+            trained = trained.named(comparison.lineage.labels)
             score = silhouette(trained, watch)
             params, metrics = self._numbers(trained, score)
-            numbers = Numbers(trained.scoring, statistics(trained.clusters, trained.scoring), golden)
+            numbers = Numbers(
+                trained.scoring,
+                statistics(trained.clusters, trained.scoring),
+                golden,
+                comparison.lineage,
+                comparison.profile,
+            )
             with watch.measured("artifact"):
                 artifact = self._upload(run, trained, numbers, params)
             fault_point("train.uploaded")
             with watch.measured("results"):
                 results_key = results.result()
         fault_point("train.results-written")
+        metrics |= comparison.metrics
         metrics |= {f"seconds/{step}": spent for step, spent in watch.seconds.items()}
         self._log(run, batches, params, metrics)
         tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
         return VersionRecord(
             run_id=run.info.run_id,
             source=f"models:/{artifact.model_id}",
-            tags={**tags, TAG_RESULTS: results_key, TAG_SILHOUETTE: repr(score)},
-            description=self._description(run, manifests, []),
+            tags={**tags, **comparison.tags, TAG_RESULTS: results_key, TAG_SILHOUETTE: repr(score)},
+            description=self._description(run, manifests, comparison.sentences),
             artifact=artifact,
+            metrics=metrics,
         )
+
+    def _compare(self, trained: Trained, sample: Sample, newest: Manifest) -> Comparison:
+        """Compare on the rows of the newest batch alone, which under either scheme no earlier version has seen."""
+        own = sample.of(newest)
+        # Of a batch that is a sliver of all that came before, the sample may have no row.
+        rows = own if len(own.rows) else sample
+        return self._comparer.compare(newest.batch, trained.scoring, rows)
 
     def _write_results(self, run: Run, trained: Trained) -> str:
         return write_results(

@@ -90,8 +90,6 @@ def run_metrics(
         "iterations": iterations,
         "rows": rows,
     }
-    for label, size in zip(scoring.labels, sizes, strict=True):
-        metrics[f"cluster_size/{label}"] = size
     for name in scoring.features:
         missing = sum(cluster.features[name].missing for cluster in clusters)
         metrics[f"missing_share/{name}"] = missing / rows

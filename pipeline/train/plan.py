@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from contract.errors import ChainError, ConfigurationError, StopError
 from contract.model_version import TAG_BATCH, TAG_STATE, TAG_TRAIN_KEY
+from pipeline.train.aliases import is_unsettled
 from pipeline.train.registry import RegisteredVersion
 
 PENDING, ALL = "pending", "all"
@@ -18,7 +19,7 @@ class Action(enum.Enum):
 
     NOTHING = "nothing to do"
     LEAVE = "trained with other parameters or an earlier revision, and left alone"
-    FINISH = "registered, but not yet ready or failed"
+    FINISH = "registered, but not yet ready, failed or given its alias"
     TRAIN = "no version yet"
 
 
@@ -114,7 +115,7 @@ def plan(
 def _step(batch: int, key: str, version: RegisteredVersion | None) -> Step:
     if version is None:
         return Step(batch, key, Action.TRAIN, None)
-    if TAG_STATE not in version.tags:
+    if TAG_STATE not in version.tags or is_unsettled(version):
         return Step(batch, key, Action.FINISH, version)
     same = version.tags.get(TAG_TRAIN_KEY) == key
     return Step(batch, key, Action.NOTHING if same else Action.LEAVE, version)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
 from mlflow.artifacts import load_text
@@ -13,8 +13,11 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from contract.errors import ChainError, ModelArtifactError, ServiceDownError
-from contract.model_version import TAG_REASON, TAG_STATE
+from contract.model_version import TAG_GATE, TAG_GATE_REASON, TAG_REASON, TAG_REFERENCE, TAG_STATE
+from contract.stream import Gate
 from pipeline.fault import fault_point
+from pipeline.train.aliases import promote
+from pipeline.train.gate import decide
 from pipeline.train.lease import Lease
 from pipeline.train.plan import check_registry
 from pipeline.train.registry import RegisteredVersion, Registry
@@ -24,6 +27,7 @@ from pipeline.train.upload import ArtifactStore
 logger = logging.getLogger(__name__)
 
 RECORD_FILE: Final = "swathe/version.json"
+GATE_FILE: Final = "swathe/gate.json"
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Artifact:
 class VersionRecord:
     """All that is needed to register a run's version; a run that is FINISHED has it as an artifact.
 
-    ``artifact`` is None for a batch whose rows cannot be trained.
+    ``artifact`` is None for a batch whose rows cannot be trained; ``metrics`` are what the gate looks at.
     """
 
     run_id: str
@@ -47,6 +51,7 @@ class VersionRecord:
     tags: Mapping[str, str]
     description: str
     artifact: Artifact | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the record as text."""
@@ -68,9 +73,11 @@ class VersionRecord:
 class Publisher:
     """Registers versions of one model; the caller holds the model's lease."""
 
-    def __init__(self, registry: Registry, runs: Runs, artifacts: ArtifactStore, lease: Lease, uri: str) -> None:
+    def __init__(
+        self, registry: Registry, runs: Runs, artifacts: ArtifactStore, lease: Lease, *, uri: str, limits: Gate
+    ) -> None:
         self._registry, self._runs, self._artifacts = registry, runs, artifacts
-        self._lease, self._uri = lease, uri
+        self._lease, self._uri, self._limits = lease, uri, limits
 
     def record(self, run: Run) -> VersionRecord | None:
         """Return the record of a run, or None where it did not get that far."""
@@ -94,8 +101,8 @@ class Publisher:
         if record.artifact is not None:
             self._artifacts.check(record.artifact.location, record.artifact.digests)
 
-    def publish(self, batch: int, record: VersionRecord) -> None:
-        """Make version ``batch`` of ``record``.
+    def publish(self, batch: int, record: VersionRecord) -> str:
+        """Make version ``batch`` of ``record``, give it the alias it has earned, and return which: or `none`.
 
         Raises
         ------
@@ -111,17 +118,35 @@ class Publisher:
                     f"batch {batch} cannot become version {batch} of model {self._registry.model!r}, which has "
                     f"{len(versions)} versions; nothing was registered"
                 )
+            record = self._judged(record, versions)
             self._create(batch, record)
         elif versions[batch].run_id != record.run_id:
             raise ChainError(
                 f"version {batch} of model {self._registry.model!r} appeared from run {versions[batch].run_id} "
                 f"while run {record.run_id} was training it"
             )
+        else:
+            record = replace(record, tags=versions[batch].tags)
         fault_point("train.version-created")
-        self._set_state(batch, record.tags)
+        self._settle(RegisteredVersion(batch, record.run_id, record.source, record.tags))
+        return record.tags.get(TAG_GATE, "none")
+
+    def _judged(self, record: VersionRecord, versions: Mapping[int, RegisteredVersion]) -> VersionRecord:
+        """Return ``record`` with what the gate says of it today: the champion may have changed since it was trained."""
+        if record.artifact is None:
+            return record
+        champion = versions.get(self._registry.aliases().get("champion", 0))
+        decision = decide(record.metrics, record.tags.get(TAG_REFERENCE), self._limits, champion)
+        self._runs.log_text(record.run_id, decision.to_json(), GATE_FILE)
+        said = f"Gate: **{decision.earned}**; {decision.reason}."
+        return replace(
+            record,
+            tags={**record.tags, TAG_GATE: decision.earned, TAG_GATE_REASON: decision.reason},
+            description=f"{record.description}\n\n{said}",
+        )
 
     def finish(self, version: RegisteredVersion) -> None:
-        """Bring a version that was registered, but not told ready or failed, to its end.
+        """Bring a version that was registered, but not told ready or failed or given its alias, to its end.
 
         Raises
         ------
@@ -137,10 +162,15 @@ class Publisher:
                     f"{version.run_id} is {run.info.status}; its artifact cannot be trusted"
                 )
             self.check(record)
-        self._set_state(version.number, version.tags)
+        self._settle(version)
 
-    def _set_state(self, number: int, tags: Mapping[str, str]) -> None:
-        self._registry.set_tags(number, {TAG_STATE: "failed" if TAG_REASON in tags else "ready"})
+    def _settle(self, version: RegisteredVersion) -> None:
+        """Tell the world of a version: its state first, so that no alias means one that is not ready."""
+        failed = TAG_REASON in version.tags
+        self._registry.set_tags(version.number, {TAG_STATE: "failed" if failed else "ready"})
+        fault_point("train.state-set")
+        if not failed:
+            promote(self._registry, version)
 
     def _create(self, batch: int, record: VersionRecord) -> None:
         try:

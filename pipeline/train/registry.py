@@ -101,6 +101,11 @@ class Registry:
             body = {"name": self.model, "version": str(number), "key": key, "value": value}
             self._call("POST", "model-versions/set-tag", body)
 
+    def delete_tag(self, number: int, key: str) -> None:
+        """Remove a tag of a version; no error where there is none."""
+        body = {"name": self.model, "version": str(number), "key": key}
+        self._call("DELETE", "model-versions/delete-tag", body, absent_ok=True)
+
     def set_alias(self, alias: Alias, number: int) -> None:
         """Point ``alias`` to version ``number``."""
         body = {"name": self.model, "alias": alias, "version": str(number)}

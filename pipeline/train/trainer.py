@@ -89,10 +89,11 @@ class Trainer:
                 self._runs.log_text(run.info.run_id, record.to_json(), RECORD_FILE)
                 self._runs.end(run.info.run_id, "FINISHED")
         fault_point("train.run-ended")
-        self._publisher.publish(step.batch, record)
+        earned = self._publisher.publish(step.batch, record)
         if TAG_REASON in record.tags:
             return f"cannot be trained, and is registered as failed: {record.tags[TAG_REASON]}"
-        return f"trained on {record.tags['rows']} rows, silhouette {float(record.tags[TAG_SILHOUETTE]):.3f}"
+        score = float(record.tags[TAG_SILHOUETTE])
+        return f"trained on {record.tags['rows']} rows, silhouette {score:.3f}, alias {earned}"
 
     @contextmanager
     def _ended(self, run: Run) -> Iterator[None]:

@@ -65,6 +65,10 @@ class Trained:
         """The whole Spark model."""
         return pipeline_model(self.prepared, self.clustering)
 
+    def named(self, labels: Sequence[str]) -> Trained:
+        """Return the same with the clusters' ``labels``, by cluster number."""
+        return dataclasses.replace(self, scoring=dataclasses.replace(self.scoring, labels=tuple(labels)))
+
 
 @contextmanager
 def prepared_rows(

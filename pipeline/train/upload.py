@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mlflow.entities import LoggedModel, LoggedModelOutput
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from requests import HTTPError
 
-from contract.errors import ModelArtifactError
+from contract.errors import ModelArtifactError, ServiceDownError
 from pipeline.train.artifact import digests
 from pipeline.train.runs import Runs, mlflow_errors
 
@@ -48,6 +49,19 @@ class ArtifactStore:
             self._runs.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
             self._runs.client.finalize_logged_model(model.model_id, "READY")
 
+    def read(self, source: str, names: Sequence[str]) -> dict[str, bytes]:
+        """Return files of the logged model ``source`` (`models:/<id>`) by name.
+
+        Raises
+        ------
+        ModelArtifactError: one of them is not there.
+        """
+        with mlflow_errors(self._uri):
+            model = self._runs.client.get_logged_model(source.removeprefix("models:/"))
+        with tempfile.TemporaryDirectory(prefix="swathe-read-") as directory:
+            self._fetch(model.artifact_location, names, Path(directory))
+            return {name: (Path(directory) / name).read_bytes() for name in names}
+
     def check(self, location: str, expected: Mapping[str, str]) -> None:
         """Check by download that the artifact at ``location`` is what ``expected`` (name → SHA-256) says.
 
@@ -55,17 +69,25 @@ class ArtifactStore:
         ------
         ModelArtifactError: a file is missing or altered.
         """
-        repository = get_artifact_repository(location)
         with tempfile.TemporaryDirectory(prefix="swathe-check-") as directory:
-
-            def fetch(name: str) -> None:
-                target = Path(directory) / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                repository._download_file(name, str(target))  # type: ignore[no-untyped-call]
-
-            with mlflow_errors(self._uri), ThreadPoolExecutor(_THREADS) as pool:
-                list(pool.map(fetch, expected))
+            self._fetch(location, list(expected), Path(directory))
             found = digests(Path(directory))
         wrong = sorted(name for name in expected if found.get(name) != expected[name])
         if wrong:
             raise ModelArtifactError(f"{location} reads back altered in {', '.join(wrong)}; nothing was registered")
+
+    def _fetch(self, location: str, names: Sequence[str], directory: Path) -> None:
+        repository = get_artifact_repository(location)
+
+        def fetch(name: str) -> None:
+            target = directory / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                repository._download_file(name, str(target))  # type: ignore[no-untyped-call]
+            except HTTPError as error:
+                if error.response is not None and error.response.status_code == 404:
+                    raise ModelArtifactError(f"the artifact at {location} has no file {name}") from error
+                raise ServiceDownError("mlflow", self._uri, f"it does not give {location}/{name}: {error}") from error
+
+        with mlflow_errors(self._uri), ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(fetch, names))

@@ -93,6 +93,11 @@ class Lab:
         return parse_stream(self.file.read_text(), str(self.file))
 
     @property
+    def environ(self) -> dict[str, str]:
+        """The environment of a command."""
+        return {**os.environ, **self.services}
+
+    @property
     def store_settings(self) -> StoreSettings:
         """The bucket of batches."""
         return StoreSettings(
@@ -133,7 +138,7 @@ class Lab:
         return subprocess.Popen(
             [sys.executable, "-m", "pipeline", command, "--stream", str(self.file), *arguments],
             cwd=ROOT,
-            env={**os.environ, **self.services, **more},
+            env={**self.environ, **more},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -235,6 +240,17 @@ class Lab:
         answer = httpx.get(uri)
         answer.raise_for_status()
         return answer.content
+
+    def run_artifact(self, run_id: str, name: str) -> bytes:
+        """Return a run's own artifact."""
+        uri = self.get("runs/get", run_id=run_id)["run"]["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
+        base = f"{self.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow-artifacts/artifacts"
+        return httpx.get(f"{base}/{uri}/{name}").raise_for_status().content
+
+    def description(self, number: int) -> str:
+        """Return the text of a version."""
+        found = self.get("model-versions/get", name=self.name, version=number)["model_version"]["description"]
+        return str(found)
 
 
 @pytest.fixture

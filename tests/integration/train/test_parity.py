@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -98,7 +99,7 @@ def test_golden_rows_hold_points_that_a_careless_formula_gets_wrong(spark: Spark
 def test_a_disagreement_forbids_registering(spark: SparkOnDemand) -> None:
     values = awkward(np.random.default_rng(1), 300, 3)
     numbers, golden, sample = fitted(spark, values, stream(3, 3))
-    other = Sample(sample.rows, sample.clusters, np.nextafter(sample.distances, np.inf))
+    other = dataclasses.replace(sample, distances=np.nextafter(sample.distances, np.inf))
     with pytest.raises(ModelArtifactError, match="disagree on 300 of 300 rows"):
         check_parity(numbers, golden, other)
 

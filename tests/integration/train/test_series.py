@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from contract.lineage import lineage_from_json
 from contract.model_version import (
     GOLDEN_FILE,
+    LINEAGE_FILE,
     RESULTS_ROW_GROUP_ROWS,
     SCORING_FILE,
     STATISTICS_FILE,
@@ -162,13 +164,54 @@ def test_versions_load_without_spark_and_use_their_own_numbers(trained: Lab, tmp
 def test_runs_carry_the_same_keys_and_the_batch_as_dataset(trained: Lab) -> None:
     runs = [run for run in trained.runs() if run["info"]["status"] == "FINISHED"]
     keys = [{metric["key"] for metric in run["data"]["metrics"]} for run in runs]
-    assert keys[0] == keys[1] and {"silhouette", "wssse", "rows", "cluster_size/C1"} <= keys[0]
+    assert {"silhouette", "wssse", "davies_bouldin", "calinski_harabasz", "rows", "ref/silhouette"} <= keys[0]
+    # The first of a series has none before it to be compared with.
+    assert {key.split("/")[0] for key in keys[1] ^ keys[0]} == {"preq", "drift", "identity"} and keys[0] < keys[1]
     params = [{param["key"]: param["value"] for param in run["data"]["params"]} for run in runs]
     assert params[0] == params[1] and params[0]["k"] == "3"
     datasets = [run["inputs"]["dataset_inputs"][0]["dataset"] for run in runs]
     assert [d["name"] for d in datasets] == [f"{trained.name}-1", f"{trained.name}-3"]
     assert len({d["digest"] for d in datasets}) == 2
     assert all(len(run["outputs"]["model_outputs"]) == 1 for run in runs)
+
+
+def test_labels_follow_the_clusters_and_not_their_numbers(trained: Lab) -> None:
+    """Batches 1 and 3 are drawn from the same three centres; the sizes, by which a first version is named, differ."""
+    known = np.array([[0.0, 10, 5], [8.0, 90, -5], [-9.0, 50, 40]])
+    named = []
+    for number in (1, 3):
+        scoring = Scoring.from_json(trained.artifact(number, SCORING_FILE))
+        named.append([scoring.labels[cluster] for cluster in Assigner(scoring).assign(known)[0]])
+        statistics = statistics_from_json(trained.artifact(number, STATISTICS_FILE), "")
+        assert tuple(cluster.label for cluster in statistics) == scoring.labels
+    assert named[0] == named[1] and sorted(named[0]) == ["C1", "C2", "C3"]
+    lineage = lineage_from_json(trained.artifact(3, LINEAGE_FILE), "")
+    assert (lineage.predecessor, lineage.retired, lineage.next_label) == (1, (), 4)
+    assert [(each.kind, each.before, each.after) for each in lineage.transitions] == [
+        ("survived", (label,), (label,)) for label in Scoring.from_json(trained.artifact(1, SCORING_FILE)).labels
+    ]
+
+
+def test_a_version_is_measured_against_the_one_before(trained: Lab) -> None:
+    tags = {number: version.tags for number, version in trained.versions().items()}
+    assert "drift" not in tags[1] and tags[3]["drift"] == "stable", tags[3]
+    assert tags[3]["drift_reason"].startswith("Against version 1, features drifted stable")
+    assert tags[1]["reference"] == tags[3]["reference"]
+    metrics = {metric["key"]: metric["value"] for metric in trained.runs()[-1]["data"]["metrics"]}
+    # The same three clusters: what the first version knew is as good on rows that it had not seen.
+    assert metrics["preq/silhouette"] == pytest.approx(metrics["ref/silhouette"], abs=0.02)
+    assert metrics["preq/wssse_per_row"] == pytest.approx(metrics["ref/wssse_per_row"], rel=0.1)
+    assert metrics["drift/adjusted_rand_index"] == 1.0 and metrics["identity/survived"] == 3
+    assert metrics["drift/centroid_shift_max"] < 0.1
+
+
+def test_the_newest_that_passed_is_champion(trained: Lab) -> None:
+    with trained.registry() as registry:
+        assert registry.aliases() == {"champion": 3, "previous": 1}
+    versions = trained.versions()
+    assert [versions[n].tags.get("gate") for n in (1, 2, 3)] == ["champion", None, "champion"]
+    assert versions[3].tags["gate_reason"] == "passed every check, beside champion version 1"
+    assert [versions[n].tags.get("aliased") for n in (1, 2, 3)] == ["true", None, "true"]
 
 
 def test_cumulative_trains_one_to_i_into_a_model_of_its_own(trained: Lab) -> None:

@@ -1,0 +1,99 @@
+"""Decides which alias a version has earned: absolute checks, then a comparison with the champion."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from contract.model_version import TAG_REF_SILHOUETTE, TAG_REF_WSSSE, TAG_REFERENCE
+from contract.stream import Gate
+from pipeline.train.registry import RegisteredVersion
+
+Earned = Literal["champion", "challenger", "none"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One measured value, None where it could not be measured, against its limit."""
+
+    name: str
+    value: float | None
+    limit: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a version earned, and why; ``champion`` is the version it was compared with."""
+
+    earned: Earned
+    reason: str
+    absolute: tuple[Check, ...]
+    relative: tuple[Check, ...]
+    champion: int | None
+
+    def to_json(self) -> str:
+        """Return the decision as text."""
+        return json.dumps(asdict(self), indent=1)
+
+
+def decide(
+    metrics: Mapping[str, float], reference: str | None, limits: Gate, champion: RegisteredVersion | None
+) -> Decision:
+    """Return what a version with ``metrics`` earns beside ``champion``; a metric that is missing fails its check.
+
+    A champion that was measured on another sample than ``reference`` cannot be compared and holds nobody back.
+    """
+    absolute = _absolute(metrics, limits)
+    relative = _relative(metrics, reference, limits, champion) if champion else ()
+    failed = [check for check in (*absolute, *relative) if not check.passed]
+    earned: Earned = "challenger" if failed else "champion"
+    if not all(check.passed for check in absolute):
+        earned = "none"
+    number = champion.number if champion else None
+    return Decision(earned, _reason(failed, relative, number), absolute, relative, number)
+
+
+def _reason(failed: list[Check], relative: tuple[Check, ...], champion: int | None) -> str:
+    if failed:
+        return "; ".join(f"{check.name} is {_say(check.value)}, limit {check.limit:.4g}" for check in failed)
+    if relative:
+        return f"passed every check, beside champion version {champion}"
+    return "passed the absolute checks; there is no champion to be compared with"
+
+
+def _say(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.4g}"
+
+
+def _absolute(metrics: Mapping[str, float], limits: Gate) -> tuple[Check, ...]:
+    missing = max((value for name, value in metrics.items() if name.startswith("missing_share/")), default=0.0)
+    return (
+        _at_least("silhouette", metrics, limits.min_silhouette),
+        _at_least("min_cluster_share", metrics, limits.min_cluster_share),
+        Check("missing_share", missing, limits.max_missing_share, missing <= limits.max_missing_share),
+    )
+
+
+def _relative(
+    metrics: Mapping[str, float], reference: str | None, limits: Gate, champion: RegisteredVersion
+) -> tuple[Check, ...]:
+    try:
+        silhouette, wssse = (float(champion.tags[tag]) for tag in (TAG_REF_SILHOUETTE, TAG_REF_WSSSE))
+    except (KeyError, ValueError):
+        return ()
+    if champion.tags.get(TAG_REFERENCE) != reference or not math.isfinite(silhouette + wssse):
+        return ()
+    most, found = wssse * (1 + limits.max_wssse_rise), metrics.get("ref/wssse_per_row")
+    return (
+        _at_least("ref/silhouette", metrics, silhouette - limits.max_silhouette_drop),
+        Check("ref/wssse_per_row", found, most, found is not None and found <= most),
+    )
+
+
+def _at_least(name: str, metrics: Mapping[str, float], limit: float) -> Check:
+    value = metrics.get(name)
+    return Check(name, value, limit, value is not None and value >= limit)
