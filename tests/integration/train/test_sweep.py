@@ -9,11 +9,13 @@ from tests.integration.train.conftest import Lab, batch
 
 def test_the_k_of_the_rows_is_found_and_the_curve_is_logged(make_lab: Callable[..., Lab]) -> None:
     lab = make_lab(k="{k: {from: 2, to: 5, min_cluster_share: 0.05}, seed: 7}")
-    lab.land(batch(1200, 1).drop_null(), batch(2, 2))
+    lab.land(batch(1200, 1).drop_null(), batch(2, 2), batch(1, 3))
     code, said = lab.train()
     assert code == 0, said
-    assert lab.states() == [(1, "ready"), (2, "failed")]
-    run = lab.runs()[0]
+    # Two rows are two points, whatever the range; one is none that could be told apart.
+    assert lab.states() == [(1, "ready"), (2, "ready"), (3, "failed")]
+    run, second, _ = lab.runs()
+    assert [param["value"] for param in second["data"]["params"] if param["key"] == "k"] == ["2"]
     params = {param["key"]: param["value"] for param in run["data"]["params"]}
     assert (params["k"], params["k_search"]) == ("3", "2..5")
     curves = {
