@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from contract.errors import StreamFileError
 from contract.units import seconds, size_bytes
@@ -85,6 +95,8 @@ class KRange(_Section):
 
     start: int = Field(alias="from", ge=2, le=1000)
     to: int = Field(ge=2, le=1000)
+    seeds: int = Field(default=3, ge=1, le=100, description="fits of each k, from seeds that follow each other")
+    min_cluster_share: float = Field(default=0.01, ge=0, lt=0.5, description="a k with a smaller cluster is not chosen")
 
     @model_validator(mode="after")
     def _ordered(self) -> KRange:
@@ -93,10 +105,17 @@ class KRange(_Section):
         return self
 
 
+# Told apart before either is looked at, so that a fault in a range is not told as a fault in a number as well.
+K = Annotated[
+    Annotated[int, Field(ge=2, le=1000), Tag("int")] | Annotated[KRange, Tag("KRange")],
+    Discriminator(lambda given: "KRange" if isinstance(given, dict | KRange) else "int"),
+]
+
+
 class Model(_Section):
     """How a batch is clustered."""
 
-    k: Annotated[int, Field(ge=2, le=1000)] | KRange
+    k: K
     seed: int = 1
     scheme: Scheme = "disjoint"
     impute: Literal["mean", "median"] = "mean"

@@ -16,7 +16,7 @@ from contract.errors import ConfigurationError
 ROOT = Path(__file__).resolve().parent.parent
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
-Directory = Annotated[Path, AfterValidator(lambda path: Path(os.path.abspath(path.expanduser())))]  # noqa: PTH100
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: Path(os.path.abspath(path.expanduser())))]  # noqa: PTH100
 
 # Settings that running services were started with; the others may differ from shell to shell.
 PORTS = {
@@ -35,8 +35,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SWATHE_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    cache: Directory = Path("~/.cache/swathe").expanduser()
-    data: Directory = ROOT / ".local"
+    cache: AbsolutePath = Path("~/.cache/swathe").expanduser()
+    data: AbsolutePath = ROOT / ".local"
     port_kafka: Port = 19092
     port_kafka_controller: Port = 19093
     port_minio: Port = 19000
@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     port_supervisor: Port = 19010
     kafka_heap: Annotated[str, Field(pattern=r"^[1-9][0-9]*[mMgG]$")] = "512m"
     mlflow_backend_uri: str | None = None
+    watch_stream: AbsolutePath | None = None
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = "batches"
 
     @model_validator(mode="after")

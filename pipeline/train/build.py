@@ -102,12 +102,15 @@ class VersionBuilder:
         metrics |= comparison.metrics
         metrics |= {f"seconds/{step}": spent for step, spent in watch.seconds.items()}
         self._log(run, batches, params, metrics)
+        if trained.swept is not None:
+            self._runs.log_curves(run.info.run_id, trained.swept.curves())
         tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
+        why = [f"{trained.swept.reason}."] if trained.swept is not None else []
         return VersionRecord(
             run_id=run.info.run_id,
             source=f"models:/{artifact.model_id}",
             tags={**tags, **comparison.tags, TAG_RESULTS: results_key, TAG_SILHOUETTE: repr(score)},
-            description=self._description(run, manifests, comparison.sentences),
+            description=self._description(run, manifests, [*why, *comparison.sentences]),
             artifact=artifact,
             metrics=metrics,
         )

@@ -19,7 +19,7 @@ from contract.model_version import (
     TAG_TRAIN_KEY,
     TAG_WINDOW,
 )
-from contract.stream import Scheme, Stream
+from contract.stream import KRange, Scheme, Stream
 from pipeline.train.evaluate import ClusterRows, balance, calinski_harabasz, davies_bouldin
 from scoring.kmeans import Scoring
 
@@ -61,6 +61,7 @@ def run_params(stream: Stream, k: int, seed: int, partitions: int) -> dict[str, 
     model = stream.model
     return {
         "k": k,
+        "k_search": f"{model.k.start}..{model.k.to}" if isinstance(model.k, KRange) else "fixed",
         "seed": seed,
         "impute": model.impute,
         "max_iter": model.max_iter,

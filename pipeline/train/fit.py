@@ -101,15 +101,25 @@ def prepare(rows: DataFrame, stream: Stream) -> Prepared:
 
 
 def cluster(prepared: Prepared, model: Model, k: int, seed: int) -> Clustering:
-    """Fit KMeans with ``k`` clusters.
+    """Fit KMeans with ``k`` clusters on all rows.
+
+    Raises
+    ------
+    DataError: the rows hold fewer distinct points than ``k``.
+    """
+    # A projection of the cached rows: KMeans then keeps its own points, with their norms, while it iterates.
+    return fit_kmeans(prepared.rows.select(SCALED), model, k, seed)
+
+
+def fit_kmeans(scaled: DataFrame, model: Model, k: int, seed: int) -> Clustering:
+    """Fit KMeans with ``k`` clusters on ``scaled``, which has the column ``SCALED`` alone.
 
     Raises
     ------
     DataError: the rows hold fewer distinct points than ``k``.
     """
     kmeans = KMeans(featuresCol=SCALED, predictionCol=CLUSTER, k=k, seed=seed, maxIter=model.max_iter, tol=model.tol)
-    # A projection of the cached rows: KMeans then keeps its own points, with their norms, while it iterates.
-    fitted = kmeans.fit(prepared.rows.select(SCALED))
+    fitted = kmeans.fit(scaled)
     centers = tuple(tuple(float(x) for x in center) for center in fitted.clusterCenters())
     if len(centers) < k:
         raise DataError(f"{len(centers)} distinct points are fewer than the {k} clusters asked for")

@@ -104,6 +104,13 @@ class Runs:
                 params=[Param(name, str(value)) for name, value in params.items()],
             )
 
+    def log_curves(self, run_id: str, curves: Mapping[str, Mapping[int, float]]) -> None:
+        """Log metrics that have a value at each of several steps."""
+        now_ms = int(time.time() * 1000)
+        points = [Metric(name, y, now_ms, x) for name, curve in curves.items() for x, y in curve.items()]
+        with mlflow_errors(self._uri):
+            self.client.log_batch(run_id, metrics=points)
+
     def log_text(self, run_id: str, text: str, name: str) -> None:
         """Log ``text`` as the run's artifact ``name``."""
         with mlflow_errors(self._uri):

@@ -65,11 +65,12 @@ class SparkOnDemand:
         assert self._session is not None  # noqa: S101 - start() has set it
         return self._session.result()
 
-    def cancel(self) -> None:
-        """Let the jobs that run now fail."""
+    def abort(self) -> None:
+        """Let the jobs that run now fail, and all that come after them."""
         if self._is_open():
             with _unless_it_dies():
-                self.session().sparkContext.cancelAllJobs()
+                # In the JVM alone: whoever uses the session in another thread is told by an error of Spark's.
+                self.session().sparkContext._jsc.stop()
 
     def has_died(self) -> bool:
         """Whether the JVM was started and has ended since."""

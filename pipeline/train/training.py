@@ -17,9 +17,10 @@ from contract.errors import DataError
 from contract.stream import KRange, Stream
 from pipeline.train import describe, evaluate
 from pipeline.train.assign import Sample, assign, collect, thin
-from pipeline.train.fit import Clustering, Prepared, cluster, pipeline_model, prepare, scoring
+from pipeline.train.fit import SCALED, Clustering, Prepared, cluster, pipeline_model, prepare, scoring
 from pipeline.train.golden import check_parity, make_golden
 from pipeline.train.rows import check_rows, check_trainable, measure, read_rows
+from pipeline.train.sweep import Sweep, best_of_seeds, sweep
 from scoring.golden import Golden
 from scoring.kmeans import Scoring
 
@@ -59,6 +60,8 @@ class Trained:
     clusters: list[evaluate.ClusterRows]
     assigned: DataFrame
     rows: int
+    swept: Sweep | None
+    """How k was chosen, where the stream file does not say it."""
 
     @property
     def model(self) -> PipelineModel:
@@ -113,8 +116,15 @@ def train(prepared: Prepared, rows: int, stream: Stream, watch: Stopwatch) -> Tr
     ------
     DataError: the rows hold fewer distinct points than clusters asked for.
     """
-    with watch.measured("fit"):
-        clustering = cluster(prepared, stream.model, _fewest(stream), stream.model.seed)
+    model, swept = stream.model, None
+    if isinstance(model.k, KRange):
+        with watch.measured("k_search"):
+            swept = sweep(prepared, rows, model, model.k)
+        with watch.measured("fit"):
+            clustering = best_of_seeds(prepared.rows.select(SCALED), model, swept.k, model.k.seeds)
+    else:
+        with watch.measured("fit"):
+            clustering = cluster(prepared, model, model.k, model.seed)
     k = len(clustering.centers)
     unnamed = scoring(prepared, clustering, stream, [str(i) for i in range(k)])
     assigned = assign(prepared.rows, clustering.model, unnamed)
@@ -122,7 +132,7 @@ def train(prepared: Prepared, rows: int, stream: Stream, watch: Stopwatch) -> Tr
         clusters = evaluate.cluster_rows(assigned, stream.features, k)
     labels = describe.labels_by_size([each.size for each in clusters])
     named = dataclasses.replace(unnamed, labels=labels)
-    return Trained(prepared, clustering, named, clusters, assigned, rows)
+    return Trained(prepared, clustering, named, clusters, assigned, rows, swept)
 
 
 def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Golden, Sample]:

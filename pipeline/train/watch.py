@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 LONGEST_WAIT_S: Final = 30.0
 # Long enough to see that another machine's trainer has died, and to take its lease.
 _LEASE_S: Final = TTL_S + 10.0
-_CANCEL_S: Final = 0.3
 
 
 class _StoppedError(Exception):
@@ -70,14 +69,12 @@ class Watch:
     def stop(self, within_s: float) -> bool:
         """Give up what is being trained, which the next start does again; return False if that took too long."""
         self._stop.set()
-        for _ in range(int(within_s / _CANCEL_S)):
-            if self.has_ended(_CANCEL_S):
-                self._spark.close()
-                self._registry.close()
-                return True
-            # Again and again: a job may begin after the others were cancelled.
-            self._spark.cancel()
-        return False
+        self._spark.abort()
+        if not self.has_ended(within_s):
+            return False
+        self._spark.close()
+        self._registry.close()
+        return True
 
     def end_launcher(self) -> None:
         """End the run of `mlflow run`: whoever began it is gone, and cannot."""

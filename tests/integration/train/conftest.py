@@ -198,6 +198,10 @@ class Lab:
         found = httpx.get(uri, params={"experiment_name": self.name})
         return self.runs() if found.is_success else []
 
+    def metric_history(self, run: dict[str, Any], name: str) -> list[dict[str, Any]]:
+        """Return all points of a run's metric."""
+        return list(self.get("metrics/get-history", run_id=run["info"]["run_id"], metric_key=name)["metrics"])
+
     def launcher_runs(self) -> list[dict[str, Any]]:
         """Return the launcher runs of this stream, newest first."""
         experiment = self.get("experiments/get-by-name", experiment_name=LAUNCHES_EXPERIMENT)["experiment"]

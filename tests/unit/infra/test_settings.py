@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 import pytest
 
 from contract.errors import ConfigurationError
-from infra import running_settings, settings
+from infra import credentials, running_settings, settings
 from infra.layout import Layout
+from infra.service import Start
+from infra.services import all_services
+from infra.toolchain import Toolchain
 
 
 @pytest.fixture
@@ -68,3 +72,24 @@ def test_settings_of_running_services_are_kept_and_differences_named(
 def test_settings_that_were_never_saved_name_the_command_that_starts(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="python -m infra up"):
         running_settings.load(Layout(tmp_path))
+
+
+def test_a_stream_file_to_watch_makes_the_trainer_a_service(environ: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environ.setenv("SWATHE_DATA", str(tmp_path))
+    assert "watch" not in {service.name for service in all_services(settings.load())}
+    environ.setenv("SWATHE_WATCH_STREAM", "streams/flights.yaml")
+    asked = settings.load()
+    [trainer] = [service for service in all_services(asked) if service.name == "watch"]
+    layout = Layout(tmp_path)
+    tools = Toolchain(
+        java_home=Path("/java"), kafka_jars=Path("/kafka"), spark_jars=(Path("/a.jar"),), minio=Path("/m")
+    )
+    start = Start(asked, layout, credentials.load_or_create(layout), tools, Path("/python"))
+    command = trainer.prepare(start)
+    assert command.argv[1:] == ("-m", "pipeline", "watch", "--stream", str(Path.cwd() / "streams/flights.yaml"))
+    assert command.environment["SWATHE_SPARK_JARS"] == "/a.jar" and "MLFLOW_TRACKING_URI" in command.environment
+
+    environ.setenv("SWATHE_WATCH_STREAM", "streams/none.yaml")
+    gone = dataclasses.replace(start, settings=settings.load())
+    with pytest.raises(ConfigurationError, match=r"none\.yaml is no stream file"):
+        trainer.prepare(gone)
