@@ -9,26 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import SharedServices, environment_from, run_directory
+from tests.services import RUN_VARIABLE, SharedServices, environment_from, run_directory
 
 _TESTS = Path(__file__).parent
-# Read by the worker processes; not SWATHE_…, because no command of the project reads it.
-_RUN_VARIABLE = "_SWATHE_TEST_RUN"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the directory of this run, once, in the process that began it."""
     if hasattr(config, "workerinput"):
         return
-    os.environ[_RUN_VARIABLE] = str(run_directory())
+    os.environ[RUN_VARIABLE] = str(run_directory())
     # A terminated run must end its services as an interrupted one does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the services, however the run ended."""
-    if not hasattr(config, "workerinput") and _RUN_VARIABLE in os.environ:
-        SharedServices(Path(os.environ.pop(_RUN_VARIABLE))).stop()
+    if not hasattr(config, "workerinput") and RUN_VARIABLE in os.environ:
+        SharedServices(Path(os.environ.pop(RUN_VARIABLE))).stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,7 +41,7 @@ def services() -> dict[str, str]:
     given = os.environ.get("SWATHE_TEST_SERVICES")
     if given:
         return environment_from(Path(given))
-    return SharedServices(Path(os.environ[_RUN_VARIABLE])).environment()
+    return SharedServices(Path(os.environ[RUN_VARIABLE])).environment()
 
 
 @pytest.fixture

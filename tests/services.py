@@ -28,6 +28,8 @@ PORT_VARIABLES = (
     "SWATHE_PORT_SERVING",
     "SWATHE_PORT_SUPERVISOR",
 )
+# All that a test run starts inherits it. Not SWATHE_…, because no command of the project reads it.
+RUN_VARIABLE = "_SWATHE_TEST_RUN"
 # Below the range from which systems take the ports of outgoing connections: none is taken behind a test's back.
 _FIRST_PORT, _LAST_PORT, _BLOCK = 20000, 31990, 10
 _FOREIGN = ("SWATHE_", "AWS_", "MLFLOW_", "MINIO_")
@@ -112,7 +114,26 @@ class SharedServices:
         data = self.directory / "data"
         if data.exists():
             infra("down", environ=clean_environment() | {"SWATHE_DATA": str(data)})
+        end_run(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def end_run(directory: Path) -> None:
+    """End what the tests of a run have left: an interrupted worker process does not come to its fixtures' ends."""
+    left = [process for process in psutil.process_iter() if process.pid != os.getpid() and _is_of(process, directory)]
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(left, timeout=15)
+    for process in stubborn:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+def _is_of(process: psutil.Process, directory: Path) -> bool:
+    with contextlib.suppress(psutil.Error, OSError):
+        return process.environ().get(RUN_VARIABLE) == str(directory)
+    return False
 
 
 def run_directory() -> Path:
