@@ -37,7 +37,7 @@ _SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 @contextmanager
 def _unless_it_dies() -> Iterator[None]:
-    """A signal to the process group ends the JVM as well: there is nothing left to stop then."""
+    """A JVM that was ended by a signal leaves nothing to stop."""
     from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415 - as pyspark, below
 
     try:
@@ -64,13 +64,6 @@ class SparkOnDemand:
         self.start()
         assert self._session is not None  # noqa: S101 - start() has set it
         return self._session.result()
-
-    def abort(self) -> None:
-        """Let the jobs that run now fail, and all that come after them."""
-        if self._is_open():
-            with _unless_it_dies():
-                # In the JVM alone: whoever uses the session in another thread is told by an error of Spark's.
-                self.session().sparkContext._jsc.stop()
 
     def has_died(self) -> bool:
         """Whether the JVM was started and has ended since."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
 from typing import Final
 
+import psutil
 import tenacity
 from mlflow.tracking import MlflowClient
 
@@ -26,6 +28,7 @@ from pipeline.train.settings import SparkSettings, TrackingSettings
 logger = logging.getLogger(__name__)
 
 LONGEST_WAIT_S: Final = 30.0
+_GRACE_S: Final = 0.5
 # Long enough to see that another machine's trainer has died, and to take its lease.
 _LEASE_S: Final = TTL_S + 10.0
 
@@ -69,8 +72,15 @@ class Watch:
     def stop(self, within_s: float) -> bool:
         """Give up what is being trained, which the next start does again; return False if that took too long."""
         self._stop.set()
-        self._spark.abort()
-        if not self.has_ended(within_s):
+        # A JVM that works, or still starts, is ended: whatever waits for its answer then fails, and ends its run.
+        for end in (psutil.Process.terminate, psutil.Process.kill):
+            if self.has_ended(_GRACE_S):
+                break
+            for child in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    end(child)
+            self.has_ended((within_s - 2 * _GRACE_S) / 2)
+        if not self.has_ended(0):
             return False
         self._spark.close()
         self._registry.close()

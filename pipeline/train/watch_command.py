@@ -8,7 +8,6 @@ import signal
 import types
 
 import click
-import psutil
 
 from contract.errors import StopError
 from pipeline.settings import store_settings
@@ -70,8 +69,6 @@ def watch(*, stream_path: str, scheme: str, model: str, poll_s: float, end_with_
     if not told:
         watching.end_launcher()
     if not ended:
-        # Threads that do not end would hold the process, and a JVM its output; the next start takes up what is left.
+        # Threads that do not end would hold the process; the next start takes up what is left.
         logger.warning("state=killed model=%s", series.model)
-        for child in psutil.Process().children(recursive=True):
-            child.kill()
         os._exit(0)
