@@ -46,6 +46,11 @@ def rejects_key(stream: str, lane: int, attempt: str) -> str:
     return f"{stream}/rejects/lane={lane}/{attempt}.parquet"
 
 
+def rejects_prefix(stream: str) -> str:
+    """Common prefix of the stream's rejects."""
+    return f"{stream}/rejects/"
+
+
 def manifest_key(stream: str, batch: int) -> str:
     """Key of manifest ``batch`` (from 1)."""
     return f"{stream}/_batches/{batch:08d}.json"

@@ -72,9 +72,14 @@ RESULTS_ROW_GROUP_ROWS: Final = 20_000
 ROW_ID, CLUSTER, DISTANCE = "_row_id", "_cluster", "_distance"
 
 
+def results_model_prefix(model: str) -> str:
+    """Common prefix of the results of all versions of a model in the batches bucket."""
+    return f"results/{model}/"
+
+
 def results_prefix(model: str, run_id: str) -> str:
     """Common prefix of a version's results in the batches bucket."""
-    return f"results/{model}/{run_id}/"
+    return f"{results_model_prefix(model)}{run_id}/"
 
 
 def results_manifest_key(model: str, run_id: str) -> str:

@@ -21,12 +21,13 @@ _PROBE_KEY = "_probe/if-none-match"
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object as LIST or HEAD shows it; ``metadata`` is empty in a listing."""
+    """An object as LIST or HEAD shows it; ``metadata`` is empty in a listing, and the time is there only."""
 
     key: str
     etag: str
     bytes: int
     metadata: Mapping[str, str]
+    modified_at_s: float = 0.0
 
 
 class ObjectStore:
@@ -121,7 +122,8 @@ class ObjectStore:
         try:
             for page in pages.paginate(Bucket=self.bucket, Prefix=prefix, StartAfter=after):
                 for entry in page.get("Contents", []):
-                    yield StoredObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"], {})
+                    at_s = entry["LastModified"].timestamp()
+                    yield StoredObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"], {}, at_s)
         except (ClientError, BotoCoreError, HTTPClientError) as error:
             if _missing(error):
                 return

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -52,6 +55,7 @@ class SparkOnDemand:
     def __init__(self, settings: SparkSettings, store: StoreSettings, *, short_lived: bool = False) -> None:
         self._settings, self._store, self._short_lived = settings, store, short_lived
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="spark-start")
+        self._directory: str | None = None
         self._session: Future[SparkSession] | None = None
 
     def start(self) -> None:
@@ -80,6 +84,8 @@ class SparkOnDemand:
             with _unless_it_dies():
                 self._session.result().stop()
         self._pool.shutdown()
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def _is_open(self) -> bool:
         started = self._session
@@ -95,8 +101,14 @@ class SparkOnDemand:
         for key, value in _CONF.items():
             if local or not key.startswith("spark.driver."):
                 builder = builder.config(key, value)
+        # In one place, and known by its name and ours: a JVM that is killed leaves all of it.
+        self._directory = tempfile.mkdtemp(prefix=f"swathe-spark-{os.getpid()}-")
+        options = f"-Djava.io.tmpdir={self._directory}"
+        if local:
+            builder = builder.config("spark.local.dir", self._directory)
         if self._short_lived:
-            builder = builder.config("spark.driver.extraJavaOptions", _SHORT_LIVED)
+            options = f"{options} {_SHORT_LIVED}"
+        builder = builder.config("spark.driver.extraJavaOptions", options)
         session = (
             builder.master(self._settings.master)
             .config("spark.jars", self._settings.jars)

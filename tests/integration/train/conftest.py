@@ -202,6 +202,12 @@ class Lab:
         """Return all points of a run's metric."""
         return list(self.get("metrics/get-history", run_id=run["info"]["run_id"], metric_key=name)["metrics"])
 
+    def doctor(self, *arguments: str, **more: str) -> tuple[int, str]:
+        """Run `python -m pipeline doctor` on this stream; return its exit code and what it said."""
+        process = self.start(*arguments, command="doctor", **more)
+        said, _ = process.communicate(timeout=COMMAND_S)
+        return process.returncode, said
+
     def launcher_runs(self) -> list[dict[str, Any]]:
         """Return the launcher runs of this stream, newest first."""
         experiment = self.get("experiments/get-by-name", experiment_name=LAUNCHES_EXPERIMENT)["experiment"]

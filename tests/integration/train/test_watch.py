@@ -33,12 +33,11 @@ def until(condition: Callable[[], bool], process: subprocess.Popen[str], within_
 @contextmanager
 def watching(lab: Lab, **more: str) -> Iterator[subprocess.Popen[str]]:
     """Run `python -m pipeline watch` for the length of the block."""
-    process = lab.start("--poll-s", "0.2", command="watch", **more)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    with lab.start("--poll-s", "0.2", command="watch", **more) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def terminate(process: subprocess.Popen[str]) -> str:

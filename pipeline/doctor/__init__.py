@@ -1,0 +1,1 @@
+"""What is left over by processes that were killed: found first, removed only when asked."""

@@ -1,0 +1,88 @@
+"""`python -m pipeline doctor`."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import sys
+from collections.abc import Iterator
+
+import click
+
+from contract.errors import ConfigurationError, SwatheError
+from contract.stream import Stream
+from contract.units import seconds
+from pipeline.doctor.finding import Finding
+from pipeline.object_store import ObjectStore
+from pipeline.settings import store_settings
+from pipeline.stream_file import load_stream
+from pipeline.train.registry import Registry
+from pipeline.train.settings import TrackingSettings, tracking_settings
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
+@click.option("--model", "models", multiple=True, help="Registered model beside the stream's own two. Repeatable.")
+@click.option(
+    "--older-than",
+    default="1h",
+    show_default=True,
+    help="Leave alone what is younger, where nothing else tells whether it is still in the making.",
+)
+@click.option("--fix", is_flag=True, help="Do what is listed; without this, nothing is changed.")
+def doctor(*, stream_path: str, models: tuple[str, ...], older_than: str, fix: bool) -> None:
+    """List what killed processes have left, and with --fix put it away."""
+    try:
+        older_than_s = seconds(older_than)
+    except ValueError as error:
+        raise ConfigurationError(f"--older-than: {error}") from error
+    stream = load_stream(stream_path)
+    own = (stream.registered_model("disjoint"), stream.registered_model("cumulative"))
+    tracking, store = tracking_settings(), ObjectStore(store_settings())
+    found = list(_look(stream, tuple(dict.fromkeys((*own, *models))), tracking, store, older_than_s))
+    for finding in found:
+        click.echo(f"{finding.kind} {finding.name}: {finding.why} → {finding.remedy}")
+    fixes = [finding for finding in found if finding.fix is not None]
+    if not fix:
+        hint = "; `--fix` does what is listed" if fixes else ""
+        click.echo(f"{len(found)} things found, {len(fixes)} of them can be put away here{hint}")
+        return
+    failed = [finding for finding in fixes if not _put_away(finding)]
+    click.echo(f"{len(fixes) - len(failed)} of {len(found)} things put away")
+    sys.exit(1 if failed else 0)
+
+
+def _look(
+    stream: Stream, models: tuple[str, ...], tracking: TrackingSettings, store: ObjectStore, older_than_s: float
+) -> Iterator[Finding]:
+    # mlflow takes seconds to import, which a wrong flag should not cost.
+    from pipeline.doctor.machine import left_directories, stale_environments  # noqa: PLC0415
+    from pipeline.doctor.objects import orphaned_rejects, orphaned_results  # noqa: PLC0415
+    from pipeline.doctor.runs import RunStore, unsettled_versions  # noqa: PLC0415
+
+    runs = RunStore(tracking, stream.name)
+    yield from runs.left_running(older_than_s)
+    statuses = runs.statuses()
+    for model in models:
+        registry = Registry(tracking, model)
+        try:
+            versions = registry.versions()
+        finally:
+            registry.close()
+        yield from unsettled_versions(model, versions)
+        yield from orphaned_results(store, model, versions, statuses, older_than_s)
+    yield from orphaned_rejects(store, stream.name, older_than_s)
+    yield from itertools.chain(stale_environments(older_than_s), left_directories(older_than_s))
+
+
+def _put_away(finding: Finding) -> bool:
+    assert finding.fix is not None  # noqa: S101 - the caller chose those that have one
+    try:
+        finding.fix()
+    except (SwatheError, OSError) as error:
+        click.echo(f"not put away: {finding.kind} {finding.name}: {error}", err=True)
+        return False
+    logger.info("put away kind=%s name=%s", finding.kind, finding.name)
+    return True
