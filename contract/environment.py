@@ -40,6 +40,8 @@ KNOWN: Mapping[str, str] = {
     "SWATHE_SERVING_WORKERS": "worker processes for large requests (default 1)",
     "SWATHE_SERVING_QUEUE": "large or stored-row requests worked on at once; more get 429 (default 64)",
     "SWATHE_SERVING_DEADLINE_S": "seconds after which such a request gets 504 (default 30)",
+    "SWATHE_SERVING_CANARY_SHARE": "share of a champion's requests that the challenger gets too (default 0)",
+    "SWATHE_SERVING_CANARY_MODE": "who answers them: send = challenger, mirror = champion (default send)",
     "SWATHE_SERVING_LOG": "log lines as text or json (default text)",
     "SWATHE_SERVING_ACCESS_LOG": "requests that are logged: errors or all (default errors)",
     "SWATHE_SERVING_CORS_ORIGINS": "comma-separated origins whose pages may call the server (default: none)",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
-from contract.errors import RequestError
+from contract.errors import Fault, RequestError
 from scoring.kmeans import Floats
 
 
@@ -30,6 +31,27 @@ def encode(clusters: Sequence[int], distances: Floats, labels: tuple[str, ...], 
     numbers = orjson.dumps(distances, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
     rows = b"},".join([heads[c] + number for c, number in zip(clusters, numbers, strict=True)])
     return b'{"predictions":[' + rows + b"}]," + chain_json
+
+
+def encode_apart(
+    clusters: Sequence[int],
+    distances: Floats,
+    labels: tuple[str, ...],
+    wrong: Mapping[int, Fault],
+    chain_json: bytes,
+) -> Answer:
+    """Return the answer in which rows with a fault are null, and `errors` has the faults, by index of the row."""
+    counts = [0] * len(labels)
+    predictions: list[dict[str, Any] | None] = []
+    for i, (cluster, distance) in enumerate(zip(clusters, distances.tolist(), strict=True)):
+        if i in wrong:
+            predictions.append(None)
+        else:
+            counts[cluster] += 1
+            predictions.append({"cluster": cluster, "label": labels[cluster], "distance": distance})
+    errors = [{"index": i, "loc": fault.loc, "msg": fault.msg} for i, fault in sorted(wrong.items())]
+    head = orjson.dumps({"predictions": predictions, "errors": errors})
+    return Answer(head[:-1] + b"," + chain_json, tuple(counts))
 
 
 @lru_cache(maxsize=1024)

@@ -6,7 +6,8 @@ Small requests run through it in the API process, large ones in a worker process
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,9 @@ from litserve import LitAPI
 
 from contract.errors import Fault, InvalidRequestError, RequestError
 from scoring.kmeans import FEW_ROWS, Assigner, Floats, Integers
-from serving.answers import Answer, encode
-from serving.bodies import reader
+from serving.answers import Answer, encode, encode_apart
+from serving.bodies import Rows, reader
+from serving.faults import read_apart
 from serving.liveness import hold, watch_parent
 
 # LitServe's own route and queue; the last segment names the workers in LitServe's books.
@@ -26,28 +28,34 @@ QUEUE_PATH: Final = "/_queue/predict"
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """A body, and the version that it is for: its numbers, and the end of its answer as JSON."""
+    """A body, and the version that it is for: its numbers, and the end of its answer as JSON.
+
+    ``apart``: a row that cannot be answered gets null and an error of its own, and the others their answer.
+    """
 
     body: bytes
     assigner: Assigner
     chain_json: bytes
+    apart: bool = False
 
 
 @dataclass(frozen=True)
 class Points:
-    """Decoded rows, NaN where a value is missing: [n, d], or n lists where they are few."""
+    """Decoded rows, NaN where a value is missing: [n, d], or n lists where they are few; faults by row."""
 
     rows: Floats | list[list[float]]
     request: PredictRequest
+    wrong: Mapping[int, Fault] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Assigned:
-    """Clusters [n] and distances [n] of the rows of a request."""
+    """Clusters [n] and distances [n] of the rows of a request; of no meaning where a row has a fault."""
 
     clusters: list[int]
     distances: Floats
     request: PredictRequest
+    wrong: Mapping[int, Fault] = field(default_factory=dict)
 
 
 def assign(assigner: Assigner, rows: Floats) -> tuple[Integers, Floats]:
@@ -56,13 +64,15 @@ def assign(assigner: Assigner, rows: Floats) -> tuple[Integers, Floats]:
         return assigner.assign(rows)
 
 
+_TOO_FAR: Final = "so large that its distance is no finite number"
+
+
 def too_far(distances: Floats) -> InvalidRequestError | None:
     """Return what to say of rows whose distance is beyond the largest double; None where there are none."""
     if np.isfinite(distances).all():
         return None
-    problem = "so large that its distance is no finite number"
-    faults = [Fault(("rows", int(i)), problem) for i in np.flatnonzero(~np.isfinite(distances))[:20]]
-    return InvalidRequestError(f"row {faults[0].loc[1]} is {problem}", faults)
+    faults = [Fault(("rows", int(i)), _TOO_FAR) for i in np.flatnonzero(~np.isfinite(distances))[:20]]
+    return InvalidRequestError(f"row {faults[0].loc[1]} is {_TOO_FAR}", faults)
 
 
 class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
@@ -83,16 +93,21 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
     def decode_request(self, request: PredictRequest) -> Points | RequestError:
         """Return the rows in the request's body, or why they cannot be read."""
         features = request.assigner.scoring.features
+        rows: Rows
+        wrong: Mapping[int, Fault] = {}
         try:
-            rows = reader(features).read(request.body)
+            if request.apart:
+                rows, wrong = read_apart(request.body, features)
+            else:
+                rows = reader(features).read(request.body)
         except RequestError as error:
             return error
         n, d = len(rows), len(features)
         if n <= FEW_ROWS:
-            return Points([[math.nan if x is None else x for x in row] for row in rows], request)
+            return Points([[math.nan if x is None else x for x in row] for row in rows], request, wrong)
         # numpy reads None as NaN; the flat way is twice as quick as np.array over tuples.
         flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=n * d)
-        return Points(flat.reshape(n, d), request)
+        return Points(flat.reshape(n, d), request, wrong)
 
     def predict(self, x: Points | RequestError) -> Assigned | RequestError:
         """Return cluster and distance of each row."""
@@ -101,10 +116,14 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         assigner = x.request.assigner
         if isinstance(x.rows, np.ndarray):
             clusters, distances = assign(assigner, x.rows)
-            assigned = Assigned(clusters.tolist(), distances, x.request)
+            assigned = Assigned(clusters.tolist(), distances, x.request, x.wrong)
         else:
             pairs = [assigner.assign_row(row) for row in x.rows]
-            assigned = Assigned([c for c, _ in pairs], np.array([d for _, d in pairs], dtype=np.float64), x.request)
+            distances = np.array([d for _, d in pairs], dtype=np.float64)
+            assigned = Assigned([c for c, _ in pairs], distances, x.request, x.wrong)
+        if x.request.apart:
+            far = {int(i): Fault(("rows", int(i)), _TOO_FAR) for i in np.flatnonzero(~np.isfinite(assigned.distances))}
+            return replace(assigned, wrong=far | dict(x.wrong))
         return too_far(assigned.distances) or assigned
 
     def encode_response(self, output: Assigned | RequestError) -> Answer:
@@ -112,6 +131,8 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         if isinstance(output, RequestError):
             return Answer(b"", (), output)
         labels = output.request.assigner.scoring.labels
+        if output.request.apart:
+            return encode_apart(output.clusters, output.distances, labels, output.wrong, output.request.chain_json)
         body = encode(output.clusters, output.distances, labels, output.request.chain_json)
         counts = tuple(map(output.clusters.count, range(len(labels))))
         return Answer(body, counts)

@@ -23,6 +23,8 @@ class _EnoughError(Exception):
 
 
 class _Faults:
+    """Faults found so far, up to twenty."""
+
     def __init__(self) -> None:
         self.found: list[Fault] = []
 
@@ -40,6 +42,69 @@ def explain(body: bytes, features: tuple[str, ...]) -> Sequence[Sequence[float |
     MalformedRequestError: not JSON.
     InvalidRequestError: names each field that is not as it should be, twenty at most.
     """
+    name, value = _given(body)
+    faults = _Faults()
+    rows: list[list[float | None]] = []
+    with contextlib.suppress(_EnoughError):
+        rows = _READERS[name](value, (name,), features, faults)
+    if faults.found:
+        _refuse(f"{name} is not as it should be; the features are {_named(features)}", faults.found)
+    return rows
+
+
+def read_apart(body: bytes, features: tuple[str, ...]) -> tuple[list[list[float | None]], dict[int, Fault]]:
+    """Return the rows in ``body``, and by index the first fault of each row that has one; such a row is all None.
+
+    Raises
+    ------
+    MalformedRequestError: not JSON.
+    InvalidRequestError: what is wrong is not in single rows.
+    """
+    name, value = _given(body)
+    faults = _Faults()
+    loc, columns, items = _items(name, value, features, faults)
+    if faults.found:
+        _refuse(f"{name} is not as it should be; the features are {_named(features)}", faults.found)
+    order = [columns.index(feature) for feature in features]
+    rows: list[list[float | None]] = []
+    wrong: dict[int, Fault] = {}
+    for i, item in enumerate(items):
+        own = _Faults()
+        if isinstance(item, dict) and name != "dataframe_split":
+            row = _record(item, (*loc, i), features, own)
+        elif name == "dataframe_records":
+            own.add((*loc, i), f"must be an object, not {_kind(item)}")
+        else:
+            cells = _row(item, (*loc, i), columns, own)
+            row = [cells[j] for j in order] if cells else []
+        if own.found:
+            wrong[i], row = own.found[0], [None] * len(features)
+        rows.append(row)
+    return rows, wrong
+
+
+def _items(
+    name: str, value: Any, features: tuple[str, ...], faults: _Faults
+) -> tuple[Loc, tuple[str, ...], Sequence[Any]]:
+    """Return path, columns and rows of what was given; faults are those that no single row is to blame for."""
+    with contextlib.suppress(_EnoughError):
+        if name == "dataframe_split":
+            given = value if isinstance(value, dict) else {}
+            columns = columns if isinstance(columns := given.get("columns"), list) else []
+            _split({**given, "data": [[None] * len(columns)]} if given else value, (name,), features, faults)
+            return (name, "data"), tuple(columns), _list(given.get("data"), (name, "data"), faults)
+        if name == "inputs" and isinstance(value, dict):
+            blank_columns = {
+                key: [None] * len(cells) if isinstance(cells, list) else cells for key, cells in value.items()
+            }
+            rows = _inputs(blank_columns, (name,), features, faults)
+            return (name,), features, [{key: value[key][i] for key in features} for i in range(len(rows))]
+        return (name,), features, _list(value, (name,), faults)
+    return (name,), features, ()
+
+
+def _given(body: bytes) -> tuple[str, Any]:
+    """Return the one format that the body is in, and what it holds."""
     fields = _parsed(body)
     if not isinstance(fields, dict):
         _refuse(f"the body is {_kind(fields)}; {_HOW}", [Fault(("body",), "must be an object")])
@@ -52,13 +117,7 @@ def explain(body: bytes, features: tuple[str, ...]) -> Sequence[Sequence[float |
             f"the body must have {one_of} and nothing else; {_HOW}",
             unknown or [Fault(("body",), f"must have {one_of}")],
         )
-    faults = _Faults()
-    rows: list[list[float | None]] = []
-    with contextlib.suppress(_EnoughError):
-        rows = _READERS[named[0]](fields[named[0]], (named[0],), features, faults)
-    if faults.found:
-        _refuse(f"{named[0]} is not as it should be; the features are {_named(features)}", faults.found)
-    return rows
+    return named[0], fields[named[0]]
 
 
 def _parsed(body: bytes) -> Any:

@@ -60,6 +60,11 @@ class Metrics:
         self._clusters = Counter(
             "swathe_predictions", "Rows predicted, by cluster", ("model", "version", "cluster"), registry=self._registry
         )
+        pair = ("model", "champion", "challenger")
+        self._compared = Counter("swathe_canary_rows", "Rows given to both", pair, registry=self._registry)
+        self._differing = Counter(
+            "swathe_canary_disagreements", "Rows that the two give another label", pair, registry=self._registry
+        )
         self._in_flight = Gauge("swathe_requests_in_flight", "Requests being answered", registry=self._registry)
         self._registry.register(_CatalogueGauges(catalogue))
 
@@ -81,6 +86,12 @@ class Metrics:
         for cluster, count in enumerate(counts):
             if count:
                 self._clusters.labels(version.model, number, str(cluster)).inc(count)
+
+    def compared(self, champion: Version, challenger: Version, rows: int, differing: int) -> None:
+        """Count rows that champion and challenger both were given, and those on which they disagree."""
+        pair = (champion.model, str(champion.number), str(challenger.number))
+        self._compared.labels(*pair).inc(rows)
+        self._differing.labels(*pair).inc(differing)
 
     def text(self) -> bytes:
         """Return all metrics as Prometheus reads them."""

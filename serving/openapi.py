@@ -29,6 +29,9 @@ _PROBLEMS: Final = {
     "503": "A service does not answer, or a worker process ended",
     "504": "Not answered in time",
 }
+_ON_ERROR: Final = (
+    "`null`: a row that cannot be answered is null, and `errors` says why; by default one such row refuses all"
+)
 _PREDICT: Final = ("400", "404", "409", "413", "415", "422", "429", "503", "504")
 _STATISTICS: Final = ("404", "409")
 _STORED: Final = ("404", "409", "422", "429", "502", "503", "504")
@@ -67,6 +70,7 @@ def _add(paths: dict[str, Any], version: Version, name: str) -> None:
             "tags": [tag],
             "operationId": f"{operation}_predict",
             "summary": f"The cluster of each row, by {version.name} of {version.model}",
+            "parameters": [_query("on_error", {"enum": ["refuse", "null"]}, _ON_ERROR)],
             "requestBody": {
                 "required": True,
                 "content": {

@@ -81,11 +81,19 @@ _VERSION: Final = _object(
         "path": _STRING,
     }
 )
-_FAULT: Final = _object({"loc": _array({"type": ["string", "integer"]}), "msg": _STRING})
+_LOC: Final = _array({"type": ["string", "integer"]})
+_FAULT: Final = _object({"loc": _LOC, "msg": _STRING})
 
 COMPONENTS: Final[dict[str, Any]] = {
     "Problem": _object({"code": _STRING, "message": _STRING, "errors": _array(_FAULT), "request_id": _STRING}),
-    "Predictions": _object({"predictions": _array(_object(_ASSIGNED)), **_CHAIN}),
+    "Predictions": _object(
+        {
+            "predictions": _array({"anyOf": [_object(_ASSIGNED), {"type": "null"}]}),
+            "errors": _array(_object({"index": _INTEGER, "loc": _LOC, "msg": _STRING})),
+            **_CHAIN,
+        },
+        "errors",
+    ),
     "ClusterStatistics": _object({"clusters": _array(_CLUSTER), **_CHAIN}),
     "ResultsPage": _object({"results": _array(_ROW), "next_cursor": _MAYBE_STRING, **_CHAIN}),
     "StoredRows": _object({"results": _array(_ROW), **_CHAIN}),

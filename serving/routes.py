@@ -13,9 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from contract.errors import SwatheError
+from contract.errors import Fault, InvalidRequestError, SwatheError
 from serving import docs_page
 from serving.admission import Admission
+from serving.answers import Answer
+from serving.canary import Canary, Drawn
+from serving.catalogue import Version
 from serving.clusterer import Clusterer, PredictRequest
 from serving.metrics import CONTENT_TYPE as METRICS_TYPE
 from serving.metrics import Metrics
@@ -59,6 +62,7 @@ class Parts:
     pages: Pages
     user_interface: UserInterface
     limits: Limits
+    canary: Canary
 
 
 class Routes:
@@ -67,7 +71,7 @@ class Routes:
     def __init__(self, parts: Parts) -> None:
         self._service, self._clusterer, self._workers = parts.service, parts.clusterer, parts.workers
         self._metrics, self._limits, self._pages = parts.metrics, parts.limits, parts.pages
-        self._user_interface = parts.user_interface
+        self._user_interface, self._canary = parts.user_interface, parts.canary
 
     def table(self) -> list[BaseRoute]:
         """Return the routes, the most used first; none is added per version."""
@@ -96,20 +100,33 @@ class Routes:
 
     async def predict(self, request: Request) -> Response:
         """Assign the rows of the body to clusters."""
-        version = self._selected(request).version
-        numbers = version.required_numbers()
+        drawn = self._drawn(request)
+        drawn.version.required_numbers()
         check_media_type(request)
         body = await read_body(request, self._limits.max_body_bytes, self._limits.deadline_s)
-        asked = PredictRequest(body, numbers.assigner, version.chain_json)
-        if len(body) < LARGE_BYTES:
-            answer = self._clusterer.answer(asked)
-        else:
-            with self._limits.slow.one():
-                answer = await self._workers.answer(asked)
+        ask = partial(self._predicted, body, _apart(request))
+        answer = await ask(drawn.version)
         if answer.error is not None:
             raise answer.error
-        self._metrics.predicted(version, answer.counts)
+        self._metrics.predicted(drawn.version, answer.counts)
+        self._canary.compare_later(drawn, answer, ask)
         return Response(answer.body, media_type="application/json")
+
+    async def _predicted(self, body: bytes, apart: bool, version: Version) -> Answer:
+        asked = PredictRequest(body, version.required_numbers().assigner, version.chain_json, apart)
+        if len(body) < LARGE_BYTES:
+            return self._clusterer.answer(asked)
+        with self._limits.slow.one():
+            return await self._workers.answer(asked)
+
+    def _drawn(self, request: Request) -> Drawn:
+        selected = self._selected(request)
+        if not selected.champion:
+            return Drawn(selected.version)
+        model = self._service.catalogue.model(selected.version.model)
+        drawn = self._canary.draw(model, selected.version, request_id_of(request))
+        request.scope["version"] = drawn.version
+        return drawn
 
     async def statistics(self, request: Request) -> Response:
         """Return the clusters of a version."""
@@ -177,6 +194,17 @@ class Routes:
             selected = self._service.select_default()
         request.scope["version"] = selected.version
         return selected
+
+
+def _apart(request: Request) -> bool:
+    """Return whether faulty rows are to be answered apart from the others: `?on_error=null`."""
+    if not request.scope["query_string"]:
+        return False
+    query = read_query(request)
+    if set(query) - {"on_error"} or query["on_error"] not in {"null", "refuse"}:
+        problem = "known is on_error=null or on_error=refuse"
+        raise InvalidRequestError(f"the query is not as it should be; {problem}", [Fault(("query",), problem)])
+    return query["on_error"] == "null"
 
 
 def _route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:

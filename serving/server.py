@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from serving.access_key import RequiredKey
 from serving.admission import Admission
 from serving.cache import LocalCache
+from serving.canary import Canary
 from serving.claims import check_port, claimed_cache
 from serving.clusterer import Clusterer
 from serving.metrics import Metrics
@@ -81,8 +82,9 @@ def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: L
     metrics = Metrics(lambda: service.catalogue)
     workers = WorkerQueue(clusterer, server, settings.cache, settings.deadline_s)
     limits = Limits(settings.max_body_bytes, settings.deadline_s, Admission(settings.queue, settings.deadline_s))
+    canary = Canary(settings.canary_share, settings.canary_mode, metrics)
     pages = Pages(service, with_key=settings.api_key is not None)
-    parts = Parts(service, clusterer, workers, metrics, pages, UserInterface(service), limits)
+    parts = Parts(service, clusterer, workers, metrics, pages, UserInterface(service), limits, canary)
     app.router.routes[:] = [*Routes(parts).table(), *InferenceRoutes(parts).table()]
     app.add_exception_handler(HTTPException, http_exception)
     app.add_exception_handler(ClientDisconnect, hung_up)

@@ -38,10 +38,11 @@ _CLUSTER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True)
 class Selected:
-    """A version, and whether the path that named it can ever name another one."""
+    """A version, whether the path that named it can ever name another one, and whether it is asked for as champion."""
 
     version: Version
     fixed: bool
+    champion: bool = False
 
 
 class Service:
@@ -68,8 +69,8 @@ class Service:
         if number:
             return Selected(served.version(int(number[1])), fixed=True)
         if name == ALIASES[0] and name not in served.aliases:
-            return Selected(served.champion(), fixed=False)
-        return Selected(served.aliased(name), fixed=False)
+            return Selected(served.champion(), fixed=False, champion=True)
+        return Selected(served.aliased(name), fixed=False, champion=name == ALIASES[0])
 
     def select_default(self) -> Selected:
         """Return the default model's champion or, while there is none, its newest ready version.

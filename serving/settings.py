@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contract import environment
 from contract.errors import ConfigurationError
+from serving.canary import Mode
 from serving.logs import LogFormat
 
 
@@ -43,6 +44,8 @@ class ServingSettings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=64, validation_alias="SWATHE_SERVING_WORKERS")
     queue: int = Field(default=64, ge=1, validation_alias="SWATHE_SERVING_QUEUE")
     deadline_s: float = Field(default=30.0, gt=0, validation_alias="SWATHE_SERVING_DEADLINE_S")
+    canary_share: float = Field(default=0.0, ge=0, le=1, validation_alias="SWATHE_SERVING_CANARY_SHARE")
+    canary_mode: Mode = Field(default="send", validation_alias="SWATHE_SERVING_CANARY_MODE")
     log: LogFormat = Field(default="text", validation_alias="SWATHE_SERVING_LOG")
     access_log: Literal["errors", "all"] = Field(default="errors", validation_alias="SWATHE_SERVING_ACCESS_LOG")
     results_cache_bytes: int = Field(default=2**30, ge=0, validation_alias="SWATHE_SERVING_RESULTS_CACHE_BYTES")

@@ -12,8 +12,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from contract.errors import Fault, InvalidRequestError, MalformedRequestError, SwatheError
+from scoring.kmeans import Integers
 from serving import inference_protocol as protocol
-from serving.catalogue import Version
+from serving.canary import Drawn
+from serving.catalogue import Numbers, Version
 from serving.clusterer import assign, too_far
 from serving.problems import from_error, request_id_of
 from serving.requests import read_body
@@ -27,6 +29,7 @@ class InferenceRoutes:
 
     def __init__(self, parts: Parts) -> None:
         self._service, self._metrics, self._limits = parts.service, parts.metrics, parts.limits
+        self._canary = parts.canary
 
     def table(self) -> list[BaseRoute]:
         """Return the routes."""
@@ -46,7 +49,8 @@ class InferenceRoutes:
 
     async def infer(self, request: Request) -> Response:
         """Assign the rows of a tensor to clusters."""
-        version = self._version(request)
+        drawn = self._drawn(request)
+        version = drawn.version
         numbers = version.required_numbers()
         body = await read_body(request, self._limits.max_body_bytes, self._limits.deadline_s)
         length = _header_length(request)
@@ -57,6 +61,10 @@ class InferenceRoutes:
             if (refusal := too_far(distances)) is not None:
                 raise refusal
             self._metrics.predicted(version, np.bincount(clusters, minlength=len(numbers.scoring.labels)).tolist())
+            if drawn.shadow is not None:
+                shadow = drawn.shadow.required_numbers()
+                others, _ = assign(shadow.assigner, inference.rows)
+                self._canary.compared(drawn, _labels(numbers, clusters), _labels(shadow, others))
             return protocol.encode(inference, clusters, distances, version)
 
         if len(body) < LARGE_BYTES:
@@ -96,6 +104,14 @@ class InferenceRoutes:
         self._service.require_ready()
         return _json({"ready": True})
 
+    def _drawn(self, request: Request) -> Drawn:
+        version = self._version(request)
+        if "version" in request.path_params:
+            return Drawn(version)
+        drawn = self._canary.draw(self._service.catalogue.model(version.model), version, request_id_of(request))
+        request.scope["version"] = drawn.version
+        return drawn
+
     def _version(self, request: Request) -> Version:
         named = request.path_params
         version = self._service.select(
@@ -118,6 +134,10 @@ def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]], method
             return answer
 
     return Route(path, guarded, methods=[method], name=path, include_in_schema=False)
+
+
+def _labels(numbers: Numbers, clusters: Integers) -> list[str | None]:
+    return [numbers.scoring.labels[cluster] for cluster in clusters]
 
 
 def _header_length(request: Request) -> int | None:

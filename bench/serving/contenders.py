@@ -1,0 +1,136 @@
+"""Starts the servers that are compared, and registers the versions that ours serves."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from mlflow.tracking import MlflowClient
+
+from bench.serving.model import rows, scoring
+from contract.model_version import (
+    GOLDEN_FILE,
+    SCORING_FILE,
+    STATISTICS_FILE,
+    TAG_BATCH,
+    TAG_ROWS,
+    TAG_STATE,
+    ClusterStatistics,
+    statistics_to_json,
+)
+from scoring.golden import Golden
+from scoring.kmeans import Assigner
+
+READY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers; ``path`` is its route, ``start_s`` how long it took from its start until then."""
+
+    url: str
+    process: psutil.Process
+    path: str
+    start_s: float
+
+
+def register(count: int) -> str:
+    """Register a model of ``count`` versions at the running services; return its name."""
+    client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    model = f"bench-{uuid.uuid4().hex[:8]}"
+    client.create_registered_model(model)
+    experiment = client.create_experiment(model)
+    numbers = scoring()
+    sample = rows(50)
+    clusters, distances = Assigner(numbers).assign(sample)
+    statistics = [
+        ClusterStatistics(i, label, 10, 1 / len(numbers.labels), numbers.centers[i], {})
+        for i, label in enumerate(numbers.labels)
+    ]
+    bodies = {
+        SCORING_FILE: numbers.to_json(),
+        STATISTICS_FILE: statistics_to_json(statistics),
+        GOLDEN_FILE: Golden(numbers.features, sample, clusters, distances).to_json(),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name, body in bodies.items():
+            (Path(folder) / name).parent.mkdir(exist_ok=True)
+            (Path(folder) / name).write_bytes(body)
+        for number in range(1, count + 1):
+            run = client.create_run(experiment).info.run_id
+            logged = client.create_logged_model(experiment, f"{model}-{number}", run).model_id
+            client.log_model_artifacts(logged, folder)
+            tags = {TAG_BATCH: str(number), TAG_ROWS: "50", TAG_STATE: "ready"}
+            client.create_model_version(model, f"models:/{logged}", run, tags=tags, model_id=logged)
+    return model
+
+
+@contextlib.contextmanager
+def ours(model: str, cache: Path, version: int = 1) -> Iterator[Server]:
+    """Run the prediction server, as it is installed."""
+    port = _free_port()
+    settings = {
+        "SWATHE_SERVING_PORT": str(port),
+        "SWATHE_SERVING_CACHE": str(cache),
+        "SWATHE_SERVING_MODELS": model,
+        "SWATHE_SERVING_HOST": "127.0.0.1",
+    }
+    path = f"/api/{model}/v{version}/predict"
+    with _running(["-m", "serving"], port, path, "/health/ready", settings) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def baseline(name: str, chain: dict[str, Any]) -> Iterator[Server]:
+    """Run a baseline that gives the same answers as our version with this ``chain``."""
+    port = _free_port()
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"scoring": json.loads(scoring().to_json()), "chain": chain}, file)
+        file.flush()
+        arguments = ["-m", f"bench.serving.{name}", file.name, str(port)]
+        with _running(arguments, port, "/predict", "/openapi.json", {}) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def _running(arguments: list[str], port: int, path: str, probe: str, settings: dict[str, str]) -> Iterator[Server]:
+    url = f"http://127.0.0.1:{port}"
+    began = time.monotonic()
+    started = subprocess.Popen([sys.executable, *arguments], env=os.environ | settings, stderr=subprocess.DEVNULL)
+    try:
+        while not _answers(url + probe):
+            if started.poll() is not None or time.monotonic() - began > READY_S:
+                raise SystemExit(f"python {' '.join(arguments)} does not answer; run it by hand to see why")
+            time.sleep(0.02)
+        yield Server(url, psutil.Process(started.pid), path, time.monotonic() - began)
+    finally:
+        started.send_signal(signal.SIGTERM)
+        started.wait(timeout=30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
