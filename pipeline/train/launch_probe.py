@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import requests
+import httpx
 from mlflow.tracking import get_tracking_uri
 from mlflow.tracking.request_header.abstract_request_header_provider import RequestHeaderProvider
 
@@ -33,12 +33,12 @@ class LaunchProbe(RequestHeaderProvider):
         uri = get_tracking_uri()
         try:
             # Any answer will do: what it says is MLflow's own business.
-            requests.get(f"{uri}/health", timeout=TIMEOUT_S)
-        except requests.ConnectionError:
+            httpx.get(f"{uri}/health", timeout=TIMEOUT_S)
+        except httpx.ConnectError:
             reason = "no connection"
-        except requests.Timeout:
+        except httpx.TimeoutException:
             reason = f"no answer within {TIMEOUT_S:g} s"
-        except requests.RequestException as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = type(error).__name__
         else:
             self._answered = True
