@@ -10,13 +10,18 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from contract.errors import AccessDeniedError, ChainError, ServiceDownError
+from contract.errors import AccessDeniedError, ChainError, ServiceDownError, StopError
 from pipeline.settings import StoreSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _PROBE_KEY = "_probe/if-none-match"
+
+
+# The same request would be refused again; a request that did not arrive whole would not.
+_REFUSALS = {400, 404, 405, 411, 413, 501}
+_TRANSIENT = {"RequestTimeout", "IncompleteBody", "BadDigest"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class ObjectStore:
     retries) or answers 5xx, and :class:`AccessDeniedError` when it refuses the credentials.
     """
 
-    def __init__(self, settings: StoreSettings, *, attempts: int = 3) -> None:
+    def __init__(self, settings: StoreSettings, *, attempts: int = 3, read_timeout_s: float = 30) -> None:
         self.bucket = settings.bucket
         self.endpoint_url = settings.endpoint_url
         self._client: S3Client = boto3.client(
@@ -53,7 +58,7 @@ class ObjectStore:
                 retries={"mode": "standard", "total_max_attempts": attempts},
                 s3={"addressing_style": "path"},
                 connect_timeout=3,
-                read_timeout=30,
+                read_timeout=read_timeout_s,
                 max_pool_connections=8,
             ),
         )
@@ -171,6 +176,10 @@ class ObjectStore:
                 raise AccessDeniedError(
                     f"the object store at {self.endpoint_url} refuses access to bucket {self.bucket!r} "
                     f"({_code(error)}); check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                ) from error
+            if status in _REFUSALS and _code(error) not in _TRANSIENT:
+                raise StopError(
+                    f"the object store at {self.endpoint_url} refuses a request to bucket {self.bucket!r}: {error}"
                 ) from error
         raise ServiceDownError("minio", self.endpoint_url, str(error).splitlines()[0]) from error
 

@@ -122,7 +122,7 @@ class Batches:
 
 def time_cut(landed: LandedParts) -> CutReason | None:
     """Return why time ended the batch, if one of its parts was cut by time."""
-    return next((part.cut for parts in landed.values() for part in parts if part.cut in _TIMED), None)
+    return next((part.cut for parts in landed.values() for part in parts if part.rows and part.cut in _TIMED), None)
 
 
 def rows_of(landed: LandedParts) -> int:

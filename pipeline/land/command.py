@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,11 @@ from datetime import datetime
 import click
 from prometheus_client import CollectorRegistry
 
+from contract.batch import Manifest
 from contract.errors import ConfigurationError
 from contract.stream import Cut, Stream
 from contract.units import seconds, size_bytes
+from pipeline.land.broker_state import BrokerState
 from pipeline.land.chain import Writer
 from pipeline.land.consume import Landing
 from pipeline.land.dead_letters import DeadLetters
@@ -33,6 +36,9 @@ from pipeline.settings import kafka_settings, store_settings
 from pipeline.stream_file import load_stream
 
 logger = logging.getLogger(__name__)
+
+# A store that takes connections and does not answer is told within this time, at the start.
+START_S = 8.0
 
 
 class _Unit(click.ParamType[float]):
@@ -82,10 +88,15 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     member = prepare(stream, cut, start=_start(start), exit_when_idle_s=exit_when_idle, stop=stop, dlq=dlq)
+    member.lander.on_batch = _show_batch
     shown = progress(member.lander, member.landing, lambda: member.store.failure)
     with served(_metrics(member, stream.name), metrics_port), shown:
         member.landing.run()
-    _summarise(stream, member.lander.landed)
+    _summarise(member.lander.landed)
+    if not member.landing.left:
+        # A thread waits for a service; the interpreter's own end would wait for it too.
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _start(text: str) -> str | int:
@@ -124,10 +135,11 @@ def prepare(
     topic = Topic(stream.topic, kafka)
     topic_id, partitions = topic.describe()
     # What is wrong at the start is said at once; later the line waits.
-    store = ObjectStore(settings)
+    store = ObjectStore(settings, attempts=1, read_timeout_s=START_S)
     store.ensure_bucket()
     store.refuse_unconditional_store()
-    consumer = make_consumer(kafka, stream.consumer_group)
+    broker = BrokerState()
+    consumer = make_consumer(kafka, stream.consumer_group, broker.note_error)
     starts = offsets_at(consumer, stream.topic, partitions, start, address)
     chain_start = begin_or_read(store, stream.name, stream.topic, topic_id, starts)
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", topic_id)
@@ -140,7 +152,8 @@ def prepare(
     landing = Landing(
         consumer, lander, RecordParser(stream),
         stream=stream.name, topic=stream.topic, group=stream.consumer_group, address=address,
-        exit_when_idle_s=exit_when_idle_s, stop=stop, partitions=lambda: topic.describe()[1],
+        exit_when_idle_s=exit_when_idle_s, stop=stop,
+        topic_id=topic_id, describe=topic.describe, broker=broker,
     )  # fmt: skip
     return Member(lander, landing, patient)
 
@@ -149,18 +162,24 @@ def _metrics(member: Member, stream: str) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(
         LandingCollector(
-            member.lander, stream, lag=lambda: member.landing.lag, store_down=lambda: member.store.failure is not None
+            member.lander,
+            stream,
+            lag=lambda: member.landing.lag,
+            store_down=lambda: member.store.failure is not None,
+            kafka_down=lambda: member.landing.broker.failure is not None,
         )
     )
     member.store.on_put = put_histogram(registry, stream).observe
     return registry
 
 
-def _summarise(stream: Stream, landed: Landed) -> None:
-    for batch in landed.batches:
-        offsets = ", ".join(f"{lane}:{first}-{end}" for lane, (first, end) in batch.offsets.items())
-        click.echo(f"batch {batch.batch} of {stream.name}: {batch.rows:,} rows, offsets {offsets}, cut by {batch.cut}")
-    said = f"landed {landed.rows:,} rows in {len(landed.batches)} batches, rejected {landed.rejected:,}"
+def _show_batch(batch: Manifest) -> None:
+    offsets = ", ".join(f"{lane}:{first}-{end}" for lane, (first, end) in batch.offsets.items())
+    click.echo(f"batch {batch.batch} of {batch.stream}: {batch.rows:,} rows, offsets {offsets}, cut by {batch.cut}")
+
+
+def _summarise(landed: Landed) -> None:
+    said = f"landed {landed.rows:,} rows in {landed.batches.total()} batches, rejected {landed.rejected:,}"
     if landed.ignored_keys:
         said += f", ignored {landed.ignored_keys:,} keys that are not in the schema"
     if landed.late_rows:

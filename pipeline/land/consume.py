@@ -12,19 +12,20 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from contract.errors import ChainError
+from contract.errors import ChainError, ServiceDownError
 from pipeline.fault import fault_point
+from pipeline.land.broker_state import BrokerState
 from pipeline.land.lander import Lander
 from pipeline.land.lander_thread import PATIENCE_S, End, LanderThread, Work
 from pipeline.land.parse import RecordParser
 from pipeline.land.patience import StoppedError
-from pipeline.land.start import refuse_foreign_commit, refuse_lost_records
+from pipeline.land.start import refuse_foreign_commit, refuse_lost_records, refuse_other_topic
 from pipeline.land.stretch import Fetched
 from pipeline.land.topic import TIMEOUT_S, explain, watermarks
 
@@ -36,6 +37,10 @@ FETCH_WAIT_S = 0.05
 # Arrow parses outside the interpreter lock; a third thread brought nothing on two cores.
 PARSING_THREADS = 2
 LAG_EVERY_S = 1.0
+TOPIC_EVERY_S = 5.0
+ASK_S = 0.3
+# A supervisor kills what has not ended ten seconds after it was told to.
+LEAVE_S = 7.0
 
 
 class Landing:
@@ -44,9 +49,15 @@ class Landing:
     def __init__(
         self, consumer: Consumer, lander: Lander, parser: RecordParser, *,
         stream: str, topic: str, group: str, address: str,
-        exit_when_idle_s: float | None, stop: threading.Event, partitions: Callable[[], int],
+        exit_when_idle_s: float | None, stop: threading.Event,
+        topic_id: str, describe: Callable[[], tuple[str, int]], broker: BrokerState,
     ) -> None:  # fmt: skip
-        self._partitions = partitions
+        self._topic_id, self._describe = topic_id, describe
+        self._described: Future[tuple[str, int]] | None = None
+        self._described_at = time.monotonic()
+        self.broker = broker
+        self.left = True
+        """False if the group could not be left, or a PUT not be ended, within ``LEAVE_S``."""
         self._consumer = consumer
         self._stream, self._topic, self._group, self._address = stream, topic, group, address
         self._stop = stop
@@ -55,6 +66,8 @@ class Landing:
         self._parser = parser
         self._parsing = ThreadPoolExecutor(PARSING_THREADS, "parse")
         self._epochs: dict[int, int] = {}
+        self._positions: dict[int, int] = {}
+        """Per lane, the offset behind all that was handed over in its epoch."""
         self._paused = False
         self.show: Callable[[], None] = lambda: None
         self.lag: dict[int, int] = {}
@@ -73,12 +86,27 @@ class Landing:
                 self.show()
         finally:
             self._stop.set()
-            self._thread.join()
-            self._apply_moves(last=True)
-            self._consumer.close()
-            self._parsing.shutdown(cancel_futures=True)
+            self._leave()
         if self._thread.error is not None:
             raise self._thread.error
+
+    def _leave(self) -> None:
+        """Let the PUT in flight end, commit, and leave the group; what a dead service holds up is given up."""
+        deadline = time.monotonic() + LEAVE_S
+        self._thread.join(LEAVE_S)
+        self._parsing.shutdown(wait=False, cancel_futures=True)
+        farewell = threading.Thread(target=self._commit_and_close, name="leave", daemon=True)
+        farewell.start()
+        farewell.join(max(1.0, deadline - time.monotonic()))
+        self.left = not (self._thread.is_alive() or farewell.is_alive())
+        if not self.left:
+            logger.warning("left without waiting for a service that does not answer; what has not landed is read again")
+
+    def _commit_and_close(self) -> None:
+        try:
+            self._apply_moves(last=True)
+        finally:
+            self._consumer.close()
 
     # ------------------------------------------------------------------ records
 
@@ -87,16 +115,21 @@ class Landing:
             messages = self._consumer.consume(FETCH_RECORDS, FETCH_WAIT_S)
         except KafkaException as error:
             raise explain(error, self._address, self._topic) from error
+        if messages:
+            self.broker.note_answer()
         for item in self._sorted(messages):
             self._hand_over(item)
         self._apply_moves()
         self._measure_lag()
+        self._look_at_topic()
 
     def _measure_lag(self) -> None:
         now = time.monotonic()
         if now - self._lag_measured < LAG_EVERY_S:
             return
         self._lag_measured = now
+        if self.broker.failure is not None:
+            self._ask_broker()
         lag = {}
         for lane, landed_to in self._lander.landed_to().items():
             # What the last fetch said; nothing is asked of the broker.
@@ -104,6 +137,30 @@ class Landing:
             if high >= landed_to:
                 lag[lane] = high - landed_to
         self.lag = lag
+
+    def _ask_broker(self) -> None:
+        """Ask for anything: without new records, nothing else would tell that the broker is back."""
+        for lane in list(self._epochs)[:1]:
+            with suppress(KafkaException):
+                self._consumer.get_watermark_offsets(TopicPartition(self._topic, lane), timeout=ASK_S)
+                self.broker.note_answer()
+
+    def _look_at_topic(self) -> None:
+        """Stop if the topic was made again: its offsets would be taken for those of the old one."""
+        now = time.monotonic()
+        if self._described is None and now - self._described_at >= TOPIC_EVERY_S:
+            self._described_at = now
+            self._described = self._parsing.submit(self._describe)
+        elif self._described is not None and self._described.done():
+            described, self._described = self._described, None
+            with suppress(ServiceDownError):
+                self._lanes_of(described.result())
+
+    def _lanes_of(self, described: tuple[str, int]) -> int:
+        """Return the number of partitions of the topic, if it is still the one whose records were landed."""
+        topic_id, lanes = described
+        refuse_other_topic(self._stream, (self._topic, self._topic_id), (self._topic, topic_id))
+        return lanes
 
     def _sorted(self, messages: list[Message]) -> list[Work]:
         """Return the records by lane, each lane's ends behind its records."""
@@ -116,19 +173,28 @@ class Landing:
         lanes = set(map(Message.partition, messages))
         for lane in sorted(lane for lane in lanes if lane is not None):
             mine = messages if len(lanes) == 1 else [m for m in messages if m.partition() == lane]
-            if lane in self._epochs:
-                work.append(self._fetched(lane, self._epochs[lane], mine))
+            if lane in self._epochs and (fetched := self._fetched(lane, mine)) is not None:
+                work.append(fetched)
         work.extend(filter(None, (self._event(message) for message in events)))
         return work
 
-    def _fetched(self, lane: int, epoch: int, messages: list[Message]) -> Fetched:
+    def _fetched(self, lane: int, messages: list[Message]) -> Fetched | None:
+        position = self._positions[lane]
+        offsets = np.fromiter(map(Message.offset, messages), np.int64, len(messages))
+        if offsets[0] < position:
+            messages = [message for message in messages if (message.offset() or 0) >= position]
+            if not messages:
+                return None
+            offsets = offsets[-len(messages) :]
+        self._positions[lane] = int(offsets[-1]) + 1
         values = list(map(Message.value, messages))
         return Fetched(
             lane=lane,
-            epoch=epoch,
+            epoch=self._epochs[lane],
+            position=position,
             values=values,
             keys=list(map(Message.key, messages)),
-            offsets=np.fromiter(map(Message.offset, messages), np.int64, len(messages)),
+            offsets=offsets,
             timestamps_ms=np.fromiter((time for _, time in map(Message.timestamp, messages)), np.int64, len(messages)),
             parsed=self._parsing.submit(self._parser.parse, values),
         )
@@ -139,8 +205,17 @@ class Landing:
         if error.code() == KafkaError._PARTITION_EOF:
             if lane is None or offset is None or lane not in self._epochs:
                 return None
-            return End(lane, self._epochs[lane], offset)
+            position = self._positions[lane]
+            self._positions[lane] = max(position, offset)
+            return End(lane, self._epochs[lane], position, offset)
+        if error.code() == KafkaError._MAX_POLL_EXCEEDED:
+            # The group has taken our lanes away; the next poll joins it again.
+            logger.warning("kafka: %s", error.str())
+            return None
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            if lane is not None and offset is not None:
+                low, _ = watermarks(self._consumer, self._topic, lane, self._address)
+                refuse_lost_records(self._stream, self._topic, lane, offset, low)
             raise ChainError(
                 f"topic {self._topic!r} partition {lane} no longer holds offset {offset}: {error.str()}. "
                 f"Retention deleted records before they landed, or the topic was made again"
@@ -177,11 +252,12 @@ class Landing:
 
     def _apply_moves(self, *, last: bool = False) -> None:
         """Commit what has landed, as a hint for lag tools, and seek where another writer was faster."""
-        moves, self._lander.moved = self._lander.moved, []
         ends: dict[int, int] = {}
-        for move in moves:
+        while self._lander.moved:
+            move = self._lander.moved.popleft()
             if move.seek_epoch is not None and move.seek_epoch == self._epochs.get(move.lane, 0) + 1:
                 self._epochs[move.lane] = move.seek_epoch
+                self._positions[move.lane] = move.next_offset
                 self._consumer.seek(TopicPartition(self._topic, move.lane, move.next_offset))
             ends[move.lane] = move.next_offset
         if not ends:
@@ -208,7 +284,8 @@ class Landing:
             lane = partition.partition
             epoch = self._epochs[lane] = self._epochs.get(lane, 0) + 1
             offset = self._thread.ask(lambda lane=lane, epoch=epoch: self._lander.own(lane, epoch))  # type: ignore[misc]
-            committed = self._check(consumer, lane, offset)
+            self._positions[lane] = offset
+            committed = self._patiently(lambda lane=lane, offset=offset: self._check(consumer, lane, offset))  # type: ignore[misc]
             self._thread.ask(lambda lane=lane, committed=committed: self._send_rejects(lane, committed))  # type: ignore[misc]
             starts.append(TopicPartition(self._topic, lane, offset))
         consumer.incremental_assign(starts)
@@ -216,8 +293,18 @@ class Landing:
             consumer.pause(starts)
         # Partitions that were added since come with a rebalance, to every member.
         # Another client is asked: list_topics() inside a callback of this one aborts the process at the next callback.
-        lanes = self._partitions()
+        lanes = self._patiently(lambda: self._lanes_of(self._describe()))
         self._thread.ask(lambda: self._begin(lanes))
+
+    def _patiently(self, call: Callable[[], int]) -> int:
+        """Return what ``call`` answers, however long the broker takes; a broker that restarts only delays."""
+        while True:
+            try:
+                return call()
+            except ServiceDownError as error:
+                logger.warning("kafka does not answer while lanes are assigned, asking again; %s", error)
+                if self._stop.wait(1.0):
+                    raise StoppedError from error
 
     def _begin(self, partitions: int) -> int:
         self._lander.begin(partitions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from contract.batch import CutReason, Manifest, Part
+from contract.batch import CutReason, Part
 from pipeline.land.open_part import OpenPart
 
 
@@ -23,7 +23,7 @@ class Moved:
 
 @dataclass
 class Landed:
-    """Counts since the process began; ``batches`` are those that it sealed itself."""
+    """Counts since the process began; parts, and the ``batches`` that it sealed itself, by the reason of their cut."""
 
     rows: int = 0
     rejected: int = 0
@@ -31,7 +31,7 @@ class Landed:
     late_rows: int = 0
     adopted: int = 0
     parts: Counter[CutReason] = field(default_factory=Counter)
-    batches: list[Manifest] = field(default_factory=list)
+    batches: Counter[CutReason] = field(default_factory=Counter)
 
     def count(self, part: OpenPart, landed: Part) -> None:
         """Count ``part``, which has become ``landed``."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
+from collections.abc import Callable
 
-from contract.batch import CutReason, Part
+from contract.batch import CutReason, Manifest, Part
 from contract.stream import Cut, Stream
 from pipeline.columns import part_schema
 from pipeline.land.batches import Batches
@@ -17,7 +19,15 @@ from pipeline.land.chain import Chain, OutrunError, Writer
 from pipeline.land.dead_letters import DeadLetters, parts_behind
 from pipeline.land.foreign import ForeignLanes, LaneOffsets
 from pipeline.land.landed import Landed, Moved
-from pipeline.land.lanes import OwnedLane, add_to_open, first_cut, next_open, opened_window
+from pipeline.land.lanes import (
+    OwnedLane,
+    add_to_open,
+    first_cut,
+    next_open,
+    opened_window,
+    outlived,
+    rests_without_rows,
+)
 from pipeline.land.open_part import OpenPart
 from pipeline.land.sealing import Sealing
 from pipeline.land.share import rooms
@@ -61,7 +71,10 @@ class Lander:
         self._last_record: float | None = None
         """None until the group has said which lanes are ours."""
         self.landed = Landed()
-        self.moved: list[Moved] = []
+        self.moved: deque[Moved] = deque()
+        """Where lanes now end, for the consumer's thread to take."""
+        self.on_batch: Callable[[Manifest], None] = lambda _: None
+        """Told each batch that this process has sealed."""
 
     # ------------------------------------------------------------------ lanes come and go
 
@@ -110,25 +123,40 @@ class Lander:
             return
         self._last_record = time.monotonic()
         lane.at_end = False
+        if not self._continues(lane, fetched.position):
+            return
         stretch = to_stretch(fetched, lane.open.next_offset)
         self._tolerance.count(stretch)
         self._add(lane, stretch)
 
-    def reach_end(self, lane_number: int, epoch: int, offset: int) -> None:
-        """Note that ``offset`` is the end of the lane; what lies between it and the last record is a gap."""
+    def reach_end(self, lane_number: int, epoch: int, position: int, offset: int) -> None:
+        """Note that ``offset`` is the end of the lane; between it and ``position`` there is no record."""
         lane = self._lanes.get(lane_number)
-        if lane is None or lane.epoch != epoch:
+        if lane is None or lane.epoch != epoch or not self._continues(lane, position):
             return
         if offset > lane.open.next_offset:
             lane.open.add(empty_stretch(self._schema, lane.open.next_offset, offset))
         lane.at_end = offset >= lane.open.next_offset
+
+    def _continues(self, lane: OwnedLane, position: int) -> bool:
+        """Whether what begins at ``position`` continues the lane's open part; if not, the lane is read again."""
+        if position == lane.open.next_offset:
+            return True
+        logger.error(
+            "lane %d is at offset %d and was given what follows %d; it is read again from its chain's end",
+            *(lane.lane, lane.open.next_offset, position),
+        )
+        self._read_again(lane, lane.open.sequence, lane.open.first_offset)
+        return False
 
     def _add(self, lane: OwnedLane, stretch: Stretch) -> None:
         if self._cut.window is not None and self._windows is None and len(stretch.timestamps_ms):
             first = int(stretch.timestamps_ms[0])
             self._windows = shared_windows(self._store, self._stream.name, self._cut.window, first)
         left: Stretch | None = stretch
-        while left is not None:
+        epoch = lane.epoch
+        # Landing and sealing may find that another writer was faster in this very lane: then the rest is void.
+        while left is not None and lane.epoch == epoch:
             point = first_cut(
                 left, lane.open, self._windows, *self._room(lane, left), first_window=self._batches.first_window
             )
@@ -138,8 +166,7 @@ class Lander:
             here, left = left.split(point.offset)
             add_to_open(lane, here, self._windows, self._batches.first_window)
             owned = [lane] if point.reason in {"window", "part_size"} else list(self._lanes.values())
-            if not self._land(owned, point.reason):
-                return
+            self._land(owned, point.reason)
             self._seal(landed_now=True)
 
     # ------------------------------------------------------------------ time passes
@@ -151,7 +178,9 @@ class Lander:
         if (reason := self._time_up(now)) is not None:
             self._end_by(reason)
         elif self._windows is not None:
-            self._land([lane for lane in self._lanes.values() if self._outlived(lane, self._windows, now)], "window")
+            self._land([lane for lane in self._lanes.values() if outlived(lane, self._windows, now)], "window")
+        if self._cut.window is not None:
+            self._land([lane for lane in self._lanes.values() if rests_without_rows(lane, now)], "window")
         self._seal(landed_now=self.landed.parts.total() > landed)
 
     def _time_up(self, now: float) -> CutReason | None:
@@ -198,9 +227,8 @@ class Lander:
 
     # ------------------------------------------------------------------ parts and batches
 
-    def _land(self, lanes: list[OwnedLane], reason: CutReason) -> bool:
-        """Land the open parts of ``lanes``; return False if another writer had landed one of them."""
-        kept = True
+    def _land(self, lanes: list[OwnedLane], reason: CutReason) -> None:
+        """Land the open parts of ``lanes``; a lane in which another writer was faster goes on behind it."""
         for lane in lanes:
             if lane.open.empty:
                 continue
@@ -210,7 +238,6 @@ class Lander:
                 logger.warning("another writer was faster, going on behind it; %s", error)
                 self.landed.adopted += 1
                 self._follow(lane, error.winner)
-                kept = False
                 continue
             logger.info(
                 "part landed; key=%s rows=%d rejected=%d cut=%s offsets=%d-%d",
@@ -221,17 +248,20 @@ class Lander:
                 self._dead_letters.send(lane.lane, lane.open.rejects)
             next_open(lane, part, self._schema)
             self.moved.append(Moved(lane.lane, part.next_offset))
-        return kept
 
     def _follow(self, lane: OwnedLane, winner: Part) -> None:
         later = lane.chain.parts_from(winner.sequence)
         lane.unsealed.extend(later)
         lane.unsealed_since = lane.since or time.monotonic()
-        lane.open = OpenPart(lane.lane, later[-1].sequence + 1, later[-1].next_offset, self._schema)
+        self._read_again(lane, later[-1].sequence + 1, later[-1].next_offset)
+
+    def _read_again(self, lane: OwnedLane, sequence: int, offset: int) -> None:
+        """Go on with an empty part at ``offset``, where the chain ends."""
+        lane.open = OpenPart(lane.lane, sequence, offset, self._schema)
         # Everything in flight was fetched for the old end; the consumer seeks and counts the epoch up.
         lane.epoch += 1
         lane.at_end = False
-        self.moved.append(Moved(lane.lane, lane.open.next_offset, lane.epoch))
+        self.moved.append(Moved(lane.lane, offset, lane.epoch))
 
     def _seal(self, *, landed_now: bool) -> bool:
         """Seal the next batch if the landed parts of all lanes make one."""
@@ -244,7 +274,8 @@ class Lander:
             landed_now=landed_now,
         )
         if manifest is not None and manifest.writer == self._writer.name:
-            self.landed.batches.append(manifest)
+            self.landed.batches[manifest.cut] += 1
+            self.on_batch(manifest)
         return manifest is not None
 
     def _first_offset(self, lane: int) -> int:
@@ -258,14 +289,6 @@ class Lander:
             if lane.open.rows == 0 and not lane.at_end:
                 return False
         return True
-
-    def _outlived(self, lane: OwnedLane, windows: Windows, now: float) -> bool:
-        """Whether the lane's open window is over by the clock and no record is waiting to be read."""
-        part = lane.open
-        if part.window is None or part.opened_at is None or not lane.at_end:
-            return False
-        received_at_ms = int((time.time() - (now - part.opened_at)) * 1000)
-        return now - part.opened_at >= windows.wait_s(part.window, received_at_ms)
 
     def _room(self, lane: OwnedLane, coming: Stretch) -> tuple[int | None, int | None]:
         """Return the rows and the bytes that this member still takes before it cuts, at least 1."""

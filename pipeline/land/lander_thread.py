@@ -18,8 +18,11 @@ PATIENCE_S = 0.5
 
 @dataclass(frozen=True)
 class End:
+    """The lane ends at ``offset``; ``position`` as in :class:`Fetched`."""
+
     lane: int
     epoch: int
+    position: int
     offset: int
 
 
@@ -79,7 +82,7 @@ class LanderThread(threading.Thread):
             self.lander.take(item)
             self.lander.tick()
         elif isinstance(item, End):
-            self.lander.reach_end(item.lane, item.epoch, item.offset)
+            self.lander.reach_end(item.lane, item.epoch, item.position, item.offset)
         else:
             call, answer = item
             answer.set_result(call())

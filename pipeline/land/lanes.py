@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from pipeline.land.windows import Windows
 # A part is encoded in memory before its one PUT; beyond this it is landed, whatever the cut says.
 PART_BYTES = 64 * 2**20
 PART_ROWS = 4_000_000
+# An open part without a row that does not grow for so long is landed, so that no window waits for its lane.
+REST_S = 1.0
 
 
 @dataclass
@@ -35,7 +38,7 @@ class OwnedLane:
 
     @property
     def since(self) -> float | None:
-        """Monotonic seconds at which the first row came that is in no batch yet."""
+        """Monotonic seconds at which the first record came that has to be landed, or is in no batch yet."""
         return self.open.opened_at if self.unsealed_since is None else self.unsealed_since
 
     def forget_sealed(self, next_sequence: int) -> None:
@@ -112,5 +115,21 @@ def add_to_open(lane: OwnedLane, stretch: Stretch, windows: Windows | None, firs
 def next_open(lane: OwnedLane, landed: Part, schema: pa.Schema) -> None:
     """Begin the part that follows ``landed``."""
     lane.unsealed.append(landed)
-    lane.unsealed_since = lane.since
+    if lane.unsealed_since is None and landed.rows:
+        lane.unsealed_since = lane.open.opened_at
     lane.open = OpenPart(lane.lane, landed.sequence + 1, landed.next_offset, schema)
+
+
+def outlived(lane: OwnedLane, windows: Windows, now: float) -> bool:
+    """Whether the lane's open window is over by the clock and no record is waiting to be read."""
+    part = lane.open
+    if part.window is None or part.opened_at is None or not lane.at_end:
+        return False
+    received_at_ms = int((time.time() - (now - part.opened_at)) * 1000)
+    return now - part.opened_at >= windows.wait_s(part.window, received_at_ms)
+
+
+def rests_without_rows(lane: OwnedLane, now: float) -> bool:
+    """Whether the lane rests behind rejects or gaps only: once they have landed, other members see that it is empty."""
+    part = lane.open
+    return lane.at_end and not part.empty and not part.rows and now - part.grown_at >= REST_S

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -22,12 +21,14 @@ class LandingCollector(Collector):
     """Turns the state of a lander into metrics."""
 
     def __init__(
-        self, lander: Lander, stream: str, *, lag: Callable[[], Mapping[int, int]], store_down: Callable[[], bool]
-    ) -> None:
+        self, lander: Lander, stream: str, *, lag: Callable[[], Mapping[int, int]],
+        store_down: Callable[[], bool], kafka_down: Callable[[], bool],
+    ) -> None:  # fmt: skip
         self._lander = lander
         self._stream = stream
         self._lag = lag
         self._store_down = store_down
+        self._kafka_down = kafka_down
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics as of now."""
@@ -37,7 +38,7 @@ class LandingCollector(Collector):
         yield self._counter("late_rows", "Rows that came after their window", landed.late_rows)
         yield self._counter("ignored_keys", "Keys that are not in the schema", landed.ignored_keys)
         yield self._counter("conflicts_adopted", "Parts that another writer landed first", landed.adopted)
-        yield self._by_reason("batches", "Batches sealed", Counter(batch.cut for batch in list(landed.batches)))
+        yield self._by_reason("batches", "Batches sealed", dict(landed.batches.items()))
         yield self._by_reason("parts", "Parts landed", dict(landed.parts.items()))
         yield self._gauge("open_rows", "Rows read and not landed yet", self._lander.open_rows)
         since = self._lander.open_since
@@ -45,6 +46,7 @@ class LandingCollector(Collector):
             "open_age_seconds", "Age of the oldest such row", 0 if since is None else time.monotonic() - since
         )
         yield self._gauge("store_down", "1 while landing waits for the object store", int(self._store_down()))
+        yield self._gauge("kafka_down", "1 while landing waits for the broker", int(self._kafka_down()))
         lag = GaugeMetricFamily(
             "swathe_land_lag_records", "Records not landed yet, per partition", labels=["stream", "partition"]
         )

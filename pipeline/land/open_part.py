@@ -15,6 +15,8 @@ from pipeline.land.stretch import Reject, Stretch
 
 # Rows held back until they make a row group: large enough to compress, small enough to forget.
 ROW_GROUP_ROWS = 65_536
+# Large rows make smaller groups: what waits is not encoded yet.
+ROW_GROUP_BYTES = 16 * 2**20
 
 _REJECTS_SCHEMA = pa.schema(
     [
@@ -46,10 +48,13 @@ class OpenPart:
         self.max_timestamp_ms: int | None = None
         self.window: int | None = None
         self.opened_at: float | None = None
-        """Monotonic seconds at which the first row came."""
+        """Monotonic seconds at which the first row or reject came."""
+        self.grown_at = 0.0
+        """Monotonic seconds at which the last offset was passed."""
         self._schema = schema
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
+        self._waiting_bytes = 0
         self._rejected_bytes = 0
         self._body = io.BytesIO()
         self._writer: pq.ParquetWriter | None = None
@@ -61,14 +66,17 @@ class OpenPart:
 
     @property
     def encoded_bytes(self) -> int:
-        """Bytes of Parquet and of rejects so far; the rows that wait for their row group are not in it."""
-        return self._body.tell() + self._rejected_bytes
+        """Bytes of Parquet, of rows that wait for their row group, and of rejects so far."""
+        return self._body.tell() + self._waiting_bytes + self._rejected_bytes
 
     def add(self, stretch: Stretch) -> None:
         """Append ``stretch``, which begins where the part ends."""
         if stretch.first_offset != self.next_offset:
             raise AssertionError(f"lane {self.lane}: offset {stretch.first_offset} follows {self.next_offset}")
         self.next_offset = stretch.next_offset
+        self.grown_at = time.monotonic()
+        if self.opened_at is None and (stretch.rows.num_rows or stretch.rejects):
+            self.opened_at = self.grown_at
         self.rejects.extend(stretch.rejects)
         self._rejected_bytes += sum(len(reject.value or b"") for reject in stretch.rejects)
         self.gaps.extend(stretch.gaps)
@@ -77,8 +85,6 @@ class OpenPart:
             self._add_rows(stretch)
 
     def _add_rows(self, stretch: Stretch) -> None:
-        if self.opened_at is None:
-            self.opened_at = time.monotonic()
         self.rows += stretch.rows.num_rows
         self.value_bytes += int(stretch.value_bytes.sum())
         earliest, latest = int(stretch.timestamps_ms.min()), int(stretch.timestamps_ms.max())
@@ -86,7 +92,8 @@ class OpenPart:
         self.max_timestamp_ms = latest if self.max_timestamp_ms is None else max(latest, self.max_timestamp_ms)
         self._waiting.append(stretch.rows)
         self._waiting_rows += stretch.rows.num_rows
-        if self._waiting_rows >= ROW_GROUP_ROWS:
+        self._waiting_bytes += stretch.rows.nbytes
+        if self._waiting_rows >= ROW_GROUP_ROWS or self._waiting_bytes >= ROW_GROUP_BYTES:
             self._write_row_group()
 
     def _write_row_group(self) -> None:
@@ -97,7 +104,7 @@ class OpenPart:
             )
         if self._waiting:
             self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=self._waiting_rows)
-        self._waiting, self._waiting_rows = [], 0
+        self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
 
     def close(self, facts: dict[str, object]) -> memoryview:
         """Return the part's Parquet file with ``facts`` in its footer; nothing can be added afterwards."""

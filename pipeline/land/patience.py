@@ -32,7 +32,8 @@ class PatientStore(ObjectStore):
     """
 
     def __init__(self, settings: StoreSettings, stop: threading.Event) -> None:
-        super().__init__(settings)
+        # Trying again is this class's own work.
+        super().__init__(settings, attempts=1)
         self._stop = stop
         self.failure: str | None = None
         """What the store last failed with, None while it answers."""

@@ -34,13 +34,19 @@ class Speed:
         return (rows - before) / (at - since) if at > since else 0.0
 
 
-def text(lander: Lander, rows_s: float, lag: int | None, store_down: str | None) -> str:
+def text(lander: Lander, rows_s: float, lag: int | None, waiting_for: str | None) -> str:
     """Return what the line says."""
     done = lander.landed
-    said = f"{done.rows:,} rows landed · {rows_s:,.0f}/s · {lander.open_rows:,} open · {len(done.batches)} batches"
+    said = f"{done.rows:,} rows landed · {rows_s:,.0f}/s · {lander.open_rows:,} open{_age(lander)}"
+    said += f" · {done.batches.total()} batches"
     said += f" · lag {lag:,}" if lag is not None else ""
     said += f" · {done.rejected:,} rejected" if done.rejected else ""
-    return said + (" · waiting for the object store" if store_down else "")
+    return said + (f" · waiting for {waiting_for}" if waiting_for else "")
+
+
+def _age(lander: Lander) -> str:
+    since = lander.open_since
+    return "" if since is None else f" for {time.monotonic() - since:.0f} s"
 
 
 def progress(lander: Lander, landing: Landing, store_down: Callable[[], str | None]) -> Progress:
@@ -68,7 +74,8 @@ def progress(lander: Lander, landing: Landing, store_down: Callable[[], str | No
         last = now
         rows_s = speed.now(lander.landed.rows + lander.open_rows, now)
         lag = sum(landing.lag.values()) if landing.lag else None
-        shown.update(task, description=text(lander, rows_s, lag, store_down()))
+        waiting_for = "the object store" if store_down() else "kafka" if landing.broker.failure else None
+        shown.update(task, description=text(lander, rows_s, lag, waiting_for))
 
     landing.show = show
     return shown

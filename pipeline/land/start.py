@@ -44,12 +44,7 @@ def begin_or_read(store: ObjectStore, stream: str, topic: str, topic_id: str, st
             raise ChainError(f"{key} was written and is gone")
         logger.info("chain begun; stream=%s topic=%s topic_id=%s starts=%s", stream, topic, topic_id, dict(starts))
     start = _parse(found[0], key)
-    if (start.topic, start.topic_id) != (topic, topic_id):
-        raise ChainError(
-            f"stream {stream!r} was landed from topic {start.topic!r} with id {start.topic_id}, but topic {topic!r} "
-            f"now has id {topic_id}: it was deleted and made again, and its offsets mean other records. "
-            f"Give the stream file another `name` to land the new topic"
-        )
+    refuse_other_topic(stream, (start.topic, start.topic_id), (topic, topic_id))
     return start
 
 
@@ -98,3 +93,18 @@ def _parse(body: bytes, key: str) -> ChainStart:
         return ChainStart(str(fields["topic"]), str(fields["topic_id"]), starts)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ChainError(f"{key} is not a chain start that Swathe wrote: {error!r}") from error
+
+
+def refuse_other_topic(stream: str, begun_on: tuple[str, str], found: tuple[str, str]) -> None:
+    """Stop where the topic (name and id) is not the one that the stream was begun on.
+
+    Raises
+    ------
+    ChainError: names both.
+    """
+    if found != begun_on:
+        raise ChainError(
+            f"stream {stream!r} was landed from topic {begun_on[0]!r} with id {begun_on[1]}, but topic {found[0]!r} "
+            f"now has id {found[1]}: it was deleted and made again, and its offsets mean other records. "
+            f"Give the stream file another `name` to land the new topic"
+        )

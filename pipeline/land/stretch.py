@@ -23,10 +23,13 @@ class Fetched:
     ``parsed`` is what becomes of ``values``: other threads parse ahead while earlier records are landed.
 
     ``epoch`` counts the lane's (re)assignments and seeks: what was fetched before the last one is void.
+    ``position`` is the offset behind everything that was handed over in this epoch before: what lies between it
+    and the first record holds no record.
     """
 
     lane: int
     epoch: int
+    position: int
     values: Sequence[bytes | None]
     keys: Sequence[bytes | None]
     offsets: Longs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import tenacity
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -45,7 +45,8 @@ _TUNED: Mapping[str, str | int] = {
     # The default of 1000 ms leaves the fetcher idle whenever its queue was full once.
     "fetch.queue.backoff.ms": 5,
     "queued.min.messages": 100_000,
-    "queued.max.messages.kbytes": 65_536,
+    # With four fetches on their way to the lander, this bounds memory, however large records are.
+    "queued.max.messages.kbytes": 32_768,
     "fetch.wait.max.ms": 100,
     # A killed member holds its lanes for this long.
     "session.timeout.ms": 10_000,
@@ -56,8 +57,10 @@ _TUNED: Mapping[str, str | int] = {
 }
 
 
-def make_consumer(settings: Mapping[str, str], group: str) -> Consumer:
-    """Return a consumer of ``group``; ``settings`` are librdkafka's.
+def make_consumer(
+    settings: Mapping[str, str], group: str, on_error: Callable[[KafkaError], None] | None = None
+) -> Consumer:
+    """Return a consumer of ``group``; ``settings`` are librdkafka's, ``on_error`` is told what it says of brokers.
 
     Raises
     ------
@@ -66,7 +69,9 @@ def make_consumer(settings: Mapping[str, str], group: str) -> Consumer:
     taken = sorted(settings.keys() & _FIXED.keys())
     if taken:
         raise ConfigurationError(f"{', '.join(taken)} cannot be set: landing exactly once depends on it")
-    configuration = {**_TUNED, **settings, **_FIXED, "group.id": group}
+    configuration: dict[str, object] = {**_TUNED, **settings, **_FIXED, "group.id": group}
+    if on_error is not None:
+        configuration["error_cb"] = on_error
     try:
         return Consumer(configuration, logger=logging.getLogger("pipeline.land.librdkafka"))
     except KafkaException as error:

@@ -10,7 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from contract.errors import ChainError
 from contract.stream import Stream
+from pipeline.land.start import ChainStart, read_start, refuse_other_topic
 from pipeline.land.topic import Topic, make_consumer, watermarks
 from pipeline.land.verify import Proof, verify_stream
 from pipeline.object_store import ObjectStore
@@ -25,9 +27,11 @@ from pipeline.stream_file import load_stream
 def verify(stream_path: str, *, as_json: bool, against_topic: bool) -> None:
     """Prove from the objects that each offset is in exactly one batch, reject or gap; exit 1 if it is not so."""
     stream = load_stream(stream_path)
-    proof = verify_stream(ObjectStore(store_settings()), stream.name)
-    if against_topic:
-        _compare_with_topic(stream, proof)
+    store = ObjectStore(store_settings())
+    proof = verify_stream(store, stream.name)
+    start = read_start(store, stream.name)
+    if against_topic and start is not None:
+        _compare_with_topic(stream, start, proof)
     if as_json:
         click.echo(json.dumps({**dataclasses.asdict(proof), "holds": not proof.problems}, indent=1))
     else:
@@ -35,16 +39,26 @@ def verify(stream_path: str, *, as_json: bool, against_topic: bool) -> None:
     sys.exit(1 if proof.problems else 0)
 
 
-def _compare_with_topic(stream: Stream, proof: Proof) -> None:
+def _compare_with_topic(stream: Stream, start: ChainStart, proof: Proof) -> None:
     kafka = kafka_settings()
-    _, partitions = Topic(stream.topic, kafka).describe()
+    topic_id, partitions = Topic(stream.topic, kafka).describe()
+    try:
+        refuse_other_topic(stream.name, (start.topic, start.topic_id), (stream.topic, topic_id))
+    except ChainError as error:
+        proof.problems.append(str(error))
+        return
+    proof.problems.extend(
+        f"lane {lane} has landed, and the topic has {partitions} partitions"
+        for lane in proof.lanes
+        if lane >= partitions
+    )
     consumer = make_consumer(kafka, stream.consumer_group)
     try:
         for lane in range(partitions):
             low, high = watermarks(consumer, stream.topic, lane, kafka["bootstrap.servers"])
             found = proof.lanes.get(lane)
             if found is None:
-                if high > low:
+                if high > max(low, start.offset(lane)):
                     proof.problems.append(f"lane {lane} has landed nothing, and the topic holds {high - low} records")
                 continue
             found.low_watermark, found.high_watermark = low, high
@@ -52,7 +66,8 @@ def _compare_with_topic(stream: Stream, proof: Proof) -> None:
                 proof.problems.append(f"lane {lane} landed up to {found.next_offset}, the topic ends at {high}")
             elif found.next_offset < high:
                 proof.problems.append(f"lane {lane}: offsets {found.next_offset} to {high - 1} have not landed yet")
-            if found.first_offset > low:
+            # A chain that was told where to begin leaves out what lies before.
+            if found.first_offset > max(low, start.offset(lane)):
                 proof.problems.append(f"lane {lane}: the topic begins at {low}, the chain at {found.first_offset}")
     finally:
         consumer.close()

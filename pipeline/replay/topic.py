@@ -7,6 +7,7 @@ that one. A header names the file and the row; with it a replay that was killed 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -82,8 +83,11 @@ def ensure_topic(topic: str, partitions: int, settings: Mapping[str, str]) -> in
         )
         made[topic].result()
     except KafkaException as error:
-        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            raise ServiceDownError("kafka", address, error.args[0].str()) from error
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            # Somebody else was faster, perhaps with another number; a broker may need a moment to say it.
+            time.sleep(0.1)
+            return ensure_topic(topic, partitions, settings)
+        raise ServiceDownError("kafka", address, error.args[0].str()) from error
     logger.info("topic made; topic=%s partitions=%d", topic, partitions)
     return partitions
 

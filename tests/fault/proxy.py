@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Fault = Literal["500", "503", "409", "reset", "stall", "lost"]
+Fault = Literal["500", "503", "409", "reset", "stall", "lost", "silence"]
 
 STALL_S = 3.0
 _BODIES = {
@@ -23,7 +23,8 @@ _BODIES = {
 class FaultyProxy(ThreadingHTTPServer):
     """Forwards everything to ``upstream``; the next PUTs under ``spoiled`` keys meet ``faults``, one each.
 
-    ``lost`` and ``stall`` let the PUT happen and keep its answer; the others do not let it happen.
+    ``lost`` and ``stall`` let the PUT happen and keep its answer; the others do not let it happen, and ``silence``
+    keeps the connection open for as long as the proxy runs.
     """
 
     daemon_threads = True
@@ -34,6 +35,7 @@ class FaultyProxy(ThreadingHTTPServer):
         self.spoiled = spoiled
         self.met: list[Fault] = []
         self._faults = list(faults)
+        self.ended = threading.Event()
         self._lock = threading.Lock()
 
     @property
@@ -63,6 +65,10 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.server.next_fault(self.command, self.path)
         if fault in _BODIES:
             self._refuse(fault)
+            return
+        if fault == "silence":
+            self.server.ended.wait()
+            self.close_connection = True
             return
         if fault == "reset":
             self.close_connection = True
@@ -118,6 +124,7 @@ def faulty_proxy(upstream: str, faults: Sequence[Fault], spoiled: str) -> Iterat
     try:
         yield proxy
     finally:
+        proxy.ended.set()
         proxy.shutdown()
         thread.join()
         proxy.server_close()

@@ -86,8 +86,8 @@ class Schedule(RuleBasedStateMachine):
             self.landers[number] = self._new(number)
             self.reading[number] = {}
             return
-        moves, self.landers[number].moved = self.landers[number].moved, []
-        for move in moves:
+        while self.landers[number].moved:
+            move = self.landers[number].moved.popleft()
             if move.seek_epoch is not None and move.lane in self.reading[number]:
                 self.reading[number][move.lane] = (move.seek_epoch, move.next_offset)
 
@@ -134,11 +134,11 @@ class Schedule(RuleBasedStateMachine):
             parsed.set_result(self.parser.parse(values))
             offsets = np.arange(offset, offset + len(values))
             self.landers[number].take(
-                Fetched(lane, epoch, values, [None] * len(values), offsets, offsets * MS_A_RECORD, parsed)
+                Fetched(lane, epoch, offset, values, [None] * len(values), offsets, offsets * MS_A_RECORD, parsed)
             )
         epoch, offset = self.reading[number][lane]
         if offset >= len(self.topic[lane]):
-            self.landers[number].reach_end(lane, epoch, offset)
+            self.landers[number].reach_end(lane, epoch, offset, offset)
 
     @rule(number=writers)
     def time_passes(self, number: int) -> None:
