@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 from mlflow.entities import Run
 from mlflow.models import Model as MlflowModel
@@ -22,10 +23,11 @@ from pipeline.train.assign import Sample
 from pipeline.train.batches import SealedBatch
 from pipeline.train.comparison import Comparer, Comparison
 from pipeline.train.evaluate import statistics
-from pipeline.train.layout import partitions_for
+from pipeline.train.pictures import Drawn, draw
 from pipeline.train.publish import Artifact, VersionRecord
 from pipeline.train.results import write_results
-from pipeline.train.runs import Runs
+from pipeline.train.runs import TAG_BATCH as TAG_RUN_BATCH
+from pipeline.train.runs import LoggedOn, Runs
 from pipeline.train.series import Series
 from pipeline.train.session import SparkOnDemand
 from pipeline.train.train_key import data_digest
@@ -33,6 +35,8 @@ from pipeline.train.training import Stopwatch, Trained, prepared_rows, prove, si
 from pipeline.train.upload import ArtifactStore
 
 logger = logging.getLogger(__name__)
+
+TRANSITIONS_FILE: Final = "transitions.json"
 
 
 class VersionBuilder:
@@ -75,7 +79,7 @@ class VersionBuilder:
         spark = self._spark.session()
         with (
             prepared_rows(spark, self._store.bucket, series.stream, manifests, watch) as (prepared, rows),
-            ThreadPoolExecutor(1) as beside,
+            ThreadPoolExecutor(2) as beside,
         ):
             trained = train(prepared, rows, series.stream, watch)
             fault_point("train.fitted")
@@ -84,6 +88,7 @@ class VersionBuilder:
             with watch.measured("compare"):
                 comparison = self._compare(trained, sample, manifests[-1])
             trained = trained.named(comparison.lineage.labels)
+            shown = beside.submit(self._show, run, trained, sample, comparison)
             score = silhouette(trained, watch)
             params, metrics = self._numbers(trained, score)
             numbers = Numbers(
@@ -98,10 +103,12 @@ class VersionBuilder:
             fault_point("train.uploaded")
             with watch.measured("results"):
                 results_key = results.result()
+            with watch.measured("pictures"):
+                shown.result()
         fault_point("train.results-written")
         metrics |= comparison.metrics
         metrics |= {f"seconds/{step}": spent for step, spent in watch.seconds.items()}
-        self._log(run, batches, params, metrics)
+        self._log(run, batches, params, metrics, artifact)
         if trained.swept is not None:
             self._runs.log_curves(run.info.run_id, trained.swept.curves())
         tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
@@ -122,6 +129,23 @@ class VersionBuilder:
         rows = own if len(own.rows) else sample
         return self._comparer.compare(newest.batch, trained.scoring, rows)
 
+    def _show(self, run: Run, trained: Trained, sample: Sample, comparison: Comparison) -> None:
+        """Log the version's pictures, and what became of the clusters before as a table."""
+        batch = int(run.data.tags[TAG_RUN_BATCH])
+        drawn = Drawn(
+            title=f"{self._series.model} version {batch}",
+            scoring=trained.scoring,
+            rows=sample.rows,
+            clusters=sample.clusters,
+            shares=[cluster.size / trained.rows for cluster in trained.clusters],
+            comparison=comparison,
+            swept=trained.swept,
+        )
+        self._runs.log_images(run.info.run_id, draw(drawn), batch)
+        table = describe.transitions_table(comparison.lineage)
+        if table:
+            self._runs.log_table(run.info.run_id, table, TRANSITIONS_FILE)
+
     def _write_results(self, run: Run, trained: Trained) -> str:
         return write_results(
             trained.assigned,
@@ -135,23 +159,29 @@ class VersionBuilder:
     def _numbers(self, trained: Trained, score: float) -> tuple[dict[str, object], dict[str, float]]:
         """Return the run's parameters and metrics."""
         stream = self._series.stream
-        partitions = partitions_for(trained.rows, len(stream.features))
-        params = describe.run_params(stream, len(trained.clusters), trained.clustering.seed, partitions)
+        params = describe.run_params(stream, len(trained.clusters), trained.clustering.seed)
         metrics = describe.run_metrics(trained.scoring, trained.clusters, score, trained.clustering.iterations)
         return params, metrics
 
     def _log(
-        self, run: Run, batches: Sequence[SealedBatch], params: dict[str, object], metrics: dict[str, float]
+        self,
+        run: Run,
+        batches: Sequence[SealedBatch],
+        params: dict[str, object],
+        metrics: dict[str, float],
+        artifact: Artifact,
     ) -> None:
         run_id, last = run.info.run_id, batches[-1].number
-        self._runs.log(run_id, params, metrics)
+        dataset = f"{self._series.stream.name}-{last}"
+        digest = data_digest([batch.body for batch in batches])
         self._runs.log_dataset(
             run_id,
-            name=f"{self._series.stream.name}-{last}",
+            name=dataset,
             url=f"s3://{self._store.bucket}/{manifest_key(self._series.stream.name, last)}",
-            digest=data_digest([batch.body for batch in batches]),
+            digest=digest,
             tags={"offsets": json.dumps(describe.offsets([batch.manifest for batch in batches]))},
         )
+        self._runs.log(run_id, params, metrics, model=LoggedOn(artifact.model_id, dataset, digest))
 
     def _upload(self, run: Run, trained: Trained, numbers: Numbers, params: dict[str, object]) -> Artifact:
         """Save the artifact, bring it to MLflow and read it back; return where it is."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from contract.batch import Manifest
+from contract.lineage import Lineage
 from contract.model_version import (
     TAG_BATCH,
     TAG_OFFSETS,
@@ -56,7 +56,7 @@ def _iso(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def run_params(stream: Stream, k: int, seed: int, partitions: int) -> dict[str, object]:
+def run_params(stream: Stream, k: int, seed: int) -> dict[str, object]:
     """Return the parameters of a run: what may differ between runs, under the same keys in every one."""
     model = stream.model
     return {
@@ -67,8 +67,6 @@ def run_params(stream: Stream, k: int, seed: int, partitions: int) -> dict[str, 
         "max_iter": model.max_iter,
         "tol": model.tol,
         "features": ",".join(stream.features),
-        "partitions": partitions,
-        "spark": importlib.metadata.version("pyspark"),
     }
 
 
@@ -111,6 +109,18 @@ def version_description(manifests: Sequence[Manifest], run_url: str, route_url: 
 def route_url(serving_url: str, model: str, version: int) -> str:
     """Return where version ``version`` is served."""
     return f"{serving_url.rstrip('/')}/api/{model}/v{version}/cluster-stats"
+
+
+def transitions_table(lineage: Lineage) -> dict[str, list[object]]:
+    """Return, by column, what became of each cluster of the version before; nothing for a first version."""
+    if not lineage.transitions:
+        return {}
+    return {
+        "transition": [each.kind for each in lineage.transitions],
+        "before": [" ".join(each.before) for each in lineage.transitions],
+        "after": [" ".join(each.after) for each in lineage.transitions],
+        "share": [each.share for each in lineage.transitions],
+    }
 
 
 def labels_by_size(sizes: Sequence[int]) -> tuple[str, ...]:

@@ -53,8 +53,8 @@ class History:
 
     def _read(self, version: RegisteredVersion) -> Predecessor:
         source = f"version {version.number} of model {self._registry.model!r}"
-        bodies = self._artifacts.read(version.source, (SCORING_FILE, LINEAGE_FILE, PROFILE_FILE, STATISTICS_FILE))
         try:
+            bodies = self._artifacts.read(version.source, (SCORING_FILE, LINEAGE_FILE, PROFILE_FILE, STATISTICS_FILE))
             return Predecessor(
                 number=version.number,
                 scoring=Scoring.from_json(bodies[SCORING_FILE]),
@@ -62,5 +62,8 @@ class History:
                 profile=Profile.from_json(bodies[PROFILE_FILE]),
                 shares=tuple(cluster.share for cluster in statistics_from_json(bodies[STATISTICS_FILE], source)),
             )
-        except ValueError as error:
-            raise ModelArtifactError(f"{source}: {error}") from error
+        except (ValueError, ModelArtifactError) as error:
+            raise ModelArtifactError(
+                f"{source} cannot be compared with: {error}; if an earlier release made it, train the series anew "
+                f"under another name with -P batch=all -P model=<new name>"
+            ) from error

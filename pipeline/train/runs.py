@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import mlflow
+import numpy as np
+import numpy.typing as npt
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run
@@ -23,6 +27,9 @@ from pipeline.train.settings import TrackingSettings
 
 logger = logging.getLogger(__name__)
 
+# The server's proxy answers one file in some 20 ms, most of it waiting.
+_THREADS: Final = 4
+
 TAG_MODEL: Final = "swathe.model"
 TAG_BATCH: Final = "swathe.batch"
 TAG_TRAIN_KEY: Final = "swathe.train_key"
@@ -32,6 +39,15 @@ TAG_ERROR: Final = "swathe.error"
 TAG_SUPERSEDED: Final = "swathe.superseded_by"
 TAG_PUBLISHED: Final = "swathe.published"
 """JSON of all that registering needs; on a run whose artifact and results are complete."""
+
+
+@dataclass(frozen=True)
+class LoggedOn:
+    """A logged model, and the dataset that its metrics were measured on."""
+
+    model_id: str
+    dataset: str
+    digest: str
 
 
 @contextmanager
@@ -94,13 +110,17 @@ class Runs:
         with mlflow_errors(self._uri):
             return list(self.client.search_runs([self.experiment_id], where))
 
-    def log(self, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
-        """Log everything in one call; the step is 0, so that a run is one point of each metric."""
+    def log(self, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float], *, model: LoggedOn) -> None:
+        """Log everything in one call; the step is 0, so that a run is one point of each metric.
+
+        The metrics are the logged model's, too, as measured on the rows of its dataset.
+        """
         now_ms = int(time.time() * 1000)
+        of_model = {"model_id": model.model_id, "dataset_name": model.dataset, "dataset_digest": model.digest}
         with mlflow_errors(self._uri):
             self.client.log_batch(
                 run_id,
-                metrics=[Metric(name, float(value), now_ms, 0) for name, value in metrics.items()],
+                metrics=[Metric(name, float(value), now_ms, 0, **of_model) for name, value in metrics.items()],
                 params=[Param(name, str(value)) for name, value in params.items()],
             )
 
@@ -115,6 +135,24 @@ class Runs:
         """Log ``text`` as the run's artifact ``name``."""
         with mlflow_errors(self._uri):
             self.client.log_text(run_id, text, name)
+
+    def log_images(self, run_id: str, images: Mapping[str, npt.NDArray[np.uint8]], step: int) -> None:
+        """Log ``images`` [height, width, 3] by key, for the charts of MLflow's pages, as of ``step`` and of step 0.
+
+        A chart shows the images of one step: step 0 lays all runs side by side, the others go through them.
+        """
+        log = functools.partial(self.client.log_image, run_id, synchronous=True)
+        first, *others = [(image, key, at) for at in (0, step) for key, image in images.items()]
+        with mlflow_errors(self._uri), ThreadPoolExecutor(_THREADS) as pool:
+            # Alone, because each sets the same tag of the run, which two cannot create at once.
+            log(first[0], key=first[1], step=first[2])
+            for each in [pool.submit(log, image, key=key, step=at) for image, key, at in others]:
+                each.result()
+
+    def log_table(self, run_id: str, columns: Mapping[str, Sequence[object]], name: str) -> None:
+        """Log ``columns`` of equal length as the run's table ``name``."""
+        with mlflow_errors(self._uri):
+            self.client.log_table(run_id, {key: list(values) for key, values in columns.items()}, name)
 
     def log_dataset(self, run_id: str, *, name: str, url: str, digest: str, tags: Mapping[str, str]) -> None:
         """Log which rows the run was trained on."""

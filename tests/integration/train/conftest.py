@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from pydantic import SecretStr
 
 from contract.batch import Manifest, manifest_key
@@ -256,6 +257,18 @@ class Lab:
         uri = self.get("runs/get", run_id=run_id)["run"]["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
         base = f"{self.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow-artifacts/artifacts"
         return httpx.get(f"{base}/{uri}/{name}").raise_for_status().content
+
+    def pictures(self, run_id: str) -> dict[tuple[str, int], Image.Image]:
+        """Return a run's images by key and step."""
+        uri = f"{self.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/artifacts/list"
+        listed = httpx.get(uri, params={"run_id": run_id, "path": "images"}).json()["files"]
+        found: dict[tuple[str, int], Image.Image] = {}
+        for name in (file["path"].removeprefix("images/") for file in listed if file["path"].endswith(".png")):
+            key, _, step, *_ = name.split("+")
+            found[key.replace("~", "/"), int(step)] = Image.open(
+                io.BytesIO(self.run_artifact(run_id, f"images/{name}"))
+            )
+        return found
 
     def description(self, number: int) -> str:
         """Return the text of a version."""

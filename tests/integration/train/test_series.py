@@ -205,6 +205,27 @@ def test_a_version_is_measured_against_the_one_before(trained: Lab) -> None:
     assert metrics["drift/centroid_shift_max"] < 0.1
 
 
+def test_pictures_have_the_batch_as_step_and_the_same_keys(trained: Lab) -> None:
+    runs = [run for run in trained.runs() if run["info"]["status"] == "FINISHED"]
+    pictures = [trained.pictures(run["info"]["run_id"]) for run in runs]
+    keys = {"clusters/profile", "clusters/sizes", "clusters/pca"}
+    assert set(pictures[0]) == {(key, step) for key in keys for step in (0, 1)}
+    assert set(pictures[1]) == {(key, step) for key in keys | {"clusters/fate"} for step in (0, 3)}
+    assert all(np.asarray(image).std() > 10 for image in pictures[1].values())
+    table = json.loads(trained.run_artifact(runs[1]["info"]["run_id"], "transitions.json"))
+    assert table["columns"] == ["transition", "before", "after", "share"] and len(table["data"]) == 3
+
+
+def test_the_logged_model_has_the_metrics_and_the_rows_they_were_measured_on(trained: Lab) -> None:
+    source = trained.versions()[3].source.removeprefix("models:/")
+    model = trained.get(f"logged-models/{source}")["model"]
+    metrics = {metric["key"]: metric for metric in model["data"]["metrics"]}
+    run = trained.runs()[-1]
+    assert {metric["key"] for metric in run["data"]["metrics"]} == metrics.keys()
+    dataset = run["inputs"]["dataset_inputs"][0]["dataset"]
+    assert metrics["silhouette"]["dataset_digest"] == dataset["digest"]
+
+
 def test_the_newest_that_passed_is_champion(trained: Lab) -> None:
     with trained.registry() as registry:
         assert registry.aliases() == {"champion": 3, "previous": 1}
