@@ -26,6 +26,11 @@ _FLAGS: Final = (
     "--disable-sync",
     "--no-first-run",
 )
+# MLflow opens with traces of prompts, and with its assistant beside the page at the first visit.
+_MLFLOW_STARTS: Final = """
+localStorage.setItem("mlflow.workflowType_v1", '"machine_learning"');
+localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
+"""
 
 
 def main() -> None:
@@ -41,6 +46,7 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.add_init_script(_MLFLOW_STARTS)
         _compare_runs(page, services["MLFLOW_TRACKING_URI"])
         _user_interface(page, services["SWATHE_SERVING_URL"])
         browser.close()
@@ -52,10 +58,14 @@ def _compare_runs(page: Page, mlflow: str) -> None:
     number = experiment.json()["experiment"]["experiment_id"]
     found = httpx.post(f"{api}/runs/search", json={"experiment_ids": [number], "max_results": 20}).raise_for_status()
     runs = [run["info"]["run_id"] for run in found.json()["runs"] if run["info"]["status"] == "FINISHED"]
-    _shoot(page, f"{mlflow}/#/experiments/{number}/runs?viewState=&compareRunsMode=CHART", "mlflow-charts.png")
+    charts = f"{mlflow}/#/experiments/{number}/runs?viewState=&compareRunsMode=CHART"
+    _shoot(page, charts, "mlflow-charts.png", search="ref/")
+    _shoot(page, charts, "mlflow-pictures.png", search="clusters/profile", enlarged=2)
     listed = json.dumps(sorted(runs)[:3], separators=(",", ":"))
     _shoot(page, f'{mlflow}/#/compare-runs?runs={listed}&experiments=["{number}"]', "mlflow-compare.png")
+    _shoot(page, f"{mlflow}/#/experiments/{number}/models", "mlflow-models.png")
     _shoot(page, f"{mlflow}/#/models/{MODEL}", "mlflow-versions.png")
+    _shoot(page, f"{mlflow}/#/models/{MODEL}/versions/3", "mlflow-version.png")
 
 
 def _user_interface(page: Page, serving: str) -> None:
@@ -64,17 +74,19 @@ def _user_interface(page: Page, serving: str) -> None:
     _shoot(page, f"{serving}/docs", "routes.png")
 
 
-def _shoot(page: Page, address: str, name: str) -> None:
+def _shoot(page: Page, address: str, name: str, *, search: str = "", enlarged: int | None = None) -> None:
+    """Take a picture of ``address``: of the charts that ``search`` finds, or of one of those, enlarged."""
     page.goto("about:blank")
     # Not "networkidle": MLflow polls for ever.
     page.goto(address, wait_until="load")
     # Both pages draw their charts after the last answer has come.
     page.wait_for_timeout(SETTLE_MS)
-    # MLflow opens its assistant beside the page at the first visit.
-    assistant = page.get_by_role("button", name="Close").first
-    if assistant.is_visible():
-        assistant.click()
-        page.wait_for_timeout(SETTLE_MS // 4)
+    if search:
+        page.get_by_placeholder("Search metric charts").fill(search)
+        page.wait_for_timeout(SETTLE_MS // 2)
+    if enlarged is not None:
+        page.locator('[data-component-id="fullscreen_button_chartcard"]').nth(enlarged).click()
+        page.wait_for_timeout(SETTLE_MS // 2)
     page.screenshot(path=PICTURES / name)
     click.echo(f"{address} → docs/pictures/{name}")
 

@@ -205,6 +205,7 @@ class VersionBuilder:
         series = self._series
         return describe.version_description(
             manifests,
+            self._store.bucket,
             f"{series.tracking_url}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}",
             describe.route_url(series.serving_url, series.model, manifests[-1].batch),
             sentences,

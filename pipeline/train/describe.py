@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from contract.batch import Manifest
+from contract.batch import Manifest, manifest_key
 from contract.lineage import Lineage
 from contract.model_version import (
     TAG_BATCH,
@@ -95,13 +95,16 @@ def run_metrics(
     return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
 
-def version_description(manifests: Sequence[Manifest], run_url: str, route_url: str, sentences: Sequence[str]) -> str:
+def version_description(
+    manifests: Sequence[Manifest], bucket: str, run_url: str, route_url: str, sentences: Sequence[str]
+) -> str:
     """Return the Markdown text of a version, which links batch, run and route."""
     last = manifests[-1]
     rows = sum(manifest.rows for manifest in manifests)
     which = f"Batch {last.batch}" if len(manifests) == 1 else f"Batches 1–{last.batch}"
     spans = ", ".join(f"{lane}: {first}–{after - 1}" for lane, (first, after) in sorted(offsets(manifests).items()))
-    lines = [f"{which} of stream `{last.stream}`: {rows} rows, offsets by partition {spans or 'none'}."]
+    manifest = f"s3://{bucket}/{manifest_key(last.stream, last.batch)}"
+    lines = [f"{which} of stream `{last.stream}` (`{manifest}`): {rows} rows, offsets by partition {spans or 'none'}."]
     lines.append(f"Trained by [this run]({run_url}). Served at [{route_url}]({route_url}).")
     return "\n\n".join([*lines, *sentences])
 

@@ -12,12 +12,14 @@ from contract.model_version import LAUNCHES_EXPERIMENT
 from tests.integration.train.conftest import ROOT, Lab, batch
 
 
-def mlflow_run(lab: Lab, directory: Path, *parameters: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the project from ``directory``, as a shell that sourced `infra env` does."""
+def mlflow_run(
+    lab: Lab, directory: Path, *parameters: str, entry: str = "main", **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the project's ``entry`` from ``directory``, as a shell that sourced `infra env` does."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     flags = [word for parameter in (f"stream={lab.file}", *parameters) for word in ("-P", parameter)]
     return subprocess.run(
-        ["mlflow", "run", str(ROOT), "--env-manager", "local", *flags],
+        ["mlflow", "run", str(ROOT), "-e", entry, "--env-manager", "local", *flags],
         cwd=directory,
         env={**os.environ, **lab.services, "PATH": path, "MLFLOW_EXPERIMENT_NAME": LAUNCHES_EXPERIMENT, **more},
         capture_output=True,
@@ -38,6 +40,10 @@ def test_the_project_trains_from_another_directory_and_keeps_its_launches_apart(
     assert [run["info"]["run_name"] for run in runs] == [f"{lab.name}-batch-1", f"{lab.name}-batch-2"]
     tags = [{tag["key"]: tag["value"] for tag in run["data"]["tags"]} for run in runs]
     assert {each["swathe.launcher_run_id"] for each in tags} == {launch["info"]["run_id"]}
+    done = mlflow_run(lab, tmp_path, entry="rollback")
+    assert done.returncode == 0 and "version 1 is champion, version 2 is previous" in done.stdout, done.stderr
+    with lab.registry() as registry:
+        assert registry.aliases() == {"champion": 1, "previous": 2}
 
 
 def test_what_fails_is_told_by_the_exit_code_and_the_launchers_run(lab: Lab, tmp_path: Path) -> None:

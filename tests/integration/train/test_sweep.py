@@ -25,5 +25,6 @@ def test_the_k_of_the_rows_is_found_and_the_curve_is_logged(make_lab: Callable[.
     assert all(sorted(curve) == [2, 3, 4, 5] for curve in curves.values())
     assert max(curves["silhouette"], key=curves["silhouette"].__getitem__) == 3
     assert curves["wssse_per_row"][2] > curves["wssse_per_row"][3] > curves["wssse_per_row"][5]
+    assert ("clusters/k_curve", 1) in lab.pictures(run["info"]["run_id"])
     found = lab.get("model-versions/get", name=lab.name, version="1")["model_version"]
     assert "k = 3 has the highest silhouette of k = 2 to 5" in found["description"]

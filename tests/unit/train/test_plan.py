@@ -33,6 +33,14 @@ def test_every_batch_without_a_version_is_trained_in_order() -> None:
     assert actions(versions(READY_1)) == [(1, Action.NOTHING), (2, Action.TRAIN), (3, Action.TRAIN)]
 
 
+def test_a_version_that_is_ready_without_its_alias_is_finished() -> None:
+    judged = {**READY_1, "gate": "champion"}
+    assert actions(versions(judged))[0] == (1, Action.FINISH)
+    assert actions(versions({**judged, "aliased": "true"}))[0] == (1, Action.NOTHING)
+    failed = {"state": "failed", "train_key": "k1"}
+    assert actions(versions(failed))[0] == (1, Action.NOTHING)
+
+
 def test_a_failed_version_is_done_and_one_without_a_state_is_finished() -> None:
     found = versions(READY_1, {"state": "failed", "train_key": "k2"}, {"train_key": "k3"})
     assert actions(found) == [(1, Action.NOTHING), (2, Action.NOTHING), (3, Action.FINISH)]
