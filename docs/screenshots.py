@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,8 @@ def _shoot(page: Page, address: str, name: str, *, search: str = "", enlarged: i
     if search:
         page.get_by_placeholder("Search metric charts").fill(search)
         page.wait_for_timeout(SETTLE_MS // 2)
+        # Pictures are found by every search, and come first.
+        page.get_by_text(re.compile(rf"^{search.partition('/')[0]} \\(")).first.scroll_into_view_if_needed()
     if enlarged is not None:
         page.locator('[data-component-id="fullscreen_button_chartcard"]').nth(enlarged).click()
         page.wait_for_timeout(SETTLE_MS // 2)

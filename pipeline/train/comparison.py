@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from contract.lineage import Lineage
 from contract.model_version import TAG_DRIFT, TAG_DRIFT_REASON, TAG_REF_SILHOUETTE, TAG_REF_WSSSE, TAG_REFERENCE
@@ -20,6 +21,8 @@ from pipeline.train.reference import Reference, keep_reference, make_reference, 
 from scoring.kmeans import Assigner, Scoring
 
 logger = logging.getLogger(__name__)
+
+_SAID: Final = {"stable": "stayed stable", "moderate": "drifted moderately", "large": "drifted far"}
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,9 @@ def _change(earlier: Predecessor, scoring: Scoring, counts: Counts, sample: Samp
     }
     worst = max(by_feature, key=lambda name: by_feature[name])
     sentence = (
-        f"Against version {earlier.number}, features drifted {drift.band(by_feature[worst])} (PSI at most "
-        f"{by_feature[worst]:.3f}, `{worst}`) and cluster shares {drift.band(of_clusters)} (PSI {of_clusters:.3f}); "
-        f"on the reference sample the two versions agree with an adjusted Rand index of {agreement:.3f}."
+        f"Against version {earlier.number}, features {_SAID[drift.band(by_feature[worst])]} (PSI at most "
+        f"{by_feature[worst]:.3f}, `{worst}`) and cluster shares {_SAID[drift.band(of_clusters)]} (PSI "
+        f"{of_clusters:.3f}); on the reference sample both agree to an adjusted Rand index of {agreement:.3f}."
     )
     return Change(earlier, counts, metrics, drift.band(max(by_feature[worst], of_clusters)), sentence)
 

@@ -195,7 +195,7 @@ def test_labels_follow_the_clusters_and_not_their_numbers(trained: Lab) -> None:
 def test_a_version_is_measured_against_the_one_before(trained: Lab) -> None:
     tags = {number: version.tags for number, version in trained.versions().items()}
     assert "drift" not in tags[1] and tags[3]["drift"] == "stable", tags[3]
-    assert tags[3]["drift_reason"].startswith("Against version 1, features drifted stable")
+    assert tags[3]["drift_reason"].startswith("Against version 1, features stayed stable")
     assert tags[1]["reference"] == tags[3]["reference"]
     metrics = {metric["key"]: metric["value"] for metric in trained.runs()[-1]["data"]["metrics"]}
     # The same three clusters: what the first version knew is as good on rows that it had not seen.
