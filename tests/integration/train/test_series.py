@@ -242,6 +242,8 @@ def test_cumulative_trains_one_to_i_into_a_model_of_its_own(trained: Lab) -> Non
     versions = trained.versions(model)
     assert trained.states(model) == [(1, "ready"), (2, "ready"), (3, "ready")]
     assert [versions[n].tags["rows"] for n in (1, 2, 3)] == ["1200", "1500", str(1500 + BIG)]
+    # Compared on the rows of batch 3 alone, which version 2 has not seen.
+    assert versions[3].tags["drift_reason"].startswith("Against version 2") and "gate" in versions[3].tags
     assert versions[3].tags["offsets"] == f'{{"0": [0, {750 + BIG // 2}], "1": [0, {750 + BIG // 2}]}}'
     manifest, by_id, _ = trained.results(3, model)
     assert by_id.num_rows == manifest.rows == 1500 + BIG
