@@ -80,6 +80,10 @@ class SparkOnDemand:
     def _is_local(self) -> bool:
         return self._settings.master.startswith("local")
 
+    def is_starting(self) -> bool:
+        """Whether Spark was asked for and is not there yet."""
+        return self._session is not None and not self._session.done()
+
     def has_died(self) -> bool:
         """Whether the JVM was started and has ended since."""
         if not self._is_open():
