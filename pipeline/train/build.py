@@ -196,7 +196,9 @@ class VersionBuilder:
         )
         with tempfile.TemporaryDirectory(prefix="swathe-artifact-") as directory:
             path = Path(directory) / "model"
-            digests = save_artifact(path, trained.model, numbers, description, f"{directory}/spark")
+            digests = save_artifact(
+                path, trained.model, numbers, description, self._spark.scratch(f"{directory}/spark")
+            )
             self._artifacts.upload(logged, run.info.run_id, path)
         self._artifacts.check(logged.artifact_location, digests)
         return Artifact(logged.model_id, logged.artifact_location, digests)

@@ -33,6 +33,9 @@ _CONF = {
     "spark.driver.bindAddress": "127.0.0.1",
 }
 
+# No stream or model has such a name.
+_SCRATCH = "_spark"
+
 # A JVM that lives for a minute spends more on its optimizing compiler than that gives back: three batches of
 # 112,000 rows cost 39 s of processor time with these, and 51 s without. One that stays is better off with it.
 _SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -69,6 +72,18 @@ class SparkOnDemand:
         assert self._session is not None  # noqa: S101 - start() has set it
         return self._session.result()
 
+    def scratch(self, local: str) -> str:
+        """Return where every process of Spark's can write: ``local``, or on a cluster the object store."""
+        return local if self._is_local else f"s3a://{self._store.bucket}/{_SCRATCH}"
+
+    @property
+    def _is_local(self) -> bool:
+        return self._settings.master.startswith("local")
+
+    def is_starting(self) -> bool:
+        """Whether Spark was asked for and is not there yet."""
+        return self._session is not None and not self._session.done()
+
     def has_died(self) -> bool:
         """Whether the JVM was started and has ended since."""
         if not self._is_open():
@@ -97,7 +112,7 @@ class SparkOnDemand:
         # It prints each error's stack as JSON before we can say it in one line.
         logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
         builder = SparkSession.Builder()
-        local = self._settings.master.startswith("local")
+        local = self._is_local
         for key, value in _CONF.items():
             if local or not key.startswith("spark.driver."):
                 builder = builder.config(key, value)
@@ -125,7 +140,9 @@ class SparkOnDemand:
             hadoop.set(key, value)
 
     def _hadoop_conf(self) -> dict[str, str]:
-        return {
+        # On a cluster mlflow's client copies a model to here from the default file system, wherever it was written.
+        default = {} if self._is_local else {"fs.defaultFS": f"s3a://{self._store.bucket}"}
+        return default | {
             "fs.s3a.endpoint": self._store.endpoint_url,
             "fs.s3a.endpoint.region": self._store.region,
             "fs.s3a.path.style.access": "true",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_WAIT_S: Final = 30.0
 _GRACE_S: Final = 0.5
+_LOOK_S: Final = 0.05
 # Long enough to see that another machine's trainer has died, and to take its lease.
 _LEASE_S: Final = TTL_S + 10.0
 
@@ -73,17 +75,27 @@ class Watch:
         """Give up what is being trained, which the next start does again; return False if that took too long."""
         self._stop.set()
         # A JVM that works, or still starts, is ended: whatever waits for its answer then fails, and ends its run.
+        at_rest = self._is_at_rest(_GRACE_S)
         for end in (psutil.Process.terminate, psutil.Process.kill):
-            if self.has_ended(_GRACE_S):
+            if at_rest:
                 break
             for child in psutil.Process().children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     end(child)
-            self.has_ended((within_s - 2 * _GRACE_S) / 2)
-        if not self.has_ended(0):
+            at_rest = self._is_at_rest((within_s - _GRACE_S) / 2)
+        if not at_rest:
             return False
         self._spark.close()
         self._registry.close()
+        return True
+
+    def _is_at_rest(self, within_s: float) -> bool:
+        """Wait until nothing is trained and Spark does not start, ``within_s`` seconds at most."""
+        deadline = time.monotonic() + within_s
+        while not self.has_ended(_LOOK_S) or self._spark.is_starting():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_S)
         return True
 
     def end_launcher(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from infra.mlflow import service as mlflow
 from infra.service import Service, Start
 from infra.settings import ROOT, Settings
 from infra.toolchain import Toolchain
+from tests.integration.train.spark_cluster import WORKERS
 
 
 @pytest.fixture
@@ -92,3 +94,27 @@ def test_mlflow(defaults: Settings, start: Start) -> None:
     for name in ("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "AWS_DEFAULT_REGION"):
         assert compose["environment"][name] == command.environment[name]
     assert set(compose["ports"]) == published(mlflow.service(defaults))
+
+
+def test_mlflow_on_postgresql_changes_the_store_alone() -> None:
+    overlay = yaml.safe_load((ROOT / "infra" / "mlflow" / "postgresql.yaml").read_text())["services"]
+    assert (
+        set(overlay["mlflow"]["environment"]) == {"MLFLOW_BACKEND_STORE_URI"} < set(composed("mlflow")["environment"])
+    )
+    uri = urlsplit(overlay["mlflow"]["environment"]["MLFLOW_BACKEND_STORE_URI"])
+    told = overlay["postgresql"]["environment"]
+    assert (uri.username, uri.hostname, uri.path) == (told["POSTGRES_USER"], "postgresql", f"/{told['POSTGRES_DB']}")
+    # The driver that the URI names is one that every environment has.
+    dialect, _, driver = uri.scheme.partition("+")
+    assert dialect == "postgresql" and re.search(rf"^{driver}\[?", (ROOT / "requirements/base.in").read_text(), re.M)
+
+
+def test_the_spark_cluster_is_what_the_test_of_one_starts() -> None:
+    services = yaml.safe_load((ROOT / "infra" / "spark" / "compose.yaml").read_text())["services"]
+    master, worker = (services[f"spark-{kind}"]["command"] for kind in ("master", "worker"))
+    source = (ROOT / "tests" / "integration" / "train" / "spark_cluster.py").read_text()
+    assert 'f"org.apache.spark.deploy.{kind.lower()}.{kind}"' in source
+    assert (master[1], worker[1]) == ("org.apache.spark.deploy.master.Master", "org.apache.spark.deploy.worker.Worker")
+    port = master[master.index("--port") + 1]
+    assert worker[-1] == f"spark://127.0.0.1:{port}"
+    assert services["spark-worker"]["deploy"]["replicas"] == WORKERS
