@@ -83,7 +83,7 @@ def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: L
     ranges.prepare()
     service = Service(pickup, Results(ranges, SortedFiles(ranges)), settings.default_model, settings.tracking_uri)
     metrics = Metrics(lambda: service.catalogue)
-    workers = WorkerQueue(clusterer, server, settings.cache, settings.deadline_s)
+    workers = WorkerQueue(clusterer, server, settings.cache, workers=settings.workers, deadline_s=settings.deadline_s)
     slow, bodies = (
         Admission(settings.queue, settings.deadline_s),
         BodyReader(settings.max_body_bytes, settings.deadline_s),

@@ -202,3 +202,18 @@ def test_two_servers_on_one_cache_are_refused(new_server: NewServer, server: Pre
     with pytest.raises(AssertionError):
         other.start()
     assert "SWATHE_SERVING_CACHE" in other.said()
+
+
+@pytest.mark.long
+def test_no_request_is_lost_wherever_in_its_work_a_worker_is_killed(
+    server: PredictionServer, made: Made, large: bytes
+) -> None:
+    """Between taking a request and saying so a worker is killed only now and then: so many times."""
+    path = f"{made.path}/predict"
+    with Load(server.url, lambda: path, large, 6) as heavy:
+        for _ in range(12):
+            before = len(heavy.answers)
+            eventually("large ones are answered", lambda: sum(a.code == 200 for a in heavy.answers[before:]) > 3, 30)
+            server.worker().kill()
+    assert {answer.code for answer in heavy.failures} == {503}
+    assert len(heavy.failures) <= 12 * 2
