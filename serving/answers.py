@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -13,8 +12,7 @@ from contract.errors import Fault, RequestError
 from scoring.kmeans import Floats
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A body and how many rows went to each cluster; or the error that stands for both."""
 
     body: bytes
@@ -22,7 +20,9 @@ class Answer:
     error: RequestError | None = None
 
 
-def encode(clusters: Sequence[int], distances: Floats, labels: tuple[str, ...], chain_json: bytes) -> bytes:
+def encode(
+    clusters: Sequence[int], distances: Floats | list[float], labels: tuple[str, ...], chain_json: bytes
+) -> bytes:
     """Return the answer for n rows; ``chain_json`` is the rest of the object, from its first key on.
 
     Only the distances are new in each answer, so only they go through a JSON encoder.
@@ -35,7 +35,7 @@ def encode(clusters: Sequence[int], distances: Floats, labels: tuple[str, ...], 
 
 def encode_apart(
     clusters: Sequence[int],
-    distances: Floats,
+    distances: Floats | list[float],
     labels: tuple[str, ...],
     wrong: Mapping[int, Fault],
     chain_json: bytes,
@@ -43,7 +43,7 @@ def encode_apart(
     """Return the answer in which rows with a fault are null, and `errors` has the faults, by index of the row."""
     counts = [0] * len(labels)
     predictions: list[dict[str, Any] | None] = []
-    for i, (cluster, distance) in enumerate(zip(clusters, distances.tolist(), strict=True)):
+    for i, (cluster, distance) in enumerate(zip(clusters, map(float, distances), strict=True)):
         if i in wrong:
             predictions.append(None)
         else:

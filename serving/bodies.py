@@ -9,7 +9,7 @@ The typed reader is quick and stops at the first fault; only then does `faults.p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -27,6 +27,22 @@ class Split(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     columns: list[str]
     data: list[list[Cell]]
     index: list[int | str] | None = None
+
+
+class _Records(Sequence[Sequence[Cell]]):
+    """Records as rows, made one at a time: ten thousand tuples at once would keep the garbage collector busy."""
+
+    def __init__(self, records: list[Any]) -> None:
+        self._records = records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Sequence[Cell]]:
+        return map(msgspec.structs.astuple, self._records)
+
+    def __getitem__(self, index: Any) -> Any:
+        return [*self][index]
 
 
 class RowReader:
@@ -68,7 +84,7 @@ class RowReader:
         if part is body.instances:
             return [msgspec.structs.astuple(row) if isinstance(row, self._record) else row for row in part]
         if part is body.dataframe_records:
-            return [msgspec.structs.astuple(record) for record in part]
+            return _Records(part)
         return part  # type: ignore[no-any-return]
 
     def _split(self, split: Split) -> Rows:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from litserve import LitAPI
@@ -26,8 +25,10 @@ from serving.liveness import hold, watch_parent
 QUEUE_PATH: Final = "/_queue/predict"
 
 
-@dataclass(frozen=True)
-class PredictRequest:
+_NO_FAULTS: Final[Mapping[int, Fault]] = {}
+
+
+class PredictRequest(NamedTuple):
     """A body, and the version that it is for: its numbers, and the end of its answer as JSON.
 
     ``apart``: a row that cannot be answered gets null and an error of its own, and the others their answer.
@@ -39,23 +40,21 @@ class PredictRequest:
     apart: bool = False
 
 
-@dataclass(frozen=True)
-class Points:
+class Points(NamedTuple):
     """Decoded rows, NaN where a value is missing: [n, d], or n lists where they are few; faults by row."""
 
     rows: Floats | list[list[float]]
     request: PredictRequest
-    wrong: Mapping[int, Fault] = field(default_factory=dict)
+    wrong: Mapping[int, Fault] = _NO_FAULTS
 
 
-@dataclass(frozen=True)
-class Assigned:
+class Assigned(NamedTuple):
     """Clusters [n] and distances [n] of the rows of a request; of no meaning where a row has a fault."""
 
     clusters: list[int]
-    distances: Floats
+    distances: Floats | list[float]
     request: PredictRequest
-    wrong: Mapping[int, Fault] = field(default_factory=dict)
+    wrong: Mapping[int, Fault] = _NO_FAULTS
 
 
 def assign(assigner: Assigner, rows: Floats) -> tuple[Integers, Floats]:
@@ -67,9 +66,9 @@ def assign(assigner: Assigner, rows: Floats) -> tuple[Integers, Floats]:
 _TOO_FAR: Final = "so large that its distance is no finite number"
 
 
-def too_far(distances: Floats) -> InvalidRequestError | None:
+def too_far(distances: Floats | list[float]) -> InvalidRequestError | None:
     """Return what to say of rows whose distance is beyond the largest double; None where there are none."""
-    if np.isfinite(distances).all():
+    if all(map(math.isfinite, distances)) if isinstance(distances, list) else np.isfinite(distances).all():
         return None
     faults = [Fault(("rows", int(i)), _TOO_FAR) for i in np.flatnonzero(~np.isfinite(distances))[:20]]
     return InvalidRequestError(f"row {faults[0].loc[1]} is {_TOO_FAR}", faults)
@@ -94,7 +93,7 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         """Return the rows in the request's body, or why they cannot be read."""
         features = request.assigner.scoring.features
         rows: Rows
-        wrong: Mapping[int, Fault] = {}
+        wrong = _NO_FAULTS
         try:
             if request.apart:
                 rows, wrong = read_apart(request.body, features)
@@ -119,11 +118,10 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
             assigned = Assigned(clusters.tolist(), distances, x.request, x.wrong)
         else:
             pairs = [assigner.assign_row(row) for row in x.rows]
-            distances = np.array([d for _, d in pairs], dtype=np.float64)
-            assigned = Assigned([c for c, _ in pairs], distances, x.request, x.wrong)
+            assigned = Assigned([c for c, _ in pairs], [d for _, d in pairs], x.request, x.wrong)
         if x.request.apart:
             far = {int(i): Fault(("rows", int(i)), _TOO_FAR) for i in np.flatnonzero(~np.isfinite(assigned.distances))}
-            return replace(assigned, wrong=far | dict(x.wrong))
+            return assigned._replace(wrong=far | dict(x.wrong))
         return too_far(assigned.distances) or assigned
 
     def encode_response(self, output: Assigned | RequestError) -> Answer:

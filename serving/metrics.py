@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -66,6 +67,9 @@ class Metrics:
             "swathe_canary_disagreements", "Rows that the two give another label", pair, registry=self._registry
         )
         self._in_flight = Gauge("swathe_requests_in_flight", "Requests being answered", registry=self._registry)
+        # Looking labels up costs more than counting.
+        self._children = lru_cache(maxsize=4096)(self._labelled)
+        self._row_children = lru_cache(maxsize=1024)(self._labelled_rows)
         self._registry.register(_CatalogueGauges(catalogue))
 
     def began(self) -> None:
@@ -76,16 +80,25 @@ class Metrics:
         """Count a request out."""
         self._in_flight.dec()
         model, number = (version.model, str(version.number)) if version else ("", "")
-        self._requests.labels(model, number, route, str(code)).inc()
-        self._seconds.labels(model, number, route).observe(seconds)
+        requests, histogram = self._children(model, number, route, code)
+        requests.inc()
+        histogram.observe(seconds)
 
     def predicted(self, version: Version, counts: Sequence[int]) -> None:
         """Count predicted rows; ``counts`` are those of each cluster."""
-        number = str(version.number)
-        self._rows.labels(version.model, number).inc(sum(counts))
-        for cluster, count in enumerate(counts):
+        rows, clusters = self._row_children(version.model, str(version.number), len(counts))
+        rows.inc(sum(counts))
+        for counter, count in zip(clusters, counts, strict=True):
             if count:
-                self._clusters.labels(version.model, number, str(cluster)).inc(count)
+                counter.inc(count)
+
+    def _labelled(self, model: str, number: str, route: str, code: int) -> tuple[Counter, Histogram]:
+        counter = self._requests.labels(model, number, route, str(code))
+        return counter, self._seconds.labels(model, number, route)
+
+    def _labelled_rows(self, model: str, number: str, clusters: int) -> tuple[Counter, tuple[Counter, ...]]:
+        by_cluster = tuple(self._clusters.labels(model, number, str(cluster)) for cluster in range(clusters))
+        return self._rows.labels(model, number), by_cluster
 
     def compared(self, champion: Version, challenger: Version, rows: int, differing: int) -> None:
         """Count rows that champion and challenger both were given, and those on which they disagree."""

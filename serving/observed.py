@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,11 +31,14 @@ class Observed:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        asked = headers.get(b"x-request-id", b"")
-        request_id = asked if _OWN_ID.fullmatch(asked) else os.urandom(8).hex().encode()
+        asked, trace = b"", None
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                asked = value
+            elif name == b"traceparent":
+                trace = _TRACE.fullmatch(value)
+        request_id = asked if asked and _OWN_ID.fullmatch(asked) else os.urandom(8).hex().encode()
         scope["request_id"] = request_id.decode()
-        trace = _TRACE.fullmatch(headers.get(b"traceparent", b""))
         added = [(b"x-request-id", request_id)]
         if trace:
             added.append((b"traceparent", trace[0]))

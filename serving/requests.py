@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive, Scope
 
 from contract.errors import (
     DeadlineExceededError,
@@ -29,42 +30,76 @@ def read_query(request: Request) -> dict[str, str]:
     return query
 
 
-def check_media_type(request: Request) -> None:
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """Return a header's value; ``name`` is in lower case."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
+
+
+def check_media_type(scope: Scope) -> None:
     """Refuse a body that says it is not JSON.
 
     Raises
     ------
     UnsupportedMediaError: names the content type.
     """
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    given = header(scope, b"content-type")
+    if given in {None, b"application/json"}:
+        return
+    told = (given or b"").decode("latin-1")
+    kind = told.partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaError(f"content type {kind[:100]!r} is not read; send application/json")
 
 
-async def read_body(request: Request, most: int, deadline_s: float) -> bytes:
-    """Return the request's body.
+class BodyReader:
+    """Reads bodies of at most ``most`` bytes that are whole within ``deadline_s``."""
 
-    Raises
-    ------
-    RequestTooLargeError: it has more than ``most`` bytes.
-    DeadlineExceededError: it is not whole within ``deadline_s``.
-    """
-    told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > most:
-        raise RequestTooLargeError(f"the body has {told} bytes, the limit is {most} (SWATHE_SERVING_MAX_BODY_BYTES)")
-    try:
-        async with asyncio.timeout(deadline_s):
-            return await _joined(request, most)
-    except TimeoutError as error:
-        raise DeadlineExceededError(f"the body was not whole within {deadline_s:g} s") from error
+    def __init__(self, most: int, deadline_s: float) -> None:
+        self._most, self._deadline_s = most, deadline_s
 
+    async def read(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the request's body.
 
-async def _joined(request: Request, most: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most:
-            raise RequestTooLargeError(f"the body has more than {most} bytes (SWATHE_SERVING_MAX_BODY_BYTES)")
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        Raises
+        ------
+        RequestTooLargeError: it has too many bytes.
+        DeadlineExceededError: it takes too long.
+        ClientDisconnect: the client is gone.
+        """
+        told = header(scope, b"content-length") or b""
+        if told.isdigit() and int(told) > self._most:
+            raise RequestTooLargeError(
+                f"the body has {told.decode()[:20]} bytes, the limit is {self._most} (SWATHE_SERVING_MAX_BODY_BYTES)"
+            )
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                message = await receive()
+                if message["type"] == "http.request" and not message.get("more_body"):
+                    body: bytes = message.get("body", b"")
+                    if len(body) > self._most:
+                        raise self._too_large()
+                    return body
+                return await self._joined(message, receive)
+        except TimeoutError as error:
+            raise DeadlineExceededError(f"the body was not whole within {self._deadline_s:g} s") from error
+
+    async def _joined(self, message: Message, receive: Receive) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self._most:
+                raise self._too_large()
+            chunks.append(chunk)
+            if not message.get("more_body"):
+                return b"".join(chunks)
+            message = await receive()
+
+    def _too_large(self) -> RequestTooLargeError:
+        return RequestTooLargeError(f"the body has more than {self._most} bytes (SWATHE_SERVING_MAX_BODY_BYTES)")

@@ -9,22 +9,23 @@ from functools import partial
 from typing import Any, Final
 
 import orjson
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from contract.errors import Fault, InvalidRequestError, SwatheError
+from contract.errors import SwatheError
 from serving import docs_page
 from serving.admission import Admission
-from serving.answers import Answer
-from serving.canary import Canary, Drawn
-from serving.catalogue import Version
-from serving.clusterer import Clusterer, PredictRequest
+from serving.canary import Canary
+from serving.clusterer import Clusterer
 from serving.metrics import CONTENT_TYPE as METRICS_TYPE
 from serving.metrics import Metrics
 from serving.pages import Pages
+from serving.predict import PATH, Predict
 from serving.problems import from_error, request_id_of
-from serving.requests import check_media_type, read_body, read_query
+from serving.requests import BodyReader, read_query
 from serving.service import Selected, Service
 from serving.ui import page as ui_page
 from serving.ui.page import UserInterface
@@ -34,21 +35,12 @@ from serving.worker_queue import WorkerQueue
 _VARY: Final = "Accept, X-API-Key, Authorization"
 _IMMUTABLE: Final = "max-age=31536000, immutable"
 
-# From here on a body takes longer than the way to a worker and back, and would hold up small ones.
-LARGE_BYTES: Final = 256 * 1024
-
 NDJSON: Final = "application/x-ndjson"
 
+# Level 9 takes ten times the time of level 1 for a tenth less.
+_COMPRESSED: Final = (Middleware(GZipMiddleware, minimum_size=1000, compresslevel=1),)
+
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much one request may ask for: bytes of a body, seconds to bring it, and places for slow work."""
-
-    max_body_bytes: int
-    deadline_s: float
-    slow: Admission
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,8 @@ class Parts:
     metrics: Metrics
     pages: Pages
     user_interface: UserInterface
-    limits: Limits
+    slow: Admission
+    bodies: BodyReader
     canary: Canary
 
 
@@ -69,15 +62,23 @@ class Routes:
     """The endpoints over one service."""
 
     def __init__(self, parts: Parts) -> None:
-        self._service, self._clusterer, self._workers = parts.service, parts.clusterer, parts.workers
-        self._metrics, self._limits, self._pages = parts.metrics, parts.limits, parts.pages
-        self._user_interface, self._canary = parts.user_interface, parts.canary
+        self._service, self._slow, self._metrics = parts.service, parts.slow, parts.metrics
+        self._pages, self._user_interface = parts.pages, parts.user_interface
+        self._predict = Predict(
+            parts.service,
+            parts.clusterer,
+            parts.workers,
+            slow=parts.slow,
+            bodies=parts.bodies,
+            canary=parts.canary,
+            metrics=parts.metrics,
+        )
 
     def table(self) -> list[BaseRoute]:
         """Return the routes, the most used first; none is added per version."""
         one = "/api/{model}/{version}"
         return [
-            _route(f"{one}/predict", self.predict, "POST"),
+            Route(PATH, self._predict, methods=["POST"], include_in_schema=False),
             _route("/health/live", self.live),
             _route("/health/ready", self.ready),
             _route("/metrics", self.metrics),
@@ -98,36 +99,6 @@ class Routes:
             ui_page.assets(),
         ]
 
-    async def predict(self, request: Request) -> Response:
-        """Assign the rows of the body to clusters."""
-        drawn = self._drawn(request)
-        drawn.version.required_numbers()
-        check_media_type(request)
-        body = await read_body(request, self._limits.max_body_bytes, self._limits.deadline_s)
-        ask = partial(self._predicted, body, _apart(request))
-        answer = await ask(drawn.version)
-        if answer.error is not None:
-            raise answer.error
-        self._metrics.predicted(drawn.version, answer.counts)
-        self._canary.compare_later(drawn, answer, ask)
-        return Response(answer.body, media_type="application/json")
-
-    async def _predicted(self, body: bytes, apart: bool, version: Version) -> Answer:
-        asked = PredictRequest(body, version.required_numbers().assigner, version.chain_json, apart)
-        if len(body) < LARGE_BYTES:
-            return self._clusterer.answer(asked)
-        with self._limits.slow.one():
-            return await self._workers.answer(asked)
-
-    def _drawn(self, request: Request) -> Drawn:
-        selected = self._selected(request)
-        if not selected.champion:
-            return Drawn(selected.version)
-        model = self._service.catalogue.model(selected.version.model)
-        drawn = self._canary.draw(model, selected.version, request_id_of(request))
-        request.scope["version"] = drawn.version
-        return drawn
-
     async def statistics(self, request: Request) -> Response:
         """Return the clusters of a version."""
         selected = self._selected(request)
@@ -138,16 +109,16 @@ class Routes:
         selected = self._selected(request)
         query = read_query(request)
         if NDJSON in request.headers.get("accept", ""):
-            lines = await self._limits.slow.in_thread(partial(self._service.export, selected.version, query))
+            lines = await self._slow.in_thread(partial(self._service.export, selected.version, query))
             return StreamingResponse(lines, media_type=NDJSON, headers={"vary": _VARY})
-        found = await self._limits.slow.in_thread(partial(self._service.page, selected.version, query))
+        found = await self._slow.in_thread(partial(self._service.page, selected.version, query))
         return _stored(request, selected, found)
 
     async def rows_of(self, request: Request) -> Response:
         """Return the stored rows of one id."""
         selected = self._selected(request)
         row_id = request.path_params["row_id"]
-        found = await self._limits.slow.in_thread(partial(self._service.rows_of, selected.version, row_id))
+        found = await self._slow.in_thread(partial(self._service.rows_of, selected.version, row_id))
         return _stored(request, selected, found)
 
     async def models(self, _request: Request) -> Response:
@@ -178,7 +149,7 @@ class Routes:
     async def user_interface(self, request: Request) -> Response:
         """Return the page of a model for people."""
         page = partial(self._user_interface.page, request.path_params.get("model"))
-        return _html(await self._limits.slow.in_thread(page))
+        return _html(await self._slow.in_thread(page))
 
     async def home(self, request: Request) -> Response:
         """Return where to go from here."""
@@ -196,17 +167,6 @@ class Routes:
         return selected
 
 
-def _apart(request: Request) -> bool:
-    """Return whether faulty rows are to be answered apart from the others: `?on_error=null`."""
-    if not request.scope["query_string"]:
-        return False
-    query = read_query(request)
-    if set(query) - {"on_error"} or query["on_error"] not in {"null", "refuse"}:
-        problem = "known is on_error=null or on_error=refuse"
-        raise InvalidRequestError(f"the query is not as it should be; {problem}", [Fault(("query",), problem)])
-    return query["on_error"] == "null"
-
-
 def _route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
     async def guarded(request: Request) -> Response:
         request.scope["route_name"] = path
@@ -215,7 +175,7 @@ def _route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
         except SwatheError as error:
             return from_error(error, request_id_of(request))
 
-    return Route(path, guarded, methods=[method], name=path, include_in_schema=False)
+    return Route(path, guarded, methods=[method], name=path, include_in_schema=False, middleware=_COMPRESSED)
 
 
 def _stored(request: Request, selected: Selected, answer: dict[str, Any]) -> Response:

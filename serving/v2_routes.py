@@ -17,9 +17,9 @@ from serving import inference_protocol as protocol
 from serving.canary import Drawn
 from serving.catalogue import Numbers, Version
 from serving.clusterer import assign, too_far
+from serving.predict import LARGE_BYTES
 from serving.problems import from_error, request_id_of
-from serving.requests import read_body
-from serving.routes import LARGE_BYTES, Parts
+from serving.routes import Parts
 
 _HEADER_LENGTH: Final = "inference-header-content-length"
 
@@ -28,8 +28,8 @@ class InferenceRoutes:
     """The endpoints under /v2."""
 
     def __init__(self, parts: Parts) -> None:
-        self._service, self._metrics, self._limits = parts.service, parts.metrics, parts.limits
-        self._canary = parts.canary
+        self._service, self._metrics, self._canary = parts.service, parts.metrics, parts.canary
+        self._slow, self._bodies = parts.slow, parts.bodies
 
     def table(self) -> list[BaseRoute]:
         """Return the routes."""
@@ -52,7 +52,7 @@ class InferenceRoutes:
         drawn = self._drawn(request)
         version = drawn.version
         numbers = version.required_numbers()
-        body = await read_body(request, self._limits.max_body_bytes, self._limits.deadline_s)
+        body = await self._bodies.read(request.scope, request.receive)
         length = _header_length(request)
 
         def answer() -> tuple[bytes, int | None]:
@@ -70,7 +70,7 @@ class InferenceRoutes:
         if len(body) < LARGE_BYTES:
             answered, header = answer()
         else:
-            answered, header = await self._limits.slow.in_thread(answer)
+            answered, header = await self._slow.in_thread(answer)
         if header is None:
             return Response(answered, media_type="application/json")
         return Response(answered, media_type="application/octet-stream", headers={_HEADER_LENGTH: str(header)})
@@ -88,7 +88,7 @@ class InferenceRoutes:
 
     async def index(self, request: Request) -> Response:
         """Return every version with its state."""
-        body = await read_body(request, self._limits.max_body_bytes, self._limits.deadline_s)
+        body = await self._bodies.read(request.scope, request.receive)
         return _json(protocol.repository_index(self._service.catalogue, only_ready=_only_ready(body)))
 
     async def server(self, _request: Request) -> Response:

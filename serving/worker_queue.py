@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -27,10 +28,13 @@ _WATCH_S: Final = 0.1
 class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has no types
     """LitServe's way to its workers. Lives on the event loop of the API process."""
 
-    def __init__(self, lit_api: Any, server: Any, locks: Path, deadline_s: float) -> None:
+    def __init__(self, lit_api: Any, server: Any, locks: Path, *, workers: int, deadline_s: float) -> None:
         super().__init__(lit_api, server)
-        self._locks, self._deadline_s = locks, deadline_s
+        self._locks, self._workers, self._deadline_s = locks, workers, deadline_s
         self._pending: dict[str, ResponseBufferItem] = {}
+        # In the order of the queue, which is known while nobody puts.
+        self._sent: deque[str] = deque(maxlen=4096)
+        self._putting = asyncio.Lock()
 
     async def answer(self, request: PredictRequest) -> Answer:
         """Return the answer that a worker gives.
@@ -43,12 +47,12 @@ class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has n
         uid = uuid.uuid4().hex
         item = ResponseBufferItem(asyncio.Event())
         with self._registered(uid, item):
-            queue = self.server._get_request_queue(self.lit_api.api_path)
             message = (self.server.app.response_queue_id, uid, time.monotonic(), request)
+            put = asyncio.create_task(self._put(uid, message), name="put")
             try:
                 async with asyncio.timeout(self._deadline_s):
-                    # The queue is in another process: a blocking call.
-                    await asyncio.to_thread(queue.put, message)
+                    # Shielded: a put that is cancelled half-way would still be done, in nobody's order.
+                    await asyncio.shield(put)
                     await item.event.wait()
             except TimeoutError as error:
                 raise DeadlineExceededError(f"no answer within {self._deadline_s:g} s; send fewer rows") from error
@@ -78,19 +82,42 @@ class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has n
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    async def _put(self, uid: str, message: Any) -> None:
+        async with self._putting:
+            self._sent.append(uid)
+            # The queue is in another process: a blocking call.
+            await asyncio.to_thread(self._queue.put, message)
+
+    @property
+    def _queue(self) -> Any:
+        return self.server._get_request_queue(self.lit_api.api_path)
+
     async def _watch(self) -> None:
+        suspects: set[str] = set()
         while True:
             await asyncio.sleep(_WATCH_S)
-            begun = {item.worker_id for item in self._pending.values() if item.worker_id is not None}
-            for worker in begun:
-                if is_dead(self._locks, worker):
-                    # Its last answers may still be on their way.
-                    await asyncio.sleep(_WATCH_S)
-                    self._fail(worker)
+            dead = {worker for worker in range(self._workers) if self._pending and is_dead(self._locks, worker)}
+            lost = await self._lost(dead) if dead else set()
+            # Looked at twice: what a worker said last may still be on its way.
+            for uid in suspects & lost:
+                self._fail(uid)
+            suspects = lost
 
-    def _fail(self, worker: int) -> None:
-        for uid, item in self._pending.items():
-            if item.worker_id == worker and not item.event.is_set():
-                logger.warning("worker ended worker=%d request=%s", worker, uid)
-                item.response = (None, LitAPIStatus.ERROR)
-                item.event.set()
+    async def _lost(self, dead: set[int]) -> set[str]:
+        """Return the requests that went down with a worker: begun by it, or taken by somebody who never said so."""
+        async with self._putting:
+            size = await asyncio.to_thread(self._queue.qsize)
+            waiting = set(list(self._sent)[-size:] if size else ())
+            sent = set(self._sent)
+        return {
+            uid
+            for uid, item in self._pending.items()
+            if item.worker_id in dead or (item.worker_id is None and uid in sent and uid not in waiting)
+        }
+
+    def _fail(self, uid: str) -> None:
+        item = self._pending.get(uid)
+        if item is not None and not item.event.is_set():
+            logger.warning("worker ended worker=%s request=%s", item.worker_id, uid)
+            item.response = (None, LitAPIStatus.ERROR)
+            item.event.set()

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -202,3 +203,26 @@ def test_two_servers_on_one_cache_are_refused(new_server: NewServer, server: Pre
     with pytest.raises(AssertionError):
         other.start()
     assert "SWATHE_SERVING_CACHE" in other.said()
+
+
+@pytest.mark.long
+def test_no_request_is_lost_wherever_in_its_work_a_worker_is_killed(
+    server: PredictionServer, made: Made, large: bytes
+) -> None:
+    """Between taking a request and saying so a worker is killed only now and then: so many times."""
+    path = f"{made.path}/predict"
+    with Load(server.url, lambda: path, large, 6) as heavy:
+        for _ in range(12):
+            answered = _succeeded(heavy)
+            eventually("large ones are answered", partial(_more_than, heavy, answered + 3), 30)
+            server.worker().kill()
+    assert {answer.code for answer in heavy.failures} == {503}
+    assert len(heavy.failures) <= 12 * 2
+
+
+def _succeeded(load: Load) -> int:
+    return sum(answer.code == 200 for answer in load.answers)
+
+
+def _more_than(load: Load, count: int) -> bool:
+    return _succeeded(load) > count

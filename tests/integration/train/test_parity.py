@@ -19,7 +19,7 @@ from pipeline.train.golden import check_parity, hard_points, make_golden
 from pipeline.train.session import SparkOnDemand
 from pipeline.train.train_key import TRAINING_REVISION
 from scoring.golden import Golden
-from scoring.kmeans import Floats, Scoring
+from scoring.kmeans import Assigner, Floats, Scoring
 
 GOLDEN = Path(__file__).parent / "golden_training.json"
 TEXT = """
@@ -80,6 +80,49 @@ def test_numpy_is_spark(spark: SparkOnDemand, width: int, k: int, impute: str) -
     check_parity(numbers, golden, sample)
     assert len(golden.rows) >= 100 and np.isnan(golden.rows).all(axis=1).any()
     assert (golden.rows == 0).all(axis=1).any()
+
+
+def near_ties(rng: np.random.Generator, numbers: Scoring, count: int) -> Floats:
+    """Return rows on the bisector of two centres and up to three doubles beside it, some of their values zero."""
+    centers = np.array(numbers.centers)
+    pairs = rng.integers(0, len(centers), (count, 2))
+    one, other = centers[pairs[:, 0]], centers[pairs[:, 1]]
+    direction, step = other - one, rng.normal(size=one.shape) * 10.0 ** rng.integers(-3, 2, (count, 1))
+    length = np.maximum((direction**2).sum(1, keepdims=True), 1e-300)
+    point = (one + other) / 2 + step - direction * ((step * direction).sum(1, keepdims=True) / length)
+    raw: Floats = point * np.array(numbers.std) + np.array(numbers.mean)
+    for _ in range(3):
+        towards = rng.choice([-np.inf, np.inf], raw.shape)
+        raw = np.where(rng.random(raw.shape) < 0.5, np.nextafter(raw, towards), raw)
+    raw[rng.random(raw.shape) < 0.05] = 0.0
+    return raw
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("width", "k"), [(1, 3), (2, 9), (5, 5), (12, 6)])
+def test_a_quarter_of_a_million_points_each(spark: SparkOnDemand, width: int, k: int) -> None:
+    """Four times 250,000 fuzzed and near-tie points, a model each: no cluster and no bit of a distance differs."""
+    rng = np.random.default_rng(100 + width)
+    session, given = spark.session(), stream(width, k)
+    training = session.createDataFrame(table(awkward(rng, 2_000, width))).coalesce(1).cache()
+    prepared = prepare(training, given)
+    clustering = cluster(prepared, given.model, k, given.model.seed)
+    numbers = scoring(prepared, clustering, given, [f"C{i}" for i in range(k)])
+    points = np.vstack([awkward(rng, 125_000, width), near_ties(rng, numbers, 125_000)])
+    model = pipeline_model(prepared, clustering)
+    answers = collect(assign(session.createDataFrame(table(points)), model, numbers), given.features)
+    assert len(answers.rows) == 250_000
+    assigner = Assigner(numbers)
+    clusters, distances = assigner.assign(answers.rows)
+    assert np.count_nonzero(clusters != answers.clusters) == 0
+    assert np.count_nonzero(distances != answers.distances) == 0
+    # A few rows at a time take another way through the code.
+    for i in range(0, 250_000, 50):
+        assert assigner.assign_row(answers.rows[i].tolist()) == (answers.clusters[i], answers.distances[i])
+    # The points are as hard as they are meant to be: another order of the same additions errs.
+    matrix, scaled = np.array(numbers.centers), assigner.scale(answers.rows)
+    square = (scaled**2).sum(1)[:, None] + (matrix**2).sum(1)[None, :] - 2 * scaled @ matrix.T
+    assert np.count_nonzero(square.argmin(1) != answers.clusters) > 100
 
 
 def test_golden_rows_hold_points_that_a_careless_formula_gets_wrong(spark: SparkOnDemand) -> None:

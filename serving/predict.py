@@ -1,0 +1,90 @@
+"""The predict route, as a bare ASGI endpoint: what a small request costs is mostly what is around the arithmetic."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from contract.errors import Fault, InvalidRequestError, SwatheError
+from serving.admission import Admission
+from serving.answers import Answer
+from serving.canary import Canary, Drawn
+from serving.catalogue import Version
+from serving.clusterer import Clusterer, PredictRequest
+from serving.metrics import Metrics
+from serving.problems import from_error
+from serving.requests import BodyReader, check_media_type, read_query
+from serving.service import Service
+from serving.worker_queue import WorkerQueue
+
+PATH: Final = "/api/{model}/{version}/predict"
+# From here on a body takes longer than the way to a worker and back, and would hold up small ones.
+LARGE_BYTES: Final = 256 * 1024
+
+_JSON: Final = (b"content-type", b"application/json")
+
+
+class Predict:
+    """Assigns the rows of a body to clusters."""
+
+    def __init__(
+        self, service: Service, clusterer: Clusterer, workers: WorkerQueue, *, slow: Admission, bodies: BodyReader,
+        canary: Canary, metrics: Metrics,
+    ) -> None:  # fmt: skip
+        self._service, self._clusterer, self._workers = service, clusterer, workers
+        self._slow, self._bodies, self._canary, self._metrics = slow, bodies, canary, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        scope["route_name"] = PATH
+        try:
+            answer = await self._answer(scope, receive)
+        except SwatheError as error:
+            await from_error(error, scope["request_id"])(scope, receive, send)
+            return
+        headers = [_JSON, (b"content-length", b"%d" % len(answer.body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        drawn = self._drawn(scope)
+        drawn.version.required_numbers()
+        apart = bool(scope["query_string"]) and _apart(Request(scope))
+        check_media_type(scope)
+        body = await self._bodies.read(scope, receive)
+        answer = await self._predicted(body, apart, drawn.version)
+        if answer.error is not None:
+            raise answer.error
+        self._metrics.predicted(drawn.version, answer.counts)
+        if drawn.shadow is not None:
+            self._canary.compare_later(drawn, answer, partial(self._predicted, body, apart))
+        return answer
+
+    async def _predicted(self, body: bytes, apart: bool, version: Version) -> Answer:
+        asked = PredictRequest(body, version.required_numbers().assigner, version.chain_json, apart)
+        if len(body) < LARGE_BYTES:
+            return self._clusterer.answer(asked)
+        with self._slow.one():
+            return await self._workers.answer(asked)
+
+    def _drawn(self, scope: Scope) -> Drawn:
+        named = scope["path_params"]
+        selected = self._service.select(named["model"], named["version"])
+        drawn = Drawn(selected.version)
+        if selected.champion:
+            model = self._service.catalogue.model(selected.version.model)
+            drawn = self._canary.draw(model, selected.version, scope["request_id"])
+        scope["version"] = drawn.version
+        return drawn
+
+
+def _apart(request: Request) -> bool:
+    """Return whether faulty rows are to be answered apart from the others: `?on_error=null`."""
+    query = read_query(request)
+    if set(query) - {"on_error"} or query["on_error"] not in {"null", "refuse"}:
+        problem = "known is on_error=null or on_error=refuse"
+        raise InvalidRequestError(f"the query is not as it should be; {problem}", [Fault(("query",), problem)])
+    return query["on_error"] == "null"
