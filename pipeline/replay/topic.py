@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import tenacity
@@ -137,15 +137,15 @@ def next_rows(topic: str, source: str, partitions: int, settings: Mapping[str, s
         {**settings, "group.id": "swathe-replay", "enable.auto.commit": False, "auto.offset.reset": "error"}
     )
     try:
-        return [_after(_last(consumer, topic, lane), source, lane, partitions) for lane in range(partitions)]
+        return [_after(_last(consumer, topic, lane, source), lane, partitions) for lane in range(partitions)]
     except KafkaException as error:
         raise ServiceDownError("kafka", settings["bootstrap.servers"], error.args[0].str()) from error
     finally:
         consumer.close()
 
 
-def _after(last: Origin | None, source: str, lane: int, partitions: int) -> int:
-    if last is None or last.source != source:
+def _after(last: Origin | None, lane: int, partitions: int) -> int:
+    if last is None:
         return lane
     if last.partitions != partitions:
         raise StopError(
@@ -155,19 +155,40 @@ def _after(last: Origin | None, source: str, lane: int, partitions: int) -> int:
     return last.row + partitions
 
 
-def _last(consumer: Consumer, topic: str, lane: int) -> Origin | None:
+def _last(consumer: Consumer, topic: str, lane: int, source: str) -> Origin | None:
+    """Return the last row of ``source`` in the lane: its last record, or one before what others sent since."""
     low, high = consumer.get_watermark_offsets(TopicPartition(topic, lane), timeout=TIMEOUT_S)
     if high <= low:
         return None
-    consumer.assign([TopicPartition(topic, lane, high - 1)])
-    message: Message | None = consumer.poll(TIMEOUT_S)
-    if message is None:
+    last = [_origin(message) for message in _records(consumer, topic, lane, high - 1, high)]
+    if not last:
         raise StopError(
             f"topic {topic!r} partition {lane}: its last record cannot be read, so how much of the file is there is "
             f"not known. `--again` sends the whole file anew"
         )
-    if message.error():
-        raise KafkaException(message.error())
+    if last[0] is not None and last[0].source == source:
+        return last[0]
+    origins = map(_origin, _records(consumer, topic, lane, low, high))
+    found: Origin | None = None
+    for origin in origins:
+        if origin is not None and origin.source == source:
+            found = origin
+    return found
+
+
+def _records(consumer: Consumer, topic: str, lane: int, first: int, end: int) -> Iterator[Message]:
+    """Yield the records from offset ``first`` up to ``end``, as far as the broker has them."""
+    consumer.assign([TopicPartition(topic, lane, first)])
+    # As many as there are at most: consume() waits its whole time for more.
+    while first < end and (messages := consumer.consume(min(10_000, end - first), TIMEOUT_S)):
+        for message in messages:
+            if message.error():
+                raise KafkaException(message.error())
+            yield message
+        first = (messages[-1].offset() or 0) + 1
+
+
+def _origin(message: Message) -> Origin | None:
     for header in message.headers() or []:
         value = header[1]
         if header[0] == HEADER and isinstance(value, bytes):

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from tests.line import Line
+from tests.line import Line, record
 
 
 @pytest.fixture
@@ -66,6 +66,14 @@ def test_again_sends_nothing_unless_told_to(line: Line, file: Path) -> None:
     assert _sent(line) == {0: list(range(15))}
     line.run("replay", "--file", str(file), "--limit", "5", "--again")
     assert _sent(line) == {0: [*range(15), *range(5)]}
+
+
+def test_records_of_others_in_between_do_not_send_a_file_again(line: Line, file: Path) -> None:
+    line.run("replay", "--file", str(file), "--limit", "10")
+    line.send([record(7)])
+    code, said = line.run("replay", "--file", str(file), "--limit", "15")
+    assert code == 0
+    assert "sent 5 rows" in said and "10 were there already" in said
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
