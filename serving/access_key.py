@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 from collections.abc import Mapping
 from typing import Final
@@ -28,5 +30,15 @@ class RequiredKey:
         if scope["path"] in _OPEN:
             return True
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        given = headers.get(b"x-api-key") or headers.get(b"authorization", b"").removeprefix(b"Bearer ")
-        return hmac.compare_digest(given, self._key)
+        return hmac.compare_digest(headers.get(b"x-api-key") or _given(headers.get(b"authorization", b"")), self._key)
+
+
+def _given(authorization: bytes) -> bytes:
+    """Return the key in the header; a browser that is asked for one sends it as a password, with any name."""
+    scheme, _, rest = authorization.partition(b" ")
+    if scheme.lower() != b"basic":
+        return rest
+    try:
+        return base64.b64decode(rest, validate=True).partition(b":")[2]
+    except binascii.Error:
+        return b""

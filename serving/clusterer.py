@@ -51,7 +51,7 @@ class Points(NamedTuple):
 class Assigned(NamedTuple):
     """Clusters [n] and distances [n] of the rows of a request; of no meaning where a row has a fault."""
 
-    clusters: list[int]
+    clusters: Integers | list[int]
     distances: Floats | list[float]
     request: PredictRequest
     wrong: Mapping[int, Fault] = _NO_FAULTS
@@ -115,7 +115,7 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         assigner = x.request.assigner
         if isinstance(x.rows, np.ndarray):
             clusters, distances = assign(assigner, x.rows)
-            assigned = Assigned(clusters.tolist(), distances, x.request, x.wrong)
+            assigned = Assigned(clusters, distances, x.request, x.wrong)
         else:
             pairs = [assigner.assign_row(row) for row in x.rows]
             assigned = Assigned([c for c, _ in pairs], [d for _, d in pairs], x.request, x.wrong)
@@ -129,11 +129,14 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         if isinstance(output, RequestError):
             return Answer(b"", (), output)
         labels = output.request.assigner.scoring.labels
+        if isinstance(output.clusters, list):
+            clusters, counts = output.clusters, list(map(output.clusters.count, range(len(labels))))
+        else:
+            clusters, counts = output.clusters.tolist(), np.bincount(output.clusters, minlength=len(labels)).tolist()
         if output.request.apart:
-            return encode_apart(output.clusters, output.distances, labels, output.wrong, output.request.chain_json)
-        body = encode(output.clusters, output.distances, labels, output.request.chain_json)
-        counts = tuple(map(output.clusters.count, range(len(labels))))
-        return Answer(body, counts)
+            return encode_apart(clusters, output.distances, labels, output.wrong, output.request.chain_json)
+        body = encode(clusters, output.distances, labels, output.request.chain_json)
+        return Answer(body, tuple(counts))
 
     def answer(self, request: PredictRequest) -> Answer:
         """Return the answer in this very process: the three steps that a worker takes."""

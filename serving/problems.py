@@ -114,4 +114,5 @@ async def unexpected(request: Request, error: Exception) -> Response:
 
 def unauthorized(request: Request) -> Response:
     """Answer a request without the right key."""
-    return problem(401, "the key in X-API-Key is missing or another one", request_id_of(request))
+    message = "the key in X-API-Key is missing or another one"
+    return problem(401, message, request_id_of(request), www_authenticate='Basic realm="Swathe", charset="UTF-8"')

@@ -140,7 +140,8 @@ def _words(version: Version) -> tuple[str, tuple[str, ...]]:
     assert lineage is not None  # noqa: S101 - asked for those that have one
     if lineage.predecessor is None:
         return f"{version.name}: the first of its series", ()
-    told = tuple(said(transition) for transition in lineage.transitions)
+    ordered = sorted(lineage.transitions, key=lambda each: natural((each.before or each.after)[0]))
+    told = tuple(said(transition) for transition in ordered)
     return f"{version.name} against v{lineage.predecessor}", told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import sys
@@ -85,6 +86,28 @@ def test_predictions_over_http_are_sparks_own(demo: Demo, spark_environment: Non
             assert (answer["model"], answer["version"], answer["batch"]) == ("flights", version, manifest_batch)
     finally:
         spark.stop()
+
+
+@pytest.mark.long
+def test_every_row_of_every_batch_gets_over_http_what_spark_gave_it(demo: Demo) -> None:
+    """All 336,776 rows with the cluster and the distance that Spark stored, sent again: equal to the last bit."""
+    compared = 0
+    with demo.client() as server:
+        for version, count in enumerate(BATCHES, start=1):
+            path = f"/api/flights/v{version}"
+            with server.stream(
+                "GET", f"{path}/clustering-results", headers={"accept": "application/x-ndjson"}
+            ) as lines:
+                stored = [json.loads(line) for line in lines.iter_lines()]
+            assert len(stored) == count
+            for first in range(0, count, 10_000):
+                chunk = stored[first : first + 10_000]
+                body = {"dataframe_records": [row["features"] for row in chunk]}
+                answer = server.post(f"{path}/predict", json=body).raise_for_status().json()["predictions"]
+                expected = [{name: row[name] for name in ("cluster", "label", "distance")} for row in chunk]
+                assert answer == expected
+                compared += len(chunk)
+    assert compared == FLIGHTS
 
 
 def _rows_of_batch(demo: Demo, batch: int) -> list[list[int | None]]:

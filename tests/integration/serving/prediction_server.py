@@ -70,7 +70,7 @@ class PredictionServer:
         self.wait("/health/ready" if ready else "/health/live")
         return self
 
-    def wait(self, path: str, within_s: float = 30.0) -> None:
+    def wait(self, path: str, within_s: float = 60.0) -> None:
         """Wait until ``path`` answers 200."""
 
         def answers() -> bool:

@@ -85,7 +85,9 @@ def test_a_deleted_version_goes_after_its_grace(
 def test_a_hundred_versions_are_there_soon(new_server: NewServer, maker: Maker, model: str, tmp_path: Path) -> None:
     for seed in range(100):
         maker.version(model, tmp_path, seed=seed, n=60, results=False)
-    server = new_server(SWATHE_SERVING_MODELS=model).start()
+    server = new_server(SWATHE_SERVING_MODELS=model).start(ready=False)
+    # Nothing is cached yet: five files' worth of requests a version, of a tracking server that tests share.
+    server.wait("/health/ready", 120)
     assert len(server.versions(model)) == 100
     assert server.stop() == 0
     began = time.monotonic()

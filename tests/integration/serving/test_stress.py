@@ -193,6 +193,13 @@ def test_beyond_loopback_a_key_is_required(new_server: NewServer, made: Made) ->
     assert server.code("/health/live") == 200
     for headers in ({"x-api-key": "k" * 20}, {"authorization": f"Bearer {'k' * 20}"}):
         assert server.http.get("/api/models", headers=headers).status_code == 200
+    # A browser asks for a name and a password, once it is told to.
+    assert server.http.get("/ui").headers["www-authenticate"].startswith("Basic ")
+    assert server.http.get("/ui", auth=("anybody", "k" * 20)).status_code == 200
+    for auth in (("k" * 20, ""), ("anybody", "k" * 19)):
+        assert server.http.get("/ui", auth=auth).status_code == 401
+    for authorization in ("Basic", "Basic !", "Basic äöü", "Basic a2trCg=="):
+        assert server.http.get("/ui", headers=[(b"authorization", authorization.encode())]).status_code == 401
     assert server.http.get("/api/models", headers={"x-api-key": "k" * 19}).status_code == 401
     assert server.http.get("/api/models", headers=[(b"x-api-key", "ü".encode())]).status_code == 401
     assert server.stop() == 0

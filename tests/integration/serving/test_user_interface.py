@@ -124,6 +124,7 @@ def test_in_a_real_browser(three: PredictionServer, chromium_page: Page) -> None
     assert chromium_page.locator(".fates .band").count() == 6
     assert chromium_page.get_by_role("img", name="Cluster sizes").is_visible()
     assert "In step" in chromium_page.locator("#freshness").inner_text()
+    chromium_page.get_by_text("moderate").first.click()
     assert chromium_page.get_by_text("distance moved by 0.2").first.is_visible()
 
     # By keyboard alone: to the first field, a value, Enter.
