@@ -58,11 +58,12 @@ def _compare_runs(page: Page, mlflow: str) -> None:
     experiment = httpx.get(f"{api}/experiments/get-by-name", params={"experiment_name": MODEL}).raise_for_status()
     number = experiment.json()["experiment"]["experiment_id"]
     found = httpx.post(f"{api}/runs/search", json={"experiment_ids": [number], "max_results": 20}).raise_for_status()
-    runs = [run["info"]["run_id"] for run in found.json()["runs"] if run["info"]["status"] == "FINISHED"]
+    ended = [run["info"] for run in found.json()["runs"] if run["info"]["status"] == "FINISHED"]
+    runs = [run["run_id"] for run in sorted(ended, key=lambda run: int(run["start_time"]))]
     charts = f"{mlflow}/#/experiments/{number}/runs?viewState=&compareRunsMode=CHART"
     _shoot(page, charts, "mlflow-charts.png", search="ref/")
     _shoot(page, charts, "mlflow-pictures.png", search="clusters/profile", enlarged=2)
-    listed = json.dumps(sorted(runs)[:3], separators=(",", ":"))
+    listed = json.dumps(runs[:3], separators=(",", ":"))
     _shoot(page, f'{mlflow}/#/compare-runs?runs={listed}&experiments=["{number}"]', "mlflow-compare.png")
     _shoot(page, f"{mlflow}/#/experiments/{number}/models", "mlflow-models.png")
     _shoot(page, f"{mlflow}/#/models/{MODEL}", "mlflow-versions.png")
@@ -86,7 +87,9 @@ def _shoot(page: Page, address: str, name: str, *, search: str = "", enlarged: i
         page.get_by_placeholder("Search metric charts").fill(search)
         page.wait_for_timeout(SETTLE_MS // 2)
         # Pictures are found by every search, and come first.
-        page.get_by_text(re.compile(rf"^{search.partition('/')[0]} \\(")).first.scroll_into_view_if_needed()
+        section = re.compile(rf"^\s*{re.escape(search.partition('/')[0])}\s*\(")
+        page.get_by_role("button").filter(has_text=section).first.evaluate("button => button.scrollIntoView()")
+        page.wait_for_timeout(SETTLE_MS // 2)
     if enlarged is not None:
         page.locator('[data-component-id="fullscreen_button_chartcard"]').nth(enlarged).click()
         page.wait_for_timeout(SETTLE_MS // 2)

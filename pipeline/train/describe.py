@@ -57,7 +57,10 @@ def _iso(milliseconds: int) -> str:
 
 
 def run_params(stream: Stream, k: int, seed: int) -> dict[str, object]:
-    """Return the parameters of a run: what may differ between runs, under the same keys in every one."""
+    """Return the parameters of a run: what may differ between runs, under the same keys in every one.
+
+    Short ones, because MLflow writes them above each picture. The features are in the model's signature.
+    """
     model = stream.model
     return {
         "k": k,
@@ -66,7 +69,6 @@ def run_params(stream: Stream, k: int, seed: int) -> dict[str, object]:
         "impute": model.impute,
         "max_iter": model.max_iter,
         "tol": model.tol,
-        "features": ",".join(stream.features),
     }
 
 
