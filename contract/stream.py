@@ -11,11 +11,13 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import (
     AfterValidator,
+    AllowInfNan,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
+    Strict,
     Tag,
     ValidationError,
     model_validator,
@@ -30,6 +32,10 @@ Scheme = Literal["disjoint", "cumulative"]
 NUMERIC_TYPES = frozenset({"int32", "int64", "float32", "float64"})
 CUMULATIVE_SUFFIX = "-cumulative"
 
+# YAML has types of its own: `yes`, "5" and 5.0 are told, not bent.
+Int = Annotated[int, Strict()]
+Bool = Annotated[bool, Strict()]
+Real = Annotated[float, Strict(), AllowInfNan(False)]
 Duration = Annotated[float, BeforeValidator(seconds)]
 Size = Annotated[int, BeforeValidator(size_bytes)]
 
@@ -38,6 +44,12 @@ def _free_of_suffix(name: str) -> str:
     if name.endswith(CUMULATIVE_SUFFIX):
         raise ValueError(f"{name!r} ends in {CUMULATIVE_SUFFIX!r}, which names the cumulative model of a stream")
     return name
+
+
+def _no_dots(topic: str) -> str:
+    if topic in {".", ".."}:
+        raise ValueError(f"{topic!r} is no name that Kafka takes")
+    return topic
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$"), AfterValidator(_free_of_suffix)]
@@ -56,7 +68,7 @@ class Column(_Section):
     """One column. `timestamp` is microseconds, UTC; on the wire it is ISO 8601 text."""
 
     type: ColumnType
-    required: bool = Field(default=False, description="a record without it, or with null, is rejected")
+    required: Bool = Field(default=False, description="a record without it, or with null, is rejected")
 
 
 class Source(_Section):
@@ -69,7 +81,7 @@ class Source(_Section):
 class Cut(_Section):
     """Where one batch ends and the next begins: whichever rule holds first."""
 
-    rows: int | None = Field(default=None, ge=1, description="rows over all lanes together")
+    rows: Int | None = Field(default=None, ge=1, description="rows over all lanes together")
     bytes: Size | None = Field(default=None, description="bytes of record values over all lanes together")
     window: Duration | None = Field(default=None, description="stretch of record time, in seconds")
     max_age: Duration | None = Field(default=None, description="wall clock since the batch's first row, in seconds")
@@ -85,18 +97,18 @@ class Cut(_Section):
 class Rejects(_Section):
     """When rejected records mean that the schema broke, and the line has to stop."""
 
-    max_share: float = Field(default=0.5, gt=0, le=1, description="share of rejected records that stops the line")
-    min_records: int = Field(default=1000, ge=1, description="records seen before the share counts")
+    max_share: Real = Field(default=0.5, gt=0, le=1, description="share of rejected records that stops the line")
+    min_records: Int = Field(default=1000, ge=1, description="records seen before the share counts")
     max_record_bytes: Size = Field(default=1_048_576, ge=1, description="a record with a longer value is rejected")
 
 
 class KRange(_Section):
     """Numbers of clusters to try, both ends included."""
 
-    start: int = Field(alias="from", ge=2, le=1000)
-    to: int = Field(ge=2, le=1000)
-    seeds: int = Field(default=3, ge=1, le=100, description="fits of each k, from seeds that follow each other")
-    min_cluster_share: float = Field(default=0.01, ge=0, lt=0.5, description="a k with a smaller cluster is not chosen")
+    start: Int = Field(alias="from", ge=2, le=1000)
+    to: Int = Field(ge=2, le=1000)
+    seeds: Int = Field(default=3, ge=1, le=100, description="fits of each k, from seeds that follow each other")
+    min_cluster_share: Real = Field(default=0.01, ge=0, lt=0.5, description="a k with a smaller cluster is not chosen")
 
     @model_validator(mode="after")
     def _ordered(self) -> KRange:
@@ -107,7 +119,7 @@ class KRange(_Section):
 
 # Told apart before either is looked at, so that a fault in a range is not told as a fault in a number as well.
 K = Annotated[
-    Annotated[int, Field(ge=2, le=1000), Tag("int")] | Annotated[KRange, Tag("KRange")],
+    Annotated[Int, Field(ge=2, le=1000), Tag("int")] | Annotated[KRange, Tag("KRange")],
     Discriminator(lambda given: "KRange" if isinstance(given, dict | KRange) else "int"),
 ]
 
@@ -116,11 +128,11 @@ class Model(_Section):
     """How a batch is clustered."""
 
     k: K
-    seed: int = 1
+    seed: Int = Field(default=1, ge=-(2**62), lt=2**62)
     scheme: Scheme = "disjoint"
     impute: Literal["mean", "median"] = "mean"
-    max_iter: int = Field(default=20, ge=1, le=1000)
-    tol: float = Field(default=1e-4, gt=0)
+    max_iter: Int = Field(default=20, ge=1, le=1000)
+    tol: Real = Field(default=1e-4, gt=0)
 
     def training_parameters(self) -> dict[str, object]:
         """Return what a training result depends on; the scheme is a property of the registered model."""
@@ -130,25 +142,25 @@ class Model(_Section):
 class Gate(_Section):
     """What a version must reach to be a challenger, and what it must not lose against the champion."""
 
-    min_silhouette: float = Field(default=0.0, ge=-1, le=1, description="on its own rows")
-    min_cluster_share: float = Field(default=0.001, ge=0, le=1, description="of the smallest cluster")
-    max_missing_share: float = Field(default=0.5, ge=0, le=1, description="of any feature's values")
-    max_silhouette_drop: float = Field(default=0.1, ge=0, description="below the champion's, on the reference sample")
-    max_wssse_rise: float = Field(default=0.25, ge=0, description="share above the champion's, on the reference sample")
+    min_silhouette: Real = Field(default=0.0, ge=-1, le=1, description="on its own rows")
+    min_cluster_share: Real = Field(default=0.001, ge=0, le=1, description="of the smallest cluster")
+    max_missing_share: Real = Field(default=0.5, ge=0, le=1, description="of any feature's values")
+    max_silhouette_drop: Real = Field(default=0.1, ge=0, description="below the champion's, on the reference sample")
+    max_wssse_rise: Real = Field(default=0.25, ge=0, description="share above the champion's, on the reference sample")
 
 
 class Identity(_Section):
     """When a cluster of one version is the same as one of the version before: shares of its rows."""
 
-    survive: float = Field(default=0.5, gt=0, le=1, description="it went into one cluster")
-    split: float = Field(default=0.25, gt=0, le=1, description="a part of it went into one of several")
+    survive: Real = Field(default=0.5, gt=0, le=1, description="it went into one cluster")
+    split: Real = Field(default=0.25, gt=0, le=1, description="a part of it went into one of several")
 
 
 class Stream(_Section):
     """A data set: its topic, its columns, where it is cut, and what is learnt from each batch."""
 
     name: Name
-    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$"), AfterValidator(_no_dots)]
     columns: dict[ColumnName, Column] = Field(min_length=1)
     null_values: tuple[str, ...] = ("",)
     id: tuple[str, ...] = Field(default=(), description="columns that name a row; default: partition-offset")
@@ -181,16 +193,19 @@ def parse_stream(text: str, source: str) -> Stream:
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if not isinstance(node, yaml.MappingNode):
+            raise StreamFileError(source, 1, "a stream file is a mapping of `name`, `topic`, `columns` and so on")
+        _refuse_double_keys(node, source)
+        given = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise StreamFileError(source, mark.line + 1 if mark else None, f"not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise StreamFileError(source, None, f"not YAML: {error}") from error
-    if not isinstance(node, yaml.MappingNode):
-        raise StreamFileError(source, 1, "a stream file is a mapping of `name`, `topic`, `columns` and so on")
-    _refuse_double_keys(node, source)
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise StreamFileError(source, None, f"not YAML: {error}"[:300]) from error
+    except RecursionError as error:
+        raise StreamFileError(source, None, "not a stream file: it is nested too deeply, or holds itself") from error
     try:
-        stream = Stream.model_validate(yaml.safe_load(text))
+        stream = Stream.model_validate(given)
     except ValidationError as error:
         raise _with_lines(error, node, source) from error
     _check_columns(stream, node, source)
@@ -204,6 +219,8 @@ def _refuse_double_keys(node: yaml.Node, source: str) -> None:
     elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise StreamFileError(source, key.start_mark.line + 1, "a key has to be a word")
             if key.value in seen:
                 raise StreamFileError(source, key.start_mark.line + 1, f"key {key.value!r} stands twice")
             seen.add(key.value)

@@ -18,7 +18,10 @@ def load_stream(path: str | Path) -> Stream:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise StreamFileError(str(path), None, f"cannot be read: {error.strerror}") from error
+        where = (
+            "" if Path(path).is_absolute() else f" (looked for in {Path.cwd()}; from elsewhere, give its whole path)"
+        )
+        raise StreamFileError(str(path), None, f"cannot be read: {error.strerror}{where}") from error
     except UnicodeDecodeError as error:
         raise StreamFileError(str(path), None, f"is not UTF-8: {error.reason} at byte {error.start}") from error
     return parse_stream(text, str(path))

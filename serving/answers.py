@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -50,7 +51,8 @@ def encode_apart(
             counts[cluster] += 1
             predictions.append({"cluster": cluster, "label": labels[cluster], "distance": distance})
     errors = [{"index": i, "loc": fault.loc, "msg": fault.msg} for i, fault in sorted(wrong.items())]
-    head = orjson.dumps({"predictions": predictions, "errors": errors})
+    # Names that a client sent may hold half of a surrogate pair, which only this encoder writes.
+    head = json.dumps({"predictions": predictions, "errors": errors}, separators=(",", ":")).encode()
     return Answer(head[:-1] + b"," + chain_json, tuple(counts))
 
 

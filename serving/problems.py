@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -65,7 +65,7 @@ CODES: Final = {
 def problem(
     status: int, message: str, request_id: str, *, errors: list[dict[str, Any]] | None = None, **headers: str
 ) -> Response:
-    """Return the one shape of every error."""
+    """Return the one shape of every error. A client's half of a surrogate pair is written as it came, by its escape."""
     fields = {
         "code": CODES.get(status, f"http_{status}"),
         "message": message,
@@ -73,7 +73,7 @@ def problem(
         "request_id": request_id,
     }
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(orjson.dumps(fields), status, headers=named, media_type="application/json")
+    return Response(json.dumps(fields), status, headers=named, media_type="application/json")
 
 
 def from_error(error: SwatheError, request_id: str) -> Response:

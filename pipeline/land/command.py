@@ -108,6 +108,8 @@ def _start(text: str) -> str | int:
         raise ConfigurationError(f"--from {text!r} is neither earliest, latest nor an ISO 8601 time") from error
     if moment.tzinfo is None:
         raise ConfigurationError(f"--from {text!r} has no time zone; write 2026-01-31T12:00:00Z")
+    if moment.timestamp() < 0:
+        raise ConfigurationError(f"--from {text!r} is before 1970; no record is as old")
     return int(moment.timestamp() * 1000)
 
 

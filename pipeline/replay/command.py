@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -47,7 +47,8 @@ class _Sending:
     already_there: int = 0
     failed: int = 0
     first_failure: str = ""
-    bad: list[SourceFileError] = field(default_factory=list)
+    bad: int = 0
+    first_bad: SourceFileError | None = None
 
     def holds(self, row: SourceRow) -> bool:
         """Count and tell whether the topic holds ``row`` already."""
@@ -198,7 +199,8 @@ def _send_all(
     def on_bad(error: SourceFileError) -> None:
         if not skip_bad:
             raise error
-        sending.bad.append(error)
+        sending.bad += 1
+        sending.first_bad = sending.first_bad or error
 
     columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeElapsedColumn())
     console = Console(stderr=True)
@@ -219,7 +221,7 @@ def _report(sending: _Sending, path: Path, unacknowledged: int, address: str) ->
         said += f"; {sending.already_there:,} were there already"
     click.echo(said)
     if sending.bad:
-        click.echo(f"skipped {len(sending.bad):,} rows that cannot be read; the first: {sending.bad[0]}", err=True)
+        click.echo(f"skipped {sending.bad:,} rows that cannot be read; the first: {sending.first_bad}", err=True)
     if unacknowledged:
         reason = sending.first_failure or "no acknowledgement in time"
         raise ServiceDownError("kafka", address, f"{unacknowledged:,} rows were not acknowledged: {reason}")
