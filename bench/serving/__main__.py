@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from bench.serving.contenders import Server, baseline, ours, register
+from bench.serving.contenders import Server, baseline, ours, registered
 from bench.serving.load import Measured, Wrk, cpu_s, pss_mb
 from bench.serving.model import body
 
@@ -36,7 +36,7 @@ def main() -> None:
     if "MLFLOW_TRACKING_URI" not in os.environ:
         sys.exit('no services in the environment; `make up`, then: eval "$(python -m infra env)"')
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        server = stack.enter_context(ours(register(3), Path(folder) / "three"))
+        server = stack.enter_context(ours(stack.enter_context(registered(3)), Path(folder) / "three"))
         chain = _chain(server)
         contenders = {
             "A": stack.enter_context(baseline("typed", chain)),
@@ -47,8 +47,8 @@ def main() -> None:
         _compare(contenders, chosen.seconds, chosen.turns)
         _mixed(server, chosen.seconds)
     if not chosen.without_many:
-        with tempfile.TemporaryDirectory() as folder:
-            _many(Path(folder), chosen.seconds)
+        with tempfile.TemporaryDirectory() as folder, registered(MANY) as model:
+            _many(model, Path(folder), chosen.seconds)
 
 
 def _ask(server: Server, rows: int) -> httpx.Response:
@@ -98,8 +98,7 @@ def _mixed(server: Server, seconds: int) -> None:
     )
 
 
-def _many(folder: Path, seconds: int) -> None:
-    model = register(MANY)
+def _many(model: str, folder: Path, seconds: int) -> None:
     # Once without a cache, as on its first day; then as after a restart.
     for cached in ("empty", "filled"):
         with ours(model, folder, MANY) as server:

@@ -48,11 +48,20 @@ class Server:
     start_s: float
 
 
-def register(count: int) -> str:
-    """Register a model of ``count`` versions at the running services; return its name."""
+@contextlib.contextmanager
+def registered(count: int) -> Iterator[str]:
+    """Give the name of a model of ``count`` versions at the running services, which is taken away again."""
     client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
     model = f"bench-{uuid.uuid4().hex[:8]}"
     client.create_registered_model(model)
+    try:
+        _register(client, model, count)
+        yield model
+    finally:
+        client.delete_registered_model(model)
+
+
+def _register(client: MlflowClient, model: str, count: int) -> None:
     experiment = client.create_experiment(model)
     numbers = scoring()
     sample = rows(50)
@@ -76,7 +85,6 @@ def register(count: int) -> str:
             client.log_model_artifacts(logged, folder)
             tags = {TAG_BATCH: str(number), TAG_ROWS: "50", TAG_STATE: "ready"}
             client.create_model_version(model, f"models:/{logged}", run, tags=tags, model_id=logged)
-    return model
 
 
 @contextlib.contextmanager
