@@ -57,14 +57,9 @@ def _compare_runs(page: Page, mlflow: str) -> None:
     api = f"{mlflow}/api/2.0/mlflow"
     experiment = httpx.get(f"{api}/experiments/get-by-name", params={"experiment_name": MODEL}).raise_for_status()
     number = experiment.json()["experiment"]["experiment_id"]
-    found = httpx.post(f"{api}/runs/search", json={"experiment_ids": [number], "max_results": 20}).raise_for_status()
-    ended = [run["info"] for run in found.json()["runs"] if run["info"]["status"] == "FINISHED"]
-    runs = [run["run_id"] for run in sorted(ended, key=lambda run: int(run["start_time"]))]
     charts = f"{mlflow}/#/experiments/{number}/runs?viewState=&compareRunsMode=CHART"
     _shoot(page, charts, "mlflow-charts.png", search="ref/")
     _shoot(page, charts, "mlflow-pictures.png", search="clusters/profile", enlarged=2)
-    listed = json.dumps(runs[:3], separators=(",", ":"))
-    _shoot(page, f'{mlflow}/#/compare-runs?runs={listed}&experiments=["{number}"]', "mlflow-compare.png")
     _shoot(page, f"{mlflow}/#/experiments/{number}/models", "mlflow-models.png")
     _shoot(page, f"{mlflow}/#/models/{MODEL}", "mlflow-versions.png")
     _shoot(page, f"{mlflow}/#/models/{MODEL}/versions/3", "mlflow-version.png")
