@@ -20,7 +20,7 @@ _PROBE_KEY = "_probe/if-none-match"
 
 
 # The same request would be refused again; a request that did not arrive whole would not.
-_REFUSALS = {400, 404, 405, 411, 413, 501}
+_REFUSALS = {400, 405, 411, 413, 501}
 _TRANSIENT = {"RequestTimeout", "IncompleteBody", "BadDigest"}
 
 
