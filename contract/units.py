@@ -43,7 +43,7 @@ def size_bytes(text: str | int) -> int:
 
 def _split(text: str | float, default_unit: str) -> tuple[float, str]:
     if isinstance(text, int | float) and not isinstance(text, bool):
-        number, unit = float(text), default_unit
+        number, unit = float(min(text, 1e300)), default_unit
     else:
         found = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]*)\s*", str(text))
         number, unit = (float(found[1]), found[2] or default_unit) if found else (0.0, "")

@@ -51,6 +51,8 @@ def _refused(answer: httpx.Response, code: int) -> Any:
         ({"instances": [[1, 2, 3], [1e200, 2, 3]]}, ["rows", 1]),
         ({"instances": [[1, 2, 3]] * 9 + [[-1e308, 2, 3]]}, ["rows", 9]),
         ({"rows": [GOOD]}, ["body", "rows"]),
+        ({"\ud800": 1}, ["body", "\ud800"]),
+        ({"dataframe_records": [{**GOOD, "\udfff": 1}]}, ["dataframe_records", 0, "\udfff"]),
         ({}, ["body"]),
         ([GOOD], ["body"]),
         (None, ["body"]),

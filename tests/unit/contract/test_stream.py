@@ -35,6 +35,18 @@ def _line_of(text: str, part: str) -> int:
         ("name: flights", "name: x-cumulative", "x-cumulative", "cumulative model"),
         ("topic: flights", "topic: a\ntopic: b", "topic: b", "'topic' stands twice"),
         ("  month:", "  _month:", "_month", "columns._month"),
+        ("  rows: 112259", "  rows: true", "rows: true", "cut.rows"),
+        ("  rows: 112259", '  rows: "5"', 'rows: "5"', "cut.rows"),
+        ("  rows: 112259", f"  bytes: {'9' * 400}", "bytes", "cut.bytes"),
+        ("  rows: 112259", "  window: 999999999999999d", "window", "not between 1 ms and 100 years"),
+        ("seed: 2013", "seed: 99999999999999999999999", "seed", "model.seed"),
+        (
+            "month: {type: int32, required: true}",
+            'month: {type: int32, required: "yes"}',
+            "month:",
+            "columns.month.required",
+        ),
+        ("topic: flights", "topic: ..", "topic: ..", "no name that Kafka takes"),
     ],
 )
 def test_names_key_and_line(old: str, new: str, at: str, said: str) -> None:
@@ -52,7 +64,21 @@ def test_every_fault_is_in_the_one_message() -> None:
         parse_stream(text, "mine.yaml")
 
 
-@pytest.mark.parametrize("text", ["", "- a", "name: [", "\t"])
+NOT_MEANT = [
+    "",
+    "- a",
+    "name: [",
+    "\t",
+    "name: &a [*a]",
+    "[" * 3_000,
+    "? [a]\n: 1",
+    "name: 2013-99-99",
+    "name: !!int x",
+    "!x y",
+]
+
+
+@pytest.mark.parametrize("text", NOT_MEANT, ids=range(len(NOT_MEANT)))
 def test_what_is_no_mapping_is_refused(text: str) -> None:
     with pytest.raises(StreamFileError):
         parse_stream(text, "mine.yaml")

@@ -130,3 +130,50 @@ def test_not_what_its_name_says(tmp_path: Path, stream: Stream, name: str) -> No
     (tmp_path / name).write_bytes(b"plainly not")
     with pytest.raises(SourceFileError):
         _read(tmp_path / name, stream)
+
+
+def _count(path: Path, stream: Stream) -> tuple[list[int], list[str]]:
+    """Return the numbers of the rows and what was told to be bad, as `--skip-bad` goes on."""
+    bad: list[SourceFileError] = []
+    return [row.number for row in read_rows(path, stream, bad.append)], [str(error) for error in bad]
+
+
+@pytest.mark.parametrize("damage", ["cut short", "flipped"])
+def test_a_damaged_gzip_file_ends_the_replay_even_where_bad_rows_are_skipped(
+    tmp_path: Path, stream: Stream, damage: str
+) -> None:
+    whole = gzip.compress("\n".join([HEADER, *[GOOD] * 20_000]).encode())
+    path = tmp_path / "data.csv.gz"
+    path.write_bytes(whole[: len(whole) // 2] if damage == "cut short" else whole[:60] + b"\xff\x00\xff" + whole[63:])
+    with pytest.raises(SourceFileError, match="cannot be read on"):
+        _count(path, stream)
+
+
+def test_a_quote_without_an_end_swallows_nothing(tmp_path: Path, stream: Stream) -> None:
+    with pytest.raises(SourceFileError, match="has no end") as raised:
+        _count(_csv(tmp_path, HEADER, GOOD, '"1,1.5', GOOD, GOOD), stream)
+    assert raised.value.line == 3
+
+
+@pytest.mark.parametrize("cell", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:00:00-23:00"])
+def test_a_time_out_of_range_is_an_unreadable_cell(tmp_path: Path, stream: Stream, cell: str) -> None:
+    rows, bad = _count(_csv(tmp_path, HEADER, GOOD.replace("2013-01-01T10:00:00Z", cell), GOOD), stream)
+    assert rows == [1] and len(bad) == 1 and "'t'" in bad[0]
+
+
+def test_a_column_that_stands_twice(tmp_path: Path, stream: Stream) -> None:
+    with pytest.raises(SourceFileError, match="more than once"):
+        _read(_csv(tmp_path, f"{HEADER},i", f"{GOOD},2"), stream)
+
+
+def test_parquet_names_the_row_and_skips_it(tmp_path: Path, stream: Stream) -> None:
+    path = tmp_path / "data.PARQUET"
+    columns = {"f": [1.5, float("inf"), float("nan")], "s": ["x"] * 3, "t": [None] * 3, "b": [True] * 3}
+    pq.write_table(pa.table({"i": ["1", "2", "z"], **columns}), path)
+    rows, bad = _count(path, stream)
+    assert rows == [0]
+    assert [
+        f"{path}:{row}: column {name!r}" in said for (row, name), said in zip([(2, "f"), (3, "i")], bad, strict=True)
+    ] == [True] * 2
+    pq.write_table(pa.table({"i": [1, 2, 3], **columns | {"f": [1.5, None, float("nan")]}}), path)
+    assert [row["f"] for row in _read(path, stream)] == [1.5, None, None]
