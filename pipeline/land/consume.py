@@ -12,8 +12,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import TypeVar
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -31,13 +32,14 @@ from pipeline.land.topic import TIMEOUT_S, explain, watermarks
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # consume() waits its whole timeout unless it gets this many, so both are small enough for time cuts.
 FETCH_RECORDS = 10_000
 FETCH_WAIT_S = 0.05
 # Arrow parses outside the interpreter lock; a third thread brought nothing on two cores.
 PARSING_THREADS = 2
 LAG_EVERY_S = 1.0
-TOPIC_EVERY_S = 5.0
 ASK_S = 0.3
 # A supervisor kills what has not ended ten seconds after it was told to.
 LEAVE_S = 7.0
@@ -53,8 +55,6 @@ class Landing:
         topic_id: str, describe: Callable[[], tuple[str, int]], broker: BrokerState,
     ) -> None:  # fmt: skip
         self._topic_id, self._describe = topic_id, describe
-        self._described: Future[tuple[str, int]] | None = None
-        self._described_at = time.monotonic()
         self.broker = broker
         self.left = True
         """False if the group could not be left, or a PUT not be ended, within ``LEAVE_S``."""
@@ -63,6 +63,8 @@ class Landing:
         self._stop = stop
         self._thread = LanderThread(lander, exit_when_idle_s, stop)
         self._lander = lander
+        # What was fetched of another topic under this name cannot be older than this answer.
+        lander.before_landing = self._confirm_topic
         self._parser = parser
         self._parsing = ThreadPoolExecutor(PARSING_THREADS, "parse")
         self._epochs: dict[int, int] = {}
@@ -81,7 +83,7 @@ class Landing:
             self._consumer.subscribe(
                 [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
             )
-            while not self._thread.done.is_set():
+            while not (self._thread.done.is_set() or self._stop.is_set()):
                 self._poll()
                 self.show()
         finally:
@@ -121,7 +123,6 @@ class Landing:
             self._hand_over(item)
         self._apply_moves()
         self._measure_lag()
-        self._look_at_topic()
 
     def _measure_lag(self) -> None:
         now = time.monotonic()
@@ -145,20 +146,9 @@ class Landing:
                 self._consumer.get_watermark_offsets(TopicPartition(self._topic, lane), timeout=ASK_S)
                 self.broker.note_answer()
 
-    def _look_at_topic(self) -> None:
-        """Stop if the topic was made again: its offsets would be taken for those of the old one."""
-        now = time.monotonic()
-        if self._described is None and now - self._described_at >= TOPIC_EVERY_S:
-            self._described_at = now
-            self._described = self._parsing.submit(self._describe)
-        elif self._described is not None and self._described.done():
-            described, self._described = self._described, None
-            with suppress(ServiceDownError):
-                self._lanes_of(described.result())
-
-    def _lanes_of(self, described: tuple[str, int]) -> int:
-        """Return the number of partitions of the topic, if it is still the one whose records were landed."""
-        topic_id, lanes = described
+    def _confirm_topic(self) -> int:
+        """Return the number of partitions of the topic; stop if it was made again, for its offsets mean others now."""
+        topic_id, lanes = self._patiently(self._describe)
         refuse_other_topic(self._stream, (self._topic, self._topic_id), (self._topic, topic_id))
         return lanes
 
@@ -228,7 +218,7 @@ class Landing:
     def _hand_over(self, item: Work) -> None:
         """Queue ``item``; while the lander is behind, pause and keep polling so that the group keeps us."""
         waiting = [item]
-        while waiting and not self._thread.done.is_set():
+        while waiting and not (self._thread.done.is_set() or self._stop.is_set()):
             try:
                 self._thread.work.put(waiting[0], timeout=PATIENCE_S)
                 waiting.pop(0)
@@ -293,10 +283,10 @@ class Landing:
             consumer.pause(starts)
         # Partitions that were added since come with a rebalance, to every member.
         # Another client is asked: list_topics() inside a callback of this one aborts the process at the next callback.
-        lanes = self._patiently(lambda: self._lanes_of(self._describe()))
+        lanes = self._confirm_topic()
         self._thread.ask(lambda: self._begin(lanes))
 
-    def _patiently(self, call: Callable[[], int]) -> int:
+    def _patiently(self, call: Callable[[], T]) -> T:
         """Return what ``call`` answers, however long the broker takes; a broker that restarts only delays."""
         while True:
             try:

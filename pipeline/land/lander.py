@@ -73,6 +73,8 @@ class Lander:
         self.landed = Landed()
         self.moved: deque[Moved] = deque()
         """Where lanes now end, for the consumer's thread to take."""
+        self.before_landing: Callable[[], object] = lambda: None
+        """Called before parts are landed; raises if they must not be."""
         self.on_batch: Callable[[Manifest], None] = lambda _: None
         """Told each batch that this process has sealed."""
 
@@ -229,9 +231,10 @@ class Lander:
 
     def _land(self, lanes: list[OwnedLane], reason: CutReason) -> None:
         """Land the open parts of ``lanes``; a lane in which another writer was faster goes on behind it."""
-        for lane in lanes:
-            if lane.open.empty:
-                continue
+        filled = [lane for lane in lanes if not lane.open.empty]
+        if filled:
+            self.before_landing()
+        for lane in filled:
             try:
                 part = lane.chain.commit(lane.open, reason, self._writer)
             except OutrunError as error:
