@@ -206,6 +206,6 @@ def test_any_schedule(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
     run_state_machine_as_test(
         Schedule,
         settings=settings(
-            max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -29,6 +29,7 @@ def mlflow_run(
     )
 
 
+@pytest.mark.long
 def test_the_project_trains_from_another_directory_and_keeps_its_launches_apart(lab: Lab, tmp_path: Path) -> None:
     lab.land(batch(400, 1), batch(400, 2))
     done = mlflow_run(lab, tmp_path)

@@ -157,6 +157,7 @@ def test_a_deleted_version_is_reported(lab: Lab) -> None:
     assert code == 1 and "has version 2 but no version 1: the registry was edited" in said, said
 
 
+@pytest.mark.long
 def test_a_number_that_was_burnt_makes_an_orphan_that_is_reported(lab: Lab) -> None:
     """The registry counts deleted versions: nobody can see before that the next number is not the batch's."""
     lab.land(batch(400, 1), batch(400, 2))
@@ -173,6 +174,7 @@ def test_a_number_that_was_burnt_makes_an_orphan_that_is_reported(lab: Lab) -> N
     assert code == 0 and lab.states(f"{lab.name}-2") == [(1, "ready"), (2, "ready")], said
 
 
+@pytest.mark.long
 def test_rows_cut_by_others_do_not_change_a_number(lab: Lab) -> None:
     """A manifest that appears while nothing runs is the next version, and the ones before stay what they are."""
     rows = [batch(400, 1), batch(400, 2)]
