@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from contract.model_version import LAUNCHES_EXPERIMENT
 from tests.integration.train.conftest import ROOT, Lab, batch
 
