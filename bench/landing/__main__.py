@@ -43,7 +43,7 @@ class Result(NamedTuple):
 def _stream_file(directory: Path, topic: str) -> Path:
     """Return a copy of the flights' stream file for ``topic``, as a stream of its own."""
     lines = Path(STREAM_FILE).read_text().splitlines()
-    swapped = {"name:": f"name: {topic}", "topic:": f"topic: {topic}"}
+    swapped = {"name:": f"name: {topic}-{uuid.uuid4().hex[:6]}", "topic:": f"topic: {topic}"}
     path = directory / f"{uuid.uuid4().hex}.yaml"
     path.write_text("\n".join(swapped.get(line.split(" ")[0], line) for line in lines))
     return path

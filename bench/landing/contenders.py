@@ -27,6 +27,8 @@ from pipeline.settings import kafka_settings, store_settings
 from pipeline.stream_file import load_stream
 
 IDLE_S = 1.0
+# A member must not leave while the group is still dealing out its lanes.
+MEMBER_IDLE_S = 8.0
 
 
 class Run(NamedTuple):
@@ -94,11 +96,11 @@ def ours(stream_path: str, rows: int) -> Run:
 
 def member(stream_path: str, rows: int) -> Run:
     """One of several: from the first record to the last, and the longest PUT for the tail's, which waits for others."""
-    landed, began, last_record, _ = _land(stream_path, rows)
+    landed, began, last_record, _ = _land(stream_path, rows, MEMBER_IDLE_S)
     return Run(landed, began, last_record)
 
 
-def _land(stream_path: str, rows: int) -> tuple[int, float, float, float]:
+def _land(stream_path: str, rows: int, idle_s: float = IDLE_S) -> tuple[int, float, float, float]:
     """Land all there is; return the rows, and when the first and last records were taken and the last PUT ended."""
     taken: list[float] = []
     puts: list[float] = []
@@ -111,7 +113,7 @@ def _land(stream_path: str, rows: int) -> tuple[int, float, float, float]:
 
     Lander.take = timed_take  # type: ignore[method-assign]
     landing = prepare(
-        load_stream(stream_path), Cut(rows=rows), start="earliest", exit_when_idle_s=IDLE_S, stop=threading.Event()
+        load_stream(stream_path), Cut(rows=rows), start="earliest", exit_when_idle_s=idle_s, stop=threading.Event()
     )
     longest = [0.0]
 
