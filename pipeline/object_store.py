@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _PROBE_KEY = "_probe/if-none-match"
+# A person who asks for something learns within ten seconds that the store does not answer.
+FIRST_ANSWER_S = 7.0
 
 
 # The same request would be refused again; a request that did not arrive whole would not.
@@ -62,6 +64,12 @@ class ObjectStore:
                 max_pool_connections=8,
             ),
         )
+
+    @classmethod
+    def answering(cls, settings: StoreSettings) -> ObjectStore:
+        """Return a store that has just answered; one that hangs is given up after ``FIRST_ANSWER_S`` seconds."""
+        cls(settings, attempts=1, read_timeout_s=FIRST_ANSWER_S).head(_PROBE_KEY)
+        return cls(settings)
 
     def ensure_bucket(self) -> None:
         """Create the bucket if it is not there."""

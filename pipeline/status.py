@@ -95,8 +95,8 @@ def look(stream: Stream) -> StreamStatus:
     found = StreamStatus(stream.name)
     versions = _versions(stream, found)
     topic = _topic(stream, found)
-    store = ObjectStore(store_settings())
     try:
+        store = ObjectStore.answering(store_settings())
         manifests = [_read(store, entry.key) for entry in store.list_objects(manifest_prefix(stream.name))]
         found.lanes = _lanes(stream, store, manifests[-1] if manifests else None, topic)
     except ServiceDownError as error:

@@ -16,7 +16,7 @@ from pipeline.doctor.finding import Finding
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.stream_file import load_stream
-from pipeline.train.registry import Registry
+from pipeline.train.registry import RegisteredVersion, Registry
 from pipeline.train.settings import TrackingSettings, tracking_settings
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def doctor(*, stream_path: str, models: tuple[str, ...], older_than: str, fix: b
         raise ConfigurationError(f"--older-than: {error}") from error
     stream = load_stream(stream_path)
     own = (stream.registered_model("disjoint"), stream.registered_model("cumulative"))
-    tracking, store = tracking_settings(), ObjectStore(store_settings())
+    tracking, store = tracking_settings(), ObjectStore.answering(store_settings())
     found = list(_look(stream, tuple(dict.fromkeys((*own, *models))), tracking, store, older_than_s))
     for finding in found:
         click.echo(f"{finding.kind} {finding.name}: {finding.why} → {finding.remedy}")
@@ -62,19 +62,23 @@ def _look(
     from pipeline.doctor.objects import orphaned_rejects, orphaned_results  # noqa: PLC0415
     from pipeline.doctor.runs import RunStore, unsettled_versions  # noqa: PLC0415
 
+    versions = {model: _versions(tracking, model) for model in models}
     runs = RunStore(tracking, stream.name)
     yield from runs.left_running(older_than_s)
     statuses = runs.statuses()
-    for model in models:
-        registry = Registry(tracking, model)
-        try:
-            versions = registry.versions()
-        finally:
-            registry.close()
-        yield from unsettled_versions(model, versions)
-        yield from orphaned_results(store, model, versions, statuses, older_than_s)
+    for model, known in versions.items():
+        yield from unsettled_versions(model, known)
+        yield from orphaned_results(store, model, known, statuses, older_than_s)
     yield from orphaned_rejects(store, stream.name, older_than_s)
     yield from itertools.chain(stale_environments(older_than_s), left_directories(older_than_s))
+
+
+def _versions(tracking: TrackingSettings, model: str) -> dict[int, RegisteredVersion]:
+    registry = Registry(tracking, model)
+    try:
+        return registry.versions()
+    finally:
+        registry.close()
 
 
 def _put_away(finding: Finding) -> bool:

@@ -31,14 +31,11 @@ from pipeline.land.patience import PatientStore
 from pipeline.land.progress import progress
 from pipeline.land.start import begin_or_read
 from pipeline.land.topic import Topic, make_consumer, offsets_at
-from pipeline.object_store import ObjectStore
+from pipeline.object_store import FIRST_ANSWER_S, ObjectStore
 from pipeline.settings import kafka_settings, store_settings
 from pipeline.stream_file import load_stream
 
 logger = logging.getLogger(__name__)
-
-# A store that takes connections and does not answer is told within this time, at the start.
-START_S = 8.0
 
 
 class _Unit(click.ParamType[float]):
@@ -137,7 +134,7 @@ def prepare(
     topic = Topic(stream.topic, kafka)
     topic_id, partitions = topic.describe()
     # What is wrong at the start is said at once; later the line waits.
-    store = ObjectStore(settings, attempts=1, read_timeout_s=START_S)
+    store = ObjectStore(settings, attempts=1, read_timeout_s=FIRST_ANSWER_S)
     store.ensure_bucket()
     store.refuse_unconditional_store()
     broker = BrokerState()

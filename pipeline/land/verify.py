@@ -168,20 +168,16 @@ def _check_tail(
 
 def _check_part(store: ObjectStore, lane: int, part: Part, start: ChainStart, proof: Proof) -> None:
     try:
-        seen = _offsets_of(store, lane, part, proof)
+        starts, ends = _covered(store, lane, part, proof)
     except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
         proof.problems.append(f"{part.key} cannot be read: {error}")
         return
     if part.topic_id != start.topic_id:
         proof.problems.append(f"{part.key} is of topic id {part.topic_id}, the stream of {start.topic_id}")
-    expected = np.arange(part.first_offset, part.next_offset)
-    seen.sort()
-    if not np.array_equal(seen, expected):
-        doubled = np.unique(seen[:-1][seen[:-1] == seen[1:]])
-        missing, foreign = np.setdiff1d(expected, seen), np.setdiff1d(seen, expected)
-        for what, offsets in (("doubled", doubled), ("missing", missing), ("foreign", foreign)):
-            if len(offsets):
-                proof.problems.append(f"{part.key}: {len(offsets)} offsets {what}, the first is {offsets[0]}")
+    proof.problems.extend(
+        f"{part.key}: {count} offsets {what}, the first is {first}"
+        for what, count, first in misfits(starts, ends, part.first_offset, part.next_offset)
+    )
     totals = proof.lanes.setdefault(lane, LaneProof(lane, start.offset(lane), part.next_offset))
     totals.parts += 1
     totals.rows += part.rows
@@ -189,8 +185,32 @@ def _check_part(store: ObjectStore, lane: int, part: Part, start: ChainStart, pr
     totals.gap_records += part.gap_records
 
 
-def _offsets_of(store: ObjectStore, lane: int, part: Part, proof: Proof) -> Longs:
-    """Return the offsets of the part's rows, rejects and gaps; what contradicts the part goes to ``proof``."""
+def misfits(starts: Longs, ends: Longs, first: int, end: int) -> list[tuple[str, int, int]]:
+    """Compare stretches of offsets [starts, ends) with the one stretch [first, end) that they should make up.
+
+    Returns what is wrong, of how many offsets, and the first of these. Nothing is as long as a gap may be: its
+    10⁹ offsets are one stretch.
+    """
+    order = np.lexsort((ends, starts))
+    # The stretch's own edges, as if neighbours lay there, so that all that is wrong lies between two stretches.
+    starts, ends = starts[order], ends[order]
+    reached = np.maximum.accumulate(np.concatenate([[first], ends]))
+    inside, beyond = np.maximum(starts, first), np.maximum(starts, end)
+    wrong = []
+    for what, begin, length in (
+        ("missing", reached, np.minimum(np.append(starts, end), end) - reached),
+        ("doubled", inside, np.minimum(np.minimum(reached[:-1], ends), end) - inside),
+        ("foreign", starts, np.minimum(ends, first) - starts),
+        ("foreign", beyond, ends - beyond),
+    ):
+        at = length > 0
+        if at.any():
+            wrong.append((what, int(length[at].sum()), int(begin[at][0])))
+    return wrong
+
+
+def _covered(store: ObjectStore, lane: int, part: Part, proof: Proof) -> tuple[Longs, Longs]:
+    """Return starts and ends of what the part's rows, rejects and gaps cover; contradictions go to ``proof``."""
     found = store.get(part.key)
     if found is None:
         raise ValueError("it does not exist")
@@ -208,10 +228,12 @@ def _offsets_of(store: ObjectStore, lane: int, part: Part, proof: Proof) -> Long
         proof.problems.append(f"{part.key} holds {len(offsets)} rows, not {part.rows}")
     if not (rows.column(PARTITION).to_numpy() == lane).all() or not (np.diff(offsets) > 0).all():
         proof.problems.append(f"{part.key} holds rows of another lane, or not in the order of their offsets")
-    gaps = [np.arange(start, end) for start, end in footer["gaps"]]
-    if sum(len(gap) for gap in gaps) != part.gap_records:
+    gaps: Longs = np.array(footer["gaps"], dtype=np.int64).reshape(-1, 2)
+    lengths = gaps[:, 1] - gaps[:, 0]
+    if (lengths < 1).any() or lengths.sum() != part.gap_records:
         proof.problems.append(f"{part.key}: the footer's gaps are not {part.gap_records} offsets")
-    return np.concatenate([offsets, _rejected_offsets(store, part, proof), *gaps])
+    single = np.concatenate([offsets, _rejected_offsets(store, part, proof)])
+    return np.concatenate([single, gaps[:, 0]]), np.concatenate([single + 1, gaps[:, 1]])
 
 
 def _rejected_offsets(store: ObjectStore, part: Part, proof: Proof) -> Longs:

@@ -27,7 +27,7 @@ from pipeline.stream_file import load_stream
 def verify(stream_path: str, *, as_json: bool, against_topic: bool) -> None:
     """Prove from the objects that each offset is in exactly one batch, reject or gap; exit 1 if it is not so."""
     stream = load_stream(stream_path)
-    store = ObjectStore(store_settings())
+    store = ObjectStore.answering(store_settings())
     proof = verify_stream(store, stream.name)
     start = read_start(store, stream.name)
     if against_topic and start is not None:

@@ -50,17 +50,24 @@ def _reader(kind: ColumnType) -> Reader:
 
 
 def _integer(text: str, bits: int) -> int:
-    number = int(text)
+    number = int(_plain(text))
     if not -(1 << bits) <= number < 1 << bits:
         raise ValueError(f"{text} does not fit into {bits + 1} bits")
     return number
 
 
 def _number(text: str) -> float:
-    number = float(text)
+    number = float(_plain(text))
     if not math.isfinite(number):
         raise ValueError(f"{text} is not a finite number")
     return number
+
+
+def _plain(text: str) -> str:
+    """Refuse what only Python takes for a number: 1_000, and the digits of other scripts."""
+    if "_" in text or not text.isascii():
+        raise ValueError(f"{text} is not a plain number")
+    return text
 
 
 def _boolean(text: str) -> bool:

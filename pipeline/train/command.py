@@ -60,7 +60,7 @@ class TrainCommand:
 
     def __init__(self, series: Series, tracking: TrackingSettings, stored: StoreSettings, selection: str | int) -> None:
         self._series, self._tracking, self._stored, self._selection = series, tracking, stored, selection
-        self._store = ObjectStore(stored)
+        self._store = ObjectStore.answering(stored)
         self._registry = Registry(tracking, series.model)
 
     def plan(self) -> tuple[list[Step], tuple[SealedBatch, ...]]:

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 _API = "/api/2.0/mlflow"
 _PAGE = 200
+# As long as a person waits to learn that the server hangs; what answered once may take longer.
+FIRST_ANSWER_S = 7.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Registry:
         self.model = model
         self._uri = settings.uri.rstrip("/")
         # Only a connection that never came about is tried again: nothing was sent.
-        self._http = httpx.Client(timeout=settings.timeout_s, transport=httpx.HTTPTransport(retries=1))
+        first = min(FIRST_ANSWER_S, settings.timeout_s)
+        self._http = httpx.Client(timeout=first, transport=httpx.HTTPTransport(retries=1))
+        self._timeout_s = settings.timeout_s
 
     def close(self) -> None:
         """Close the connections."""
@@ -125,6 +129,7 @@ class Registry:
                 answer = self._http.request(method, f"{self._uri}{_API}/{path}", json=dict(fields))
         except httpx.HTTPError as error:
             raise ServiceDownError("mlflow", self._uri, f"{type(error).__name__}: {error}") from error
+        self._http.timeout = httpx.Timeout(self._timeout_s)
         if answer.is_success:
             decoded: dict[str, Any] = answer.json()
             return decoded

@@ -30,7 +30,7 @@ def rollback(*, stream_path: str, scheme: str, model: str, wait_s: float) -> Non
     series = open_series(stream_path, scheme, model, tracking)
     registry = Registry(tracking, series.model)
     try:
-        with Lease(ObjectStore(stored), series.model, wait_s=wait_s, on_wait=click.echo):
+        with Lease(ObjectStore.answering(stored), series.model, wait_s=wait_s, on_wait=click.echo):
             for version in registry.versions().values():
                 # A trainer that was killed may have left aliases half moved.
                 if is_unsettled(version):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 
@@ -87,6 +88,21 @@ def test_a_service_that_is_down_is_named_within_seconds(lab: Lab, variable: str,
     assert code == 1 and service in said and "python -m infra up" in said and "Traceback" not in said, said
     assert time.monotonic() - begin < MOST_S
     assert lab.versions() == {}
+
+
+@pytest.mark.parametrize("command", ["train", "status", "verify", "doctor", "rollback"])
+def test_a_service_that_takes_connections_and_never_answers_is_named_too(lab: Lab, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        for service, variable in (("minio", "AWS_ENDPOINT_URL_S3"), ("mlflow", "MLFLOW_TRACKING_URI")):
+            if (command, service) == ("verify", "mlflow"):
+                continue
+            begin = time.monotonic()
+            process = lab.start(command=command, **{variable: address})
+            said, _ = process.communicate(timeout=60)
+            assert process.returncode == 1 and "Traceback" not in said, said
+            assert f"{service} does not answer at {address}" in said, said
+            assert time.monotonic() - begin < MOST_S
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,16 @@ def test_plain_gzip_zip_and_parquet_give_the_same_rows(tmp_path: Path, stream: S
 
 @pytest.mark.parametrize(
     ("cell", "column", "bad"),
-    [("x", "i", "x"), ("3000000000", "i", "32 bits"), ("nan", "f", "nan"), ("soon", "t", "soon"), ("yes", "b", "yes")],
+    [
+        ("x", "i", "x"),
+        ("3000000000", "i", "32 bits"),
+        ("1_000", "i", "1_000"),
+        ("1_0.5", "f", "1_0.5"),
+        ("١٢", "f", "١٢"),
+        ("nan", "f", "nan"),
+        ("soon", "t", "soon"),
+        ("yes", "b", "yes"),
+    ],
 )
 def test_unreadable_cell(tmp_path: Path, stream: Stream, cell: str, column: str, bad: str) -> None:
     place = HEADER.split(",").index(column)
