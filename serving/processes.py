@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from litserve import LitServer
@@ -18,6 +19,7 @@ from serving.liveness import watch_parent
 logger = logging.getLogger(__name__)
 
 _LOOK_S: Final = 0.2
+_PAUSE_S: Final = 1.0
 
 
 class SupervisedServer(LitServer):  # type: ignore[misc] # litserve has no types
@@ -29,6 +31,12 @@ class SupervisedServer(LitServer):  # type: ignore[misc] # litserve has no types
     _stopping = False
     _sockets: tuple[Any, ...] = ()
     _manager: Any = None
+    _start_again: Callable[[], Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._starting = threading.Lock()
+        """Held while a process is started, and when the stop begins: what starts after that would never be ended."""
 
     def _init_manager(self, *args: Any, **kwargs: Any) -> Any:
         self._manager = super()._init_manager(*args, **kwargs)
@@ -57,22 +65,49 @@ class SupervisedServer(LitServer):  # type: ignore[misc] # litserve has no types
             raise SystemExit(1) from error
 
     def _start_server(self, *args: Any, **kwargs: Any) -> dict[int, Any]:
-        processes: dict[int, Any] = super()._start_server(*args, **kwargs)
         self._sockets = tuple(next(value for value in args if isinstance(value, list)))
-
-        def watch() -> None:
-            while not self._stopping:
-                time.sleep(_LOOK_S)
-                for index, process in list(processes.items()):
-                    if not process.is_alive() and not self._stopping:
-                        logger.error("API process ended exit_code=%s, starting another", process.exitcode)
-                        processes[index] = super(SupervisedServer, self)._start_server(*args, **kwargs)[0]
-
-        threading.Thread(target=watch, name="api-watch", daemon=True).start()
+        self._start_again = lambda: super(SupervisedServer, self)._start_server(*args, **kwargs)
+        processes: dict[int, Any] = self._start_again()
         return processes
 
+    def _start_worker_monitoring(self, manager: Any, uvicorn_workers: dict[int, Any]) -> None:  # noqa: ARG002
+        """In the place of LitServe's, which may start a worker while the server stops, and then waits for its end."""
+        threading.Thread(target=self._watch, args=(uvicorn_workers,), name="process-watch", daemon=True).start()
+
+    def _watch(self, api_processes: dict[int, Any]) -> None:
+        while not self._stopping:
+            time.sleep(_LOOK_S)
+            try:
+                with self._starting:
+                    if self._stopping:
+                        return
+                    started = self._start_dead(api_processes)
+            except (EOFError, OSError):
+                # Without the manager nothing can be started; the main thread meets the same, and ends.
+                if not self._manager_ended():
+                    raise
+                return
+            if started:
+                # What dies at once must not be started as often as there is time.
+                time.sleep(_PAUSE_S)
+
+    def _start_dead(self, api_processes: dict[int, Any]) -> bool:
+        started = False
+        for index, process in list(api_processes.items()):
+            if not process.is_alive():
+                logger.error("API process ended exit_code=%s, starting another", process.exitcode)
+                api_processes[index] = self._start_again()[0]
+                started = True
+        for index, worker in enumerate(self.inference_workers):
+            if not worker.is_alive():
+                logger.error("inference worker ended exit_code=%s, starting another", worker.exitcode)
+                self.inference_workers[index] = self.launch_single_inference_worker(self.lit_api, index)
+                started = True
+        return started
+
     def _perform_graceful_shutdown(self, *args: Any, **kwargs: Any) -> None:
-        self._stopping = True
+        with self._starting:
+            self._stopping = True
         # Without this, new connections would wait in the backlog until the last request is drained.
         for socket in self._sockets:
             socket.close()

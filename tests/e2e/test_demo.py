@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+from pydantic import SecretStr
 
-from contract.batch import manifest_from_json, manifest_key
+from contract.batch import Manifest, manifest_from_json, manifest_prefix
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
 from tests.e2e.conftest import Demo
+from tests.line import wait_for
+from tests.services import ROOT
 
 FLIGHTS = 336_776
 BATCHES = [112_259, 112_259, 112_258]
@@ -48,8 +54,10 @@ def test_again_it_does_only_what_is_new(demo: Demo) -> None:
 
 
 @pytest.fixture(scope="module")
-def spark_environment(demo: Demo) -> Iterator[None]:
+def spark(demo: Demo) -> Iterator[Any]:
+    """A session that reads the demo's models from its tracking server."""
     import mlflow
+    from pyspark.sql import SparkSession
 
     before = mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as patch:
@@ -57,35 +65,36 @@ def spark_environment(demo: Demo) -> Iterator[None]:
             patch.setenv(name, value)
         # Another test of this process may have chosen a server, which counts more than the environment.
         mlflow.set_tracking_uri(demo.services["MLFLOW_TRACKING_URI"])
-        yield
+        session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+        yield session
+        session.stop()
         mlflow.set_tracking_uri(before)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_predictions_over_http_are_sparks_own(demo: Demo, spark_environment: None, tmp_path: Path) -> None:
-    """At least 1,000 rows of each batch, nulls among them, against a fresh `transform` of the stored model."""
-    import mlflow
+def assert_http_is_spark(demo: Demo, spark: Any, model: str, version: int, manifests: Sequence[Manifest]) -> None:
+    """Send at least 1,000 rows of ``manifests``, nulls among them; a fresh `transform` gives the same clusters."""
     import mlflow.spark
-    from pyspark.sql import SparkSession
 
-    spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
-    try:
-        for version, manifest_batch in ((1, 1), (2, 2), (3, 3)):
-            rows = _rows_of_batch(demo, manifest_batch)
-            assert any(None in row for row in rows)
-            downloaded = tmp_path / str(version)
-            downloaded.mkdir()
-            model = mlflow.spark.load_model(f"models:/flights/{version}", dst_path=str(downloaded))
-            schema = ", ".join(f"{name} int" for name in FEATURES)
-            predicted = model.transform(spark.createDataFrame(rows, schema))
-            said_by_spark = [row[0] for row in predicted.select(model.stages[-1].getPredictionCol()).collect()]
-            with demo.client() as server:
-                body = {"dataframe_split": {"columns": FEATURES, "data": rows}}
-                answer = server.post(f"/api/flights/v{version}/predict", json=body).raise_for_status().json()
-            assert [prediction["cluster"] for prediction in answer["predictions"]] == said_by_spark
-            assert (answer["model"], answer["version"], answer["batch"]) == ("flights", version, manifest_batch)
-    finally:
-        spark.stop()
+    rows = _some_rows(demo, manifests)
+    assert len(rows) >= 1_000 and any(None in row for row in rows)
+    with tempfile.TemporaryDirectory() as downloaded:
+        stored = mlflow.spark.load_model(f"models:/{model}/{version}", dst_path=downloaded)
+        schema = ", ".join(f"{name} int" for name in FEATURES)
+        predicted = stored.transform(spark.createDataFrame(rows, schema))
+        said_by_spark = [row[0] for row in predicted.select(stored.stages[-1].getPredictionCol()).collect()]
+    with demo.client() as server:
+        body = {"dataframe_split": {"columns": FEATURES, "data": rows}}
+        answer = server.post(f"/api/{model}/v{version}/predict", json=body).raise_for_status().json()
+    assert [prediction["cluster"] for prediction in answer["predictions"]] == said_by_spark
+    assert len(set(said_by_spark)) > 1
+    assert (answer["model"], answer["version"], answer["batch"]) == (model, version, manifests[-1].batch)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_predictions_over_http_are_sparks_own(demo: Demo, spark: Any) -> None:
+    batches = _batches(demo, "flights")
+    for version in (1, 2, 3):
+        assert_http_is_spark(demo, spark, "flights", version, [batches[version - 1]])
 
 
 @pytest.mark.long
@@ -110,31 +119,34 @@ def test_every_row_of_every_batch_gets_over_http_what_spark_gave_it(demo: Demo) 
     assert compared == FLIGHTS
 
 
-def _rows_of_batch(demo: Demo, batch: int) -> list[list[int | None]]:
-    """Return the features of about 2,000 rows of a batch, spread over it."""
-    import io
+def _batches(demo: Demo, stream: str) -> list[Manifest]:
+    store = _store(demo)
+    keys = [found.key for found in store.list_objects(manifest_prefix(stream))]
+    return [manifest_from_json(found[0], key) for key in keys if (found := store.get(key)) is not None]
 
-    import pyarrow.parquet as pq
 
-    store = ObjectStore(StoreSettings.model_validate(_store_fields(demo.services)))
-    key = manifest_key("flights", batch)
-    found = store.get(key)
-    assert found is not None
-    (part,) = manifest_from_json(found[0], key).parts
-    body = store.get(part.key)
-    assert body is not None
-    table = pq.read_table(io.BytesIO(body[0]), columns=FEATURES)
-    rows = [list(row.values()) for row in table.to_pylist()]
+def _some_rows(demo: Demo, manifests: Sequence[Manifest]) -> list[list[int | None]]:
+    """Return the features of about 2,000 rows of the batches, spread over them, and of 200 with a null."""
+    store = _store(demo)
+    rows: list[list[int | None]] = []
+    for part in (part for manifest in manifests for part in manifest.parts):
+        body = store.get(part.key)
+        assert body is not None
+        table = pq.read_table(io.BytesIO(body[0]), columns=FEATURES)
+        rows += [list(row.values()) for row in table.to_pylist()]
     missing = [row for row in rows if None in row][:200]
     return rows[:: math.ceil(len(rows) / 2_000)] + missing
 
 
-def _store_fields(services: dict[str, str]) -> dict[str, Any]:
-    return {
-        "endpoint_url": services["AWS_ENDPOINT_URL_S3"],
-        "access_key": services["AWS_ACCESS_KEY_ID"],
-        "secret_key": services["AWS_SECRET_ACCESS_KEY"],
-    }
+def _store(demo: Demo) -> ObjectStore:
+    services = demo.services
+    return ObjectStore(
+        StoreSettings(
+            endpoint_url=services["AWS_ENDPOINT_URL_S3"],
+            access_key=SecretStr(services["AWS_ACCESS_KEY_ID"]),
+            secret_key=SecretStr(services["AWS_SECRET_ACCESS_KEY"]),
+        )
+    )
 
 
 def test_results_add_up_and_lead_back_to_the_topic(demo: Demo) -> None:
@@ -150,13 +162,52 @@ def test_results_add_up_and_lead_back_to_the_topic(demo: Demo) -> None:
             assert first <= row["offset"] < first + rows
 
 
-def test_cumulative_trains_a_model_of_its_own(demo: Demo) -> None:
+@pytest.mark.filterwarnings("ignore")
+def test_cumulative_trains_a_model_of_its_own_that_answers_as_spark_does(demo: Demo, spark: Any) -> None:
     said = demo.run("mlflow", "run", ".", "--env-manager", "local", "-P", "scheme=cumulative")
     assert "flights-cumulative" in said
+    _await_version(demo, "flights-cumulative", 3)
     with demo.client() as server:
         models = server.get("/api/models").json()
         (model,) = (model for model in models if model["name"] == "flights-cumulative")
         assert [v["rows"] for v in model["versions"]] == [sum(BATCHES[:i]) for i in (1, 2, 3)]
+    batches = _batches(demo, "flights")
+    for version in (1, 2, 3):
+        assert_http_is_spark(demo, spark, "flights-cumulative", version, batches[:version])
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_windows_make_batches_whose_versions_answer_as_spark_does(demo: Demo, spark: Any, tmp_path: Path) -> None:
+    """The other cut, under both schemes: windows of four days of the flights' own time."""
+    name = "flights-by-window"
+    stream = tmp_path / f"{name}.yaml"
+    text = (ROOT / "streams/flights.yaml").read_text()
+    for line, other in {
+        "name: flights": f"name: {name}",
+        "topic: flights": f"topic: {name}",
+        "  rows: 112259": "  window: 4d",
+    }.items():
+        assert f"\n{line}\n" in text
+        text = text.replace(f"\n{line}\n", f"\n{other}\n")
+    stream.write_text(text)
+    demo.run(sys.executable, "-m", "pipeline", "replay", "--stream", str(stream), "--stamp", "--limit", "10000")
+    demo.run(sys.executable, "-m", "pipeline", "land", "--stream", str(stream), "--exit-when-idle", "2s")
+    batches = _batches(demo, name)
+    assert sum(batch.rows for batch in batches) == 10_000
+    assert len(batches) >= 3 and all(batch.cut == "window" for batch in batches[:-1])
+    for scheme, model in (("disjoint", name), ("cumulative", f"{name}-cumulative")):
+        demo.run("mlflow", "run", ".", "--env-manager", "local", "-P", f"stream={stream}", "-P", f"scheme={scheme}")
+        _await_version(demo, model, len(batches))
+        for version in range(1, len(batches) + 1):
+            trained_on = batches[:version] if scheme == "cumulative" else [batches[version - 1]]
+            if sum(batch.rows for batch in trained_on) >= 1_000:
+                assert_http_is_spark(demo, spark, model, version, trained_on)
+
+
+def _await_version(demo: Demo, model: str, version: int) -> None:
+    with demo.client() as server:
+        wait_for(lambda: server.get(f"/api/{model}/v{version}/cluster-stats").is_success)
 
 
 def test_from_another_directory_and_from_git(demo: Demo, tmp_path: Path) -> None:

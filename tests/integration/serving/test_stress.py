@@ -113,11 +113,14 @@ def test_a_stop_under_load_answers_what_was_begun(
 ) -> None:
     server = new_server(SWATHE_SERVING_MODELS=made.model).start()
     assert server.process is not None
-    below = server.tree()[1:]
+    below, worker = server.tree()[1:], server.worker()
+    # So that no answer is on its way before the last request has arrived.
+    worker.suspend()
     with ThreadPoolExecutor(8) as pool:
         begun = [pool.submit(server.predict, made.path, large) for _ in range(8)]
         eventually("all have arrived", lambda: _in_flight(server) >= 8)
         server.process.send_signal(number)
+        worker.resume()
         assert [answer.result().status_code for answer in begun] == [200] * 8
     assert server.process.wait(timeout=30) == 0
     _, alive = psutil.wait_procs(below, timeout=5)
