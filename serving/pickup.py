@@ -6,7 +6,8 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +21,9 @@ from serving.registry import RegisteredVersion, Registry
 logger = logging.getLogger(__name__)
 
 # So that a server that starts with hundreds of versions answers for the first ones early.
-_LOADS_PER_LOOK: Final = 16
+_LOADS_PER_LOOK: Final = 32
+# A version is half a dozen small questions to the tracking server, which answers several at once.
+_LOADS_AT_ONCE: Final = 4
 _RETRY_S: Final = 15.0
 
 
@@ -98,11 +101,7 @@ class Pickup:
         aliases = self._registry.aliases(name)
         found = self._registry.versions(name) if aliases is not None else []
         known = before.versions if before else {}
-        versions: dict[int, Version] = {}
-        for entry in found:
-            version = self._version(entry, known.get(entry.number))
-            if version is not None:
-                versions[entry.number] = version
+        versions = {entry.number: version for entry, version in self._versions(found, known) if version is not None}
         for number, version in known.items():
             if number not in versions and (kept := self._kept(version)):
                 versions[number] = kept
@@ -116,27 +115,38 @@ class Pickup:
             return None
         return version if version.gone_at else dataclasses.replace(version, gone_at=gone_at)
 
-    def _version(self, entry: RegisteredVersion, known: Version | None) -> Version | None:
-        state = entry.tags.get(TAG_STATE)
-        if state not in {"ready", "failed"}:
-            return None
-        same = known is not None and (known.run_id, known.source) == (entry.run_id, entry.source)
-        if same and known is not None and known.state == state:
-            if known.tags == entry.tags and known.gone_at is None:
-                return known
-            return dataclasses.replace(known, tags=entry.tags, gone_at=None)
-        if state == "failed":
-            return self._listed(entry, "failed", entry.tags.get(TAG_REASON))
-        return self._loaded(entry)
+    def _versions(
+        self, found: list[RegisteredVersion], known: Mapping[int, Version]
+    ) -> Iterator[tuple[RegisteredVersion, Version | None]]:
+        """Yield the registry's entries and what is to be served of each; None while it is not settled."""
+        new = [entry for entry in found if _state(entry) == "ready" and not _is_same(entry, known.get(entry.number))]
+        now = [entry for entry in new if not self._is_to_wait(entry)][: self._loads_left]
+        self._loads_left -= len(now)
+        with ThreadPoolExecutor(_LOADS_AT_ONCE, "load") as pool:
+            loaded = dict(zip((entry.number for entry in now), pool.map(self._loaded, now), strict=True))
+        for entry in found:
+            before = known.get(entry.number)
+            if before is not None and _is_same(entry, before):
+                same = before.tags == entry.tags and before.gone_at is None
+                yield entry, before if same else dataclasses.replace(before, tags=entry.tags, gone_at=None)
+            elif _state(entry) == "failed":
+                yield entry, self._listed(entry, "failed", entry.tags.get(TAG_REASON))
+            elif _state(entry) == "ready":
+                yield entry, loaded.get(entry.number) or self._waiting(entry)
+            else:
+                yield entry, None
+
+    def _is_to_wait(self, entry: RegisteredVersion) -> bool:
+        attempt = self._failed.get((entry.run_id, entry.source))
+        return attempt is not None and time.monotonic() < attempt.again_at
+
+    def _waiting(self, entry: RegisteredVersion) -> Version:
+        attempt = self._failed.get((entry.run_id, entry.source))
+        return self._listed(entry, "unavailable", attempt.reason if attempt else "not read yet")
 
     def _loaded(self, entry: RegisteredVersion) -> Version:
         identity = (entry.run_id, entry.source)
         attempt = self._failed.get(identity)
-        if attempt is not None and time.monotonic() < attempt.again_at:
-            return self._listed(entry, "unavailable", attempt.reason)
-        if self._loads_left == 0:
-            return self._listed(entry, "unavailable", "not read yet")
-        self._loads_left -= 1
         try:
             location = self._registry.locate(entry.source)
             numbers = self._cached(entry) or fetch(self._registry, location, self._cache)
@@ -206,6 +216,17 @@ class Pickup:
         if numbers is None:
             return dataclasses.replace(version, state="unavailable", reason=reason)
         return dataclasses.replace(version, numbers=numbers)
+
+
+def _state(entry: RegisteredVersion) -> str | None:
+    return entry.tags.get(TAG_STATE)
+
+
+def _is_same(entry: RegisteredVersion, known: Version | None) -> bool:
+    """Whether ``known`` is the very version of ``entry``, in the same state."""
+    if known is None or known.state != _state(entry):
+        return False
+    return (known.run_id, known.source) == (entry.run_id, entry.source)
 
 
 def to_facts(catalogue: Catalogue) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Location:
 
 
 class Registry:
-    """Reads one tracking server. Not for two threads at once.
+    """Reads one tracking server. Safe to share between threads.
 
     Every method raises :class:`ServiceDownError` when the server does not answer or answers 5xx, and
     :class:`AccessDeniedError` when it refuses us.

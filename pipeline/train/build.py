@@ -89,7 +89,7 @@ class VersionBuilder:
                 comparison = self._compare(trained, sample, manifests[-1])
             trained = trained.named(comparison.lineage.labels)
             shown = beside.submit(self._show, run, trained, sample, comparison)
-            score = silhouette(trained, watch)
+            score = silhouette(trained, sample, watch)
             params, metrics = self._numbers(trained, score)
             numbers = Numbers(
                 trained.scoring,

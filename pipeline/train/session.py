@@ -36,9 +36,8 @@ _CONF = {
 # No stream or model has such a name.
 _SCRATCH = "_spark"
 
-# A JVM that lives for a minute spends more on its optimizing compiler than that gives back: three batches of
-# 112,000 rows cost 39 s of processor time with these, and 51 s without. One that stays is better off with it.
-_SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# Throughput counts here, not pauses: a batch takes a tenth less time than with the collector that Java chooses.
+_COLLECTOR = "-XX:+UseParallelGC"
 
 
 @contextmanager
@@ -55,8 +54,8 @@ def _unless_it_dies() -> Iterator[None]:
 class SparkOnDemand:
     """Spark, started when first asked for and kept until closed."""
 
-    def __init__(self, settings: SparkSettings, store: StoreSettings, *, short_lived: bool = False) -> None:
-        self._settings, self._store, self._short_lived = settings, store, short_lived
+    def __init__(self, settings: SparkSettings, store: StoreSettings) -> None:
+        self._settings, self._store = settings, store
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="spark-start")
         self._directory: str | None = None
         self._session: Future[SparkSession] | None = None
@@ -118,11 +117,9 @@ class SparkOnDemand:
                 builder = builder.config(key, value)
         # In one place, and known by its name and ours: a JVM that is killed leaves all of it.
         self._directory = tempfile.mkdtemp(prefix=f"swathe-spark-{os.getpid()}-")
-        options = f"-Djava.io.tmpdir={self._directory}"
         if local:
             builder = builder.config("spark.local.dir", self._directory)
-        if self._short_lived:
-            options = f"{options} {_SHORT_LIVED}"
+        options = f"-Djava.io.tmpdir={self._directory} {_COLLECTOR}"
         builder = builder.config("spark.driver.extraJavaOptions", options)
         session = (
             builder.master(self._settings.master)

@@ -15,14 +15,14 @@ from pyspark import StorageLevel
 from contract.batch import Manifest
 from contract.errors import DataError
 from contract.stream import KRange, Stream
-from pipeline.train import describe, evaluate
+from pipeline.train import describe, evaluate, quality
 from pipeline.train.assign import Sample, assign, collect, thin
 from pipeline.train.fit import SCALED, Clustering, Prepared, cluster, pipeline_model, prepare, scoring
 from pipeline.train.golden import check_parity, make_golden
 from pipeline.train.rows import check_rows, check_trainable, measure, read_rows
 from pipeline.train.sweep import Sweep, best_of_seeds, sweep
 from scoring.golden import Golden
-from scoring.kmeans import Scoring
+from scoring.kmeans import Assigner, Scoring
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
@@ -149,7 +149,9 @@ def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Gold
     return golden, sample
 
 
-def silhouette(trained: Trained, watch: Stopwatch) -> float:
-    """Return Spark's silhouette of all rows."""
+def silhouette(trained: Trained, sample: Sample, watch: Stopwatch) -> float:
+    """Return the silhouette of all rows, as Spark defines it; by Spark where ``sample`` has not all of them here."""
     with watch.measured("silhouette"):
+        if len(sample.rows) == trained.rows:
+            return quality.silhouette(Assigner(trained.scoring).scale(sample.rows), sample.clusters)
         return evaluate.silhouette(trained.clustering.model.transform(trained.prepared.rows))

@@ -34,7 +34,7 @@ _STOP_S = 8.0
 @click.option(
     "--poll-s",
     type=click.FloatRange(min=0.1, max=3600),
-    default=1.0,
+    default=0.5,
     show_default=True,
     help="Seconds between two looks at the manifests.",
 )
