@@ -41,7 +41,7 @@ class ServingSettings(BaseSettings):
         default=(), validation_alias="SWATHE_SERVING_CORS_ORIGINS"
     )
     max_body_bytes: int = Field(default=32 * 2**20, ge=1024, validation_alias="SWATHE_SERVING_MAX_BODY_BYTES")
-    workers: int = Field(default=1, ge=1, le=64, validation_alias="SWATHE_SERVING_WORKERS")
+    workers: int = Field(default=2, ge=1, le=64, validation_alias="SWATHE_SERVING_WORKERS")
     queue: int = Field(default=64, ge=1, validation_alias="SWATHE_SERVING_QUEUE")
     deadline_s: float = Field(default=30.0, gt=0, validation_alias="SWATHE_SERVING_DEADLINE_S")
     canary_share: float = Field(default=0.0, ge=0, le=1, validation_alias="SWATHE_SERVING_CANARY_SHARE")

@@ -117,9 +117,9 @@ class PredictionServer:
                 return process
         raise AssertionError("no process holds a connection; keep one open")
 
-    def worker(self) -> psutil.Process:
-        """Return the inference worker: the spawned child."""
-        return next(p for p in self.tree()[1:] if "spawn_main" in " ".join(p.cmdline()))
+    def workers(self) -> list[psutil.Process]:
+        """Return the inference workers: the spawned children."""
+        return [p for p in self.tree()[1:] if "spawn_main" in " ".join(p.cmdline())]
 
     def manager(self) -> psutil.Process:
         """Return the process that holds LitServe's queues: the one others reach at its socket's path."""

@@ -53,7 +53,7 @@ def test_a_killed_worker_takes_at_most_its_own_requests_along(
     ):
         eventually("large ones are answered", lambda: len(heavy.answers) > 4)
         before = len(heavy.answers)
-        server.worker().kill()
+        server.workers()[0].kill()
         killed = time.monotonic()
         eventually(
             "large ones are answered again",
@@ -113,14 +113,16 @@ def test_a_stop_under_load_answers_what_was_begun(
 ) -> None:
     server = new_server(SWATHE_SERVING_MODELS=made.model).start()
     assert server.process is not None
-    below, worker = server.tree()[1:], server.worker()
+    below, workers = server.tree()[1:], server.workers()
     # So that no answer is on its way before the last request has arrived.
-    worker.suspend()
+    for worker in workers:
+        worker.suspend()
     with ThreadPoolExecutor(8) as pool:
         begun = [pool.submit(server.predict, made.path, large) for _ in range(8)]
         eventually("all have arrived", lambda: _in_flight(server) >= 8)
         server.process.send_signal(number)
-        worker.resume()
+        for worker in workers:
+            worker.resume()
         assert [answer.result().status_code for answer in begun] == [200] * 8
     assert server.process.wait(timeout=30) == 0
     _, alive = psutil.wait_procs(below, timeout=5)
@@ -148,15 +150,17 @@ def test_too_many_at_once_are_told_to_come_back(new_server: NewServer, made: Mad
 
 def test_a_worker_that_hangs_ends_in_504_and_holds_up_nobody(new_server: NewServer, made: Made, large: bytes) -> None:
     server = new_server(SWATHE_SERVING_MODELS=made.model, SWATHE_SERVING_DEADLINE_S="1").start()
-    worker = server.worker()
-    worker.suspend()
+    workers = server.workers()
+    for worker in workers:
+        worker.suspend()
     began = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(server.predict, made.path, large)
         assert server.predict(made.path, predict_body(made, range(1))).status_code == 200
         assert slow.result().status_code == 504
     assert 0.9 < time.monotonic() - began < 5
-    worker.resume()
+    for worker in workers:
+        worker.resume()
     eventually("it works again", lambda: server.predict(made.path, large).status_code == 200)
     assert server.stop() == 0
 
@@ -225,7 +229,7 @@ def test_no_request_is_lost_wherever_in_its_work_a_worker_is_killed(
         for _ in range(12):
             answered = _succeeded(heavy)
             eventually("large ones are answered", partial(_more_than, heavy, answered + 3), 30)
-            server.worker().kill()
+            server.workers()[0].kill()
     assert {answer.code for answer in heavy.failures} == {503}
     assert len(heavy.failures) <= 12 * 2
 
