@@ -166,7 +166,7 @@ class UnknownNameError(RequestError):
 
     Parameters
     ----------
-    kind: model, version or row id
+    kind: model, version or row; ``faults`` names the parameter of the path
     name: as it was asked for
     within: what it was looked for in
     known: those there are; a long list is cut
@@ -182,6 +182,8 @@ class UnknownNameError(RequestError):
             listed = ", ".join(known[: self._SHOWN])
             more = f" and {len(known) - self._SHOWN} more" if len(known) > self._SHOWN else ""
             there = f"; known: {listed}{more}" if known else "; there are none yet"
+        parameter = {"row": "row_id", "ready version": "version"}.get(kind, kind)
+        self.faults = (Fault(("path", parameter), f"unknown{there}"),)
         super().__init__(f"no {kind} {name[:100]!r}{f' in {within}' if within else ''}{there}")
 
 

@@ -85,7 +85,7 @@ class Results:
             if len(own) < len(stretch):
                 break
         if not found:
-            within = f"version {version.number} of model {version.model!r}"
+            within = f"version {version.number} of model {version.model!r}, whose rows `clustering-results` lists"
             raise UnknownNameError("row", row_id, within=within)
         return found
 

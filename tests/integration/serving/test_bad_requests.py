@@ -114,11 +114,13 @@ def test_a_body_above_the_limit_is_not_read(served: Served) -> None:
 
 def test_unknown_names_are_told_the_known_ones(served: Served) -> None:
     get = served.server.http.get
-    assert served.model in _refused(get("/api/nothing/v1/cluster-stats"), 404)["message"]
+    refused = _refused(get("/api/nothing/v1/cluster-stats"), 404)
+    assert served.model in refused["message"] and refused["errors"][0]["loc"] == ["path", "model"]
     for name in ("v99", "v0", "v01", "1", "latest", "challenger", "v" + "9" * 300):
-        message = _refused(get(f"/api/{served.model}/{name}/cluster-stats"), 404)["message"]
-        assert "v1, v2" in message
-    _refused(get(f"{served.one.path}/clustering-results/nobody"), 404)
+        refused = _refused(get(f"/api/{served.model}/{name}/cluster-stats"), 404)
+        assert "v1, v2" in refused["message"] and refused["errors"][0]["loc"] == ["path", "version"]
+    refused = _refused(get(f"{served.one.path}/clustering-results/nobody"), 404)
+    assert refused["errors"][0]["loc"] == ["path", "row_id"] and "`clustering-results` lists" in refused["message"]
     _refused(get("/api/clustering-results/nobody"), 404)
     _refused(get("/nothing"), 404)
     _refused(served.server.http.delete("/api/models"), 405)
