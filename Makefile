@@ -79,8 +79,9 @@ conda: ## Write conda.yaml from the locked requirements
 	@$(BASE)
 	$(RUN) -m infra.conda
 
-bench: ## The measurements of docs/performance.md
+bench: ## The measurements of docs/performance.md, on services of their own
 	@$(DEV)
+	@$(RUN) -m infra setup
 	$(RUN) -m bench
 
 screenshots: ## The pictures in the docs

@@ -6,11 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.services import services
+
 
 def main(names: list[str]) -> int:
     """Run `python -m bench.<name>` for each of ``names``, by default all; return 1 if one failed."""
     found = sorted(path.parent.name for path in Path(__file__).parent.glob("*/__main__.py"))
-    failed = [name for name in names or found if subprocess.call([sys.executable, "-m", f"bench.{name}"])]
+    with services() as environ:
+        failed = [
+            name for name in names or found if subprocess.call([sys.executable, "-m", f"bench.{name}"], env=environ)
+        ]
     for name in failed:
         print(f"bench.{name} failed", file=sys.stderr)
     return 1 if failed else 0
