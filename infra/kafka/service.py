@@ -75,11 +75,18 @@ def _prepare(start: Start) -> Command:
     return Command((*java, *heap, "-XX:+ExitOnOutOfMemoryError", *classes, "kafka.Kafka", str(configuration)))
 
 
+def make_cluster_id() -> str:
+    """Return a random id in Kafka's own form, which never begins with a hyphen: that would be read as a flag."""
+    while True:
+        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not cluster_id.startswith("-"):
+            return cluster_id
+
+
 def _format(argv: list[str]) -> None:
-    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     # --ignore-formatted: a start that was killed between two files of the format goes on here.
     done = subprocess.run(
-        [*argv, "--cluster-id", cluster_id, "--ignore-formatted"], capture_output=True, text=True, check=False
+        [*argv, "--cluster-id", make_cluster_id(), "--ignore-formatted"], capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise StopError(f"Kafka's storage could not be formatted: {(done.stderr or done.stdout).strip()[-1500:]}")

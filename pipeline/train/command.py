@@ -78,7 +78,7 @@ class TrainCommand:
 
     def work(self, wait_s: float) -> None:
         """Do what is planned, while no other trainer works on the model."""
-        spark = SparkOnDemand(spark_settings(), self._stored)
+        spark = SparkOnDemand(spark_settings(), self._stored, short_lived=True)
         try:
             with Lease(self._store, self._series.model, wait_s=wait_s, on_wait=click.echo) as lease:
                 # Looked at again: whoever held the lease before may have done some of it.

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from mlflow.entities import Run
-from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untyped]
+from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 
 from contract.errors import DataError, StopError, SwatheError
@@ -117,5 +117,10 @@ class Trainer:
             yield
         except (Py4JError, PySparkException) as error:
             self._store.head(lease_key(self._series.model))
+            if isinstance(error, Py4JNetworkError):
+                raise StopError(
+                    "Spark's JVM has ended, most often for lack of memory; what it said is above. Raise "
+                    "SWATHE_SPARK_MEMORY, and run again"
+                ) from error
             said = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
             raise StopError(f"Spark failed: {str(said).splitlines()[0][:500]}") from error

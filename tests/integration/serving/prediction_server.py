@@ -38,6 +38,14 @@ def eventually(what: str, look: Callable[[], T | None], within_s: float = 10.0) 
         time.sleep(0.02)
 
 
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        # A worker that was killed a moment ago.
+        return False
+
+
 class PredictionServer:
     """The server's processes and a client for it."""
 
@@ -119,7 +127,7 @@ class PredictionServer:
 
     def workers(self) -> list[psutil.Process]:
         """Return the inference workers: the spawned children."""
-        return [p for p in self.tree()[1:] if "spawn_main" in " ".join(p.cmdline())]
+        return [p for p in self.tree()[1:] if _is_worker(p)]
 
     def manager(self) -> psutil.Process:
         """Return the process that holds LitServe's queues: the one others reach at its socket's path."""

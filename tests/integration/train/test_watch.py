@@ -164,6 +164,8 @@ def test_it_ends_when_mlflow_run_is_gone(lab: Lab, tmp_path: Path) -> None:
     launcher.kill()
     launcher.wait()
     _, left = psutil.wait_procs(children, timeout=END_S)
+    assert launcher.stdout is not None
+    launcher.stdout.close()
     assert left == [], left
     assert [run["info"]["status"] for run in lab.launcher_runs()] == ["KILLED"]
 
