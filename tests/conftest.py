@@ -16,6 +16,10 @@ _TESTS = Path(__file__).parent
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the directory of this run, once, in the process that began it."""
+    # A run in a shell's background ignores it, and so would every server that is to be interrupted here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Java's optimizing compiler does not earn its cost in a JVM that lives for seconds.
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
     if hasattr(config, "workerinput"):
         return
     os.environ[RUN_VARIABLE] = str(run_directory())
