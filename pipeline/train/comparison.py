@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from contract.lineage import Lineage
 from contract.model_version import TAG_DRIFT, TAG_DRIFT_REASON, TAG_REF_SILHOUETTE, TAG_REF_WSSSE, TAG_REFERENCE
 from contract.stream import Identity
@@ -85,6 +87,7 @@ class Comparer:
     def __init__(self, store: ObjectStore, model: str, history: History, limits: Identity) -> None:
         self._store, self._model, self._history, self._limits = store, model, history, limits
 
+    @np.errstate(over="ignore", invalid="ignore")
     def compare(self, number: int, scoring: Scoring, sample: Sample) -> Comparison:
         """Return how version ``number`` compares; ``sample`` are rows of its own batch with its clusters.
 

@@ -42,15 +42,18 @@ class Reference:
     std: tuple[float, ...]
     rows: Floats
 
+    @np.errstate(over="ignore", invalid="ignore")
     def points(self, rows: Floats) -> Floats:
         """Return ``rows`` [n, d] in the fixed space."""
         filled = np.where(np.isnan(rows), np.array(self.surrogates), rows)
         return np.asarray((filled - np.array(self.mean)) / np.array(self.std), dtype=np.float64)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def centers(self, scoring: Scoring) -> Floats:
         """Return the centres [k, d] of a version in the fixed space."""
         return self.points(np.array(scoring.centers) * np.array(scoring.std) + np.array(scoring.mean))
 
+    @np.errstate(over="ignore", invalid="ignore")
     def score(self, scoring: Scoring, rows: Floats) -> dict[str, float]:
         """Return the quality, in the fixed space, of ``rows`` [n, d] as ``scoring`` assigns them."""
         clusters, _ = Assigner(scoring).assign(rows)
