@@ -63,11 +63,14 @@ class Comparison:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What the version carries of it."""
+        """What the version carries of it; nothing that no double can hold."""
+        measured = {
+            TAG_REF_SILHOUETTE: self.quality["silhouette"],
+            TAG_REF_WSSSE: self.quality["wssse_per_row"],
+        }
         tags = {
             TAG_REFERENCE: self.reference_key,
-            TAG_REF_SILHOUETTE: repr(self.quality["silhouette"]),
-            TAG_REF_WSSSE: repr(self.quality["wssse_per_row"]),
+            **{tag: repr(value) for tag, value in measured.items() if math.isfinite(value)},
         }
         if self.change is not None:
             tags |= {TAG_DRIFT: self.change.band, TAG_DRIFT_REASON: self.change.sentence}

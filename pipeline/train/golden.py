@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _OWN_ROWS: Final = 120
 _PAIRS: Final = 40
+_ONE_VALUE: Final = 500
 _SEED: Final = 20130101
 _LONGEST_SQUARE: Final = 1e300
 
@@ -58,7 +59,7 @@ def _bisectors(scoring: Scoring, rng: np.random.Generator) -> Floats:
 
 
 def _zeros(width: int) -> Floats:
-    one_value = np.eye(width)
+    one_value = np.eye(width)[np.unique(np.linspace(0, width - 1, min(width, _ONE_VALUE), dtype=np.int64))]
     return np.vstack([np.zeros((1, width)), one_value, np.full((1, width), np.nan)])
 
 

@@ -165,6 +165,8 @@ class SparkOnDemand:
             "fs.s3a.attempts.maximum": "2",
             "fs.s3a.retry.limit": "2",
             "fs.s3a.connection.establish.timeout": "5s",
+            # A store that takes a request and never answers is given up as soon as by the rest of the pipeline.
+            "fs.s3a.connection.timeout": "30s",
             "fs.s3a.fast.upload.buffer": "bytebuffer",
             "fs.s3a.create.performance": "true",
             "mapreduce.fileoutputcommitter.algorithm.version": "2",

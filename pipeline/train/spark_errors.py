@@ -22,6 +22,8 @@ _LONGEST: Final = 30
 _SHOWN: Final = 500
 _MEMORY: Final = "raise SWATHE_SPARK_MEMORY, and run again"
 _DISK: Final = "make room there, or point TMPDIR (and SPARK_LOCAL_DIRS, if it is set) at another disk, and run again"
+# What Python says where none of the places for temporary files takes one.
+_NOWHERE: Final = "No usable temporary directory"
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -71,7 +73,8 @@ _TABLE: Final = (
         ),
     ),
     _known(
-        r"RemoteFileChangedException|FileNotFoundException: .*s3a://|FAILED_READ_FILE\.FILE_NOT_EXIST",
+        r"RemoteFileChangedException|FileNotFoundException: .*s3a://|FAILED_READ_FILE\.FILE_NOT_EXIST"
+        r"|PATH_NOT_FOUND.*s3a://",
         lambda cause, _: ChainError(f"an object went or changed while Spark read it ({cause}); restore it"),
     ),
     _known(
@@ -135,7 +138,7 @@ def spark_errors(store: str, otherwise: Callable[[], object] = lambda: None) -> 
         said = causes[0] if causes else str(error).splitlines()[0][:_SHOWN]
         raise StopError(f"Spark failed: {said}") from error
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in _NO_ROOM and _NOWHERE not in str(error):
             raise
         raise StopError(f"a disk is full or takes no more ({error}); {_DISK}") from error
     except MemoryError as error:

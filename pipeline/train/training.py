@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -157,8 +158,13 @@ def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Gold
 
 
 def silhouette(trained: Trained, sample: Sample, watch: Stopwatch) -> float:
-    """Return the silhouette of all rows, as Spark defines it; by Spark where ``sample`` has not all of them here."""
+    """Return the silhouette of all rows, as Spark defines it; by Spark where ``sample`` has not all of them here.
+
+    NaN where fewer than two clusters have rows.
+    """
     with watch.measured("silhouette"):
         if len(sample.rows) == trained.rows:
             return quality.silhouette(Assigner(trained.scoring).scale(sample.rows), sample.clusters)
+        if sum(cluster.size > 0 for cluster in trained.clusters) < 2:
+            return math.nan
         return evaluate.silhouette(trained.clustering.model.transform(trained.prepared.rows))

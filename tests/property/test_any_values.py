@@ -93,6 +93,7 @@ def test_a_version_can_be_compared_with_any_other(earlier: Floats, later: Floats
     first = compared(one, earlier, store, None)
     second = compared(other, later, store, predecessor(one, earlier, first))
     assert second.change is not None and all(math.isfinite(value) for value in second.metrics.values())
+    assert not {"nan", "inf"} & set(second.tags.values())
     for scoring, rows in ((one, earlier), (other, later)):
         points = hard_points(scoring, rows)
         _, distances = Assigner(scoring).assign(points)

@@ -40,7 +40,7 @@ def test_rows_that_cannot_be_trained_take_their_numbers_and_the_next_trains(make
             [whole.drop_null().slice(0, 2)] * 20
         ),
         "0 rows are fewer than the 3 clusters asked for": whole.slice(0, 0),
-        f"feature 'weight' goes from {np.nanmin(weights)!r} to 1e+300: its variance is larger": seventh(1e300),
+        f"feature 'weight' goes from {float(np.nanmin(weights))!r} to 1e+300: its variance is larger": seventh(1e300),
         "feature 'weight' goes from -1e+160": seventh(-1e160),
         f"feature 'weight' goes from {-sys.float_info.max} to {sys.float_info.max}: its variance is larger": (
             with_column(whole, "weight", pa.array(widest, from_pandas=True))

@@ -41,6 +41,7 @@ S3A = "org.apache.hadoop.fs.s3a"
         ("java.nio.file.AccessDeniedException", "s3a://b/k: (Status Code: 403)", AccessDeniedError, "refuses Spark"),
         (f"{S3A}.RemoteFileChangedException", "open `s3a://b/k': ETag change", ChainError, "restore it"),
         ("java.io.FileNotFoundException", "No such file or directory: s3a://b/k", ChainError, "went or changed"),
+        ("org.apache.spark.sql.AnalysisException", "[PATH_NOT_FOUND] Path: s3a://b/k", ChainError, "went or changed"),
         (f"{S3A}.AWSClientIOException", "open s3a://b/k: Unable to execute", ServiceDownError, "minio does not answer"),
         ("software.amazon.awssdk.core.exception.SdkClientException", "Read timed out", ServiceDownError, STORE),
         (
@@ -102,6 +103,8 @@ def test_an_unknown_error_asks_the_store_first_and_then_stops_the_line() -> None
 def test_a_disk_that_takes_no_more_stops_the_line_in_python_too(number: int) -> None:
     with pytest.raises(StopError, match=r"a disk is full or takes no more.*TMPDIR"), spark_errors(STORE):
         raise OSError(number, "made for a test", "/tmp/swathe-artifact")
+    with pytest.raises(StopError, match="takes no more"), spark_errors(STORE):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
 
 
 def test_a_fault_of_our_own_stays_what_it_is() -> None:
