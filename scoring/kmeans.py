@@ -71,8 +71,8 @@ class Scoring:
         ------
         ValueError: not a scoring file of this format.
         """
-        fields = json.loads(body)
         try:
+            fields = json.loads(body)
             if fields.pop("format") != SCORING_FORMAT:
                 raise ValueError(f"its format is not {SCORING_FORMAT}")
             scoring = cls(
@@ -83,7 +83,7 @@ class Scoring:
                 centers=tuple(_numbers(center) for center in fields.pop("centers")),
                 labels=tuple(str(label) for label in fields.pop("labels")),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"not a scoring file: {error!r}") from error
         if fields:
             raise ValueError(f"not a scoring file of format {SCORING_FORMAT}: unknown {', '.join(fields)}")
