@@ -179,11 +179,11 @@ class _ResultsManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run_id: str
     rows: Count
     features: Features
-    by_id: Annotated[tuple[_FileById, ...], Meta(max_length=100_000)]
-    by_cluster: Annotated[tuple[_FileByCluster, ...], Meta(max_length=100_000)]
+    by_id: Annotated[tuple[_FileById, ...], Meta(max_length=10_000)]
+    by_cluster: Annotated[tuple[_FileByCluster, ...], Meta(max_length=10_000)]
 
 
-RESULTS: Final[Decoder[_ResultsManifest]] = Decoder(_ResultsManifest, most_bytes=64 * 2**20, most_values=4_000_000)
+RESULTS: Final[Decoder[_ResultsManifest]] = Decoder(_ResultsManifest, most_bytes=16 * 2**20, most_values=500_000)
 
 
 @dataclass(frozen=True)
