@@ -119,7 +119,7 @@ class Loads:
             logger.info("version ready model=%s version=%d run_id=%s", name.model, name.number, name.run_id)
             return future.result()
         foreseen = isinstance(error, SwatheError)
-        reason = shortened(str(error) if foreseen else f"{type(error).__name__}: {error}")
+        reason = shortened(str(error) if foreseen else f"{type(error).__name__}: {error}".removesuffix(": "))
         self._told.fault(_subject(name), reason, unforeseen=None if foreseen else error)
         return Fault(reason, tries, self._clock() + _wait_s(tries, passing=isinstance(error, RetryError)))
 

@@ -168,7 +168,7 @@ class Pickup:
             self._written = facts
             self._told.over(subject)
         except OSError as error:
-            self._told.fault(subject, error)
+            self._told.fault(subject, error.strerror)
 
     def _restore(self) -> None:
         kept = self._cache.read_registry(self._registry.uri)

@@ -110,7 +110,7 @@ class RangeCache:
             new.replace(self._directory / name)
         except OSError as error:
             # A full disk costs speed, never an answer.
-            self._told.fault(f"ranges not cached directory={self._directory}", error)
+            self._told.fault(f"ranges not cached directory={self._directory}", error.strerror)
             return
         self._told.over(f"ranges not cached directory={self._directory}")
         self._count(name, len(body) + _HASH_BYTES)
