@@ -17,7 +17,7 @@ UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_ROLE_ARN
 
 def client_environment(settings: Settings, layout: Layout, credentials: Credentials) -> dict[str, str]:
     """Return the variables that point clients at the services of ``layout``."""
-    hosts = [HOST, "localhost", *os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",")]
+    hosts = [HOST, "localhost", *(os.environ.get("NO_PROXY") or os.environ.get("no_proxy", "")).split(",")]
     without_proxy = ",".join(dict.fromkeys(host for host in hosts if host))
     serving = f"http://{HOST}:{settings.port_serving}"
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Annotated
 
@@ -65,14 +65,14 @@ def variable(field: str) -> str:
     return f"SWATHE_{field.upper()}"
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Settings:
+def load(environ: MutableMapping[str, str] = os.environ) -> Settings:
     """Return the settings in ``environ``, which must be this process's own environment.
 
     Raises
     ------
     ConfigurationError: a variable is unknown, or its value is not one that can be meant.
     """
-    environment.check(environ)
+    environment.settle(environ)
     try:
         return Settings()
     except ValidationError as error:

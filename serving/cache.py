@@ -19,6 +19,7 @@ from typing import Any, Final
 import orjson
 
 from contract.errors import ConfigurationError
+from contract.uri import without_credentials
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,11 @@ class LocalCache:
         if hashlib.sha256(body).hexdigest().encode() != digest:
             logger.warning("cached registry altered path=%s", self._registry)
             return None
-        fields = orjson.loads(body)
+        clean = without_credentials(body.decode()).encode()
+        fields = orjson.loads(clean)
+        if clean != body:
+            # Older servers kept the tracking server's URI as it was given.
+            self.write_registry(fields["tracking_uri"], fields["served"])
         if fields["format"] != _FORMAT or fields["tracking_uri"] != tracking_uri:
             logger.info("cached registry of another server or format tracking_uri=%s", fields["tracking_uri"])
             return None

@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 
 from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownError
+from contract.tracking import TrackingServer
 
 _API: Final = "/api/2.0/mlflow"
 _ARTIFACTS: Final = "/api/2.0/mlflow-artifacts/artifacts"
@@ -44,9 +45,9 @@ class Registry:
     :class:`AccessDeniedError` when it refuses us.
     """
 
-    def __init__(self, uri: str, *, timeout_s: float = 10.0) -> None:
-        self.uri = uri.rstrip("/")
-        self._http = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=2.0))
+    def __init__(self, server: TrackingServer, *, timeout_s: float = 10.0) -> None:
+        self.uri = server.uri
+        self._http = httpx.Client(headers=server.headers, timeout=httpx.Timeout(timeout_s, connect=2.0))
 
     def close(self) -> None:
         """Close the connections."""
@@ -142,7 +143,10 @@ class Registry:
 
     def _refuse(self, answer: httpx.Response, path: str) -> None:
         if answer.status_code in {401, 403}:
-            raise AccessDeniedError(f"the tracking server at {self.uri} refuses {path} ({answer.status_code})")
+            raise AccessDeniedError(
+                f"the tracking server at {self.uri} refuses {path} ({answer.status_code}); check "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            )
         if not answer.is_success:
             raise ServiceDownError("mlflow", self.uri, f"it answered {answer.status_code} to {path}")
 
