@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# Up to the last @ before the path: a password may hold one that was not escaped.
+# Up to the last @ that a host may follow: a password that was not escaped holds anything but spaces and quotes.
+_PAIR: Final = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#'\"<>@:]*:(?!\d+[/?#])[^\s'\"<>]*@(?=[A-Za-z0-9\[])")
 _USER: Final = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#'\"<>]*@")
-# Up to the @ at all, where a password holds a slash, a question mark or a hash: such a URI has no other meaning.
-_ODD_USER: Final = re.compile(
-    r"\b([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#'\"<>@:]*:(?!\d+[/?#])[^\s'\"<>@]*@(?=[A-Za-z0-9\[])"
-)
 _QUERY: Final = re.compile(
     r"([?&](?:[^=&\s#'\"]*(?:password|passwd|pwd|token|secret|signature|credential|apikey|api_key|access_key)"
     r"[^=&\s#'\"]*)=)[^&\s#'\"<>)]*",
@@ -22,4 +19,4 @@ def without_credentials(text: str) -> str:
     """Return ``text``, a URI or words with URIs in them, without user names, passwords and tokens of URIs."""
     if "://" not in text:
         return text
-    return _QUERY.sub(r"\1***", _ODD_USER.sub(r"\1", _USER.sub(r"\1", text)))
+    return _QUERY.sub(r"\1***", _USER.sub(r"\1", _PAIR.sub(r"\1", text)))

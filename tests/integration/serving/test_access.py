@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import socket
+import threading
 import uuid
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.integration.serving.conftest import NewServer, Served
@@ -138,6 +142,51 @@ def test_credentials_in_the_uri_reach_the_server_and_stay_out_of_the_cache(
     assert server.stop() == 0
     kept = (server.log.parent / "cache" / "registry.json").read_bytes()
     assert b"hush" not in kept and b"tracking_uri" in kept
+
+
+class _Gate(http.server.BaseHTTPRequestHandler):
+    """Lets nobody without the token to the registry behind it."""
+
+    behind: str
+
+    def do_GET(self) -> None:
+        if self.headers["authorization"] != f"Bearer {KEY}":
+            self.send_error(401)
+            return
+        answer = httpx.get(self.behind + self.path)
+        self.send_response(answer.status_code)
+        self.send_header("content-length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def gate(services: dict[str, str]) -> Iterator[str]:
+    """A registry that asks for a token."""
+    handler = type("Gate", (_Gate,), {"behind": services["MLFLOW_TRACKING_URI"]})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_registry_that_asks_for_a_token_is_given_it(new_server: NewServer, served: Served, gate: str) -> None:
+    server = new_server(MLFLOW_TRACKING_URI=gate, MLFLOW_TRACKING_TOKEN=KEY, SWATHE_SERVING_MODELS=served.model).start()
+    assert server.versions(served.model)[1]["state"] == "ready"
+    assert server.stop() == 0 and KEY not in server.said()
+    refused = new_server(MLFLOW_TRACKING_URI=gate, SWATHE_SERVING_CACHE=str(server.log.parent / "other"))
+    refused.start(ready=False)
+    message = eventually("the refusal is told", lambda: _told(refused, "MLFLOW_TRACKING_TOKEN"))
+    assert "refuses" in message
+    assert refused.stop() == 0
+
+
+def _told(server: PredictionServer, word: str) -> str | None:
+    message = str(server.http.get("/health/ready").json()["message"])
+    return message if word in message else None
 
 
 def test_behind_a_proxy_it_works_below_a_path(new_server: NewServer, served: Served) -> None:
