@@ -16,6 +16,7 @@ import pytest
 
 from contract.errors import ServiceDownError, UnreadableAnswerError
 from contract.model_version import GOLDEN_FILE, LINEAGE_FILE, SCORING_FILE, STATISTICS_FILE
+from contract.tracking import TrackingServer
 from serving.cache import LocalCache
 from serving.catalogue import Version
 from serving.pickup import Pickup
@@ -39,7 +40,7 @@ class Line:
     def restarted(self) -> Pickup:
         cache = LocalCache(self.directory / "cache")
         cache.prepare()
-        registry = Registry("http://memory", transport=self.memory)
+        registry = Registry(TrackingServer("http://memory"), transport=self.memory)
         self.pickup = Pickup(registry, cache, models=self.models, poll_s=0.01, grace_s=60)
         return self.pickup
 
