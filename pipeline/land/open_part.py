@@ -44,6 +44,8 @@ class OpenPart:
         self.ignored_keys = 0
         self.rejects: list[Reject] = []
         self.gaps: list[tuple[int, int]] = []
+        self.sources: dict[str, str] = {}
+        """Per replayed file the last header of its records, in the order of their offsets."""
         self.min_timestamp_ms: int | None = None
         self.max_timestamp_ms: int | None = None
         self.window: int | None = None
@@ -80,6 +82,9 @@ class OpenPart:
         self.rejects.extend(stretch.rejects)
         self._rejected_bytes += sum(len(reject.value or b"") for reject in stretch.rejects)
         self.gaps.extend(stretch.gaps)
+        for source, header in stretch.origins.last(stretch.first_offset, stretch.next_offset).items():
+            self.sources.pop(source, None)
+            self.sources[source] = header
         self.ignored_keys += stretch.ignored_keys
         if stretch.rows.num_rows:
             self._add_rows(stretch)

@@ -7,13 +7,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from contract.batch import KEY, OFFSET, PARTITION, TIMESTAMP
+from pipeline.land.origins import NO_ORIGINS, Longs, Origins
 from pipeline.land.parse import Parsed
-
-Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class Fetched:
     offsets: Longs
     timestamps_ms: Longs
     parsed: Future[Parsed]
+    origins: Origins = NO_ORIGINS
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,7 @@ class Stretch:
     first_offset: int
     next_offset: int
     ignored_keys: int = 0
+    origins: Origins = NO_ORIGINS
 
     def split(self, offset: int) -> tuple[Stretch, Stretch | None]:
         """Return what lies before ``offset`` and what is left, None where nothing is."""
@@ -89,6 +89,7 @@ class Stretch:
             first_offset=first_offset,
             next_offset=next_offset,
             ignored_keys=self.ignored_keys if start == 0 else 0,
+            origins=self.origins,
         )
 
 
@@ -118,6 +119,7 @@ def to_stretch(fetched: Fetched, expected_offset: int) -> Stretch:
         first_offset=expected_offset,
         next_offset=int(fetched.offsets[-1]) + 1,
         ignored_keys=parsed.ignored_keys,
+        origins=fetched.origins,
     )
 
 
