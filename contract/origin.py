@@ -1,7 +1,7 @@
 """Where a replayed record came from: the header that replay writes into it, and that landing keeps per source.
 
-    2 <source> <row> <partitions> <digest> <sent>       today's header
-    <fingerprint> <row> <partitions>                    the header of earlier replays, still read
+2 <source> <row> <partitions> <digest> <sent>       today's header
+<fingerprint> <row> <partitions>                    the header of earlier replays, still read
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A stream file's YAML as a tree that knows its lines: bounded, without keys that stand twice, without guessed types."""
+"""A stream file's YAML as a tree that knows its lines: bounded, each key once, and no word guessed at."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class _BoundedLoader(yaml.SafeLoader):
         self._sizes: dict[int, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        before, mark = self._nodes, self.peek_event().start_mark
+        before = self._nodes
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call] # the stubs leave it bare
         is_alias = self.check_event(yaml.AliasEvent)
         node = super().compose_node(parent, index)
         if is_alias and id(node) not in self._sizes:
@@ -79,19 +80,15 @@ def too_long(source: str) -> StreamFileError:
 
 def line_of(node: yaml.Node, path: Sequence[str]) -> tuple[int, int]:
     """Return the 1-based line of the deepest part of ``path`` that is in the file, and how deep that is."""
-    line, depth = node.start_mark.line + 1, 0
-    for line, _ in _steps(node, path):
-        depth += 1
-    return line, depth
+    steps = list(_steps(node, path))
+    return (steps[-1][0] if steps else node.start_mark.line + 1), len(steps)
 
 
 def quoting_hint(node: yaml.Node, path: Sequence[str]) -> str:
     """Return what to write at ``path``, where a text is meant and YAML takes a bare word for something else."""
-    found: yaml.Node | None = None
-    depth = 0
-    for _, found in _steps(node, path):
-        depth += 1
-    if depth < len(path) or not isinstance(found, yaml.ScalarNode) or found.style is not None or found.tag == _TEXT:
+    steps = list(_steps(node, path))
+    found = steps[-1][1] if steps else node
+    if len(steps) < len(path) or not isinstance(found, yaml.ScalarNode) or not _is_bare(found) or found.tag == _TEXT:
         return ""
     return f"; {_taken_for(found)}, so write it in quotes: {_quoted(found)}"
 
@@ -114,7 +111,7 @@ def _steps(node: yaml.Node, path: Sequence[str]) -> Iterator[tuple[int, yaml.Nod
 
 def _refuse_keys(root: yaml.Node, source: str) -> None:
     """Refuse keys that stand twice or are no text, and odd numbers; each node is looked at once, aliases or not."""
-    faults = []
+    faults: list[tuple[int, str]] = []
     seen_nodes: set[int] = set()
     waiting = [root]
     while waiting:
@@ -127,7 +124,12 @@ def _refuse_keys(root: yaml.Node, source: str) -> None:
         elif isinstance(node, yaml.MappingNode):
             waiting.extend(value for _, value in node.value)
             faults.extend(_key_faults(node))
-        elif _is_bare(node) and node.tag != _TEXT and _ODD_NUMBER.fullmatch(node.value):
+        elif (
+            isinstance(node, yaml.ScalarNode)
+            and _is_bare(node)
+            and node.tag != _TEXT
+            and _ODD_NUMBER.fullmatch(node.value)
+        ):
             problem = f"{_taken_for(node)}; write the number that is meant, or put it in quotes"
             faults.append((node.start_mark.line + 1, problem))
     if faults:
@@ -149,8 +151,8 @@ def _key_faults(node: yaml.MappingNode) -> Iterator[tuple[int, str]]:
         seen.add(key.value)
 
 
-def _is_bare(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.style is None
+def _is_bare(node: yaml.ScalarNode) -> bool:
+    return node.style is None
 
 
 def _taken_for(node: yaml.ScalarNode) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,13 @@ import numpy.typing as npt
 from contract.origin import HEADER, Origin, origin_of
 
 Longs = npt.NDArray[np.int64]
-Headers = Iterable[tuple[str, object]]
 _HEADERS = operator.methodcaller("headers")
 
 
 class WithHeaders(Protocol):
     """A record as the client hands it over."""
 
-    def headers(self) -> Headers | None:
+    def headers(self) -> Any:
         """Return name and value of each header."""
         ...
 
