@@ -83,7 +83,9 @@ class TrainCommand:
             with Lease(self._store, self._series.model, wait_s=wait_s, on_wait=click.echo) as lease:
                 # Looked at again: whoever held the lease before may have done some of it.
                 steps, batches = self.plan()
-                if any(step.action is Action.TRAIN for step in steps):
+                wanted = [step.batch for step in steps if step.action is Action.TRAIN]
+                self._series.refuse_changed_types(self._store, batches, wanted)
+                if wanted:
                     spark.start()
                 self._take(steps, batches, lease, spark)
         finally:

@@ -65,9 +65,7 @@ def _once(numbers: Iterable[int]) -> Counter[bytes]:
 
 
 @pytest.mark.parametrize("partitions", ["1", "3"])
-def test_a_file_that_was_mended_grew_or_was_copied_is_gone_on_with(
-    line: Line, tmp_path: Path, partitions: str
-) -> None:
+def test_a_file_that_was_mended_grew_or_was_copied_is_gone_on_with(line: Line, tmp_path: Path, partitions: str) -> None:
     file = _write(tmp_path / "rows.csv", range(100), row60="60,30.0x,row 60")
     said = _send(line, file, "--partitions", partitions)
     assert "sent 60 rows" in said and "rows.csv:62: column 'x': unreadable cell '30.0x'" in said
