@@ -19,6 +19,7 @@ from contract.batch import Manifest
 from contract.errors import ConfigurationError
 from contract.stream import Cut, Stream
 from contract.units import seconds, size_bytes
+from pipeline.command_line import Command
 from pipeline.land.broker_state import BrokerState
 from pipeline.land.chain import Writer
 from pipeline.land.consume import Landing
@@ -56,7 +57,7 @@ class _Unit(click.ParamType[float]):
 DURATION, SIZE = _Unit("duration"), _Unit("size")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--rows", type=click.IntRange(min=1), help="Cut a batch after this many rows, over all lanes together.")
 @click.option("--bytes", "bytes_", type=SIZE, help="Cut a batch after this many bytes of records, e.g. 64MB.")

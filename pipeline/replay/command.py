@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from contract.errors import ConfigurationError, ServiceDownError, SourceFileError
 from contract.stream import Stream
+from pipeline.command_line import Command
 from pipeline.replay.event_time import EventTime, event_time_of, refuse_unstampable
 from pipeline.replay.pace import EventPace, Pace
 from pipeline.replay.position import FileId, SentRow, as_sent
@@ -90,7 +91,7 @@ class _Reading:
         self.first_bad = self.first_bad or error
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--file", "file_path", help="CSV (plain, .gz, .zip) or .parquet; default: the stream file's `source`.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Rows a second; default: as fast as it goes.")

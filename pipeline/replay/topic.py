@@ -209,8 +209,10 @@ def origins_of(topic: str, source: str, partitions: int, settings: Mapping[str, 
 
 
 def _consumer(settings: Mapping[str, str]) -> Consumer:
+    # Going from partition to partition, a fetch must not wait for records that will not come.
+    tuned: dict[str, str | int | float | bool] = {"fetch.wait.max.ms": 10, "fetch.queue.backoff.ms": 5}
     return Consumer(
-        {**settings, "group.id": "swathe-replay", "enable.auto.commit": False, "auto.offset.reset": "error"},
+        {**tuned, **settings, "group.id": "swathe-replay", "enable.auto.commit": False, "auto.offset.reset": "error"},
         logger=logging.getLogger("pipeline.replay.librdkafka"),
     )
 

@@ -8,6 +8,7 @@ from typing import Never
 
 import click
 
+from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
 from pipeline.train.batches import SealedBatch, sealed_batches
@@ -19,7 +20,7 @@ from pipeline.train.session import SparkOnDemand
 from pipeline.train.settings import TrackingSettings, spark_settings, tracking_settings
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
 @click.option(
     "--scheme",
