@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Collection, Iterator, Mapping
 
 import orjson
@@ -48,14 +49,13 @@ def _envelope(record: Mapping[str, object], columns: Collection[str]) -> str | N
     """Return the path of the nearest object inside ``record`` that has a column."""
     level: list[tuple[str, Mapping[str, object]]] = [("", record)]
     for _ in range(_DEPTH):
-        inside: list[tuple[str, Mapping[str, object]]] = [
-            (f"{path}.{key}".lstrip("."), value)
-            for path, found in level
-            for key, value in list(found.items())[:_KEYS_LOOKED_AT]
-            if isinstance(value, dict)
-        ][:_KEYS_LOOKED_AT]
-        for path, value in inside:
-            if value.keys() & set(columns):
+        inside: list[tuple[str, Mapping[str, object]]] = []
+        for path, found in level:
+            for key, value in itertools.islice(found.items(), _KEYS_LOOKED_AT):
+                if isinstance(value, dict):
+                    inside.append((f"{path}.{key}".lstrip("."), value))
+        level = inside[:_KEYS_LOOKED_AT]
+        for path, found in level:
+            if found.keys() & set(columns):
                 return path
-        level = inside
     return None

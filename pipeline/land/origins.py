@@ -61,7 +61,7 @@ class Origins:
 
 
 def _one_file(low: Origin | None, high: Origin | None, apart: int) -> bool:
-    if low is None or high is None or low.source != high.source:
+    if low is None or high is None or low.source != high.source or (low.digest is None) != (high.digest is None):
         return False
     if high.digest is None:
         # An earlier replay did not count; where it skipped rows, all headers in between are looked at.

@@ -145,7 +145,7 @@ def test_what_is_no_epoch_number_is_refused_everywhere(tmp_path: Path, cell: str
 
 
 @pytest.mark.parametrize("unit", [None, "s"])
-def test_a_number_is_read_as_told_or_the_key_is_named(tmp_path: Path, unit: str | None) -> None:
+def test_a_number_is_read_as_told_or_the_key_is_named(tmp_path: Path, unit: EpochUnit | None) -> None:
     stream, number = STREAMS[unit], 1_700_000_000
     found = [
         _landed(stream, [b'{"x":1,"t":%d}' % number])[0],
