@@ -13,7 +13,7 @@ from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError  # type: ig
 from pyspark.errors import PySparkException
 
 from contract.errors import DataError, StopError, SwatheError
-from contract.model_version import TAG_REASON, TAG_SILHOUETTE, TAG_STATE, TAG_TRAIN_KEY
+from contract.model_version import TAG_REASON, TAG_STATE, TAG_TRAIN_KEY
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
 from pipeline.train.batches import SealedBatch, check_parts
@@ -21,7 +21,7 @@ from pipeline.train.build import VersionBuilder
 from pipeline.train.lease import lease_key
 from pipeline.train.plan import Action, Step
 from pipeline.train.publish import RECORD_FILE, Publisher
-from pipeline.train.runs import TAG_ERROR, TAG_SUPERSEDED, Runs
+from pipeline.train.runs import TAG_ERROR, TAG_NOTE, TAG_SUPERSEDED, Runs
 from pipeline.train.series import Outcome, Series
 
 logger = logging.getLogger(__name__)
@@ -84,15 +84,17 @@ class Trainer:
                 record = self._builder.build(run, step.key, batches)
             except DataError as error:
                 record = self._builder.failed(run, step.key, manifests, str(error))
-                self._runs.end(run.info.run_id, "FAILED", {TAG_ERROR: str(error), TAG_STATE: "failed"})
+                self._runs.log_text(run.info.run_id, record.to_json(), RECORD_FILE)
+                told = {TAG_ERROR: str(error), TAG_STATE: "failed", TAG_NOTE: record.description}
+                self._runs.end(run.info.run_id, "FAILED", told)
             else:
                 self._runs.log_text(run.info.run_id, record.to_json(), RECORD_FILE)
-                self._runs.end(run.info.run_id, "FINISHED")
+                self._runs.end(run.info.run_id, "FINISHED", {TAG_NOTE: record.description})
         fault_point("train.run-ended")
         earned = self._publisher.publish(step.batch, record)
         if TAG_REASON in record.tags:
             return f"cannot be trained, and is registered as failed: {record.tags[TAG_REASON]}"
-        score = float(record.tags[TAG_SILHOUETTE])
+        score = record.metrics["silhouette"]
         return f"trained on {record.tags['rows']} rows, silhouette {score:.3f}, alias {earned}"
 
     @contextmanager
@@ -105,7 +107,8 @@ class Trainer:
             killed = self._stopping.is_set() or not isinstance(error, Exception)
             status = "KILLED" if killed else "FAILED"
             try:
-                self._runs.end(run.info.run_id, status, {TAG_ERROR: str(error) or type(error).__name__})
+                said = str(error) or type(error).__name__
+                self._runs.end(run.info.run_id, status, {TAG_ERROR: said, TAG_NOTE: f"**{status.title()}**: {said}"})
             except SwatheError as second:
                 logger.warning("run not ended run_id=%s reason=%s", run.info.run_id, second)
             raise
