@@ -101,7 +101,7 @@ class VersionBuilder:
                 golden,
                 comparison.lineage,
                 comparison.profile,
-                dataclasses.replace(facts, silhouette=score),
+                dataclasses.replace(facts, silhouette=metrics.get("silhouette")),
             )
             with watch.measured("artifact"):
                 artifact = self._upload(run, manifests[-1].batch, trained, numbers, params)
@@ -117,7 +117,7 @@ class VersionBuilder:
         if trained.swept is not None:
             self._runs.log_curves(run.info.run_id, trained.swept.curves())
         tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
-        why = [f"{trained.swept.reason}."] if trained.swept is not None else []
+        why = describe.fit_sentences(series.stream.model, trained.clustering, trained.next_step, trained.swept)
         return VersionRecord(
             run_id=run.info.run_id,
             source=f"models:/{artifact.model_id}",
@@ -167,7 +167,9 @@ class VersionBuilder:
         stream = self._series.stream
         k, seed = len(trained.clusters), trained.clustering.seed
         params = describe.run_params(stream, k, seed, batch=batch, rows=trained.rows)
-        metrics = describe.run_metrics(trained.scoring, trained.clusters, score, trained.clustering.iterations)
+        converged = trained.next_step <= stream.model.tol
+        iterations = trained.clustering.iterations
+        metrics = describe.run_metrics(trained.scoring, trained.clusters, score, iterations, converged=converged)
         return params, metrics
 
     def _log(

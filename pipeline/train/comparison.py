@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from contract.lineage import Lineage
 from contract.stream import Identity
 from contract.version_facts import VersionFacts
@@ -63,12 +65,13 @@ class Comparison:
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def told_in(self, facts: VersionFacts) -> VersionFacts:
-        """Return ``facts`` with what the version says of itself beside others."""
+        """Return ``facts`` with what the version says of itself beside others; nothing that no double can hold."""
+        measured = {name: value if math.isfinite(value) else None for name, value in self.quality.items()}
         return dataclasses.replace(
             facts,
             reference=self.reference_key,
-            ref_silhouette=self.quality["silhouette"],
-            ref_wssse_per_row=self.quality["wssse_per_row"],
+            ref_silhouette=measured["silhouette"],
+            ref_wssse_per_row=measured["wssse_per_row"],
             drift=self.change.band if self.change else None,
             drift_reason=self.change.sentence if self.change else None,
         )
@@ -87,6 +90,7 @@ class Comparer:
     def __init__(self, store: ObjectStore, model: str, history: History, limits: Identity) -> None:
         self._store, self._model, self._history, self._limits = store, model, history, limits
 
+    @np.errstate(over="ignore", invalid="ignore")
     def compare(self, number: int, scoring: Scoring, sample: Sample) -> Comparison:
         """Return how version ``number`` compares; ``sample`` are rows of its own batch with its clusters.
 

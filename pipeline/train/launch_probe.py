@@ -48,8 +48,8 @@ class ServerNamed(DefaultExperimentProvider):
         return False
 
     def get_experiment_id(self) -> str:
-        """Never asked for."""
-        raise NotImplementedError
+        """Never asked for, since this names none."""
+        raise LookupError("no experiment is named here")
 
 
 class LaunchProbe(RequestHeaderProvider):

@@ -22,6 +22,7 @@ from mlflow.tracking import MlflowClient
 from requests import RequestException
 
 from contract.errors import AccessDeniedError, ServiceDownError, StopError
+from contract.uri import without_credentials
 from pipeline.train.lease import this_process
 from pipeline.train.mlflow_limits import (
     METRICS_PER_CALL,
@@ -181,7 +182,8 @@ class Runs:
         """End the run as FINISHED, FAILED or KILLED, with ``tags``; who worked on it is nobody's business any more."""
         with mlflow_errors(self._uri):
             for key, value in (tags or {}).items():
-                self.client.set_tag(run_id, key, shortened(value, RUN_TAG_CHARS, "whole in swathe/version.json"))
+                said = shortened(without_credentials(value), RUN_TAG_CHARS, "whole in swathe/version.json")
+                self.client.set_tag(run_id, key, said)
             self.client.set_terminated(run_id, status)
             if TAG_OWNER in self.client.get_run(run_id).data.tags:
                 self.client.delete_tag(run_id, TAG_OWNER)

@@ -8,11 +8,13 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract import environment
 from contract.errors import ConfigurationError
+from contract.tracking import TrackingServer, tracking_server
+from contract.uri import without_credentials
 
 _OLDEST_JAVA: Final = 17
 
@@ -23,7 +25,16 @@ class TrackingSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
 
     uri: str = Field(validation_alias="MLFLOW_TRACKING_URI")
+    username: str = Field(default="", validation_alias="MLFLOW_TRACKING_USERNAME")
+    password: SecretStr = Field(default=SecretStr(""), validation_alias="MLFLOW_TRACKING_PASSWORD")
+    token: SecretStr = Field(default=SecretStr(""), validation_alias="MLFLOW_TRACKING_TOKEN")
     timeout_s: float = Field(default=10.0, gt=0, validation_alias="MLFLOW_HTTP_REQUEST_TIMEOUT")
+
+    @property
+    def server(self) -> TrackingServer:
+        """The server, and as whom to ask it."""
+        password, token = self.password.get_secret_value(), self.token.get_secret_value()
+        return tracking_server(self.uri, username=self.username, password=password, token=token)
 
 
 class SparkSettings(BaseSettings):
@@ -37,13 +48,15 @@ class SparkSettings(BaseSettings):
 
 
 def tracking_settings() -> TrackingSettings:
-    """Return where the tracking server is.
+    """Return where the tracking server is; credentials in its URI go to where MLflow's client looks for others.
+
+    Whatever that client says of the URI, or stores, is then without them.
 
     Raises
     ------
     ConfigurationError: it is not set, or is a file rather than a server.
     """
-    environment.check(os.environ)
+    environment.settle(os.environ)
     try:
         settings = TrackingSettings()
     except ValidationError as error:
@@ -53,7 +66,10 @@ def tracking_settings() -> TrackingSettings:
         ) from error
     if not is_server(settings.uri):
         raise ConfigurationError(no_server(settings.uri))
-    return settings
+    server = settings.server
+    os.environ.update(server.environment)
+    known = {"uri": server.uri, "username": server.username, "password": SecretStr(server.password)}
+    return settings.model_copy(update=known)
 
 
 def is_server(uri: str) -> bool:
@@ -63,7 +79,10 @@ def is_server(uri: str) -> bool:
 
 def no_server(uri: str) -> str:
     """Return the words for a ``uri`` that is none of a tracking server."""
-    said = f"MLFLOW_TRACKING_URI={uri} is no http(s) address" if uri else "MLFLOW_TRACKING_URI is not set"
+    if uri:
+        said = f"MLFLOW_TRACKING_URI={without_credentials(uri)} is no http(s) address"
+    else:
+        said = "MLFLOW_TRACKING_URI is not set"
     meant = f" (did you mean http://{uri}?)" if re.fullmatch(r"[\w.-]+:\d+/?", uri) else ""
     return f'{said}{meant}; versions are numbered by a tracking server, which `eval "$(python -m infra env)"` points to'
 
@@ -76,6 +95,7 @@ def spark_settings() -> SparkSettings:
     ConfigurationError: the jars that read `s3a://` are not named or not there, Java is not where JAVA_HOME says
         or too old, or the memory is no size.
     """
+    environment.settle(os.environ)
     settings = SparkSettings()
     if not settings.jars:
         raise ConfigurationError(
