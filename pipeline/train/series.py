@@ -93,4 +93,5 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
     for variable in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         os.environ.pop(variable, None)
     serving = without_credentials(os.environ.get("SWATHE_SERVING_URL") or "http://127.0.0.1:18000")
-    return Series(stream, chosen, name, tracking.uri.rstrip("/"), serving, launcher, stream_path)
+    shown = without_credentials(os.environ.get("SWATHE_MLFLOW_URL") or tracking.uri).rstrip("/")
+    return Series(stream, chosen, name, shown, serving, launcher, stream_path)
