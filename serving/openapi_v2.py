@@ -12,7 +12,7 @@ from serving.openapi_schemas import example, ref
 
 _TAG: Final = "Open Inference Protocol"
 _OBJECT: Final = {"type": "object"}
-_INFER_PROBLEMS: Final = ("400", "404", "409", "413", "422", "429", "503")
+_INFER_PROBLEMS: Final = ("400", "404", "409", "413", "422", "429", "503", "504")
 
 
 def inference_paths(catalogue: Catalogue, problems: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def inference_paths(catalogue: Catalogue, problems: dict[str, Any]) -> dict[str,
     }
     index = _operation("v2_index", "Every version with its state", {"type": "array", "items": _OBJECT})
     index["requestBody"] = _body({"type": "object", "properties": {"ready": {"type": "boolean"}}}, {"ready": True})
-    index["responses"] |= told(("400", "413", "422"))
+    index["responses"] |= told(("400", "413", "422", "504"))
     paths["/v2/repository/index"] = {"post": index}
     for version in _ready(catalogue):
         base = f"/v2/models/{quote(version.model, safe='')}/versions/{version.number}"

@@ -55,6 +55,7 @@ CODES: Final = {
     415: "unsupported_media_type",
     422: "invalid",
     429: "overloaded",
+    431: "head_too_large",
     500: "internal",
     502: "bad_stored_data",
     503: "service_down",

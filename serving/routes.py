@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -14,12 +15,14 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from contract.errors import SwatheError
 from serving import docs_page
 from serving.admission import Admission
+from serving.answering import Answering
 from serving.canary import Canary
-from serving.clusterer import Clusterer
+from serving.catalogue import Version
 from serving.metrics import CONTENT_TYPE as METRICS_TYPE
 from serving.metrics import Metrics
 from serving.pages import Pages
@@ -29,7 +32,6 @@ from serving.requests import BodyReader, read_query
 from serving.service import Selected, Service
 from serving.ui import page as ui_page
 from serving.ui.page import UserInterface
-from serving.worker_queue import WorkerQueue
 
 # A shared cache must not give lines for a page, nor hand out without a key what it got with one.
 _VARY: Final = "Accept, X-API-Key, Authorization"
@@ -48,12 +50,12 @@ class Parts:
     """What the endpoints work with."""
 
     service: Service
-    clusterer: Clusterer
-    workers: WorkerQueue
+    answering: Answering
     metrics: Metrics
     pages: Pages
     user_interface: UserInterface
     slow: Admission
+    exports: Admission
     bodies: BodyReader
     canary: Canary
 
@@ -62,16 +64,10 @@ class Routes:
     """The endpoints over one service."""
 
     def __init__(self, parts: Parts) -> None:
-        self._service, self._slow, self._metrics = parts.service, parts.slow, parts.metrics
+        self._service, self._slow, self._exports = parts.service, parts.slow, parts.exports
         self._pages, self._user_interface = parts.pages, parts.user_interface
         self._predict = Predict(
-            parts.service,
-            parts.clusterer,
-            parts.workers,
-            slow=parts.slow,
-            bodies=parts.bodies,
-            canary=parts.canary,
-            metrics=parts.metrics,
+            parts.service, parts.answering, bodies=parts.bodies, canary=parts.canary, metrics=parts.metrics
         )
 
     def table(self) -> list[BaseRoute]:
@@ -102,28 +98,29 @@ class Routes:
     async def statistics(self, request: Request) -> Response:
         """Return the clusters of a version."""
         selected = self._selected(request)
-        return _stored(request, selected, self._service.statistics(selected.version))
+        found = await self._dumped(partial(self._service.statistics, selected.version))
+        return _stored(request, selected, found)
 
     async def page(self, request: Request) -> Response:
         """Return a page of stored rows."""
         selected = self._selected(request)
         query = read_query(request)
         if NDJSON in request.headers.get("accept", ""):
-            lines = await self._slow.in_thread(partial(self._service.export, selected.version, query))
-            return StreamingResponse(lines, media_type=NDJSON, headers={"vary": _VARY})
-        found = await self._slow.in_thread(partial(self._service.page, selected.version, query))
+            return await self._export(selected.version, query)
+        found = await self._dumped(partial(self._service.page, selected.version, query))
         return _stored(request, selected, found)
 
     async def rows_of(self, request: Request) -> Response:
         """Return the stored rows of one id."""
         selected = self._selected(request)
         row_id = request.path_params["row_id"]
-        found = await self._slow.in_thread(partial(self._service.rows_of, selected.version, row_id))
+        found = await self._dumped(partial(self._service.rows_of, selected.version, row_id, read_query(request)))
         return _stored(request, selected, found)
 
     async def models(self, _request: Request) -> Response:
         """Return all models and versions."""
-        return _json(self._service.models(), **{"cache-control": "no-cache"})
+        listed = await self._pages.models()
+        return Response(listed, media_type="application/json", headers={"cache-control": "no-cache"})
 
     async def live(self, _request: Request) -> Response:
         """Return that the process answers."""
@@ -136,11 +133,12 @@ class Routes:
 
     async def metrics(self, _request: Request) -> Response:
         """Return what was counted."""
-        return Response(self._metrics.text(), headers={"content-type": METRICS_TYPE})
+        return Response(await self._pages.metrics(), headers={"content-type": METRICS_TYPE})
 
     async def openapi(self, _request: Request) -> Response:
         """Return the OpenAPI document of this moment."""
-        return Response(self._pages.openapi(), media_type="application/json", headers={"cache-control": "no-cache"})
+        document = await self._pages.openapi()
+        return Response(document, media_type="application/json", headers={"cache-control": "no-cache"})
 
     async def docs(self, _request: Request) -> Response:
         """Return the OpenAPI page."""
@@ -157,6 +155,15 @@ class Routes:
             return _html(self._user_interface.home())
         return _json(self._service.signposts())
 
+    async def _dumped(self, work: Callable[[], dict[str, Any]]) -> bytes:
+        return await self._slow.in_thread(lambda: orjson.dumps(work()))
+
+    async def _export(self, version: Version, query: dict[str, str]) -> Response:
+        with contextlib.ExitStack() as place:
+            place.enter_context(self._exports.one())
+            lines = await self._slow.in_thread(partial(self._service.export, version, query))
+            return _Export(lines, place.pop_all())
+
     def _selected(self, request: Request) -> Selected:
         named = request.path_params
         if "version" in named:
@@ -165,6 +172,19 @@ class Routes:
             selected = self._service.select_default()
         request.scope["version"] = selected.version
         return selected
+
+
+class _Export(StreamingResponse):
+    """Lines that hold a place until the last one is sent, or the client is gone."""
+
+    def __init__(self, lines: Iterator[bytes], place: contextlib.ExitStack) -> None:
+        super().__init__(lines, media_type=NDJSON, headers={"vary": _VARY})
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them."""
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 def _route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
@@ -178,14 +198,14 @@ def _route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
     return Route(path, guarded, methods=[method], name=path, include_in_schema=False, middleware=_COMPRESSED)
 
 
-def _stored(request: Request, selected: Selected, answer: dict[str, Any]) -> Response:
+def _stored(request: Request, selected: Selected, answer: bytes) -> Response:
     """Answer with what never changes for a version: its tag is the run and the question."""
     question = f"{selected.version.run_id}|{request.url.path}|{request.url.query}"
     etag = f'"{hashlib.sha256(question.encode()).hexdigest()[:32]}"'
     headers = {"etag": etag, "cache-control": _IMMUTABLE if selected.fixed else "no-cache", "vary": _VARY}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return _json(answer, **headers)
+    return Response(answer, headers=headers, media_type="application/json")
 
 
 def _json(answer: Any, **headers: str) -> Response:

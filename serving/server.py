@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -16,10 +16,12 @@ from starlette.types import Receive, Scope, Send
 
 from serving.access_key import RequiredKey
 from serving.admission import Admission
+from serving.answering import Answering
 from serving.cache import LocalCache
 from serving.canary import Canary
 from serving.claims import check_port, claimed_cache
 from serving.clusterer import Clusterer
+from serving.connections import BACKLOG, Connections, connections_allowed
 from serving.metrics import Metrics
 from serving.object_store import ObjectStore
 from serving.observed import Observed
@@ -29,7 +31,7 @@ from serving.problems import http_exception, hung_up, unauthorized, unexpected
 from serving.processes import SupervisedServer, stopping_in_order
 from serving.range_cache import RangeCache
 from serving.registry import Registry
-from serving.requests import BodyReader
+from serving.requests import BodyBudget, BodyReader
 from serving.results import Results
 from serving.routes import Parts, Routes
 from serving.service import Service
@@ -40,6 +42,9 @@ from serving.v2_routes import InferenceRoutes
 from serving.worker_queue import WorkerQueue
 
 logger = logging.getLogger(__name__)
+
+# Whole results that are sent at once; each keeps a row group in memory.
+_EXPORTS: Final = 8
 
 
 def serve(settings: ServingSettings) -> None:
@@ -71,6 +76,10 @@ def serve(settings: ServingSettings) -> None:
             access_log=False,
             server_header=False,
             log_level="warning",
+            http=Connections(most=connections_allowed(), body_s=settings.deadline_s).protocol,
+            # There is nothing to talk to over a WebSocket.
+            ws="none",
+            backlog=BACKLOG,
         )
 
 
@@ -84,13 +93,12 @@ def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: L
     service = Service(pickup, Results(ranges, SortedFiles(ranges)), settings.default_model, settings.tracking_uri)
     metrics = Metrics(lambda: service.catalogue)
     workers = WorkerQueue(clusterer, server, settings.cache, workers=settings.workers, deadline_s=settings.deadline_s)
-    slow, bodies = (
-        Admission(settings.queue, settings.deadline_s),
-        BodyReader(settings.max_body_bytes, settings.deadline_s),
-    )
+    slow, exports = Admission(settings.queue, settings.deadline_s), Admission(_EXPORTS, settings.deadline_s)
+    bodies = BodyReader(settings.max_body_bytes, settings.deadline_s, BodyBudget(settings.all_bodies_bytes))
     canary = Canary(settings.canary_share, settings.canary_mode, metrics)
-    pages = Pages(service, with_key=settings.api_key is not None)
-    parts = Parts(service, clusterer, workers, metrics, pages, UserInterface(service), slow, bodies, canary)
+    pages = Pages(service, metrics, with_key=settings.api_key is not None)
+    answering = Answering(clusterer, workers, slow)
+    parts = Parts(service, answering, metrics, pages, UserInterface(service), slow, exports, bodies, canary)
     app.add_exception_handler(HTTPException, http_exception)
     app.add_exception_handler(ClientDisconnect, hung_up)
     app.add_exception_handler(Exception, unexpected)
