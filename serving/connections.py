@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import resource
-from typing import Any, Final
+from typing import Any, Final, Never
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 # Request line and headers together. A cursor is the longest thing that we give out ourselves.
 HEAD_BYTES: Final = 32 * 1024
+MOST_HEADERS: Final = 200
 # What chunk sizes, their extensions and trailers may take beside the body, and beside a quarter of it.
 FRAMING_BYTES: Final = 64 * 1024
 # Requests that may wait behind the one being answered.
@@ -95,8 +96,8 @@ class Connections:
             self._sweep_later(loop)
 
 
-class _TooManyWaitingError(Exception):
-    """More pipelined requests than may wait."""
+class _ExcessError(Exception):
+    """Raised through the parser, which stops there."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -109,6 +110,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._owing, self._in_head, self._lingering = True, True, False
         self._head_bytes = self._wire_bytes = self._body_bytes = 0
         self._stalled_at: float | None = None
+        self._excess: tuple[int, str] | None = None
 
     def has_asked(self) -> bool:
         """Return whether a whole head has come."""
@@ -178,22 +180,28 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(b"".join(head) + bytes(answer.body))
         self.transport.close()
 
+    def _stop(self, status: int, message: str) -> Never:
+        self._excess = (status, message)
+        raise _ExcessError
+
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP."""
-        self._refuse(400, msg)
+        """Refuse what is no HTTP, or was stopped for being too much."""
+        self._refuse(*(self._excess or (400, msg)))
 
     def _unsupported_upgrade_warning(self) -> None:
         """Answer without the upgrade that a client offers, and without a line in the log for each."""
 
     def on_message_begin(self) -> None:
-        """Begin a request; raises where too many wait already, which ends the connection."""
+        """Begin a request, unless too many wait already."""
         if len(self.pipeline) >= MOST_PIPELINED:
-            raise _TooManyWaitingError
+            self._stop(400, f"more than {MOST_PIPELINED} requests wait on this connection")
         self.since, self._owing = self.loop.time(), True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Start the request."""
+        """Start the request, unless it has too many headers."""
+        if len(self.headers) > MOST_HEADERS:
+            self._stop(431, f"the request has more than {MOST_HEADERS} headers")
         super().on_headers_complete()
         self._in_head, self._lingering = False, False
         self._head_bytes = self._wire_bytes = self._body_bytes = 0

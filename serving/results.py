@@ -94,11 +94,8 @@ class Results:
         """Return all rows as lines of JSON, some at a time; the first row group is read before this returns."""
         stretches = self._stretches(version, cluster, ())
         first = next(stretches, None)
-        return (
-            _lines(piece)
-            for stretch in chain([] if first is None else [first], stretches)
-            for piece in stretch.pieces()
-        )
+        all_of_them = chain([] if first is None else [first], stretches)
+        return (lines for stretch in all_of_them for lines in stretch.lines())
 
     def _read_manifest(self, key: str) -> ResultsManifest:
         return results_from_json(self._ranges.whole(key), key)
@@ -165,7 +162,3 @@ def _page(found: list[dict[str, Any]], limit: int, run_id: str, cluster: int | N
         return Page(found, None)
     last = found[limit - 1]
     return Page(found[:limit], write_cursor(run_id, cluster, (last["row_id"], last["partition"], last["offset"])))
-
-
-def _lines(stretch: Stretch) -> bytes:
-    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in stretch.answers())

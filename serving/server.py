@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -43,6 +44,7 @@ from serving.worker_queue import WorkerQueue
 
 logger = logging.getLogger(__name__)
 
+_SWITCH_S: Final = 0.0005
 # Whole results that are sent at once; each keeps a row group in memory.
 _EXPORTS: Final = 8
 
@@ -107,6 +109,8 @@ def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: L
 
     @contextlib.asynccontextmanager
     async def lifespan(running: Any) -> AsyncIterator[None]:
+        # So long does the loop wait for each thread at work; the default is 5 ms.
+        sys.setswitchinterval(_SWITCH_S)
         # Again: an earlier API process may have filled the directory since.
         ranges.prepare()
         pickup.start()
