@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 
@@ -36,18 +36,18 @@ async def _watch(stalls: Path) -> None:
             longest, before = 0.0, time.thread_time()
 
 
-class _Watched(uvicorn.Server):
-    """Stands behind LitServe's server, which calls it when it starts to listen."""
-
-    async def startup(self, *args: Any, **kwargs: Any) -> None:
-        await _startup(self, *args, **kwargs)
-        self.watch = asyncio.create_task(_watch(Path(os.environ[STALLS_VARIABLE])))
-
-
 _startup = uvicorn.Server.startup
+_watches: list[asyncio.Task[None]] = []
+
+
+async def _watched_startup(server: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
+    await _startup(server, sockets)
+    _watches.append(asyncio.create_task(_watch(Path(os.environ[STALLS_VARIABLE]))))
+
 
 if __name__ == "__main__":
     from serving.__main__ import main
 
-    uvicorn.Server.startup = _Watched.startup  # type: ignore[method-assign] # uvicorn has no hook there
+    # LitServe makes uvicorn's server itself, in a process of its own.
+    uvicorn.Server.startup = _watched_startup  # type: ignore[method-assign] # there is no hook for it
     main()

@@ -144,6 +144,6 @@ def test_a_dead_worker_takes_its_own_request_along_and_no_other(play: Callable[.
         assert not second.done() and not waiting.done()
         ways.answered(uids[1])
         ways.answered(await ways.taken())
-        assert await asyncio.gather(second, waiting) == [ANSWER] * 2
+        assert [await second, await waiting] == [ANSWER] * 2
 
     play(scenario)
