@@ -12,8 +12,9 @@ import orjson
 
 from contract.errors import UnknownNameError, VersionUnavailableError
 from contract.lineage import Lineage
-from contract.model_version import ALIASES, ClusterStatistics
+from contract.model_version import ALIASES, TAG_BATCH, ClusterStatistics
 from scoring.kmeans import Assigner, Scoring
+from serving.tags import whole
 
 State = Literal["ready", "failed", "unavailable"]
 
@@ -59,7 +60,7 @@ class Version:
     @cached_property
     def batch(self) -> int:
         """The batch it was trained on, which is the version's own number."""
-        return _whole(self.tags.get("batch")) or self.number
+        return whole(self.tags.get(TAG_BATCH)) or self.number
 
     @cached_property
     def chain(self) -> dict[str, Any]:
@@ -83,10 +84,6 @@ class Version:
                 f"version {self.number} of model {self.model!r} is {self.state}: {self.reason or 'no reason given'}"
             )
         return self.numbers
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from scoring.kmeans import Scoring
@@ -148,4 +149,10 @@ def body_schema(features: tuple[str, ...] | None) -> dict[str, Any]:
 
 def example(scoring: Scoring) -> dict[str, float]:
     """Return a plausible row: what stands in for missing values, shortened."""
-    return {name: float(f"{x:.4g}") for name, x in zip(scoring.features, scoring.surrogates, strict=True)}
+    return {name: _rounded(x) for name, x in zip(scoring.features, scoring.surrogates, strict=True)}
+
+
+def _rounded(x: float) -> float:
+    rounded = float(f"{x:.4g}")
+    # The largest doubles round to infinity.
+    return rounded if math.isfinite(rounded) else x

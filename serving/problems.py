@@ -26,6 +26,7 @@ from contract.errors import (
     ServiceDownError,
     SwatheError,
     UnknownNameError,
+    UnreadableAnswerError,
     UnsupportedMediaError,
     VersionUnavailableError,
 )
@@ -44,6 +45,7 @@ STATUS: Final[Mapping[type[SwatheError], int]] = {
     OverloadedError: 429,
     AccessDeniedError: 502,
     ModelArtifactError: 502,
+    UnreadableAnswerError: 502,
     ServiceDownError: 503,
     NotReadyError: 503,
     InterruptedRequestError: 503,
