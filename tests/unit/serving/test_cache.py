@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import msgspec
 import orjson
 
 from serving.cache import LocalCache
@@ -18,6 +19,6 @@ def test_a_registry_that_was_kept_with_a_password_is_kept_without(tmp_path: Path
     path.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
     cache = LocalCache(tmp_path)
     for _ in range(2):
-        assert cache.read_registry("http://127.0.0.1:1") == served
+        assert msgspec.to_builtins(cache.read_registry("http://127.0.0.1:1")) == served
         assert b"hush" not in path.read_bytes()
     assert cache.read_registry("http://127.0.0.1:2") is None
