@@ -18,10 +18,10 @@ from contract.lineage import Lineage, Transition, lineage_to_json
 from contract.model_version import ALIASES, LINEAGE_FILE
 from contract.tracking import TrackingServer
 from serving import inference_protocol as protocol
+from serving import openapi
 from serving.cache import LocalCache
 from serving.catalogue import Catalogue
 from serving.metrics import Metrics
-from serving.pages import Pages
 from serving.pickup import Pickup
 from serving.registry import Registry
 from serving.service import Service
@@ -137,7 +137,7 @@ def show(catalogue: Catalogue) -> None:
     """Make every page there is."""
     SHOWN.catalogue = catalogue
     orjson.dumps(SERVICE.models())
-    orjson.loads(Pages(SERVICE, with_key=True).openapi(""))
+    orjson.dumps(openapi.document(catalogue, SERVICE.default_model(), with_key=True))
     METRICS.text()
     orjson.dumps(protocol.repository_index(catalogue, only_ready=False))
     for model in catalogue.models.values():
