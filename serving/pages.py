@@ -23,18 +23,30 @@ from serving.service import Service
 
 
 class Pages:
-    """The OpenAPI document, the lists of all versions, the metrics. Lives on the event loop, works in one thread."""
+    """The OpenAPI documents, the lists of all versions, the metrics. Lives on the event loop, works in one thread.
+
+    ``base`` is the path below which a document is shown.
+    """
 
     def __init__(self, service: Service, metrics: Metrics, *, with_key: bool) -> None:
         self._service, self._metrics, self._with_key = service, metrics, with_key
         self._thread = ThreadPoolExecutor(1, "pages")
         self._kept: dict[str, tuple[Mapping[str, ServedModel], bytes]] = {}
         self._making: dict[str, asyncio.Future[bytes]] = {}
-        self.docs = docs_page.page()
+        self._client_document = orjson.dumps(openapi.client_document(with_key=with_key))
 
-    async def openapi(self) -> bytes:
+    async def openapi(self, base: str = "") -> bytes:
         """Return the OpenAPI document of what is served now."""
-        return await self._of_catalogue("openapi", self._document)
+        return _below(await self._of_catalogue("openapi", self._document), base)
+
+    def openapi_client(self, base: str) -> bytes:
+        """Return the OpenAPI document with one operation per route."""
+        return _below(self._client_document, base)
+
+    @staticmethod
+    def docs(base: str) -> bytes:
+        """Return the page of the first document."""
+        return docs_page.page(base)
 
     async def models(self) -> bytes:
         """Return all models with their versions and aliases."""
@@ -80,6 +92,11 @@ class Pages:
         if not future.cancelled():
             # Looked at, so that asyncio does not complain of one that nobody waited for.
             future.exception()
+
+
+def _below(document: bytes, base: str) -> bytes:
+    """Return ``document`` with the server's address; none is the root, as OpenAPI has it."""
+    return b'{"servers":[{"url":"%s"}],' % base.encode() + document[1:] if base else document
 
 
 def _dumped(made: Any) -> bytes:

@@ -16,6 +16,7 @@ from contract.errors import (
     RequestTooLargeError,
     UnsupportedMediaError,
 )
+from serving.codings import coding_of, inflating
 
 # Bodies up to here need no room: as many as there are connections fit.
 SMALL_BYTES: Final = 64 * 1024
@@ -52,12 +53,20 @@ def check_media_type(scope: Scope) -> None:
     UnsupportedMediaError: names the content type.
     """
     given = header(scope, b"content-type")
-    if given in {None, b"application/json"}:
-        return
-    told = (given or b"").decode("latin-1")
-    kind = told.partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise UnsupportedMediaError(f"content type {kind[:100]!r} is not read; send application/json")
+    if given is not None and not is_json(given):
+        raise UnsupportedMediaError(f"content type {_kind(given)[:100]!r} is not read; send application/json")
+
+
+def is_json(content_type: bytes) -> bool:
+    """Return whether a body of this type is JSON, so that a page of another origin has to ask before it sends one."""
+    if content_type == b"application/json":
+        return True
+    kind = _kind(content_type)
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def _kind(content_type: bytes) -> str:
+    return content_type.decode("latin-1").partition(";")[0].strip().lower()
 
 
 class Room:
@@ -111,16 +120,37 @@ class BodyReader:
         return Room(self._budget)
 
     async def read(self, scope: Scope, receive: Receive, room: Room, most: int | None = None) -> bytes:
-        """Return the request's body, of at most ``most`` bytes where the route needs no more.
+        """Return the request's body, inflated, of at most ``most`` bytes where the route needs no more.
 
         Raises
         ------
-        RequestTooLargeError: it has too many bytes.
+        UnsupportedMediaError: it came in a coding that is not read.
+        MalformedRequestError: it is not as its coding says.
+        RequestTooLargeError: it has too many bytes, before or after inflating.
         OverloadedError: ``room`` cannot hold it.
         DeadlineExceededError: it takes too long, or comes too slowly.
         ClientDisconnect: the client is gone.
         """
         most = self._most if most is None else min(most, self._most)
+        coding = coding_of(header(scope, b"content-encoding"))
+        body = await self._received(scope, receive, room, most)
+        return body if coding is None else await self._inflated(body, coding, room, most)
+
+    async def _inflated(self, body: bytes, coding: str, room: Room, most: int) -> bytes:
+        # Beside the event loop, and held as it comes: a body of some KB may become as many MB.
+        coming = inflating(body, coding)
+        pieces: list[bytes] = []
+        size = 0
+        while (piece := await asyncio.to_thread(next, coming, None)) is not None:
+            size += len(piece)
+            if size > most:
+                raise self._too_large(most, "more bytes, inflated")
+            if size > SMALL_BYTES:
+                room.hold(len(body) + size)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def _received(self, scope: Scope, receive: Receive, room: Room, most: int) -> bytes:
         told = header(scope, b"content-length") or b""
         size = int(told) if told.isdigit() and len(told) < 20 else 0
         if size > most or len(told) >= 20:
