@@ -21,6 +21,7 @@ from serving.codings import coding_of, inflating
 # Bodies up to here need no room: as many as there are connections fit.
 SMALL_BYTES: Final = 64 * 1024
 _SLOW_S: Final = 5.0
+_MOST_PARAMETERS: Final = 20
 
 
 def read_query(request: Request) -> dict[str, str]:
@@ -28,8 +29,10 @@ def read_query(request: Request) -> dict[str, str]:
 
     Raises
     ------
-    InvalidRequestError: one is given twice.
+    InvalidRequestError: one is given twice, or there are more than any route has.
     """
+    if request.scope["query_string"].count(b"&") > _MOST_PARAMETERS:
+        raise InvalidRequestError("the query has too many parameters", [Fault(("query",), "each may be given once")])
     pairs = request.query_params.multi_items()
     query = dict(pairs)
     if len(query) != len(pairs):
