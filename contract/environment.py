@@ -43,6 +43,7 @@ KNOWN: Mapping[str, str] = {
     "SWATHE_SERVING_BASE_PATH": "path below which a proxy shows the server (default: what X-Forwarded-Prefix says)",
     "SWATHE_SERVING_GRACE_S": "seconds that a version deleted from the registry is still served (default 60)",
     "SWATHE_SERVING_MAX_BODY_BYTES": "largest body that is read, in bytes (default 33554432)",
+    "SWATHE_SERVING_BODIES_BYTES": "all bodies read or worked on at once, in bytes (default: eight of the largest)",
     "SWATHE_SERVING_RESULTS_CACHE_BYTES": "stored results kept locally, in bytes (default 1073741824)",
     "SWATHE_SERVING_WORKERS": "worker processes for large requests (default 2)",
     "SWATHE_SERVING_QUEUE": "large or stored-row requests worked on at once; more get 429 (default 64)",

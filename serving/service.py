@@ -134,15 +134,20 @@ class Service:
         _refuse_unknown(query, ("cluster",))
         return self._results.export(version, cluster=_number(query, "cluster", 0, clusters - 1))
 
-    def rows_of(self, version: Version, row_id: str) -> dict[str, Any]:
-        """Return the stored rows of an id.
+    def rows_of(self, version: Version, row_id: str, query: dict[str, str]) -> dict[str, Any]:
+        """Return the stored rows of an id, by page where they are very many; ``query`` may have limit and cursor.
 
         Raises
         ------
         UnknownNameError: there is none.
+        InvalidRequestError: the query is not as it should be.
         """
         version.required_numbers()
-        return {"results": self._results.rows_of(version, row_id), **version.chain}
+        _refuse_unknown(query, ("limit", "cursor"))
+        limit = _number(query, "limit", 1, MOST_ROWS)
+        most = MOST_ROWS if limit is None else limit
+        page = self._results.rows_of(version, row_id, limit=most, cursor=query.get("cursor"))
+        return {"results": page.rows, "next_cursor": page.next_cursor, **version.chain}
 
     def models(self) -> list[dict[str, Any]]:
         """Return all models with their versions and aliases."""
