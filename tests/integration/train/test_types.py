@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped] # as in the trainer
 from pyspark.errors import PySparkException
 
 from contract.stream import NUMERIC_TYPES, ColumnType
