@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import orjson
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Producer, TopicPartition
@@ -116,6 +117,22 @@ def test_a_topic_half_filled_by_an_earlier_replay_goes_on(line: Line, tmp_path: 
     assert "sent 25 rows" in said and "25 were there already" in said
     assert "sent 10 rows" in _send(line, _write(file, range(60)))
     assert _keys(line) == _once(range(60)) + Counter({b"foreign": 4})
+
+
+def test_a_file_that_stopped_an_earlier_replay_and_was_mended_goes_on(line: Line, tmp_path: Path) -> None:
+    file = _write(tmp_path / "rows.csv", range(50), row30="30,?,row 30")
+    line.make_topic(partitions=2)
+    producer = Producer({"bootstrap.servers": line.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]})
+    columns = ("n", "x", "s")
+    for n in range(30):
+        value = orjson.dumps(dict(zip(columns, (n, n / 2, f"row {n}"), strict=True)))
+        header = f"{fingerprint(file)} {n} 2".encode()
+        producer.produce(line.name, value, str(n).encode(), n % 2, headers=[(HEADER, header)])
+    assert producer.flush(30) == 0
+    assert "sent 20 rows" in _send(line, _write(file, range(50)))
+    other = _write(tmp_path / "other.csv", range(50), row7="7,0.0,row 7")
+    assert "sent 50 rows" in _send(line, other)
+    assert _keys(line) == _once(range(50)) + _once(range(50))
 
 
 def test_what_landed_is_not_sent_again_when_the_topic_has_lost_it(
