@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def _landed(store: MemoryStore, path: Path, rows: int) -> list[str]:
+def land(store: MemoryStore, path: Path, rows: int, *, first: int = 0) -> list[str]:
     """Land ``rows`` rows, which make a batch of 5 each; return the newest parts."""
     stream = load_stream(path)
     start = begin_or_read(store, "s", "s", "id", {0: 0})
@@ -44,7 +44,7 @@ def _landed(store: MemoryStore, path: Path, rows: int) -> list[str]:
     lander = Lander(stream, Cut(rows=5), store=store, writer=writer, start=start, partitions=1, topic=Offsets())
     lander.own(0, 1)
     lander.begin(1)
-    lander.take(fetched(0, 0, [b'{"id":1,"x":0.5}'] * rows, stream))
+    lander.take(fetched(0, first, [b'{"id":1,"x":1}'] * rows, stream))
     return newest_parts(store, "s", "s", writer)
 
 
@@ -56,7 +56,7 @@ def _check(store: MemoryStore, path: Path, keys: list[str], old: str = "", new: 
 
 def test_a_narrowed_type_is_refused_with_its_line(path: Path) -> None:
     store = MemoryStore()
-    keys = _landed(store, path, 10)
+    keys = land(store, path, 10)
     assert keys == ["s/lane=0/00000001.parquet"]
     for new in ("int32", "int64", "float32", "string", "bool", "timestamp"):
         text = TEXT.replace("features: [x]", "features: [id]").replace("float64", new)
@@ -74,7 +74,7 @@ def test_a_narrowed_type_is_refused_with_its_line(path: Path) -> None:
 def test_a_wider_type_is_read(path: Path) -> None:
     store = MemoryStore()
     path.write_text(TEXT.replace("int64", "int32"))
-    keys = _landed(store, path, 5)
+    keys = land(store, path, 5)
     _check(store, path, keys)
     _check(store, path, keys, "int64", "float64")
     with pytest.raises(StreamFileError, match=r"int32 to float64, int32 to int64"):
@@ -84,7 +84,7 @@ def test_a_wider_type_is_read(path: Path) -> None:
 def test_a_part_with_a_long_footer_and_one_that_is_gone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.landed_types._TAIL_BYTES", 64)
     store = MemoryStore()
-    keys = _landed(store, path, 5)
+    keys = land(store, path, 5)
     _check(store, path, keys)
     with pytest.raises(ChainError, match="is not in bucket"):
         _check(store, path, ["s/lane=0/9.parquet"])
