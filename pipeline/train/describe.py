@@ -145,7 +145,7 @@ def fit_sentences(model: Model, clustering: Clustering, next_step: float, swept:
         )
     if next_step > model.tol:
         said.append(
-            f"KMeans **stopped at {model.max_iter} iterations** (`max_iter`): one more would still move a centre by "
+            f"KMeans **stopped at `max_iter`** ({model.max_iter}): one more would still move a centre by "
             f"{next_step:.2g}, and {model.tol:g} (`tol`) is where it ends."
         )
     if model.impute == "median":

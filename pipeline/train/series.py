@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from contract.errors import ConfigurationError
+from contract.errors import ConfigurationError, StreamFileError
 from contract.stream import Scheme, Stream
 from contract.uri import without_credentials
 from pipeline.landed_types import refuse_changed_types
@@ -21,6 +21,8 @@ from pipeline.train.train_key import train_key
 FROM_FILE: Final = "from-file"
 FROM_STREAM: Final = "from-stream"
 SCHEMES: Final = ("disjoint", "cumulative", FROM_FILE)
+# Spark's plans hold several expressions of each: a thousand take minutes, and time grows faster than their number.
+MOST_FEATURES: Final = 2_000
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,16 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
 
     Raises
     ------
-    StreamFileError: the stream file cannot be meant.
+    StreamFileError: the stream file cannot be meant, or has more features than can be trained.
     ConfigurationError: the model's name is none.
     """
     stream = load_stream(stream_path)
+    if len(stream.features) > MOST_FEATURES:
+        raise StreamFileError(
+            stream_path,
+            None,
+            f"features: {len(stream.features)} are more than the {MOST_FEATURES} that can be trained; choose fewer",
+        )
     chosen: Scheme = stream.model.scheme
     if scheme != FROM_FILE:
         chosen = "cumulative" if scheme == "cumulative" else "disjoint"
