@@ -117,6 +117,23 @@ def test_rejects_without_a_row_behind_them_are_landed(cut: Cut) -> None:
     assert proof.problems == [] and proof.lanes[0].rejected == 1
 
 
+def test_a_window_is_sealed_beside_a_lane_that_has_landed_nothing_but_rejects() -> None:
+    store = MemoryStore()
+    lander = _lander(store, "one", Cut(window=0.1))
+    for lane in (0, 1):
+        lander.own(lane, 1)
+    lander.begin(2)
+    lander.take(_fetched(0, 0, [b"poison"]))
+    lander.reach_end(0, 1, 1, 1)
+    lander.tick()
+    lander.take(_fetched(1, 0, _records(0, 30)))
+    lander.reach_end(1, 1, 30, 30)
+    lander.land_tail()
+    proof = verify_stream(store, "model")
+    assert proof.problems == [] and [batch.rows for batch in proof.batches] == [10, 10, 10]
+    assert proof.lanes[0].rejected == 1
+
+
 def test_large_rows_are_encoded_before_they_fill_the_memory() -> None:
     schema = pa.schema([("s", pa.string())])
     part = OpenPart(0, 0, 0, schema)
