@@ -192,8 +192,8 @@ class Line:
         return found
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the rows of all batches, in the order of batches, lanes and offsets."""
-        return [row for manifest in self.manifests() for part in manifest.parts for row in self._read(part.key)]
+        """Return the rows of all batches, in the order of batches, lanes and offsets, then what was landed again."""
+        return [row for manifest in self.manifests() for held in manifest.objects for row in self._read(held.key)]
 
     def rejects(self) -> list[dict[str, Any]]:
         """Return the rejected records that parts of batches name."""

@@ -38,6 +38,10 @@ from pipeline.stream_file import load_stream
 logger = logging.getLogger(__name__)
 
 
+# Told apart from an error, after which landing again would do the same: these records have landed.
+ALL_REJECTED = 3
+
+
 class _Unit(click.ParamType[float]):
     """A duration or a size, as in the stream file."""
 
@@ -77,7 +81,10 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     metrics_port: int | None,
     start: str,
 ) -> None:
-    """Land the topic's records as batches. A flag about the cut replaces all of the stream file's `cut`."""
+    """Land the topic's records as batches. A flag about the cut replaces all of the stream file's `cut`.
+
+    Exits with 3 if records landed and every one of them was rejected, and with 1 after any other error.
+    """
     stream = load_stream(stream_path)
     flags = {"rows": rows, "bytes": bytes_, "window": window, "max_age": max_age, "idle": idle}
     cut = Cut.model_validate(flags) if any(value is not None for value in flags.values()) else stream.cut
@@ -90,10 +97,12 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     with served(_metrics(member, stream.name), metrics_port), shown:
         member.landing.run()
     _summarise(member.lander.landed)
+    code = ALL_REJECTED if member.lander.landed.rejected_all else 0
     if not member.landing.left:
         # A thread waits for a service; the interpreter's own end would wait for it too.
         sys.stdout.flush()
-        os._exit(0)
+        os._exit(code)
+    sys.exit(code)
 
 
 def _start(text: str) -> str | int:
@@ -174,7 +183,8 @@ def _metrics(member: Member, stream: str) -> CollectorRegistry:
 
 def _show_batch(batch: Manifest) -> None:
     offsets = ", ".join(f"{lane}:{first}-{end}" for lane, (first, end) in batch.offsets.items())
-    click.echo(f"batch {batch.batch} of {batch.stream}: {batch.rows:,} rows, offsets {offsets}, cut by {batch.cut}")
+    rows = f"{batch.rows:,} rows" + (f", {batch.rows_again:,} of them landed again" if batch.again else "")
+    click.echo(f"batch {batch.batch} of {batch.stream}: {rows}, offsets {offsets or '–'}, cut by {batch.cut}")
 
 
 def _summarise(landed: Landed) -> None:
@@ -184,3 +194,10 @@ def _summarise(landed: Landed) -> None:
     if landed.late_rows:
         said += f", {landed.late_rows:,} rows were late for their window"
     click.echo(said)
+    for line in landed.reasons.lines():
+        click.echo(f"  {line}")
+    if landed.rejected:
+        click.echo(
+            "  `python -m pipeline rejects --stream …` lists them; with --land-again it lands those that parse, "
+            "once `columns` is corrected"
+        )

@@ -21,7 +21,6 @@ from pipeline.land.open_part import OpenPart
 from pipeline.land.parse import LONGEST_CHUNK, Parsed, RecordParser
 from pipeline.land.reasons import Reasons
 from pipeline.land.rejected import RejectedPart, read_rejects, rejected_stream
-from pipeline.land.start import ChainStart
 from pipeline.land.stretch import Fetched, Longs, Stretch, to_stretch
 from pipeline.object_store import ObjectStore
 
@@ -59,8 +58,8 @@ class _Piece:
 class LandingAgain:
     """One run over a stream's rejects. Safe beside any number of others, and beside landing."""
 
-    def __init__(self, store: ObjectStore, stream: Stream, start: ChainStart, writer: Writer) -> None:
-        self._store, self._stream, self._start, self._writer = store, stream, start, writer
+    def __init__(self, store: ObjectStore, stream: Stream, writer: Writer) -> None:
+        self._store, self._stream, self._writer = store, stream, writer
         self._chain = AgainChain(store, stream.name)
         self._parser = RecordParser(stream)
         self._schema = part_schema(stream)
@@ -73,7 +72,7 @@ class LandingAgain:
         ------
         ChainError: objects are missing or altered.
         """
-        rejected = rejected_stream(self._store, self._stream.name, self._start)
+        rejected = rejected_stream(self._store, self._stream.name)
         self._known = list(rejected.landed_again)
         landed: list[LandedAgain] = []
         while True:

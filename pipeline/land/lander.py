@@ -128,7 +128,7 @@ class Lander:
         if not self._continues(lane, fetched.position):
             return
         stretch = to_stretch(fetched, lane.open.next_offset)
-        self._tolerance.count(stretch)
+        self._tolerance.count(lane.lane, stretch)
         self._add(lane, stretch)
 
     def reach_end(self, lane_number: int, epoch: int, position: int, offset: int) -> None:

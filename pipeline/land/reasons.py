@@ -10,7 +10,7 @@ from pipeline.land.stretch import Reject
 
 SHOWN = 5
 # A form more than these is counted, not kept: a reason whose form is not recognised may differ in every record.
-_KEPT = 100
+_KEPT = 20
 _LONGEST = 160
 # Not inside a name: `x1` and `x2` are two columns.
 _NUMBER = re.compile(r"(?<![\w.$-])-?\d+(\.\d+)?(?![\w-])")
@@ -33,6 +33,11 @@ class ReasonCount:
     count: int
     lane: int
     offset: int
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Lane and offset of the first."""
+        return self.lane, self.offset
 
     def __str__(self) -> str:
         """One line for a person."""

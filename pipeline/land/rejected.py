@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from contract.batch import OFFSET, LandedAgain, Lane, Manifest, Part, manifest_from_json, manifest_prefix
+from contract.batch import (
+    KEY,
+    OFFSET,
+    TIMESTAMP,
+    LandedAgain,
+    Lane,
+    Manifest,
+    Part,
+    manifest_from_json,
+    manifest_prefix,
+)
 from contract.errors import ChainError
 from pipeline.land.again import AgainChain
-from pipeline.land.chain import Chain
-from pipeline.land.start import ChainStart
+from pipeline.land.chain import Chain, listed_lanes
+from pipeline.land.reasons import Reasons
+from pipeline.land.stretch import Reject
 from pipeline.object_store import ObjectStore
+
+# For the first reasons a person needs a few; a stream may have rejected for years.
+_READ_FOR_REASONS = 16
 
 
 @dataclass(frozen=True)
@@ -40,10 +55,12 @@ class RejectedStream:
     @property
     def rejected(self) -> int:
         """Records that are still rejected."""
-        return sum(named.part.rejected for named in self.parts) - sum(again.rows for again in self.landed_again)
+        # While the stream is landed, what was landed again may be seen before the part that rejected it.
+        rejected = sum(named.part.rejected for named in self.parts)
+        return max(0, rejected - sum(again.rows for again in self.landed_again))
 
 
-def rejected_stream(store: ObjectStore, stream: str, start: ChainStart) -> RejectedStream:
+def rejected_stream(store: ObjectStore, stream: str) -> RejectedStream:
     """Return what was rejected of ``stream`` and what was landed again, from manifests and metadata alone.
 
     Raises
@@ -53,7 +70,8 @@ def rejected_stream(store: ObjectStore, stream: str, start: ChainStart) -> Rejec
     manifests = [_manifest(store, entry.key) for entry in store.list_objects(manifest_prefix(stream))]
     newest = manifests[-1] if manifests else None
     ends = {lane.lane: lane for lane in newest.lanes} if newest else {}
-    unsealed = {lane: _behind(store, stream, lane, ends.get(lane)) for lane in {*start.starts, *ends}}
+    lanes = {*ends, *listed_lanes(store, stream)}
+    unsealed = {lane: _behind(store, stream, lane, ends.get(lane)) for lane in lanes}
     # Read last: whatever was landed again by then was rejected by a part that is in one of the lists above, or will be.
     landed_again = AgainChain(store, stream).objects_from(0)
     return rejected_of(manifests, unsealed, landed_again)
@@ -112,6 +130,25 @@ def tables(
             table = table.filter(pa.array(np.asarray(table[OFFSET]) > after[1]))
         if table.num_rows:
             yield named, table
+
+
+def rejects_in(table: pa.Table) -> Iterator[Reject]:
+    """Yield the records of a rejects object's ``table``."""
+    # As a number: a producer may write any timestamp, and Python's dates end with the year 9999.
+    timestamps = table[TIMESTAMP].cast(pa.int64())
+    columns = (table[OFFSET], timestamps, table[KEY], table["value"], table["reason"])
+    for offset, timestamp, key, value, reason in zip(*columns, strict=True):
+        yield Reject(offset.as_py(), timestamp.as_py(), key.as_py(), value.as_py(), reason.as_py())
+
+
+def newest_reasons(store: ObjectStore, stream: str, rejected: RejectedStream) -> Reasons:
+    """Return why the newest records were rejected that still are, of ``_READ_FOR_REASONS`` objects at most."""
+    newest = sorted(rejected.parts, key=lambda named: (named.batch is None, named.batch or 0))[-_READ_FOR_REASONS:]
+    few = dataclasses.replace(rejected, parts=[named for named in rejected.parts if named in newest])
+    reasons = Reasons()
+    for named, table in tables(store, stream, few):
+        reasons.count(named.lane, rejects_in(table))
+    return reasons
 
 
 def _manifest(store: ObjectStore, key: str) -> Manifest:

@@ -25,7 +25,7 @@ from contract.batch import (
     manifest_prefix,
 )
 from contract.errors import ChainError
-from pipeline.land.chain import Chain, part_of
+from pipeline.land.chain import Chain, listed_lanes, part_of
 from pipeline.land.start import ChainStart, read_start
 from pipeline.land.stretch import Longs
 from pipeline.land.verify_again import AgainProof, RejectedOffsets, check_again
@@ -116,7 +116,7 @@ def verify_stream(store: ObjectStore, stream: str) -> Proof:
     # Behind the manifests and before the tails: so every object that a manifest names, and every part of its
     # rejects, has been seen, even while the stream is being landed.
     again = check_again(store, stream, start.topic_id, listed, proof.problems)
-    for lane in sorted({*start.starts, *ends, *_listed_lanes(store, stream)}):
+    for lane in sorted({*start.starts, *ends, *listed_lanes(store, stream)}):
         _check_tail(reading, stream, lane, ends.get(lane))
     _count_again(proof, again, reading.rejected)
     return proof
@@ -306,11 +306,6 @@ def _rejected_offsets(reading: _Reading, part: Part) -> Longs:
     if len(offsets) != part.rejects.rows:
         reading.say(f"{part.rejects.key} holds {len(offsets)} records, not {part.rejects.rows}")
     return offsets
-
-
-def _listed_lanes(store: ObjectStore, stream: str) -> set[int]:
-    folders = store.list_folders(f"{stream}/")
-    return {int(name.removeprefix("lane=")) for name in folders if name.removeprefix("lane=").isdigit()}
 
 
 def _difference(part: Part, stored: Part) -> str:

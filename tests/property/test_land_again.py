@@ -66,15 +66,15 @@ class AgainSchedule(Schedule):
     def land_again(self, number: int, step: int) -> None:
         """Somebody lands rejects again, by a stream file that may be one correction behind; it may be killed."""
         try:
-            LandingAgain(self.store, corrected(step), self.start, Writer(f"p{number}", "id")).run()
+            LandingAgain(self.store, corrected(step), Writer(f"p{number}", "id")).run()
         except ServiceDownError:
             return
 
     @rule(first=st.integers(0, 2), second=st.integers(0, 2))
     def land_again_at_once(self, first: int, second: int) -> None:
         """Two people do at once: the second begins and ends while the first is between reading and its PUT."""
-        one = LandingAgain(self.store, corrected(first), self.start, Writer("one", "id"))
-        other = LandingAgain(self.store, corrected(second), self.start, Writer("other", "id"))
+        one = LandingAgain(self.store, corrected(first), Writer("one", "id"))
+        other = LandingAgain(self.store, corrected(second), Writer("other", "id"))
         commit = one._chain.commit
 
         def overtaken(*arguments: object) -> object:
@@ -91,7 +91,7 @@ class AgainSchedule(Schedule):
     def teardown(self) -> None:
         """Land and land again all that is left: every record but the poison is in one batch, and none twice."""
         self.store.faults = []
-        LandingAgain(self.store, corrected(1), self.start, Writer("tidy", "id")).run()
+        LandingAgain(self.store, corrected(1), Writer("tidy", "id")).run()
         self.landers[0], self.reading[0] = self._new(0), {}
         for lane in range(len(self.topic)):
             self.own(0, lane)
@@ -100,8 +100,8 @@ class AgainSchedule(Schedule):
             if all(offset >= len(self.topic[lane]) for lane, (_, offset) in self.reading[0].items()):
                 break
         self._land_tail()
-        LandingAgain(self.store, corrected(2), self.start, Writer("tidy", "id")).run()
-        before = rejected_stream(self.store, "model", self.start)
+        LandingAgain(self.store, corrected(2), Writer("tidy", "id")).run()
+        before = rejected_stream(self.store, "model")
         assert verify_stream(self.store, "model").rows_again_unsealed == before.waiting
         self._land_tail()
         proof = verify_stream(self.store, "model")
@@ -111,7 +111,7 @@ class AgainSchedule(Schedule):
         assert sum(lane.rejected for lane in proof.lanes.values()) == poison
         assert sum(lane.landed_again for lane in proof.lanes.values()) == long
         assert sum(batch.rows_again for batch in proof.batches) == long
-        assert rejected_stream(self.store, "model", self.start).rejected == poison
+        assert rejected_stream(self.store, "model").rejected == poison
         sent = Counter(_number(value) for lane in self.topic for value in lane if value != POISON)
         assert Counter(self._rows()) == sent
         for found in proof.lanes.values():
