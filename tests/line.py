@@ -70,12 +70,15 @@ class Line:
     @property
     def store(self) -> ObjectStore:
         """The bucket of batches."""
-        return ObjectStore(
-            StoreSettings(
-                endpoint_url=self.services["AWS_ENDPOINT_URL_S3"],
-                access_key=SecretStr(self.services["AWS_ACCESS_KEY_ID"]),
-                secret_key=SecretStr(self.services["AWS_SECRET_ACCESS_KEY"]),
-            )
+        return ObjectStore(self.store_settings)
+
+    @property
+    def store_settings(self) -> StoreSettings:
+        """Where the bucket of batches is."""
+        return StoreSettings(
+            endpoint_url=self.services["AWS_ENDPOINT_URL_S3"],
+            access_key=SecretStr(self.services["AWS_ACCESS_KEY_ID"]),
+            secret_key=SecretStr(self.services["AWS_SECRET_ACCESS_KEY"]),
         )
 
     def make_topic(self, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:

@@ -33,6 +33,7 @@ from pipeline.land.start import begin_or_read
 from pipeline.land.topic import Topic, make_consumer, offsets_at
 from pipeline.object_store import FIRST_ANSWER_S, ObjectStore
 from pipeline.settings import kafka_settings, store_settings
+from pipeline.store_probe import refuse_racing_store
 from pipeline.stream_file import load_stream
 
 logger = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ def prepare(
     # What is wrong at the start is said at once; later the line waits.
     store = ObjectStore(settings, attempts=1, read_timeout_s=FIRST_ANSWER_S)
     store.ensure_bucket()
-    store.refuse_unconditional_store()
+    refuse_racing_store(store)
     broker = BrokerState()
     consumer = make_consumer(kafka, stream.consumer_group, broker.note_error)
     starts = offsets_at(consumer, stream.topic, partitions, start, address)

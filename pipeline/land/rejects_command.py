@@ -25,6 +25,7 @@ from pipeline.land.start import read_start
 from pipeline.land.stretch import Reject
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
+from pipeline.store_probe import refuse_racing_store
 from pipeline.stream_file import load_stream
 
 _SHOWN_BYTES = 80
@@ -53,15 +54,16 @@ def rejects(  # noqa: PLR0917 - click hands over one argument an option
 ) -> None:
     """List the records that landed as rejects and still are, by lane and offset, or land them again."""
     stream = load_stream(stream_path)
+    behind = _place(after)
+    if land_again and (as_json or any(given is not None for given in (lane, offset, reason, after))):
+        raise ConfigurationError("--land-again takes all rejects that parse now; it goes with --stream alone")
     store = ObjectStore.answering(store_settings())
     if land_again:
-        if any(given is not None for given in (lane, offset, reason, after)) or as_json:
-            raise ConfigurationError("--land-again takes all rejects that parse now; it goes with --stream alone")
         _land_again(store, stream)
         return
     found = rejected_stream(store, stream.name)
     wanted = (
-        (named, reject) for named, reject in _listed(store, stream.name, found, _place(after))
+        (named, reject) for named, reject in _listed(store, stream.name, found, behind)
         if lane in {None, named.lane} and offset in {None, reject.offset}
         and (reason is None or reason in reject.reason)
     )  # fmt: skip
@@ -141,7 +143,7 @@ def _land_again(store: ObjectStore, stream: Stream) -> None:
     if start is None:
         click.echo(f"stream {stream.name} has landed nothing yet, and rejected nothing")
         return
-    store.refuse_unconditional_store()
+    refuse_racing_store(store)
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", start.topic_id)
     _say(stream, LandingAgain(store, stream, writer).run())
 

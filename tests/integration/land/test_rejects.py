@@ -30,13 +30,13 @@ def test_a_landing_that_rejected_everything_says_why_and_it_all_comes_back(line:
     line.make_topic(partitions=2)
     line.max_record_bytes = "60B"
     line.send((long(n) for n in range(150)), 0)
-    line.send([*(long(n) for n in range(150, 170)), b"poison"], 1)
+    line.send([*(long(n) for n in range(150, 170)), b"\x1b[31mred[bold]\xff\x00"], 1)
     line.max_share = 1.0
     code, said = line.run("land", "--exit-when-idle", "1s")
     assert code == 3, said
     assert "landed 0 rows in 0 batches, rejected 171" in said
     assert "170 × oversized: the value has … bytes, … are taken (the first: lane " in said
-    assert "1 × not JSON: unexpected character, expected a JSON value: line … column … (char …)" in said
+    assert "1 × not JSON: str is not valid UTF-8" in said
 
     found = json.loads(line.run("status", "--json")[1])
     assert (found["rejected"], found["rows_again_unsealed"]) == (171, 0)
@@ -49,7 +49,7 @@ def test_a_landing_that_rejected_everything_says_why_and_it_all_comes_back(line:
     rest = [json.loads(text) for text in line.run("rejects", "--json", "--after", "0-99")[1].splitlines()]
     assert [(each["lane"], each["offset"]) for each in rest] == [(0, n) for n in range(100, 120)]
     said = line.run("rejects", "--lane", "1", "--reason", "not JSON")[1]
-    assert "1-20" in said and "poison" in said and "171 records are rejected" in said
+    assert "1-20" in said and "\\x1b[31mred[bold]\\xff\\x00" in said and "171 records are rejected" in said
 
     line.max_record_bytes = "1MB"
     code, said = line.run("rejects", "--land-again")
@@ -76,7 +76,14 @@ def test_a_landing_that_rejected_everything_says_why_and_it_all_comes_back(line:
     assert "100 in batch 1; 70 in batch 2; 70 here" in " ".join(said.split()), said
 
 
-@pytest.mark.parametrize(("point", "passage"), [("before-again", 2), ("after-again", 1), ("after-again", 2)])
+@pytest.mark.parametrize(
+    ("point", "passage"),
+    [
+        ("after-again", 1),
+        pytest.param("before-again", 2, marks=pytest.mark.long),
+        pytest.param("after-again", 2, marks=pytest.mark.long),
+    ],
+)
 def test_killed_while_landing_again(line: Line, point: str, passage: int) -> None:
     line.make_topic(partitions=2)
     line.max_record_bytes = "60B"
@@ -88,24 +95,10 @@ def test_killed_while_landing_again(line: Line, point: str, passage: int) -> Non
     line.cut = "{rows: 50}"
     code, said = line.run("rejects", "--land-again", SWATHE_FAULT=f"{point}:{passage}")
     assert code == -9, said
-    code, said = line.run("land", "--exit-when-idle", "1s", SWATHE_FAULT="before-manifest", **SAME_MEMBER)
-    assert code in {-9, 0}, said
     assert line.run("rejects", "--land-again")[0] == 0
+    code, said = line.run("land", "--exit-when-idle", "1s", SWATHE_FAULT="before-manifest", **SAME_MEMBER)
+    assert code == -9, said
     line.land(**SAME_MEMBER)
     sent = [n + more for lane in (0, 1) for n in range(lane * 1000, lane * 1000 + 60) for more in (0, 500)]
     proof = line.assert_proved(sent)
     assert [(lane["rejected"], lane["landed_again"]) for lane in proof["lanes"].values()] == [(0, 60), (0, 60)]
-
-
-def test_raw_bytes_are_shown_safely(line: Line) -> None:
-    line.make_topic()
-    poison = [b"\x1b[31mred\x1b[0m", b"\xff\xfe\x00", "\u202eabc[bold]".encode(), None, b""]
-    line.send([record(1), *poison])
-    line.land()
-    said = line.run("rejects")[1]
-    assert "\x1b" not in said and "\u202e" not in said and "\x00" not in said
-    assert "\\x1b[31mred" in said and "\\xff\\xfe\\x00" in said and "[bold]" in said and "(no value)" in said
-    code, said = line.run("rejects", "--after", "nonsense")
-    assert code == 1 and "write 0-1234" in said
-    code, said = line.run("rejects", "--land-again", "--lane", "1")
-    assert code == 1 and "goes with --stream alone" in said
