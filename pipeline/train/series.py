@@ -10,6 +10,7 @@ from typing import Final
 
 from contract.errors import ConfigurationError
 from contract.stream import Scheme, Stream
+from contract.uri import without_credentials
 from pipeline.stream_file import load_stream
 from pipeline.train.batches import SealedBatch
 from pipeline.train.settings import TrackingSettings
@@ -71,8 +72,8 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
     name = stream.registered_model(chosen) if model == FROM_STREAM else model
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", name):
         raise ConfigurationError(f"model={name} is no model name: letters, digits, `-` and `_`, 80 at most")
-    launcher = os.environ.pop("MLFLOW_RUN_ID", None)
+    launcher = os.environ.pop("MLFLOW_RUN_ID", None) or None
     for variable in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         os.environ.pop(variable, None)
-    serving = os.environ.get("SWATHE_SERVING_URL", "http://127.0.0.1:18000")
+    serving = without_credentials(os.environ.get("SWATHE_SERVING_URL") or "http://127.0.0.1:18000")
     return Series(stream, chosen, name, tracking.uri.rstrip("/"), serving, launcher)
