@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contract.errors import ChainError
 from pipeline.object_store import PROBE_PREFIX, ConflictError, ObjectStore
 
-WRITERS = 6
+WRITERS = 4
 ROUNDS = 3
 # What a killed probe left is nobody's any more.
 _LEFT_OVER_S = 3600.0

@@ -38,7 +38,7 @@ def test_a_store_that_looks_first_and_writes_then_is_refused(settings: StoreSett
         assert first is not None and store.put_if_absent("a", b"2") is None
         assert store.put_if_match("a", b"3", first) is not None and store.put_if_match("a", b"4", first) is None
         for refused in (lambda: refuse_racing_store(store), lambda: Lease(store, "m", wait_s=0).__enter__()):
-            with pytest.raises(ChainError, match=f"of 6 writers at once that they put a key by `{broken}"):
+            with pytest.raises(ChainError, match=f"of 4 writers at once that they put a key by `{broken}"):
                 refused()
     assert [left.key for left in real.list_objects("")] == ["a"]
 

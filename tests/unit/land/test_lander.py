@@ -42,8 +42,15 @@ def _lander(store: MemoryStore, name: str, cut: Cut) -> Lander:
 
 
 def _fetched(lane: int, first: int, values: list[bytes], *, position: int | None = None) -> Fetched:
+    return fetched(PARSER, lane, first, values, position=position)
+
+
+def fetched(
+    parser: RecordParser, lane: int, first: int, values: list[bytes], *, position: int | None = None
+) -> Fetched:
+    """Return records as the consumer hands them over."""
     parsed: Future[Parsed] = Future()
-    parsed.set_result(PARSER.parse(values))
+    parsed.set_result(parser.parse(values))
     offsets = np.arange(first, first + len(values))
     at = first if position is None else position
     return Fetched(lane, 1, at, values, [None] * len(values), offsets, offsets * 10, parsed)
