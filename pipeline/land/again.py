@@ -19,7 +19,7 @@ from contract.errors import ChainError
 from pipeline.fault import fault_point
 from pipeline.land.chain import Writer
 from pipeline.land.open_part import OpenPart
-from pipeline.land.stretch import Longs
+from pipeline.land.origins import Longs
 from pipeline.object_store import ObjectStore, StoredObject
 
 logger = logging.getLogger(__name__)

@@ -18,10 +18,11 @@ from pipeline.land.again import AgainChain, OvertakenError
 from pipeline.land.chain import Writer
 from pipeline.land.lanes import PART_BYTES, PART_ROWS
 from pipeline.land.open_part import OpenPart
+from pipeline.land.origins import Longs
 from pipeline.land.parse import LONGEST_CHUNK, Parsed, RecordParser
 from pipeline.land.reasons import Reasons
 from pipeline.land.rejected import RejectedPart, read_rejects, rejected_stream
-from pipeline.land.stretch import Fetched, Longs, Stretch, to_stretch
+from pipeline.land.stretch import Fetched, Stretch, to_stretch
 from pipeline.object_store import ObjectStore
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class _Piece:
 
     def add(self, stretch: Stretch) -> None:
         """Append rows; what lies between them stays where it is."""
-        joined = dataclasses.replace(stretch, rejects=(), gaps=(), first_offset=self.rows.next_offset)
+        joined = dataclasses.replace(stretch, rejects=(), gaps=(), strangers=(), first_offset=self.rows.next_offset)
         self.rows.add(joined)
         self.offsets.append(stretch.offsets)
 
@@ -140,4 +141,21 @@ class LandingAgain:
             timestamps_ms=records[TIMESTAMP].cast(pa.int64()).to_numpy(),
             parsed=parsed,
         )
-        return to_stretch(fetched, int(offsets[0]))
+        stretch = to_stretch(fetched, int(offsets[0]))
+        return stretch if self._stream.rejects.no_column == "warn" else _without_strangers(stretch)
+
+
+def _without_strangers(stretch: Stretch) -> Stretch:
+    """Return ``stretch`` with the records that have no column as rejects: landing would stop at them."""
+    if not stretch.strangers:
+        return stretch
+    kept = ~np.isin(stretch.offsets, [stranger.offset for stranger in stretch.strangers])
+    return dataclasses.replace(
+        stretch,
+        rows=stretch.rows.filter(pa.array(kept)),
+        offsets=stretch.offsets[kept],
+        timestamps_ms=stretch.timestamps_ms[kept],
+        value_bytes=stretch.value_bytes[kept],
+        rejects=(*stretch.rejects, *stretch.strangers),
+        strangers=(),
+    )

@@ -18,11 +18,14 @@ from rich.table import Table
 
 from contract.errors import ConfigurationError
 from contract.stream import Stream
+from pipeline.command_line import Command
 from pipeline.land.chain import Writer
 from pipeline.land.land_again import LandingAgain, Outcome
+from pipeline.land.newest_parts import newest_parts
 from pipeline.land.rejected import RejectedPart, RejectedStream, rejected_stream, rejects_in, tables
 from pipeline.land.start import read_start
 from pipeline.land.stretch import Reject
+from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.store_probe import refuse_racing_store
@@ -32,7 +35,7 @@ _SHOWN_BYTES = 80
 _AFTER = re.compile(r"(\d{1,10})-(\d{1,19})")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--land-again", is_flag=True, help="Land those that parse now; the next batch holds their rows.")
 @click.option("--lane", type=click.IntRange(min=0), help="List those of this lane only.")
@@ -59,7 +62,7 @@ def rejects(  # noqa: PLR0917 - click hands over one argument an option
         raise ConfigurationError("--land-again takes all rejects that parse now; it goes with --stream alone")
     store = ObjectStore.answering(store_settings())
     if land_again:
-        _land_again(store, stream)
+        _land_again(store, stream, stream_path)
         return
     found = rejected_stream(store, stream.name)
     wanted = (
@@ -138,13 +141,16 @@ def shown(value: bytes | None, longest: int = _SHOWN_BYTES) -> str:
     return safe + (f"… ({len(value):,} bytes)" if len(value) > longest else "")
 
 
-def _land_again(store: ObjectStore, stream: Stream) -> None:
+def _land_again(store: ObjectStore, stream: Stream, stream_path: str) -> None:
     start = read_start(store, stream.name)
     if start is None:
         click.echo(f"stream {stream.name} has landed nothing yet, and rejected nothing")
         return
     refuse_racing_store(store)
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", start.topic_id)
+    refuse_changed_types(
+        store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
+    )
     _say(stream, LandingAgain(store, stream, writer).run())
 
 

@@ -13,7 +13,6 @@ from contract.stream import Cut, Stream
 from pipeline.land.chain import Writer
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
-from pipeline.land.parse import RecordParser
 from pipeline.land.start import begin_or_read
 from pipeline.object_store import ObjectStore
 from pipeline.train import layout
@@ -21,6 +20,7 @@ from pipeline.train.batches import check_parts, sealed_batches
 from pipeline.train.rows import check_rows, read_rows
 from pipeline.train.session import SparkOnDemand
 from tests.integration.train.conftest import Lab
+from tests.property.test_chain_model import STREAM
 from tests.unit.land import test_lander
 from tests.unit.land.test_lander import Offsets
 
@@ -28,7 +28,7 @@ SHORT = 60
 
 
 def _stream(longest: int) -> Stream:
-    fields = test_lander.STREAM.model_dump(mode="json", by_alias=True) | {"name": f"t-{uuid.uuid4().hex[:12]}"}
+    fields = STREAM.model_dump(mode="json", by_alias=True) | {"name": f"t-{uuid.uuid4().hex[:12]}"}
     fields["rejects"] |= {"max_record_bytes": longest}
     fields["columns"]["x"] = {"type": "float64"}
     return Stream.model_validate(fields | {"features": ["n", "x"]})
@@ -56,7 +56,7 @@ def landed(services: dict[str, str], make_lab: Callable[..., Lab]) -> tuple[Obje
     lander.begin(2)
     for lane, count in ((0, 40), (1, 20)):
         values = [_record(100 * lane + n) for n in range(count)]
-        lander.take(test_lander.fetched(RecordParser(at_first), lane, 0, values))
+        lander.take(test_lander.fetched(lane, 0, values, at_first))
         lander.reach_end(lane, 1, count, count)
     while not lander.land_tail():
         pass

@@ -414,7 +414,7 @@ def test_the_cache_of_an_earlier_commit_is_restored(tmp_path: Path) -> None:
         )
     directory = tmp_path / "serving"
     uri = orjson.loads((directory / "registry.json").read_bytes().partition(b"\n")[2])["tracking_uri"]
-    pickup = Pickup(Registry(uri), LocalCache(directory), models=(), poll_s=1, grace_s=60)
+    pickup = Pickup(Registry(TrackingServer(uri)), LocalCache(directory), models=(), poll_s=1, grace_s=60)
     pickup._restore()
     models = pickup.catalogue.models
     found = {name: [version.state for version in model.versions.values()] for name, model in models.items()}
