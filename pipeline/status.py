@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -92,7 +93,7 @@ def status(stream_path: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(found), indent=1))
     else:
-        _print(found)
+        _print(found, stream_path)
     if found.unreachable:
         raise SystemExit(1)
 
@@ -218,7 +219,7 @@ def _topic(stream: Stream, found: StreamStatus) -> dict[int, _LaneEnds]:
         return {}
 
 
-def _print(found: StreamStatus) -> None:
+def _print(found: StreamStatus, stream_path: str) -> None:
     console = Console(width=110)
     batches = Table("batch", "rows", "rejected", "cut by", "sealed at", "versions", title=f"stream {found.stream}")
     for batch in found.batches:
@@ -233,8 +234,11 @@ def _print(found: StreamStatus) -> None:
     if found.rows_again_unsealed:
         console.print(f"{found.rows_again_unsealed:,} rows that were landed again wait for the next batch")
     if found.rejected:
-        console.print(f"{found.rejected:,} records are rejected, which `python -m pipeline rejects` lists; the newest:")
+        click.echo(
+            f"{found.rejected:,} records are rejected; `python -m pipeline rejects --stream {shlex.quote(stream_path)}` "
+            f"lists them. Why the newest are:"
+        )
     for reason in found.reasons:
-        console.print(f"  {reason}", markup=False)
+        click.echo(f"  {reason}")
     for problem in found.unreachable:
         console.print(f"not asked: {problem}", style="red", markup=False)

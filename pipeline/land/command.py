@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shlex
 import signal
 import socket
 import sys
@@ -102,7 +103,7 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     shown = progress(member.lander, member.landing, lambda: member.store.failure)
     with served(_metrics(member, stream.name), metrics_port), shown:
         member.landing.run()
-    _summarise(member.lander.landed)
+    _summarise(member.lander.landed, stream_path)
     _say_absent(member.lander.landed, stream)
     code = ALL_REJECTED if member.lander.landed.rejected_all else 0
     if not member.landing.left:
@@ -203,7 +204,7 @@ def _show_batch(batch: Manifest) -> None:
     click.echo(f"batch {batch.batch} of {batch.stream}: {rows}, offsets {offsets or '–'}, cut by {batch.cut}")
 
 
-def _summarise(landed: Landed) -> None:
+def _summarise(landed: Landed, stream_path: str) -> None:
     said = f"landed {landed.rows:,} rows in {landed.batches.total()} batches, rejected {landed.rejected:,}"
     if landed.ignored_keys:
         said += f", ignored {landed.ignored_keys:,} keys that are not in the schema"
@@ -216,8 +217,8 @@ def _summarise(landed: Landed) -> None:
         click.echo(f"  {line}")
     if landed.rejected:
         click.echo(
-            "  `python -m pipeline rejects --stream …` lists them; with --land-again it lands those that parse, "
-            "once `columns` is corrected"
+            f"  `python -m pipeline rejects --stream {shlex.quote(stream_path)}` lists them; with --land-again it lands "
+            f"those that parse, once the stream file is corrected"
         )
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import socket
 from collections.abc import Iterator
 
@@ -151,15 +152,15 @@ def _land_again(store: ObjectStore, stream: Stream, stream_path: str) -> None:
     refuse_changed_types(
         store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
     )
-    _say(stream, LandingAgain(store, stream, writer).run())
+    _say(stream_path, LandingAgain(store, stream, writer).run())
 
 
-def _say(stream: Stream, outcome: Outcome) -> None:
+def _say(stream_path: str, outcome: Outcome) -> None:
     click.echo(f"landed {outcome.rows:,} rows again, {outcome.rejected:,} records are still rejected")
     for line in outcome.reasons.lines():
         click.echo(f"  {line}")
     if outcome.rows:
         click.echo(
-            f"the next batch of {stream.name} holds them; if no more records come, "
-            f"`python -m pipeline land --stream … --exit-when-idle 5s` seals it"
+            f"the next batch holds them; if no more records come, "
+            f"`python -m pipeline land --stream {shlex.quote(stream_path)} --exit-when-idle 5s` seals it"
         )

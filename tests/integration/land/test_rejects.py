@@ -34,6 +34,7 @@ def test_a_landing_that_rejected_everything_says_why_and_it_all_comes_back(line:
     line.max_share = 1.0
     code, said = line.run("land", "--exit-when-idle", "1s")
     assert code == 3, said
+    assert f"`python -m pipeline rejects --stream {line.file}` lists them" in said
     assert "landed 0 rows in 0 batches, rejected 171" in said
     assert "170 × oversized: the value has … bytes, … are taken (the first: lane " in said
     assert "1 × not JSON: str is not valid UTF-8" in said
@@ -54,6 +55,7 @@ def test_a_landing_that_rejected_everything_says_why_and_it_all_comes_back(line:
     line.max_record_bytes = "1MB"
     code, said = line.run("rejects", "--land-again")
     assert code == 0 and "landed 170 rows again, 1 records are still rejected" in said
+    assert f"`python -m pipeline land --stream {line.file} --exit-when-idle 5s` seals it" in said
     said = line.run("status")[1]
     assert "170 rows that were landed again wait for the next batch" in said
     assert "1 records are rejected" in said and "1 × not JSON" in said

@@ -88,7 +88,7 @@ def test_a_part_of_nothing_but_rejects_has_no_type_and_what_was_landed_again_has
     assert LandingAgain(store, load_stream(path), writer).run().rows == 3
     keys = newest_parts(store, "s", "s", writer)
     assert keys == ["s/again/00000000.parquet"]
-    with pytest.raises(StreamFileError, match="0.parquet was landed with float64"):
+    with pytest.raises(StreamFileError, match=r"0\.parquet was landed with float64"):
         _check(store, path, keys, "float64", "int64")
 
 

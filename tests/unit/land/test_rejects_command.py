@@ -33,6 +33,7 @@ def test_bytes_are_told_apart() -> None:
     [
         ("oversized: the value has 2014 bytes, 1000 are taken", "oversized: the value has 7 bytes, 5 are taken"),
         ("not JSON: trailing comma: line 1 column 7 (char 6)", "not JSON: trailing comma: line 2 column 1 (char 99)"),
+        ("holds the number 17: if it counts from 1970, say so", "holds the number 3.5: if it counts from 1970, say so"),
         ("Failed to convert JSON to int64, couldn't parse:1.5", "Failed to convert JSON to int64, couldn't parse:x y"),
     ],
 )
