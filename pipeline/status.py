@@ -235,8 +235,8 @@ def _print(found: StreamStatus, stream_path: str) -> None:
         console.print(f"{found.rows_again_unsealed:,} rows that were landed again wait for the next batch")
     if found.rejected:
         click.echo(
-            f"{found.rejected:,} records are rejected; `python -m pipeline rejects --stream {shlex.quote(stream_path)}` "
-            f"lists them. Why the newest are:"
+            f"{found.rejected:,} records are rejected; "
+            f"`python -m pipeline rejects --stream {shlex.quote(stream_path)}` lists them. Why the newest are:"
         )
     for reason in found.reasons:
         click.echo(f"  {reason}")

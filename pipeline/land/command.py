@@ -217,8 +217,8 @@ def _summarise(landed: Landed, stream_path: str) -> None:
         click.echo(f"  {line}")
     if landed.rejected:
         click.echo(
-            f"  `python -m pipeline rejects --stream {shlex.quote(stream_path)}` lists them; with --land-again it lands "
-            f"those that parse, once the stream file is corrected"
+            f"  `python -m pipeline rejects --stream {shlex.quote(stream_path)}` lists them; with --land-again it "
+            f"lands those that parse, once the stream file is corrected"
         )
 
 
