@@ -48,8 +48,7 @@ class Batches:
         self._again_chain = AgainChain(store, stream)
         self._again: list[LandedAgain] = []
         self._again_looked: float | None = None
-        self.again_since: float | None = None
-        """Monotonic seconds at which rejects that were landed again were first seen to wait for a batch."""
+        self._again_since = 0.0
         self.newest: Manifest | None = None
 
     def refresh(self) -> None:
@@ -81,18 +80,21 @@ class Batches:
         first = self.newest.next_again if self.newest else 0
         return [again for again in self._again if again.sequence >= first]
 
+    @property
+    def again_since(self) -> float | None:
+        """Monotonic seconds at which the first of these was seen to wait; None where none does."""
+        return self._again_since if self.again else None
+
     def look_for_again(self) -> None:
         """Look for rejects that were landed again, every ``_LOOK_AGAIN_S`` seconds."""
         now = time.monotonic()
         if self._again_looked is None or now - self._again_looked >= _LOOK_AGAIN_S:
             self._again_looked = now
             self._again = list(self.again)
+            if not self._again:
+                self._again_since = now
             behind = self._again[-1].sequence + 1 if self._again else self.newest.next_again if self.newest else 0
             self._again += self._again_chain.objects_from(behind)
-        if not self.again:
-            self.again_since = None
-        elif self.again_since is None:
-            self.again_since = now
 
     @property
     def first_window(self) -> int | None:
