@@ -11,6 +11,7 @@ import secrets
 import shlex
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import click
 from rich.console import Console
@@ -66,10 +67,14 @@ def rejects(  # noqa: PLR0917 - click hands over one argument an option
         _land_again(store, stream, stream_path)
         return
     found = rejected_stream(store, stream.name)
+    # What cannot hold them is not read.
+    parts = [
+        named for named in found.parts
+        if lane in {None, named.lane} and (offset is None or named.part.first_offset <= offset < named.part.next_offset)
+    ]  # fmt: skip
     wanted = (
-        (named, reject) for named, reject in _listed(store, stream.name, found, behind)
-        if lane in {None, named.lane} and offset in {None, reject.offset}
-        and (reason is None or reason in reject.reason)
+        (named, reject) for named, reject in _listed(store, stream.name, replace(found, parts=parts), behind)
+        if offset in {None, reject.offset} and (reason is None or reason in reject.reason)
     )  # fmt: skip
     if as_json:
         for named, reject in itertools.islice(wanted, limit):
