@@ -18,6 +18,7 @@ from contract.batch import Part
 from contract.errors import ChainError
 from pipeline.land.batches import Batches
 from pipeline.land.patience import StoppedError
+from pipeline.land.rejected import rejects_in
 from pipeline.land.stretch import Reject
 from pipeline.land.topic import TIMEOUT_S, explain
 from pipeline.object_store import ObjectStore
@@ -75,16 +76,7 @@ class DeadLetters:
         found = store.get(part.rejects.key) if part.rejects else None
         if found is None:
             return
-        table = pq.read_table(io.BytesIO(found[0]))
-        self.send(
-            lane,
-            (
-                Reject(
-                    row["_offset"], int(row["_timestamp"].timestamp() * 1000), row["_key"], row["value"], row["reason"]
-                )
-                for row in table.to_pylist()
-            ),
-        )
+        self.send(lane, rejects_in(pq.read_table(io.BytesIO(found[0]))))
 
     def _produce(self, lane: int, reject: Reject) -> None:
         value = reject.value

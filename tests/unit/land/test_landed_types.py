@@ -9,6 +9,7 @@ import pytest
 from contract.errors import ChainError, StreamFileError
 from contract.stream import Cut
 from pipeline.land.chain import Writer
+from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.newest_parts import newest_parts
 from pipeline.land.start import begin_or_read
@@ -69,6 +70,26 @@ def test_a_narrowed_type_is_refused_with_its_line(path: Path) -> None:
     _check(store, path, keys)
     _check(store, path, keys, "int64", "int64, required: true")
     _check(store, path, keys, "  x:", "  more: {type: int32}\n  x:")
+
+
+def test_a_part_of_nothing_but_rejects_has_no_type_and_what_was_landed_again_has(path: Path) -> None:
+    store, writer = MemoryStore(), Writer("w", "id")
+    path.write_text(TEXT.replace("float64", "int64"))
+    stream = load_stream(path)
+    start = begin_or_read(store, "s", "s", "id", {0: 0})
+    lander = Lander(stream, Cut(rows=5), store=store, writer=writer, start=start, partitions=1, topic=Offsets())
+    lander.own(0, 1)
+    lander.begin(1)
+    lander.take(fetched(0, 0, [b'{"id":1,"x":0.5}'] * 3, stream))
+    lander.land_tail()
+    keys = newest_parts(store, "s", "s", writer)
+    assert len(list(store.list_objects("s/lane="))) == 1 and keys == []
+    _check(store, path, keys)
+    assert LandingAgain(store, load_stream(path), writer).run().rows == 3
+    keys = newest_parts(store, "s", "s", writer)
+    assert keys == ["s/again/00000000.parquet"]
+    with pytest.raises(StreamFileError, match=r"0\.parquet was landed with float64"):
+        _check(store, path, keys, "float64", "int64")
 
 
 def test_a_wider_type_is_read(path: Path) -> None:
