@@ -166,6 +166,8 @@ def version_description(
     spans = _spans(offsets(manifests))
     manifest = f"s3://{bucket}/{manifest_key(last.stream, last.batch)}"
     lines = [f"{which} of stream `{last.stream}` (`{manifest}`): {rows} rows, offsets by partition {spans or 'none'}."]
+    if again := sum(manifest.rows_again for manifest in manifests):
+        lines.append(f"{again} of the rows were rejected at first and landed again later.")
     lines.append(f"Trained by [this run]({run_url}). Served at [{route_url}]({route_url}).")
     return "\n\n".join([*lines, *sentences])
 

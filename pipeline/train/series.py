@@ -57,6 +57,7 @@ class Series:
         read = {batch.number: batch for number in numbers for batch in self.trained_on(batches, number)}
         filled = [[part.key for part in batch.manifest.parts if part.rows] for batch in read.values()]
         keys = dict.fromkeys(key for parts in filled for key in (*parts[:1], *parts[-1:]))
+        keys |= dict.fromkeys(again.key for batch in read.values() for again in batch.manifest.again)
         names = dict.fromkeys((*self.stream.features, *self.stream.id))
         refuse_changed_types(store, self.stream, self.stream_path, keys, names)
 
@@ -101,4 +102,5 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
     for variable in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         os.environ.pop(variable, None)
     serving = without_credentials(os.environ.get("SWATHE_SERVING_URL") or "http://127.0.0.1:18000")
-    return Series(stream, chosen, name, tracking.uri.rstrip("/"), serving, launcher, stream_path)
+    shown = without_credentials(os.environ.get("SWATHE_MLFLOW_URL") or tracking.uri).rstrip("/")
+    return Series(stream, chosen, name, shown, serving, launcher, stream_path)
