@@ -129,7 +129,7 @@ class Results:
         begin = bisect_left(files, True, key=lambda file: file.last[: len(start)] >= start)
         for file in files[begin:]:
             footer = self._files.footer(file, sort_key)
-            for group in range(first_group(footer.upper, start), footer.metadata.num_row_groups):
+            for group in range(first_group(footer.upper, start), len(footer.groups)):
                 yield self._files.table(file, footer, group)
 
 
