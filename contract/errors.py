@@ -31,9 +31,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contract.uri import without_credentials
+
 
 class SwatheError(Exception):
-    """Base of every error raised on purpose. ``str(error)`` is fit to be shown to a person."""
+    """Base of every error raised on purpose. ``str(error)`` is fit to be shown: no URI in it holds credentials."""
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return without_credentials(super().__str__())
 
 
 class StopError(SwatheError):
@@ -107,8 +113,8 @@ class ServiceDownError(RetryError):
 
     def __init__(self, service: str, address: str, reason: str) -> None:
         self.service = service
-        self.address = address
-        self.reason = reason
+        self.address = without_credentials(address)
+        self.reason = without_credentials(reason)
         super().__init__(
             f"{service} does not answer at {address} ({reason}). "
             f"Start it with `python -m infra up` (or `make up`), or point the settings at the one you mean: "

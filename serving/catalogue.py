@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -133,6 +134,10 @@ class ServedModel:
             raise UnknownNameError("ready version", ALIASES[0], [], within=f"model {self.name!r}")
         return ready[-1]
 
+    def begun(self) -> tuple[float, str]:
+        """When its first version was made, in ms since the epoch, and its name: a place among models that stays."""
+        return min((version.created_ms for version in self.versions.values()), default=math.inf), self.name
+
     def _names(self) -> list[str]:
         return [f"v{number}" for number in self.versions]
 
@@ -157,7 +162,9 @@ class Catalogue:
         return found
 
     def default_model(self, preferred: str | None) -> ServedModel:
-        """Return the model behind the paths that name none: ``preferred``, or the first.
+        """Return the model behind the paths that name none: ``preferred``, or the one whose versions begin earliest.
+
+        The earliest, because that one stays it when others are registered.
 
         Raises
         ------
@@ -167,4 +174,4 @@ class Catalogue:
             return self.model(preferred)
         if not self.models:
             raise UnknownNameError("model", "default", [])
-        return next(iter(self.models.values()))
+        return min(self.models.values(), key=ServedModel.begun)

@@ -29,6 +29,10 @@ def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
     }
 
 
+def _mapping(values: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": values, "minProperties": 1}
+
+
 def _array(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
@@ -112,21 +116,23 @@ COMPONENTS: Final[dict[str, Any]] = {
 }
 
 
-def body_schema(features: tuple[str, ...]) -> dict[str, Any]:
-    """Return the schema of a request for these features: exactly one of the four ways to write rows."""
-    width = len(features)
-    record = _object(dict.fromkeys(features, _CELL))
-    row = {"type": "array", "items": _CELL, "minItems": width, "maxItems": width}
-    columns = _object({name: {**_array(_CELL), "minItems": 1} for name in features})
+def body_schema(features: tuple[str, ...] | None) -> dict[str, Any]:
+    """Return the schema of a request: exactly one of the four ways to write rows.
+
+    ``features`` are those of its version; None for any version's.
+    """
+    column = {**_array(_CELL), "minItems": 1}
+    names: dict[str, Any] = _STRING
+    width = {"minItems": 1}
+    if features is None:
+        record, columns = _mapping(_CELL), _mapping(column)
+    else:
+        record, columns = _object(dict.fromkeys(features, _CELL)), _object(dict.fromkeys(features, column))
+        width, names = {"minItems": len(features), "maxItems": len(features)}, {"enum": list(features)}
+    row = {**_array(_CELL), **width}
     split = _object(
         {
-            "columns": {
-                "type": "array",
-                "items": {"enum": list(features)},
-                "minItems": width,
-                "maxItems": width,
-                "uniqueItems": True,
-            },
+            "columns": {**_array(names), **width, "uniqueItems": True},
             "data": {**_array(row), "minItems": 1},
             "index": _array({"type": ["integer", "string"]}),
         },

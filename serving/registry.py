@@ -13,6 +13,7 @@ import msgspec
 
 from contract.decoding import Decoder, shortened, too_large
 from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownError, UnreadableAnswerError
+from contract.tracking import TrackingServer
 from serving import registry_answers as answers
 
 T = TypeVar("T")
@@ -62,10 +63,12 @@ class Registry:
     it refuses us. ``transport`` stands for the network in tests.
     """
 
-    def __init__(self, uri: str, *, timeout_s: float = 10.0, transport: httpx.BaseTransport | None = None) -> None:
-        self.uri = uri.rstrip("/")
+    def __init__(
+        self, server: TrackingServer, *, timeout_s: float = 10.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.uri = server.uri
         # Compressed answers would be of any size after a bound on what came in.
-        headers = {"accept-encoding": "identity"}
+        headers = {**server.headers, "accept-encoding": "identity"}
         self._http = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=2.0), headers=headers, transport=transport)
 
     def close(self) -> None:
@@ -182,7 +185,10 @@ class Registry:
 
     def _refuse(self, answer: _Answer, path: str) -> None:
         if answer.status in {401, 403}:
-            raise AccessDeniedError(f"the tracking server at {self.uri} refuses {path} ({answer.status})")
+            raise AccessDeniedError(
+                f"the tracking server at {self.uri} refuses {path} ({answer.status}); check MLFLOW_TRACKING_USERNAME "
+                "and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            )
         if not 200 <= answer.status < 300:
             raise UnreadableAnswerError("mlflow", path, f"status {answer.status}")
 

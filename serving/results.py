@@ -28,8 +28,9 @@ from contract.model_version import (
     results_from_json,
 )
 from serving.catalogue import Version
+from serving.footer import Key
 from serving.range_cache import RangeCache
-from serving.sorted_file import Key, SortedFiles, first_group
+from serving.sorted_file import SortedFiles, first_group
 from serving.stretch import Stretch
 from serving.tags import text
 

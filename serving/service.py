@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from contract.errors import Fault, InvalidRequestError, NotReadyError, UnknownNameError
 from contract.model_version import (
@@ -89,19 +90,20 @@ class Service:
         except UnknownNameError:
             return None
 
-    def signposts(self) -> dict[str, str]:
-        """Return what there is to look at."""
-        return {
+    def signposts(self, base: str = "") -> dict[str, str]:
+        """Return what there is to look at; the server is shown below the path ``base``."""
+        own = {
             "page for people": "/ui",
             "models": "/api/models",
             "cluster statistics": "/api/cluster-stats",
             "clustering results": "/api/clustering-results",
             "every route": "/docs",
             "OpenAPI": "/openapi.json",
+            "OpenAPI for generated clients": "/openapi-client.json",
             "readiness": "/health/ready",
             "metrics": "/metrics",
-            "MLflow": self._tracking_uri,
         }
+        return {name: base + path for name, path in own.items()} | {"MLflow": self._tracking_uri}
 
     def statistics(self, version: Version) -> dict[str, Any]:
         """Return the version's clusters.
@@ -207,7 +209,7 @@ class Service:
             "features": list(version.numbers.scoring.features) if version.numbers else None,
             "clusters": len(version.numbers.scoring.centers) if version.numbers else None,
             "deleted": version.gone_at is not None,
-            "path": f"/api/{version.model}/{version.name}",
+            "path": f"/api/{quote(version.model, safe='')}/{version.name}",
         }
 
 

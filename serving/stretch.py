@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from contract.batch import OFFSET, PARTITION
 from contract.model_version import CLUSTER, DISTANCE, ROW_ID
-from serving.sorted_file import Key
+from serving.footer import Key
 
 
 class Stretch:

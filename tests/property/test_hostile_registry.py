@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from contract.lineage import Lineage, Transition, lineage_to_json
 from contract.model_version import ALIASES, GOLDEN_FILE, LINEAGE_FILE, STATISTICS_FILE
+from contract.tracking import TrackingServer
 from serving import inference_protocol as protocol
 from serving.cache import LocalCache
 from serving.catalogue import Catalogue
@@ -142,7 +143,7 @@ def show(catalogue: Catalogue) -> None:
     """Make every page there is."""
     SHOWN.catalogue = catalogue
     orjson.dumps(SERVICE.models())
-    orjson.loads(Pages(SERVICE, with_key=True).openapi())
+    orjson.loads(Pages(SERVICE, with_key=True).openapi(""))
     METRICS.text()
     orjson.dumps(protocol.repository_index(catalogue, only_ready=False))
     for model in catalogue.models.values():
@@ -168,7 +169,7 @@ class Line:
         self.tracking.alias("good", "champion", 1)
         cache = LocalCache(Path(directory))
         cache.prepare()
-        registry = Registry("http://memory", transport=self.memory)
+        registry = Registry(TrackingServer("http://memory"), transport=self.memory)
         self.pickup = Pickup(registry, cache, models=(), poll_s=1, grace_s=60)
 
     def look(self) -> Catalogue:

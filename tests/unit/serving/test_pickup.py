@@ -16,6 +16,7 @@ import pytest
 
 from contract.errors import ServiceDownError, UnreadableAnswerError
 from contract.model_version import GOLDEN_FILE, LINEAGE_FILE, SCORING_FILE, STATISTICS_FILE
+from contract.tracking import TrackingServer
 from serving.cache import LocalCache
 from serving.catalogue import Version
 from serving.pickup import Pickup
@@ -39,7 +40,7 @@ class Line:
     def restarted(self) -> Pickup:
         cache = LocalCache(self.directory / "cache")
         cache.prepare()
-        registry = Registry("http://memory", transport=self.memory)
+        registry = Registry(TrackingServer("http://memory"), transport=self.memory)
         self.pickup = Pickup(registry, cache, models=self.models, poll_s=0.01, grace_s=60)
         return self.pickup
 
@@ -420,7 +421,7 @@ def test_the_cache_of_an_earlier_commit_is_restored(tmp_path: Path) -> None:
         )
     directory = tmp_path / "serving"
     uri = orjson.loads((directory / "registry.json").read_bytes().partition(b"\n")[2])["tracking_uri"]
-    pickup = Pickup(Registry(uri), LocalCache(directory), models=(), poll_s=1, grace_s=60)
+    pickup = Pickup(Registry(TrackingServer(uri)), LocalCache(directory), models=(), poll_s=1, grace_s=60)
     pickup._restore()
     models = pickup.catalogue.models
     found = {name: [version.state for version in model.versions.values()] for name, model in models.items()}

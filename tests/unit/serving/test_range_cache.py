@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ def test_the_same_range_of_another_object_is_another_one(tmp_path: Path) -> None
 @pytest.mark.parametrize("left", [b"", b"short", b"\0" * 50, b"\0" * 5000])
 def test_what_is_torn_or_grew_is_fetched_anew(tmp_path: Path, left: bytes) -> None:
     ranges, store = cache_of(tmp_path)
-    for read in (lambda: ranges.get("k", "e", 0, 100), lambda: ranges.whole("m", 100)):
+    reads: list[Callable[[], bytes]] = [lambda: ranges.get("k", "e", 0, 100), lambda: ranges.whole("m", 100)]
+    for read in reads:
         body = read()
         for path in tmp_path.iterdir():
             path.write_bytes(left)

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from contract.batch import OFFSET, PARTITION
 from contract.errors import InvalidRequestError
 from contract.model_version import CLUSTER, DISTANCE, ROW_ID, ResultsFile
+from serving.footer import Key
 from serving.range_cache import RangeCache
 from serving.results import read_cursor, write_cursor
-from serving.sorted_file import Key, SortedFiles, first_group
+from serving.sorted_file import SortedFiles, first_group
 
 
 class CountingStore:

@@ -49,8 +49,8 @@ class Stored:
     def __init__(self, directory: Path, body: bytes, *, tag: str = "m", **facts: Any) -> None:
         file = ResultsFile(**{**FACTS, "bytes": len(body), **facts})
         manifest = ResultsManifest("a", "r", N, ("x",), (file,), ())
-        self.store: Any = CountingStore({"k": body, "m": results_to_json(manifest)})
-        ranges = RangeCache(self.store, directory, 10**8)
+        store: Any = CountingStore({"k": body, "m": results_to_json(manifest)})
+        ranges = RangeCache(store, directory, 10**8)
         ranges.prepare()
         self.results = Results(ranges, SortedFiles(ranges))
         numbers: Any = SimpleNamespace(scoring=SimpleNamespace(labels=("C1", "C2")))
@@ -119,7 +119,7 @@ def test_rows_that_are_few_bytes_are_not_unpacked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("facts", [{"rows": 99}, {"bytes": 40}, {"bytes": 10**6}])
-def test_a_file_that_its_manifest_tells_otherwise_is_refused(tmp_path: Path, facts: dict[str, int]) -> None:
+def test_a_file_that_its_manifest_tells_otherwise_is_refused(tmp_path: Path, facts: dict[str, Any]) -> None:
     with pytest.raises(ModelArtifactError):
         Stored(tmp_path, _parquet(), **facts).page()
 
