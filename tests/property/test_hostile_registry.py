@@ -196,7 +196,7 @@ class Line:
         show(again.catalogue)
 
 
-LIMITS = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+LIMITS = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 @LIMITS
