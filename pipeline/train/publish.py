@@ -11,11 +11,11 @@ from typing import Final
 from mlflow.entities import Run
 
 from contract.errors import ChainError, ModelArtifactError, ServiceDownError
-from contract.model_version import TAG_GATE, TAG_GATE_REASON, TAG_REASON, TAG_STATE
+from contract.model_version import TAG_GATE, TAG_GATE_REASON, TAG_REASON, TAG_REFERENCE, TAG_STATE
 from contract.stream import Gate
 from pipeline.fault import fault_point
 from pipeline.train.aliases import promote
-from pipeline.train.facts import TAG_REFERENCE, champion_of
+from pipeline.train.facts import champion_of
 from pipeline.train.gate import decide
 from pipeline.train.lease import Lease
 from pipeline.train.plan import check_registry
