@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ModelArtifactError, UnreadableAnswerError
+from contract.tracking import TrackingServer
 from serving.cache import LocalCache
 from serving.loading import fetch
 from serving.registry import Registry
@@ -32,7 +33,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         url, transport = request.getfixturevalue("services")["MLFLOW_TRACKING_URI"], None
     else:
         url, transport = "http://memory", MemoryTracking()
-    tracking, registry = Tracking(url, transport), Registry(url, transport=transport)
+    tracking, registry = Tracking(url, transport), Registry(TrackingServer(url), transport=transport)
     yield Server(tracking, registry, tracking.model(f"registry-{uuid.uuid4().hex[:8]}"))
     registry.close()
     tracking.close()
