@@ -80,7 +80,11 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     """Land the topic's records as batches. A flag about the cut replaces all of the stream file's `cut`."""
     stream = load_stream(stream_path)
     flags = {"rows": rows, "bytes": bytes_, "window": window, "max_age": max_age, "idle": idle}
-    cut = Cut.model_validate(flags) if any(value is not None for value in flags.values()) else stream.cut
+    cut = stream.cut
+    if any(value is not None for value in flags.values()):
+        # It is no rule of its own: how wrong clocks can be does not depend on the flags.
+        ahead = {"max_ahead": stream.cut.max_ahead} if window is not None else {}
+        cut = Cut.model_validate({**flags, **ahead})
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -183,4 +187,6 @@ def _summarise(landed: Landed) -> None:
         said += f", ignored {landed.ignored_keys:,} keys that are not in the schema"
     if landed.late_rows:
         said += f", {landed.late_rows:,} rows were late for their window"
+    if landed.early_rows:
+        said += f", {landed.early_rows:,} rows were ahead of their lane's clock"
     click.echo(said)

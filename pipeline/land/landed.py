@@ -29,6 +29,7 @@ class Landed:
     rejected: int = 0
     ignored_keys: int = 0
     late_rows: int = 0
+    early_rows: int = 0
     adopted: int = 0
     parts: Counter[CutReason] = field(default_factory=Counter)
     batches: Counter[CutReason] = field(default_factory=Counter)
@@ -39,4 +40,5 @@ class Landed:
         self.rejected += len(part.rejects)
         self.ignored_keys += part.ignored_keys
         self.late_rows += part.late_rows
+        self.early_rows += part.early_rows
         self.parts[landed.cut] += 1

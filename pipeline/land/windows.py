@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from contract.batch import origin_key
 from contract.errors import ChainError
-from pipeline.land.stretch import Longs
+from pipeline.land.clock import Longs
 from pipeline.object_store import ObjectStore
 
 
@@ -22,6 +22,10 @@ class Windows:
     def numbers(self, timestamps_ms: Longs) -> Longs:
         """Return the window of each timestamp; before the origin they are negative."""
         return (timestamps_ms - self.origin_ms) // self.length_ms
+
+    def number(self, timestamp_ms: int) -> int:
+        """Return the window of one timestamp."""
+        return (timestamp_ms - self.origin_ms) // self.length_ms
 
     def end_ms(self, window: int) -> int:
         """Return the first ms that is no longer in ``window``."""

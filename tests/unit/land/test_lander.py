@@ -13,6 +13,7 @@ import pytest
 from contract.stream import Cut
 from pipeline.land import lanes, sealing
 from pipeline.land.chain import Writer
+from pipeline.land.clock import LaneClock
 from pipeline.land.lander import Lander
 from pipeline.land.lanes import PART_BYTES
 from pipeline.land.open_part import ROW_GROUP_BYTES, OpenPart
@@ -119,14 +120,14 @@ def test_rejects_without_a_row_behind_them_are_landed(cut: Cut) -> None:
 
 def test_large_rows_are_encoded_before_they_fill_the_memory() -> None:
     schema = pa.schema([("s", pa.string())])
-    part = OpenPart(0, 0, 0, schema)
+    part = OpenPart(0, 0, 0, schema, LaneClock())
     rng = np.random.default_rng(1)
     held = 0
     for first in range(0, 200, 10):
         texts = [rng.integers(32, 127, 900_000, dtype=np.uint8).tobytes().decode() for _ in range(10)]
         offsets = np.arange(first, first + 10)
         sizes = np.full(10, 900_000)
-        part.add(Stretch(pa.table({"s": texts}), offsets, offsets, sizes, (), (), first, first + 10))
+        part.add(Stretch(pa.table({"s": texts}), offsets, offsets, offsets, sizes, (), (), first, first + 10))
         held += 10 * 900_000
         assert part.encoded_bytes >= held // 2
         assert sum(table.nbytes for table in part._waiting) < ROW_GROUP_BYTES
