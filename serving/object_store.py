@@ -8,7 +8,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from contract.errors import AccessDeniedError, ConfigurationError, ModelArtifactError, ServiceDownError
+from contract.errors import ConfigurationError, ModelArtifactError, ServiceDownError
+from contract.store_answer import StoreAnswer
 from serving.settings import ServingSettings
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class ObjectStore:
     """One bucket. Safe to share between threads.
 
     Every method raises :class:`ServiceDownError` when the store does not answer or answers 5xx,
-    :class:`AccessDeniedError` when it refuses us, and :class:`ModelArtifactError` when the object is not the
+    a :class:`StopError` when it refuses us, and :class:`ModelArtifactError` when the object is not the
     one that was meant.
     """
 
@@ -66,11 +67,9 @@ class ObjectStore:
     def _raise(self, key: str, error: Exception) -> Never:
         if isinstance(error, ClientError):
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if status in {401, 403}:
-                raise AccessDeniedError(
-                    f"the object store at {self.endpoint_url} refuses access to bucket {self.bucket!r}; "
-                    f"check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                ) from error
-            if 400 <= status < 500:
+            if status in {404, 412, 416}:
                 raise ModelArtifactError(f"{key} is not in bucket {self.bucket!r}, or is not what it was") from error
+            said = error.response.get("Error", {})
+            answer = StoreAnswer(status, said.get("Code", ""), said.get("Message", ""))
+            raise answer.error(self.endpoint_url, self.bucket) from error
         raise ServiceDownError("minio", self.endpoint_url, str(error).splitlines()[0]) from error

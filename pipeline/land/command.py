@@ -188,5 +188,5 @@ def _summarise(landed: Landed) -> None:
     if landed.late_rows:
         said += f", {landed.late_rows:,} rows were late for their window"
     if landed.early_rows:
-        said += f", {landed.early_rows:,} rows were ahead of their lane's clock"
+        said += f", {landed.early_rows:,} were far ahead of their lane's clock"
     click.echo(said)

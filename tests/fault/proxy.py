@@ -10,12 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-Fault = Literal["500", "503", "409", "reset", "stall", "lost", "silence"]
+Fault = Literal["500", "503", "507", "409", "reset", "stall", "lost", "silence"]
 
 STALL_S = 3.0
 _BODIES = {
     "500": (500, "InternalError"),
     "503": (503, "SlowDown"),
+    "507": (507, "XMinioStorageFull"),
     "409": (409, "ConditionalRequestConflict"),
 }
 

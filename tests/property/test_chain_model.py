@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from contract.batch import TIMESTAMP, Manifest, Part, manifest_from_json, manifest_prefix, origin_key
 from contract.errors import ServiceDownError
@@ -126,12 +126,14 @@ class Schedule(RuleBasedStateMachine):
         if poison:
             self._send(lane, 0, b"poison")
 
+    @precondition(lambda self: self.cut.window is not None)
     @rule(lane=lane_numbers, steps_ms=st.lists(st.sampled_from([-BACK_MS, AHEAD_MS]), min_size=1, max_size=2))
     def disorder(self, lane: int, steps_ms: list[int]) -> None:
         """A record comes late, or from a clock that is ahead of all others; the next one is as before."""
         for step in steps_ms:
             self._send(lane, step)
 
+    @precondition(lambda self: self.cut.window is not None)
     @rule(lane=lane_numbers)
     def pause(self, lane: int) -> None:
         """For a while no record comes."""
@@ -142,6 +144,12 @@ class Schedule(RuleBasedStateMachine):
         n = lane * 1_000_000 + len(self.topic[lane])
         self.topic[lane].append(value or b'{"n":%d}' % n)
         self.times[lane].append(max(0, self.now_ms[lane] + step_ms))
+
+    @initialize()
+    def assign(self) -> None:
+        """A group begins with a lane each."""
+        for number in range(WRITERS):
+            self.own(number, number)
 
     @rule(number=writers, lane=lane_numbers)
     def own(self, number: int, lane: int) -> None:
@@ -184,6 +192,7 @@ class Schedule(RuleBasedStateMachine):
         if offset >= len(self.topic[lane]):
             self.landers[number].reach_end(lane, epoch, offset, offset)
 
+    @precondition(lambda self: self.cut.max_age is None)
     @rule(number=writers)
     def land_tail(self, number: int) -> None:
         """A writer cuts by idleness."""
@@ -194,12 +203,22 @@ class Schedule(RuleBasedStateMachine):
         """A writer looks around."""
         self._attempt(number, self.landers[number].tick)
 
-    @rule(seconds=st.sampled_from([0.6, 1.1, sealing.GRACE_S + 0.1]), ticking=st.sets(writers))
-    def time_passes(self, seconds: float, ticking: set[int]) -> None:
-        """Parts grow old; the writers that are not ``ticking`` are stopped, and do not see it."""
+    @precondition(lambda self: self.cut.max_age is not None)
+    @rule(seconds=st.sampled_from([0.6, 1.1, sealing.GRACE_S + 0.1]), stopped=st.none() | writers)
+    def time_passes(self, seconds: float, stopped: int | None) -> None:
+        """Parts grow old; a writer that is ``stopped`` does not see it."""
         self.clock.now_s += seconds
-        for number in sorted(ticking):
-            self._attempt(number, self.landers[number].tick)
+        for number in range(WRITERS):
+            if number != stopped:
+                self._attempt(number, self.landers[number].tick)
+
+    @rule(stopped=writers, winner=writers, count=st.integers(1, 12))
+    def take_over(self, stopped: int, winner: int, count: int) -> None:
+        """A writer is stopped; another one takes its lanes, lands what comes, and seals."""
+        for lane in list(self.reading[stopped]):
+            self.own(winner, lane)
+            self.produce(lane, count, poison=False)
+        self.read(winner, 15)
 
     @precondition(lambda self: not self.store.faults)
     @rule(faults=st.lists(st.sampled_from(["crash-before", "crash-after", "lost", ""]), min_size=1, max_size=3))
