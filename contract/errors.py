@@ -10,8 +10,9 @@ SwatheError
 │   ├── AccessDeniedError      a service answers, and refuses us
 │   └── ModelArtifactError     stored numbers of a version that cannot be read or do not agree
 ├── RetryError                 may succeed later
-│   └── ServiceDownError       a service does not answer: name, address, command that starts it
-│       └── ServiceUnwellError   it answers, or is there, and cannot do it now: what is in the way, and who can mend it
+│   ├── ServiceDownError       a service does not answer: name, address, command that starts it
+│   │   └── ServiceUnwellError   it is there, and cannot do it now: what is in the way, and what mends it
+│   └── UnreadableAnswerError  a service answers, with something that cannot be used
 ├── DataError                  this batch cannot be trained; the next one may
 └── RequestError               a request that cannot be answered as it was asked
     ├── MalformedRequestError    not JSON, or not text
@@ -31,9 +32,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contract.uri import without_credentials
+
 
 class SwatheError(Exception):
-    """Base of every error raised on purpose. ``str(error)`` is fit to be shown to a person."""
+    """Base of every error raised on purpose. ``str(error)`` is fit to be shown: no URI in it holds credentials."""
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return without_credentials(super().__str__())
 
 
 class StopError(SwatheError):
@@ -107,8 +114,8 @@ class ServiceDownError(RetryError):
 
     def __init__(self, service: str, address: str, reason: str) -> None:
         self.service = service
-        self.address = address
-        self.reason = reason
+        self.address = without_credentials(address)
+        self.reason = without_credentials(reason)
         super().__init__(
             f"{service} does not answer at {address} ({reason}). "
             f"Start it with `python -m infra up` (or `make up`), or point the settings at the one you mean: "
@@ -127,6 +134,23 @@ class ServiceUnwellError(ServiceDownError):
     def __init__(self, service: str, address: str, reason: str, remedy: str) -> None:
         super().__init__(service, address, reason)
         self.args = (f"{service} at {address} cannot do this now ({reason}). {remedy}.",)
+
+
+class UnreadableAnswerError(RetryError):
+    """A service answers a question with an error of its own, or with what is no answer to it.
+
+    Parameters
+    ----------
+    service: its name as `python -m infra status` shows it
+    question: what it was asked for
+    reason: what is wrong with the answer, in one line
+    """
+
+    def __init__(self, service: str, question: str, reason: str) -> None:
+        self.service = service
+        self.question = question
+        self.reason = reason
+        super().__init__(f"{service} answers {question} with what cannot be used: {reason}; see its log")
 
 
 class DataError(SwatheError):

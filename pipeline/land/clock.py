@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Longs = npt.NDArray[np.int64]
+from pipeline.land.origins import Longs
 
 # So many rows in a row that are ahead of the clock are no wrong clock: time has passed without records.
 RUN = 3

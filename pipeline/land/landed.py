@@ -31,6 +31,9 @@ class Landed:
     late_rows: int = 0
     early_rows: int = 0
     adopted: int = 0
+    strangers: int = 0
+    present: set[str] = field(default_factory=set)
+    """Columns that had a value in some row."""
     parts: Counter[CutReason] = field(default_factory=Counter)
     batches: Counter[CutReason] = field(default_factory=Counter)
 
@@ -41,4 +44,6 @@ class Landed:
         self.ignored_keys += part.ignored_keys
         self.late_rows += part.late_rows
         self.early_rows += part.early_rows
+        self.strangers += part.strangers
+        self.present |= part.present
         self.parts[landed.cut] += 1

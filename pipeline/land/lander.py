@@ -279,6 +279,8 @@ class Lander:
         """Land the open parts of ``lanes``; a lane in which another writer was faster goes on behind it."""
         filled = [lane for lane in lanes if not lane.open.empty]
         if filled:
+            if not self._landed_rows():
+                self._tolerance.refuse_first_strangers()
             self.before_landing()
         for lane in filled:
             try:
@@ -305,6 +307,10 @@ class Lander:
         """Go on where the chain ends now, whoever landed what; the consumer seeks, and counts the epoch up."""
         lane.go_on(self._part_at_end(lane.chain, lane.lane))
         self.moved.append(Moved(lane.lane, lane.next_offset, lane.epoch))
+
+    def _landed_rows(self) -> bool:
+        """Whether rows of this stream have landed, as far as this member has looked."""
+        return self._batches.newest is not None or any(part.rows for part in self._unsealed.all())
 
     def _seal(self, *, landed_now: bool) -> bool:
         """Seal the next batch if the landed parts of all lanes make one."""

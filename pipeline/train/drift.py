@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from contract.artifact import PROFILE
 from scoring.kmeans import Floats, Integers
 
 # Usual bands of the population stability index.
@@ -47,10 +49,10 @@ class Profile:
         ValueError: not a profile file.
         """
         try:
-            entries = json.loads(body)["features"].items()
-            return cls({name: FeatureProfile(tuple(e["edges"]), tuple(e["shares"])) for name, e in entries})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a profile file: {error!r}") from error
+            entries = PROFILE.decode(body).features.items()
+        except ValueError as error:
+            raise ValueError(f"not a profile file: {error}") from error
+        return cls({name: FeatureProfile(entry.edges, entry.shares) for name, entry in entries})
 
 
 def profile(features: Sequence[str], rows: Floats) -> Profile:
@@ -86,9 +88,15 @@ def feature_psi(earlier: Profile, features: Sequence[str], rows: Floats) -> dict
     }
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def centroid_shift(before: Floats, after: Floats) -> tuple[float, float]:
-    """Return mean and largest distance of centres [k, d] matched one to one at the least total distance."""
+    """Return mean and largest distance of centres [k, d] matched one to one at the least total distance.
+
+    NaN where no double holds such a distance.
+    """
     apart = np.linalg.norm(before[:, None, :] - after[None, :, :], axis=2)
+    if not np.isfinite(apart).all():
+        return math.nan, math.nan
     matched = apart[linear_sum_assignment(apart)]
     return float(matched.mean()), float(matched.max())
 

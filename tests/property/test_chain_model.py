@@ -203,7 +203,6 @@ class Schedule(RuleBasedStateMachine):
         """A writer looks around."""
         self._attempt(number, self.landers[number].tick)
 
-    @precondition(lambda self: self.cut.max_age is not None)
     @rule(seconds=st.sampled_from([0.6, 1.1, sealing.GRACE_S + 0.1]), stopped=st.none() | writers)
     def time_passes(self, seconds: float, stopped: int | None) -> None:
         """Parts grow old; a writer that is ``stopped`` does not see it."""
@@ -212,13 +211,15 @@ class Schedule(RuleBasedStateMachine):
             if number != stopped:
                 self._attempt(number, self.landers[number].tick)
 
-    @rule(stopped=writers, winner=writers, count=st.integers(1, 12))
-    def take_over(self, stopped: int, winner: int, count: int) -> None:
-        """A writer is stopped; another one takes its lanes, lands what comes, and seals."""
+    @rule(stopped=writers, winner=writers, count=st.integers(1, 12), seconds=st.sampled_from([0.0, 0.6, 1.1]))
+    def sleep(self, stopped: int, winner: int, count: int, seconds: float) -> None:
+        """A writer is stopped while another one takes its lanes, lands and seals, and parts grow old; it wakes up."""
         for lane in list(self.reading[stopped]):
             self.own(winner, lane)
             self.produce(lane, count, poison=False)
         self.read(winner, 15)
+        self.time_passes(seconds, stopped)
+        self.tick(stopped)
 
     @precondition(lambda self: not self.store.faults)
     @rule(faults=st.lists(st.sampled_from(["crash-before", "crash-after", "lost", ""]), min_size=1, max_size=3))
@@ -313,6 +314,6 @@ def test_any_schedule(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
     run_state_machine_as_test(
         Schedule,
         settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

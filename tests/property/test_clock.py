@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.land.clock import LaneClock, Longs, put_into_time
+from pipeline.land.clock import LaneClock, put_into_time
+from pipeline.land.origins import Longs
 
 MAX_AHEAD_MS = 1_000
 # Mostly as it should be; back, ahead and pauses now and then.
