@@ -290,7 +290,7 @@ def _number(value: bytes) -> int | None:
     return None if value == b"poison" else int(value[5:-1])
 
 
-@pytest.mark.parametrize(
+CUTS = pytest.mark.parametrize(
     "cut",
     [
         Cut(rows=5),
@@ -302,7 +302,20 @@ def _number(value: bytes) -> int | None:
     ],
     ids=["rows", "window", "rows and window", "bytes", "rows and age", "window and age"],
 )
+
+
+@CUTS
 def test_any_schedule(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
+    _run(cut, monkeypatch, examples=30, steps=30)
+
+
+@pytest.mark.long
+@CUTS
+def test_many_schedules(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
+    _run(cut, monkeypatch, examples=1_000, steps=40)
+
+
+def _run(cut: Cut, monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> None:
     clock = FakeTime()
     for module in (batches, lander, lanes, open_part, sealing):
         monkeypatch.setattr(module, "time", clock)
@@ -314,6 +327,6 @@ def test_any_schedule(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
     run_state_machine_as_test(
         Schedule,
         settings=settings(
-            max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
