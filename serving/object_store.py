@@ -78,11 +78,11 @@ class ObjectStore:
             raise ModelArtifactError(f"{shortened(key)!r} is no key of an object") from error
         if isinstance(error, ClientError):
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if status in {404, 412, 416}:
+            said = error.response.get("Error", {})
+            answer = StoreAnswer(status, said.get("Code", ""), said.get("Message", ""))
+            if status in {404, 412, 416} or (status not in {401, 403} and not answer.transient):
                 raise ModelArtifactError(
                     f"{shortened(key)} is not in bucket {self.bucket!r}, or is not what it was"
                 ) from error
-            said = error.response.get("Error", {})
-            answer = StoreAnswer(status, said.get("Code", ""), said.get("Message", ""))
             raise answer.error(self.endpoint_url, self.bucket) from error
         raise ServiceDownError("minio", self.endpoint_url, shortened(str(error))) from error

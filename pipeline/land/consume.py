@@ -72,6 +72,8 @@ class Landing:
         self._positions: dict[int, int] = {}
         """Per lane, the offset behind all that was handed over in its epoch."""
         self._paused = False
+        self._told: set[tuple[int | None, int]] = set()
+        """Partition and code of the errors that were logged since the partition's last record."""
         self.show: Callable[[], None] = lambda: None
         self.lag: dict[int, int] = {}
         """Per lane of ours, the records that have not landed; measured once a second."""
@@ -183,6 +185,8 @@ class Landing:
                 return None
             offsets = offsets[-len(messages) :]
         self._positions[lane] = int(offsets[-1]) + 1
+        if self._told:
+            self._told = {said for said in self._told if said[0] != lane}
         values = list(map(Message.value, messages))
         return Fetched(
             lane=lane,
@@ -219,7 +223,10 @@ class Landing:
             )
         if error.fatal() or not error.retriable():
             raise explain(KafkaException(error), self._address, self._topic)
-        logger.warning("kafka: %s", error.str())
+        # A partition without a leader says so at each fetch.
+        if (said := (lane, error.code())) not in self._told:
+            logger.warning("kafka: %s; partition=%s", error.str(), lane)
+        self._told.add(said)
         return None
 
     def _hand_over(self, item: Work) -> None:

@@ -298,6 +298,7 @@ class Lander:
             self.landed.count(lane.open, part)
             if self._dead_letters is not None:
                 self._dead_letters.send(lane.lane, lane.open.rejects)
+            # What has landed before may be sealed by now, and its age is not this part's.
             lane.since(self._unsealed.of(lane.lane))
             self._unsealed.add(lane.lane, part)
             next_open(lane, part, self._schema)
