@@ -53,8 +53,9 @@ class OwnedLane:
 
     @property
     def open_rows(self) -> int:
-        """Rows that have not landed."""
-        return self.open.rows + (0 if self.held is None else self.held.rows.num_rows)
+        """Rows that have not landed; other threads ask."""
+        held = self.held
+        return self.open.rows + (0 if held is None else held.rows.num_rows)
 
     def since(self, unsealed: Sequence[Part]) -> float | None:
         """Return the monotonic seconds at which the first record came that has to be landed, or is in ``unsealed``."""
@@ -63,8 +64,11 @@ class OwnedLane:
         return self.opened_at if self.landed_since is None else self.landed_since
 
     def hold(self, stretch: Stretch | None) -> None:
-        """Hold ``stretch`` instead of what was held."""
-        self.held_at = None if stretch is None else (self.held_at or time.monotonic())
+        """Hold ``stretch`` instead of what was held, which may be its beginning."""
+        if stretch is None:
+            self.held_at = None
+        elif self.held is None or self.held.first_offset != stretch.first_offset:
+            self.held_at = time.monotonic()
         self.held = stretch
 
     def go_on(self, part: OpenPart) -> None:

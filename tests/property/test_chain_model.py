@@ -312,7 +312,7 @@ def test_any_schedule(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.long
 @CUTS
 def test_many_schedules(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
-    _run(cut, monkeypatch, examples=1_000, steps=40)
+    _run(cut, monkeypatch, examples=300, steps=40)
 
 
 def _run(cut: Cut, monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> None:
