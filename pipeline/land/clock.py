@@ -37,6 +37,9 @@ class LaneClock:
         return LaneClock(time_ms, (*before, *map(int, last))[1 - RUN :])
 
 
+NO_CLOCK = LaneClock()
+
+
 def put_into_time(clock: LaneClock, timestamps_ms: Longs, max_ahead_ms: int, *, last: bool) -> tuple[Longs, int]:
     """Return the lane's clock behind each row, and the number of rows for which it is known already.
 

@@ -139,7 +139,7 @@ class Lander:
         if not self._continues(lane, fetched.position):
             return
         stretch = to_stretch(fetched, lane.next_offset)
-        self._tolerance.count(stretch)
+        self._tolerance.count(lane.lane, stretch)
         self._add(lane, stretch)
 
     def reach_end(self, lane_number: int, epoch: int, position: int, offset: int) -> None:
@@ -227,7 +227,7 @@ class Lander:
 
     def _time_up(self, now: float) -> CutReason | None:
         ages = (lane.since(self._unsealed.of(lane.lane)) for lane in self._lanes.values())
-        since = [at for at in ages if at is not None]
+        since = [at for at in (*ages, self._batches.again_since) if at is not None]
         if not since or self._sealing.ending:
             return None
         if self._cut.max_age is not None and now - min(since) >= self._cut.max_age:
@@ -252,12 +252,12 @@ class Lander:
     def land_tail(self) -> bool:
         """Land all that is open, as the last batch of a topic that has come to its end.
 
-        Returns False while its batch waits for the other members' parts: ask again.
+        Returns False while its batch waits for the other members' parts, or rejects landed again for theirs: ask again.
         """
         if not self._sealing.ending or any(lane.held for lane in self._lanes.values()):
             self._end_by("idle")
         self.seal_left_over()
-        return not self._sealing.ending
+        return not (self._sealing.ending or self._batches.again)
 
     @property
     def open_rows(self) -> int:
@@ -358,6 +358,9 @@ class Lander:
             owned=len(self._lanes),
             lanes=max(self._partitions, len(self._lanes)),
             # Windows are batches of their own, each with the rows and bytes of one.
-            landed=((part.rows, part.value_bytes) for part in self._unsealed.all() if part.window == window),
+            landed=[
+                *((part.rows, part.value_bytes) for part in self._unsealed.all() if part.window == window),
+                *((again.rows, again.value_bytes) for again in self._batches.again),
+            ],
             open_=((own.open.rows, own.open.value_bytes) for own in self._lanes.values()),
         )

@@ -11,13 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contract.batch import FOOTER_KEY
-from pipeline.land.clock import LaneClock
+from pipeline.land.clock import NO_CLOCK, LaneClock
 from pipeline.land.stretch import Reject, Stretch
 
 # Rows held back until they make a row group: large enough to compress, small enough to forget.
 ROW_GROUP_ROWS = 65_536
 # Large rows make smaller groups: what waits is not encoded yet.
 ROW_GROUP_BYTES = 16 * 2**20
+# Replayed files that a part keeps the last header of.
+MOST_SOURCES = 10_000
 
 _REJECTS_SCHEMA = pa.schema(
     [
@@ -34,7 +36,9 @@ _REJECTS_SCHEMA = pa.schema(
 class OpenPart:
     """Offsets ``first_offset`` ≤ o < ``next_offset`` of one lane, not landed yet."""
 
-    def __init__(self, lane: int, sequence: int, first_offset: int, schema: pa.Schema, clock: LaneClock) -> None:
+    def __init__(
+        self, lane: int, sequence: int, first_offset: int, schema: pa.Schema, clock: LaneClock = NO_CLOCK
+    ) -> None:
         self.lane = lane
         self.sequence = sequence
         self.first_offset = first_offset
@@ -92,6 +96,9 @@ class OpenPart:
         for source, header in stretch.origins.last(stretch.first_offset, stretch.next_offset).items():
             self.sources.pop(source, None)
             self.sources[source] = header
+            if len(self.sources) > MOST_SOURCES:
+                # Anybody may write headers; the footer must not grow with them.
+                del self.sources[next(iter(self.sources))]
         self.ignored_keys += stretch.ignored_keys
         self.strangers += len(stretch.strangers)
         if stretch.rows.num_rows:

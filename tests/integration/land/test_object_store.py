@@ -16,6 +16,7 @@ from contract.errors import AccessDeniedError, ConfigurationError, ServiceDownEr
 from pipeline.land.patience import PatientStore
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
+from pipeline.store_probe import refuse_racing_store
 from tests.fault.proxy import faulty_proxy
 from tests.line import Line
 from tests.memory_store import MemoryStore
@@ -80,10 +81,6 @@ def test_listings_are_in_key_order_and_begin_behind_a_key(store: ObjectStore, pr
     assert [found.key for found in store.list_objects(prefix + "a/")] == [prefix + "a/1", prefix + "a/2"]
 
 
-def test_a_store_with_conditional_writes_is_accepted(store: ObjectStore) -> None:
-    store.refuse_unconditional_store()
-
-
 def _settings(services: dict[str, str], **other: str) -> StoreSettings:
     return StoreSettings(
         endpoint_url=other.get("endpoint_url", services["AWS_ENDPOINT_URL_S3"]),
@@ -132,3 +129,11 @@ def test_what_no_start_would_mend_is_named(services: dict[str, str], prefix: str
         wrong = services["AWS_ENDPOINT_URL_S3"].replace("http:", "https:")
         ObjectStore(_settings(services, endpoint_url=wrong), attempts=1).put("a", b"1")
     assert "infra up" not in str(told.value)
+
+
+def test_a_store_that_tells_writers_apart_is_accepted_and_nothing_stays_behind(store: ObjectStore) -> None:
+    store.bucket = f"probe-{uuid.uuid4().hex}"
+    store.ensure_bucket()
+    store.put("_probe/of-now", b"of another process that starts")
+    refuse_racing_store(store)
+    assert [left.key for left in store.list_objects("")] == ["_probe/of-now"]
