@@ -92,7 +92,11 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     """
     stream = load_stream(stream_path)
     flags = {"rows": rows, "bytes": bytes_, "window": window, "max_age": max_age, "idle": idle}
-    cut = Cut.model_validate(flags) if any(value is not None for value in flags.values()) else stream.cut
+    cut = stream.cut
+    if any(value is not None for value in flags.values()):
+        # It is no rule of its own: how wrong clocks can be does not depend on the flags.
+        ahead = {"max_ahead": stream.cut.max_ahead} if window is not None else {}
+        cut = Cut.model_validate({**flags, **ahead})
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -210,6 +214,8 @@ def _summarise(landed: Landed, stream_path: str) -> None:
         said += f", ignored {landed.ignored_keys:,} keys that are not in the schema"
     if landed.late_rows:
         said += f", {landed.late_rows:,} rows were late for their window"
+    if landed.early_rows:
+        said += f", {landed.early_rows:,} were far ahead of their lane's clock"
     click.echo(said)
     if landed.strangers:
         click.echo(f"warning: {landed.strangers:,} rows are of records with none of the columns, all null", err=True)
