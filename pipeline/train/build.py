@@ -23,8 +23,9 @@ from pipeline.train.assign import Sample
 from pipeline.train.batches import SealedBatch
 from pipeline.train.comparison import Comparer, Comparison
 from pipeline.train.evaluate import statistics
+from pipeline.train.ledger import Artifact
 from pipeline.train.pictures import Drawn, draw
-from pipeline.train.publish import Artifact, VersionRecord
+from pipeline.train.publish import VersionRecord
 from pipeline.train.results import write_results
 from pipeline.train.runs import TAG_BATCH as TAG_RUN_BATCH
 from pipeline.train.runs import LoggedOn, Runs
@@ -83,8 +84,9 @@ class VersionBuilder:
         ):
             trained = train(prepared, rows, series.stream, watch)
             fault_point("train.fitted")
-            results = beside.submit(self._write_results, run, trained)
             golden, sample = prove(spark, trained, watch)
+            # Not before: rows that numpy would assign otherwise are no results.
+            results = beside.submit(self._write_results, run, trained)
             with watch.measured("compare"):
                 comparison = self._compare(trained, sample, manifests[-1])
             trained = trained.named(comparison.lineage.labels)

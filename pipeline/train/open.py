@@ -1,4 +1,4 @@
-"""Puts a trainer together; importing this imports mlflow and pyspark."""
+"""Puts a trainer or a restorer together; importing this imports mlflow and pyspark."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pipeline.object_store import ObjectStore
 from pipeline.train.build import VersionBuilder
 from pipeline.train.comparison import Comparer
 from pipeline.train.history import History
+from pipeline.train.known import Sources
 from pipeline.train.lease import Lease
+from pipeline.train.ledger import Ledger
 from pipeline.train.publish import Publisher
 from pipeline.train.registry import Registry
+from pipeline.train.restoring import Restorer
 from pipeline.train.runs import Runs
 from pipeline.train.series import Series
 from pipeline.train.session import SparkOnDemand
@@ -32,7 +35,18 @@ def open_trainer(
     """Return a trainer of ``series``; what fails while ``stopping`` is set was killed, and ends as KILLED."""
     runs = Runs(tracking, series.stream.name, series.model)
     artifacts = ArtifactStore(runs, tracking.uri)
-    publisher = Publisher(registry, runs, artifacts, lease, uri=tracking.uri, limits=series.stream.gate)
-    comparer = Comparer(store, series.model, History(registry, artifacts), series.stream.identity)
+    ledger = Ledger(store, series.model)
+    publisher = Publisher(series, registry, ledger, runs=runs, artifacts=artifacts, lease=lease, uri=tracking.uri)
+    comparer = Comparer(store, series.model, History(registry, artifacts, series.commands), series.stream.identity)
     builder = VersionBuilder(series, store=store, runs=runs, artifacts=artifacts, spark=spark, comparer=comparer)
     return Trainer(series, store=store, runs=runs, publisher=publisher, builder=builder, stopping=stopping)
+
+
+def open_restorer(registry: Registry, ledger: Ledger, tracking: TrackingSettings, lease: Lease) -> Restorer:
+    """Return a restorer of the registered model of ``registry``."""
+    runs = Runs(tracking, "", registry.model)
+    artifacts = ArtifactStore(runs, tracking.uri)
+    sources = Sources(registry, ledger, lambda run, name: artifacts.text_of_run(run.artifact_uri, name))
+    return Restorer(
+        registry, ledger, sources, lease, lambda artifact: artifacts.check(artifact.location, artifact.digests)
+    )

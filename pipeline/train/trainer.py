@@ -22,6 +22,7 @@ from pipeline.train.lease import lease_key
 from pipeline.train.plan import Action, Step
 from pipeline.train.publish import RECORD_FILE, Publisher
 from pipeline.train.runs import TAG_ERROR, TAG_SUPERSEDED, Runs
+from pipeline.train.runs import TAG_TRAIN_KEY as TAG_RUN_KEY
 from pipeline.train.series import Outcome, Series
 
 logger = logging.getLogger(__name__)
@@ -70,16 +71,26 @@ class Trainer:
                 self._publisher.check(record)
                 self._publisher.publish(step.batch, record)
                 return f"registered from finished run {run.info.run_id}"
-        return self._train(step, batches, [run for run in earlier if run.info.status == "RUNNING"])
+        # Before anything is created: until a person has put them right, each look would leave something behind.
+        check_parts(self._store, batches)
+        return self._train(step, batches, earlier)
 
-    def _train(self, step: Step, batches: tuple[SealedBatch, ...], left_running: Sequence[Run]) -> str:
-        run = self._runs.start(step.batch, step.key, self._series.launcher_run_id)
-        for dead in left_running:
-            self._runs.end(dead.info.run_id, "KILLED", {TAG_SUPERSEDED: run.info.run_id})
+    def _begin(self, step: Step, earlier: Sequence[Run]) -> Run:
+        """Begin a run for ``step``: the one that failed last, where it has logged nothing, or a new one."""
+        launcher = self._series.launcher_run_id
+        failed = next((run for run in earlier[:1] if _is_to_be_tried_again(run, step.key)), None)
+        if failed is not None:
+            return self._runs.begin_again(failed, launcher)
+        return self._runs.start(step.batch, step.key, launcher)
+
+    def _train(self, step: Step, batches: tuple[SealedBatch, ...], earlier: Sequence[Run]) -> str:
+        run = self._begin(step, earlier)
+        for dead in earlier:
+            if dead.info.status == "RUNNING":
+                self._runs.end(dead.info.run_id, "KILLED", {TAG_SUPERSEDED: run.info.run_id})
         fault_point("train.run-created")
         manifests = [batch.manifest for batch in batches]
         with self._ended(run):
-            check_parts(self._store, batches)
             try:
                 record = self._builder.build(run, step.key, batches)
             except DataError as error:
@@ -124,3 +135,12 @@ class Trainer:
                 ) from error
             said = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
             raise StopError(f"Spark failed: {str(said).splitlines()[0][:500]}") from error
+
+
+def _is_to_be_tried_again(run: Run, key: str) -> bool:
+    """Whether ``run`` failed for the same key, not by its rows, before it had logged anything."""
+    tags = run.data.tags
+    if run.info.status != "FAILED" or tags.get(TAG_RUN_KEY) != key or TAG_STATE in tags:
+        return False
+    outputs = run.outputs.model_outputs if run.outputs else []
+    return not (run.data.metrics or run.data.params or outputs)
