@@ -98,19 +98,24 @@ class Pickup:
             self._stop.wait(self._poll_s if self.complete or self.last_error else 0.01)
 
     def _model(self, name: str, before: ServedModel | None) -> ServedModel:
-        aliases = self._registry.aliases(name)
-        found = self._registry.versions(name) if aliases is not None else []
+        registered = self._registry.model(name)
+        found = self._registry.versions(name) if registered is not None else []
         known = before.versions if before else {}
+        # One that is being made again is deleted for a moment; killed in the middle, for longer.
+        is_restoring = registered.is_restoring if registered else before is not None and before.is_restoring
         versions = {entry.number: version for entry, version in self._versions(found, known) if version is not None}
         for number, version in known.items():
-            if number not in versions and (kept := self._kept(version)):
+            if number not in versions and (kept := self._kept(version, is_restoring=is_restoring)):
                 versions[number] = kept
-        return ServedModel(name, dict(sorted(versions.items())), aliases or {})
+        aliases = dict(registered.aliases) if registered else {}
+        if before is not None and (registered is None or is_restoring):
+            aliases = {**before.aliases, **aliases}
+        return ServedModel(name, dict(sorted(versions.items())), aliases, is_restoring)
 
-    def _kept(self, version: Version) -> Version | None:
-        """Return a version that the registry lists no more, until its grace is over."""
+    def _kept(self, version: Version, *, is_restoring: bool) -> Version | None:
+        """Return a version that the registry lists no more, until its grace is over; one that comes back, till then."""
         gone_at = version.gone_at or time.time()
-        if time.time() - gone_at >= self._grace_s:
+        if time.time() - gone_at >= self._grace_s and not is_restoring:
             logger.info("version removed model=%s version=%d", version.model, version.number)
             return None
         return version if version.gone_at else dataclasses.replace(version, gone_at=gone_at)

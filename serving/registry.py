@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 
 from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownError
+from contract.model_version import TAG_RESTORING
 
 _API: Final = "/api/2.0/mlflow"
 _ARTIFACTS: Final = "/api/2.0/mlflow-artifacts/artifacts"
@@ -27,6 +28,14 @@ class RegisteredVersion:
     source: str
     created_ms: int
     tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A registered model; while it ``is_restoring``, its versions and aliases come back one by one."""
+
+    aliases: Mapping[str, int]
+    is_restoring: bool
 
 
 @dataclass(frozen=True)
@@ -56,13 +65,14 @@ class Registry:
         """Return the names of all registered models."""
         return [entry["name"] for entry in self._pages("registered-models/search", {}, "registered_models")]
 
-    def aliases(self, model: str) -> dict[str, int] | None:
-        """Return the aliases of ``model``, or None where it is not registered. A search leaves them out."""
-        answer = self._get("registered-models/get", {"name": model}, absent_ok=True)
+    def model(self, name: str) -> RegisteredModel | None:
+        """Return the registered model ``name``, or None where there is none. A search leaves its aliases out."""
+        answer = self._get("registered-models/get", {"name": name}, absent_ok=True)
         if answer is None:
             return None
-        entries = answer["registered_model"].get("aliases", [])
-        return {entry["alias"]: int(entry["version"]) for entry in entries}
+        found = answer["registered_model"]
+        aliases = {entry["alias"]: int(entry["version"]) for entry in found.get("aliases", [])}
+        return RegisteredModel(aliases, any(tag["key"] == TAG_RESTORING for tag in found.get("tags", [])))
 
     def versions(self, model: str) -> list[RegisteredVersion]:
         """Return all versions of ``model`` in order."""

@@ -1,4 +1,4 @@
-"""Puts a trainer or a restorer together; importing this imports mlflow and pyspark."""
+"""Puts a trainer together; importing this imports mlflow and pyspark."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from pipeline.object_store import ObjectStore
 from pipeline.train.build import VersionBuilder
 from pipeline.train.comparison import Comparer
 from pipeline.train.history import History
-from pipeline.train.known import Sources
 from pipeline.train.lease import Lease
 from pipeline.train.ledger import Ledger
 from pipeline.train.publish import Publisher
 from pipeline.train.registry import Registry
-from pipeline.train.restoring import Restorer
 from pipeline.train.runs import Runs
 from pipeline.train.series import Series
 from pipeline.train.session import SparkOnDemand
@@ -40,13 +38,3 @@ def open_trainer(
     comparer = Comparer(store, series.model, History(registry, artifacts, series.commands), series.stream.identity)
     builder = VersionBuilder(series, store=store, runs=runs, artifacts=artifacts, spark=spark, comparer=comparer)
     return Trainer(series, store=store, runs=runs, publisher=publisher, builder=builder, stopping=stopping)
-
-
-def open_restorer(registry: Registry, ledger: Ledger, tracking: TrackingSettings, lease: Lease) -> Restorer:
-    """Return a restorer of the registered model of ``registry``."""
-    runs = Runs(tracking, "", registry.model)
-    artifacts = ArtifactStore(runs, tracking.uri)
-    sources = Sources(registry, ledger, lambda run, name: artifacts.text_of_run(run.artifact_uri, name))
-    return Restorer(
-        registry, ledger, sources, lease, lambda artifact: artifacts.check(artifact.location, artifact.digests)
-    )

@@ -36,7 +36,7 @@ def restore(*, model: str, wait_s: float) -> None:
 
 def _restore(model: str, tracking: TrackingSettings, stored: StoreSettings, wait_s: float) -> None:
     # After all that can be wrong with the flags: it imports mlflow.
-    from pipeline.train.open import open_restorer  # noqa: PLC0415
+    from pipeline.train.restoring import open_restorer  # noqa: PLC0415
 
     store, registry = ObjectStore.answering(stored), Registry(tracking, model)
     try:

@@ -7,6 +7,7 @@ again. So all that is known is written to the ledger, the model is deleted, and 
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -20,11 +21,16 @@ from pipeline.train.known import IDENTITY, Known, Sources, settled_for
 from pipeline.train.lease import Lease
 from pipeline.train.ledger import Artifact, Ledger, RestorePlan
 from pipeline.train.registry import RegisteredVersion, Registry
+from pipeline.train.runs import Runs
+from pipeline.train.settings import TrackingSettings
 from pipeline.train.tracking import Tracking
+from pipeline.train.upload import ArtifactStore
 
 logger = logging.getLogger(__name__)
 
 _SHOWN: Final = 20
+# Serving looks every second, if it is not told otherwise.
+_SEEN_S: Final = 2.0
 CheckArtifact = Callable[[Artifact], None]
 
 
@@ -160,9 +166,10 @@ class Restorer:
 
     def _delete(self) -> None:
         if self._registry.model_facts() is not None:
-            # Seen by serving, which then keeps what it serves until the tag is gone again.
+            # Serving that has seen it keeps what it serves until the tag is gone again.
             self._registry.set_model_tag(TAG_RESTORING, "begun")
             fault_point("restore.marked")
+            time.sleep(_SEEN_S)
             self._registry.delete_model()
         fault_point("restore.deleted")
 
@@ -192,3 +199,13 @@ class Restorer:
 def _runs(versions: Mapping[int, RegisteredVersion]) -> list[str]:
     """Return the runs in the order of the numbers."""
     return [version.run_id for _, version in sorted(versions.items())]
+
+
+def open_restorer(registry: Registry, ledger: Ledger, tracking: TrackingSettings, lease: Lease) -> Restorer:
+    """Return a restorer of the registered model of ``registry``."""
+    runs = Runs(tracking, "", registry.model)
+    artifacts = ArtifactStore(runs, tracking.uri)
+    sources = Sources(registry, ledger, lambda run, name: artifacts.text_of_run(run.artifact_uri, name))
+    return Restorer(
+        registry, ledger, sources, lease, lambda artifact: artifacts.check(artifact.location, artifact.digests)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -126,6 +127,12 @@ class Published:
         """Return the lifecycle stage of a run."""
         uri = f"{self.lab.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/runs/get"
         return str(httpx.get(uri, params={"run_id": run_id}).json()["run"]["info"]["lifecycle_stage"])
+
+
+def predict_body(scoring: Scoring) -> bytes:
+    """Return a request for two rows."""
+    rows = [dict.fromkeys(scoring.features, 1.0), dict.fromkeys(scoring.features, 20.0)]
+    return json.dumps({"dataframe_records": rows}).encode()
 
 
 def shell(lab: Lab, command: str, cwd: Path) -> tuple[int, str]:

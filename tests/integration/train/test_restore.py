@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 import pytest
 
+from tests.integration.serving.load import Load
+from tests.integration.serving.prediction_server import PredictionServer
 from tests.integration.train.conftest import Lab
-from tests.integration.train.published import Published
+from tests.integration.train.published import Published, predict_body
+
+GRACE_S = 1.0
+POINTS = [
+    "restore.planned",
+    "restore.marked",
+    "restore.deleted",
+    "restore.model-created",
+    "restore.version-created",
+    "restore.version-created:2",
+    "restore.aliases-set",
+    "restore.unmarked",
+]
 
 
 @pytest.fixture
@@ -41,3 +60,48 @@ def test_whatever_was_deleted_comes_back_as_it_was(published: Published) -> None
     assert {n: v for n, v in versions.items() if n > 1} == {n: v for n, v in before[1].items() if n > 1}
     code, said = published.restore()
     assert code == 0 and f"{lab.name}: nothing to restore" in said, said
+
+
+@contextmanager
+def asked_throughout(published: Published, *paths: str) -> Iterator[PredictionServer]:
+    """Serve the series, and ask ``paths`` for predictions all the time: each has to answer, and always from one version."""
+    lab, bodies = published.lab, [predict_body(scoring) for scoring in published.scorings.values()]
+    server = PredictionServer(
+        lab.services, lab.directory, SWATHE_SERVING_MODELS=lab.name, SWATHE_SERVING_GRACE_S=str(GRACE_S)
+    )
+    try:
+        server.start()
+        with ExitStack() as stack:
+            loads = [stack.enter_context(Load(server.url, lambda p=path: p, bodies[0], 1)) for path in paths]  # type: ignore[misc]
+            yield server
+        for load in loads:
+            assert len(load.answers) > 20 and load.failures == [], load.failures[:3]
+            assert len({answer.text.partition('"model"')[2] for answer in load.answers}) == 1
+        assert server.stop() == 0
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "points", [["restore.deleted", "restore.version-created:2"], pytest.param(POINTS, marks=pytest.mark.long)]
+)
+def test_killed_anywhere_it_goes_on_and_what_was_served_answers_throughout(
+    published: Published, points: list[str]
+) -> None:
+    lab = published.lab
+    before = published.shown()
+    paths = [f"/api/{lab.name}/{name}/predict" for name in ("v1", "v3", "v4", "champion", "previous")]
+    with asked_throughout(published, *paths):
+        published.client.delete_model_version(lab.name, "2")
+        for point in points:
+            code, said = published.restore(SWATHE_FAULT=point)
+            assert code == -signal.SIGKILL, (point, said)
+            # What is not there for longer than the grace is still served.
+            time.sleep(2 * GRACE_S)
+            code, said = lab.pipeline("rollback", "--stream", str(lab.file))
+            assert code == 1 and f"`python -m pipeline restore {lab.name}`" in said, said
+        code, said = published.restore()
+        assert code == 0 and "previous is version 4" in said, said
+        assert published.shown() == before
+        # Long enough for the server to have looked at it again.
+        time.sleep(2 * GRACE_S)
