@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from contract.errors import ChainError
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
+"""Adds to format 1 what has a default in the classes below; a manifest of format 1 stays readable."""
 
 # Columns that landing adds to the stream's own.
 PARTITION, OFFSET, TIMESTAMP, KEY = "_partition", "_offset", "_timestamp", "_key"
@@ -201,16 +202,35 @@ def manifest_from_json(body: bytes, key: str) -> Manifest:
 
     Raises
     ------
-    ChainError: not a manifest of this format.
+    ChainError: not a manifest of a format that is read.
     """
     try:
         fields: dict[str, Any] = json.loads(body)
-        if fields.pop("format") != MANIFEST_FORMAT:
-            raise ValueError(f"its format is not {MANIFEST_FORMAT}")
-        lanes = tuple(_lane(lane) for lane in fields.pop("lanes"))
-        return Manifest(lanes=lanes, **fields)
+        found = fields.pop("format")
+        if found not in range(1, MANIFEST_FORMAT + 1):
+            raise ValueError(
+                f"its format is {found!r}, and 1 to {MANIFEST_FORMAT} are read; use the version that wrote it"
+            )
+        lanes = fields.pop("lanes")
+        if found == 1:
+            _refuse_later_fields(Manifest, [fields])
+            _refuse_later_fields(Lane, lanes)
+            _refuse_later_fields(Part, [part for lane in lanes for part in lane["parts"]])
+        return Manifest(lanes=tuple(_lane(lane) for lane in lanes), **fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ChainError(f"{key} is not a batch manifest that this version of Swathe wrote: {error}") from error
+
+
+def _refuse_later_fields(kind: type[Manifest | Lane | Part], found: Iterable[dict[str, Any]]) -> None:
+    """A field that format 1 does not have got there by hand: no reader of that time would have looked at it."""
+    required = {field.name for field in dataclasses.fields(kind) if _is_required(field)}
+    for fields in found:
+        if later := sorted(fields.keys() - required):
+            raise ValueError(f"format 1 has no field {later[0]!r}")
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _lane(fields: dict[str, Any]) -> Lane:

@@ -32,14 +32,15 @@ class Demo:
 
     def run(self, *command: str, cwd: Path = ROOT) -> str:
         """Run a command in a shell that has sourced `infra env`; return what it said."""
-        return _run(command, self.settings | self.services, cwd)
+        return run_command(command, self.settings | self.services, cwd)
 
     def client(self) -> httpx.Client:
         """Return a client of the prediction server."""
         return httpx.Client(base_url=self.url, timeout=30)
 
 
-def _run(command: tuple[str, ...], environ: dict[str, str], cwd: Path) -> str:
+def run_command(command: tuple[str, ...], environ: dict[str, str], cwd: Path) -> str:
+    """Run a command; return what it said, and fail if it failed."""
     done = subprocess.run(
         command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, timeout=DEMO_S, check=False,
@@ -55,7 +56,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     with port_block() as ports:
         settings = settings_for(data, ports)
         try:
-            said = _run((sys.executable, "-m", "infra.demo"), settings, ROOT)
+            said = run_command((sys.executable, "-m", "infra.demo"), settings, ROOT)
             services: dict[str, str] = json.loads(infra("env", "--json", environ=settings).stdout)
             yield Demo(settings, services, said)
         finally:
