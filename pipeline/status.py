@@ -25,6 +25,7 @@ from pipeline.settings import kafka_settings, store_settings
 from pipeline.stream_file import load_stream
 from pipeline.train.registry import Registry
 from pipeline.train.settings import tracking_settings
+from pipeline.train.survey import all_edits, series_of
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class StreamStatus:
     stream: str
     batches: list[BatchStatus] = field(default_factory=list)
     lanes: list[LaneStatus] = field(default_factory=list)
+    edits: list[str] = field(default_factory=list)
+    """What somebody deleted or changed in the registry, and what puts it right."""
     unreachable: list[str] = field(default_factory=list)
 
 
@@ -76,7 +79,7 @@ def status(stream_path: str, *, as_json: bool) -> None:
 
     Exits with 1 if a service could not be asked, and shows what the others know.
     """
-    found = look(load_stream(stream_path))
+    found = look(load_stream(stream_path), stream_path)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(found), indent=1))
     else:
@@ -85,7 +88,7 @@ def status(stream_path: str, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def look(stream: Stream) -> StreamStatus:
+def look(stream: Stream, stream_file: str) -> StreamStatus:
     """Ask the object store, the topic and the registry; what does not answer is named, and the others are shown.
 
     Raises
@@ -94,6 +97,7 @@ def look(stream: Stream) -> StreamStatus:
     """
     found = StreamStatus(stream.name)
     versions = _versions(stream, found)
+    registry_answers = not found.unreachable
     topic = _topic(stream, found)
     try:
         store = ObjectStore.answering(store_settings())
@@ -106,6 +110,8 @@ def look(stream: Stream) -> StreamStatus:
             for lane, ends in topic.items()
         ]
         return found
+    if registry_answers:
+        found.edits = _edits(store, stream, stream_file, found)
     for manifest in manifests:
         sealed_at = datetime.fromtimestamp(manifest.sealed_at_ms / 1000, UTC).isoformat(timespec="seconds")
         states = {model: states[manifest.batch] for model, states in versions.items() if manifest.batch in states}
@@ -128,14 +134,25 @@ def _versions(stream: Stream, found: StreamStatus) -> dict[str, dict[int, str]]:
             registry = Registry(tracking_settings(), model)
             try:
                 states[model] = {
-                    int(version.tags.get(TAG_BATCH, version.number)): version.tags.get(TAG_STATE, "not ready")
-                    for version in registry.versions().values()
+                    number: version.tags.get(TAG_STATE, "not ready")
+                    for number, version in registry.versions().items()
+                    if version.tags.get(TAG_BATCH) == str(number)
                 }
             finally:
                 registry.close()
     except SwatheError as error:
         found.unreachable.append(str(error))
     return states
+
+
+def _edits(store: ObjectStore, stream: Stream, stream_file: str, found: StreamStatus) -> list[str]:
+    """Return what somebody changed in the registry."""
+    try:
+        series = series_of(store, stream_file, stream)
+        return [str(edit) for commands in series for edit in all_edits(tracking_settings(), store, commands)]
+    except ServiceDownError as error:
+        found.unreachable.append(str(error))
+        return []
 
 
 def _lanes(
@@ -189,5 +206,7 @@ def _print(found: StreamStatus) -> None:
         lag = "lag unknown" if lane.lag is None else f"lag {lane.lag:,}"
         unsealed = "" if lane.unsealed_rows is None else f", {lane.unsealed_rows:,} rows unsealed"
         console.print(f"lane {lane.lane}: landed to {lane.landed_to:,}, {lag}{unsealed}")
+    for edit in found.edits:
+        console.print(f"edited: {edit}", style="yellow", markup=False, soft_wrap=True)
     for problem in found.unreachable:
         console.print(f"not asked: {problem}", style="red", markup=False)

@@ -106,10 +106,10 @@ def _gone(model: str, settled: Set[int], noted: Noted, restore: str) -> Iterator
     gone = sorted(there - settled)
     if gone == sorted(there) and gone:
         yield Edit(
-            f"model {model!r}", f"has none of its {len(gone)} versions any more, the registry was edited", restore
+            f"model {model!r}", f"has none of its {len(gone)} versions any more: the registry was edited", restore
         )
     elif gone:
         more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
         which = ", ".join(map(str, gone[:_SHOWN])) + more
-        what = f"version {which} is gone" if len(gone) == 1 else f"versions {which} are gone"
-        yield Edit(f"model {model!r}:", f"{what}: the registry was edited", restore)
+        what, verb = ("version", "is") if len(gone) == 1 else ("versions", "are")
+        yield Edit(f"{what} {which} of model {model!r}", f"{verb} gone: the registry was edited", restore)

@@ -25,9 +25,9 @@ from pipeline.train.ledger import Artifact, KnownSeries, Ledger
 from pipeline.train.publish import GATE_FILE, RECORD_FILE, VersionRecord
 from pipeline.train.registry import RegisteredModel, RegisteredVersion, Registry
 from pipeline.train.runs import TAG_BATCH as TAG_RUN_BATCH
-from pipeline.train.runs import TAG_ERROR, TAG_MODEL
+from pipeline.train.runs import TAG_ERROR
 from pipeline.train.runs import TAG_TRAIN_KEY as TAG_RUN_KEY
-from pipeline.train.tracking import Experiment, TrackedRun, Tracking
+from pipeline.train.tracking import TAG_MODEL, Experiment, TrackedRun, Tracking
 
 logger = logging.getLogger(__name__)
 

@@ -168,10 +168,10 @@ class Ledger:
         return f"{self._prefix}artifacts/{number:08d}.json"
 
 
-def models_of(store: ObjectStore, stream: str) -> list[str]:
-    """Return the registered models of which the ledger says that they are series of ``stream``."""
+def models_of(store: ObjectStore, stream: str) -> dict[str, str]:
+    """Return the registered models, with their schemes, that the ledger says are series of ``stream``."""
     known = {model: Ledger(store, model).series() for model in store.list_folders(PREFIX)}
-    return [model for model, series in known.items() if series is not None and series.stream == stream]
+    return {model: series.scheme for model, series in known.items() if series is not None and series.stream == stream}
 
 
 def _series(model: RegisteredModel, stream: str, scheme: str) -> KnownSeries:

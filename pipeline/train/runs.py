@@ -25,13 +25,13 @@ from contract import remedies
 from contract.errors import AccessDeniedError, ChainError, ServiceDownError, StopError
 from pipeline.train.lease import this_process
 from pipeline.train.settings import TrackingSettings
+from pipeline.train.tracking import TAG_MODEL
 
 logger = logging.getLogger(__name__)
 
 # The server's proxy answers one file in some 20 ms, most of it waiting.
 _THREADS: Final = 4
 
-TAG_MODEL: Final = "swathe.model"
 TAG_BATCH: Final = "swathe.batch"
 TAG_TRAIN_KEY: Final = "swathe.train_key"
 TAG_OWNER: Final = "swathe.owner"

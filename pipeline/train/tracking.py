@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from pipeline.train.registry import Registry
 
+TAG_MODEL: Final = "swathe.model"
+"""Tag of a run: the registered model that it trains a version of."""
 TAG_VERSIONS: Final = "mlflow.modelVersions"
 """MLflow's own tag of a logged model: JSON of the names and numbers under which it was registered."""
 _PAGE: Final = 1000

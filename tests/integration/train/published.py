@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,8 +27,10 @@ from pipeline.train.lease import Lease
 from pipeline.train.ledger import Artifact, Ledger
 from pipeline.train.publish import RECORD_FILE, Publisher, VersionRecord
 from pipeline.train.registry import RegisteredModel, RegisteredVersion
+from pipeline.train.restoring import open_restorer
 from pipeline.train.runs import TAG_ERROR, Runs
 from pipeline.train.series import Series
+from pipeline.train.survey import all_edits
 from pipeline.train.upload import ArtifactStore
 from scoring.kmeans import Scoring
 from tests.integration.serving.registered import artifact_files, rows_of, scoring_of
@@ -62,22 +65,23 @@ class Published:
 
     def publish(self, *batches: str) -> None:
         """Publish a version for each of ``batches``: `ready`, or the reason why it cannot be trained."""
+        self._with_publisher(lambda publisher, runs: self._publish(publisher, runs, batches))
+
+    def _publish(self, publisher: Publisher, runs: Runs, batches: Sequence[str]) -> None:
+        artifacts, first = ArtifactStore(runs, self.lab.tracking.uri), len(self.shown()[1]) + 1
+        for number, state in enumerate(batches, start=first):
+            publisher.publish(number, self._record(number, state, runs, artifacts))
+
+    def _with_publisher(self, do: Callable[[Publisher, Runs], None]) -> None:
         self.lab.store.ensure_bucket()
+        uri = self.lab.tracking.uri
         runs = Runs(self.lab.tracking, self.lab.name, self.lab.name)
-        artifacts = ArtifactStore(runs, self.lab.tracking.uri)
+        artifacts = ArtifactStore(runs, uri)
         with self.lab.registry() as registry, Lease(self.lab.store, self.lab.name, wait_s=5) as lease:
-            publisher = Publisher(
-                self.series,
-                registry,
-                self.ledger,
-                runs=runs,
-                artifacts=artifacts,
-                lease=lease,
-                uri=self.lab.tracking.uri,
+            do(
+                Publisher(self.series, registry, self.ledger, runs=runs, artifacts=artifacts, lease=lease, uri=uri),
+                runs,
             )
-            first = len(registry.versions()) + 1
-            for number, state in enumerate(batches, start=first):
-                publisher.publish(number, self._record(number, state, runs, artifacts))
 
     def _record(self, number: int, state: str, runs: Runs, artifacts: ArtifactStore) -> VersionRecord:
         run = runs.start(number, f"key{number}", None)
@@ -112,6 +116,34 @@ class Published:
         for entry in list(self.lab.store.list_objects(f"_series/{self.lab.name}/")):
             self.lab.store.delete(entry.key)
 
+    def publish_again(self, batch: int) -> None:
+        """Do with the finished run of ``batch`` what the next training does: it has no version."""
+        self._with_publisher(lambda publisher, runs: _published_again(publisher, runs, batch))
+
+    def edits(self) -> list[str]:
+        """Return what `status` and `doctor` say was edited: name and reason."""
+        found = all_edits(self.lab.tracking, self.lab.store, self.series.commands)
+        assert all(f"`python -m pipeline restore {self.lab.name}`" in edit.remedy for edit in found), found
+        told = [f"{edit.name} {edit.why}" for edit in found]
+        return [re.sub(r"[:,] the registry was edited$|, whose.*", "", each) for each in told]
+
+    def restored(self) -> list[str]:
+        """Restore in this process, and return what was done."""
+        with self.lab.registry() as registry, Lease(self.lab.store, self.lab.name, wait_s=5) as lease:
+            return list(open_restorer(registry, self.ledger, self.lab.tracking, lease).restore())
+
+    def artifact_path(self, number: int) -> str:
+        """Return where the files of a version's artifact are, below the tracking server's proxy."""
+        found = self.client.get_logged_model(self.shown()[1][number].source.removeprefix("models:/"))
+        return str(found.artifact_location).removeprefix("mlflow-artifacts:/")
+
+    @property
+    def request(self) -> bytes:
+        """A request for two rows, which any version answers."""
+        features = self.scorings[1].features
+        rows = [dict.fromkeys(features, 1.0), dict.fromkeys(features, 20.0)]
+        return json.dumps({"dataframe_records": rows}).encode()
+
     def restore(self, **more: str) -> tuple[int, str]:
         """Run `python -m pipeline restore MODEL`; return its exit code and what it said."""
         return self.lab.pipeline("restore", self.lab.name, **more)
@@ -129,12 +161,6 @@ class Published:
         return str(httpx.get(uri, params={"run_id": run_id}).json()["run"]["info"]["lifecycle_stage"])
 
 
-def predict_body(scoring: Scoring) -> bytes:
-    """Return a request for two rows."""
-    rows = [dict.fromkeys(scoring.features, 1.0), dict.fromkeys(scoring.features, 20.0)]
-    return json.dumps({"dataframe_records": rows}).encode()
-
-
 def shell(lab: Lab, command: str, cwd: Path) -> tuple[int, str]:
     """Type ``command`` as a person does who has the environment; return its exit code and what it said."""
     done = subprocess.run(
@@ -149,3 +175,10 @@ def shell(lab: Lab, command: str, cwd: Path) -> tuple[int, str]:
         check=False,
     )
     return done.returncode, done.stdout
+
+
+def _published_again(publisher: Publisher, runs: Runs, batch: int) -> None:
+    [run] = runs.of_batch(batch)
+    record = publisher.record(run)
+    assert record is not None
+    publisher.publish(batch, record)

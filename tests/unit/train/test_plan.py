@@ -84,8 +84,8 @@ def test_a_number_is_taken_in_its_turn_only() -> None:
 @pytest.mark.parametrize(
     ("found", "noted", "said"),
     [
-        (versions({"state": "ready"}, first=2), [], "model 'm': version 1 is gone"),
-        (versions(READY_1), [1, 2, 3], "model 'm': versions 2, 3 are gone"),
+        (versions({"state": "ready"}, first=2), [], "version 1 of model 'm' is gone"),
+        (versions(READY_1), [1, 2, 3], "versions 2, 3 of model 'm' are gone"),
         ({}, [1, 2], "model 'm' has none of its 2 versions any more"),
         (versions({"batch": "7"}), [1], "version 1 of model 'm' carries batch=7: its tags were edited"),
         (versions({"batch": "1", "state": "orphan"}), [], "version 1 of model 'm' is an orphan"),
