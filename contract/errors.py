@@ -30,6 +30,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contract import remedies
+
 
 class SwatheError(Exception):
     """Base of every error raised on purpose. ``str(error)`` is fit to be shown to a person."""
@@ -110,8 +112,8 @@ class ServiceDownError(RetryError):
         self.reason = reason
         super().__init__(
             f"{service} does not answer at {address} ({reason}). "
-            f"Start it with `python -m infra up` (or `make up`), or point the settings at the one you mean: "
-            f'`eval "$(python -m infra env)"`.'
+            f"Start it with {remedies.start_services()}, or point the settings at the one you mean: "
+            f"{remedies.set_environment()}."
         )
 
 

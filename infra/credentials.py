@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from contract import remedies
 from contract.errors import ConfigurationError
 from infra.files import create_private
 from infra.layout import Layout
@@ -54,10 +55,10 @@ def load(layout: Layout) -> Credentials:
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"{layout.credentials} is not there: no services were ever started with this data directory. "
-            "Start them with `python -m infra up` (or `make up`), or set SWATHE_DATA to the directory you mean."
+            f"Start them with {remedies.start_services()}, or set SWATHE_DATA to the directory you mean."
         ) from error
     except (OSError, ValueError, KeyError) as error:
         raise ConfigurationError(
-            f"{layout.credentials} cannot be read as credentials ({error}). Run `python -m infra down`, then remove "
-            "it, and `python -m infra up` makes it anew."
+            f"{layout.credentials} cannot be read as credentials ({error}). Run {remedies.stop_services()}, then "
+            f"remove it, and {remedies.infra_up()} makes it anew."
         ) from error

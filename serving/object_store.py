@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
+from contract import remedies
 from contract.errors import AccessDeniedError, ConfigurationError, ModelArtifactError, ServiceDownError
 from serving.settings import ServingSettings
 
@@ -25,7 +26,7 @@ class ObjectStore:
 
     def __init__(self, settings: ServingSettings) -> None:
         if settings.store_url is None:
-            raise ConfigurationError('AWS_ENDPOINT_URL_S3 is not set; `eval "$(python -m infra env)"` sets it')
+            raise ConfigurationError(f"AWS_ENDPOINT_URL_S3 is not set; {remedies.set_environment()} sets it")
         self.bucket, self.endpoint_url = settings.bucket, settings.store_url
         self._client: S3Client = boto3.client(
             "s3",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import click
 
 from contract.errors import ConfigurationError, SwatheError
-from contract.remedies import SeriesCommands
+from contract.series_commands import SeriesCommands
 from contract.stream import Stream
 from contract.units import seconds
 from pipeline.doctor.finding import Finding

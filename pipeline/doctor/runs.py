@@ -14,7 +14,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from contract.model_version import LAUNCHES_EXPERIMENT, TAG_STATE
-from contract.remedies import SeriesCommands
+from contract.series_commands import SeriesCommands
 from pipeline.doctor.finding import Finding
 from pipeline.train.lease import Holder
 from pipeline.train.registry import RegisteredVersion

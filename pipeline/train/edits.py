@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from contract import remedies
 from contract.errors import ChainError
 from contract.model_version import TAG_BATCH, TAG_SCHEME, TAG_STATE, TAG_STREAM
-from contract.remedies import SeriesCommands
+from contract.series_commands import SeriesCommands
 from pipeline.train.ledger import Ledger, Noted
 from pipeline.train.registry import RegisteredVersion, Registry
 

@@ -15,7 +15,7 @@ from contract.model_version import (
     TAG_STATE,
     statistics_from_json,
 )
-from contract.remedies import SeriesCommands
+from contract.series_commands import SeriesCommands
 from pipeline.train.drift import Profile
 from pipeline.train.registry import RegisteredVersion, Registry
 from pipeline.train.upload import ArtifactStore

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from contract.errors import ConfigurationError, StopError
 from contract.model_version import TAG_STATE, TAG_TRAIN_KEY
-from contract.remedies import SeriesCommands
+from contract.series_commands import SeriesCommands
 from pipeline.train.aliases import is_unsettled
 from pipeline.train.edits import Registered, check_registry
 from pipeline.train.registry import RegisteredVersion

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from contract.errors import ConfigurationError
-from contract.remedies import SeriesCommands
+from contract.series_commands import SeriesCommands
 from contract.stream import Scheme, Stream
 from pipeline.stream_file import load_stream
 from pipeline.train.batches import SealedBatch

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contract import environment
+from contract import environment, remedies
 from contract.errors import ConfigurationError
 
 
@@ -45,12 +45,12 @@ def tracking_settings() -> TrackingSettings:
     except ValidationError as error:
         names = ", ".join(str(fault["loc"][0]) for fault in error.errors())
         raise ConfigurationError(
-            f'{names} is not set or not valid; `eval "$(python -m infra env)"` sets what the running services need'
+            f"{names} is not set or not valid; {remedies.set_environment()} sets what the running services need"
         ) from error
     if not re.match(r"https?://", settings.uri):
         raise ConfigurationError(
             f"MLFLOW_TRACKING_URI={settings.uri} is no http(s) address; versions are numbered by a tracking server, "
-            f'which `eval "$(python -m infra env)"` points to'
+            f"which {remedies.set_environment()} points to"
         )
     return settings
 
@@ -66,11 +66,11 @@ def spark_settings() -> SparkSettings:
     if not settings.jars:
         raise ConfigurationError(
             "SWATHE_SPARK_JARS is not set, so Spark could not read s3a://; "
-            '`eval "$(python -m infra env)"` sets it after `python -m infra up`'
+            f"{remedies.set_environment()} sets it after {remedies.infra_up()}"
         )
     gone = [jar for jar in settings.jars.split(",") if not Path(jar).is_file()]
     if gone:
-        raise ConfigurationError(f"SWATHE_SPARK_JARS names {gone[0]}, which is not there; run `python -m infra up`")
+        raise ConfigurationError(f"SWATHE_SPARK_JARS names {gone[0]}, which is not there; run {remedies.infra_up()}")
     if not re.fullmatch(r"[1-9][0-9]*[kmgtKMGT]", settings.memory):
         raise ConfigurationError(f"SWATHE_SPARK_MEMORY={settings.memory} is not a size such as 2g")
     return settings

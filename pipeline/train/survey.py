@@ -7,7 +7,7 @@ from typing import Final
 
 from contract import remedies
 from contract.model_version import TAG_BATCH
-from contract.remedies import SeriesCommands
+from contract.series_commands import SeriesCommands
 from contract.stream import Scheme, Stream
 from pipeline.object_store import ObjectStore
 from pipeline.train.edits import Edit, Registered, edits, foreign_series

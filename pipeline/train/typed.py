@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from contract.remedies import SeriesCommands
+from contract.series_commands import SeriesCommands
 from contract.stream import Scheme, Stream
 from pipeline.train.launcher import Launcher
 

@@ -21,7 +21,7 @@ from contract.model_version import (
     TAG_STREAM,
     TAG_TRAIN_KEY,
 )
-from contract.remedies import SeriesCommands
+from contract.series_commands import SeriesCommands
 from pipeline.train.artifact import digests
 from pipeline.train.lease import Lease
 from pipeline.train.ledger import Artifact, Ledger

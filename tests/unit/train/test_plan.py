@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from contract.errors import ChainError, ConfigurationError, StopError
-from contract.remedies import SeriesCommands, next_name
+from contract.series_commands import SeriesCommands
 from contract.stream import parse_stream
 from pipeline.train.edits import Registered
 from pipeline.train.ledger import Noted
@@ -120,13 +120,6 @@ def test_a_series_belongs_to_its_stream_and_scheme(stream: str, scheme: str) -> 
     assert f"`{TRAIN}`" in str(told.value)
     own = versions({**READY_1, "stream": "m", "scheme": "disjoint"})
     assert [step.action for step in planned(own)] == [Action.NOTHING, Action.TRAIN, Action.TRAIN]
-
-
-def test_the_next_name_is_one_that_can_be_given() -> None:
-    assert [next_name(name) for name in ("flights", "flights-2", "flights-9", "y-2024")] == [
-        *("flights-2", "flights-3", "flights-10", "y-2025")
-    ]
-    assert len(next_name("x" * 80)) == 80 and next_name("x" * 80).endswith("x-2")
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "last", "٣", "1 "])
