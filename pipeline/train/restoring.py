@@ -81,7 +81,7 @@ class Restorer:
     def _is_whole(self, known: Known) -> bool:
         """Whether the registry lists the versions that it should, whatever their tags are."""
         found = self._registry.versions()
-        return _runs(found) == _runs(known.versions) and not known.lost
+        return [*found] == [*known.versions] and _runs(found) == _runs(known.versions) and not known.lost
 
     def _correct_tags(self, known: Known) -> Iterator[str]:
         found = self._registry.versions()

@@ -71,6 +71,12 @@ class Trainer:
                 self._publisher.check(record)
                 self._publisher.publish(step.batch, record)
                 return f"registered from finished run {run.info.run_id}"
+            if _is_untrainable(run, step.key):
+                manifests = [batch.manifest for batch in batches]
+                self._publisher.publish(
+                    step.batch, self._builder.failed(run, step.key, manifests, run.data.tags[TAG_ERROR])
+                )
+                return f"registered as failed from run {run.info.run_id}"
         # Before anything is created: until a person has put them right, each look would leave something behind.
         check_parts(self._store, batches)
         return self._train(step, batches, earlier)
@@ -137,10 +143,14 @@ class Trainer:
             raise StopError(f"Spark failed: {str(said).splitlines()[0][:500]}") from error
 
 
-def _is_to_be_tried_again(run: Run, key: str) -> bool:
-    """Whether ``run`` failed for the same key, not by its rows, before it had logged anything."""
+def _is_untrainable(run: Run, key: str) -> bool:
+    """Whether ``run`` has found, for the same key, that the rows cannot be trained."""
     tags = run.data.tags
-    if run.info.status != "FAILED" or tags.get(TAG_RUN_KEY) != key or TAG_STATE in tags:
+    return tags.get(TAG_RUN_KEY) == key and tags.get(TAG_STATE) == "failed" and TAG_ERROR in tags
+
+
+def _is_to_be_tried_again(run: Run, key: str) -> bool:
+    """Whether ``run`` failed for the same key, not by its rows, before it had a number: none may be there twice."""
+    if run.info.status != "FAILED" or run.data.tags.get(TAG_RUN_KEY) != key or _is_untrainable(run, key):
         return False
-    outputs = run.outputs.model_outputs if run.outputs else []
-    return not (run.data.metrics or run.data.params or outputs)
+    return not (run.data.metrics or (run.outputs and run.outputs.model_outputs))
