@@ -1,9 +1,12 @@
-"""The one list of `SWATHE_…` environment variables, so that a misspelt name is refused and never swallowed."""
+"""The one list of `SWATHE_…` environment variables, so that a misspelt name is refused and never swallowed.
+
+For every setting of every command, empty means unset: each loader of settings begins with :func:`settle`.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 from contract.errors import ConfigurationError
 
@@ -21,6 +24,7 @@ KNOWN: Mapping[str, str] = {
     "SWATHE_PORT_SUPERVISOR": "port of the process supervisor's control channel (default 19010)",
     "SWATHE_KAFKA_HEAP": "Java heap of the Kafka broker (default 512m)",
     "SWATHE_MLFLOW_BACKEND_URI": "SQLAlchemy URI of MLflow's store (default: SQLite in the data directory)",
+    "SWATHE_MLFLOW_APP": "basic-auth: the MLflow server asks for a name and a password (default: it asks nobody)",
     "SWATHE_WATCH_STREAM": "stream file that a supervised `watch` trains beside the services (default: none)",
     "SWATHE_BUCKET": "bucket of batches and results (default batches)",
     "SWATHE_STORE_URL": "S3 endpoint, if not the one in AWS_ENDPOINT_URL_S3",
@@ -31,13 +35,15 @@ KNOWN: Mapping[str, str] = {
     "SWATHE_SERVING_URL": "where people and tools find the prediction server",
     "SWATHE_SERVING_CACHE": "directory of the prediction server's checked local copies",
     "SWATHE_SERVING_MODELS": "comma-separated registered models to serve (default: all)",
-    "SWATHE_SERVING_DEFAULT_MODEL": "model behind the assignment's own paths (default: the first served)",
+    "SWATHE_SERVING_DEFAULT_MODEL": "model behind the assignment's own paths (default: the first or oldest)",
     "SWATHE_SERVING_POLL_S": "seconds between two looks at the registry (default 1)",
-    "SWATHE_SERVING_API_KEY": "key that requests carry in X-API-Key; required to listen beyond loopback",
+    "SWATHE_SERVING_API_KEY": "key that requests carry in X-API-Key, 16 characters or more; required beyond loopback",
+    "SWATHE_SERVING_ALLOWED_HOSTS": "comma-separated names that requests may be addressed to (default: loopback's own)",
+    "SWATHE_SERVING_BASE_PATH": "path below which a proxy shows the server (default: what X-Forwarded-Prefix says)",
     "SWATHE_SERVING_GRACE_S": "seconds that a version deleted from the registry is still served (default 60)",
     "SWATHE_SERVING_MAX_BODY_BYTES": "largest body that is read, in bytes (default 33554432)",
     "SWATHE_SERVING_RESULTS_CACHE_BYTES": "stored results kept locally, in bytes (default 1073741824)",
-    "SWATHE_SERVING_WORKERS": "worker processes for large requests (default 1)",
+    "SWATHE_SERVING_WORKERS": "worker processes for large requests (default 2)",
     "SWATHE_SERVING_QUEUE": "large or stored-row requests worked on at once; more get 429 (default 64)",
     "SWATHE_SERVING_DEADLINE_S": "seconds after which such a request gets 504 (default 30)",
     "SWATHE_SERVING_CANARY_SHARE": "share of a champion's requests that the challenger gets too (default 0)",
@@ -53,7 +59,22 @@ OPEN_PREFIXES: Mapping[str, str] = {
     "SWATHE_KAFKA_": "any librdkafka setting: SWATHE_KAFKA_SECURITY_PROTOCOL is security.protocol",
 }
 
+# Read by us under their makers' names, by the makers' libraries too.
+_EMPTY_IS_UNSET = (PREFIX, "AWS_", "MLFLOW_", "SPARK_MASTER")
+
 KAFKA_NOT_LIBRDKAFKA = frozenset({"SWATHE_KAFKA_HEAP"})
+
+
+def settle(environ: MutableMapping[str, str]) -> None:
+    """Refuse unknown names, and take empty variables out of ``environ``, also for libraries and child processes.
+
+    Raises
+    ------
+    ConfigurationError: as :func:`check`.
+    """
+    check(environ)
+    for name in [name for name, value in environ.items() if not value and name.startswith(_EMPTY_IS_UNSET)]:
+        del environ[name]
 
 
 def check(environ: Mapping[str, str]) -> None:
@@ -77,5 +98,5 @@ def librdkafka(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name[len(prefix) :].lower().replace("_", "."): value
         for name, value in environ.items()
-        if name.startswith(prefix) and name not in KAFKA_NOT_LIBRDKAFKA
+        if value and name.startswith(prefix) and name not in KAFKA_NOT_LIBRDKAFKA
     }

@@ -10,7 +10,8 @@ SwatheError
 │   ├── AccessDeniedError      a service answers, and refuses us
 │   └── ModelArtifactError     stored numbers of a version that cannot be read or do not agree
 ├── RetryError                 may succeed later
-│   └── ServiceDownError       a service does not answer: name, address, command that starts it
+│   ├── ServiceDownError       a service does not answer: name, address, command that starts it
+│   └── UnreadableAnswerError  a service answers, with something that cannot be used
 ├── DataError                  this batch cannot be trained; the next one may
 └── RequestError               a request that cannot be answered as it was asked
     ├── MalformedRequestError    not JSON, or not text
@@ -31,10 +32,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contract import remedies
+from contract.uri import without_credentials
 
 
 class SwatheError(Exception):
-    """Base of every error raised on purpose. ``str(error)`` is fit to be shown to a person."""
+    """Base of every error raised on purpose. ``str(error)`` is fit to be shown: no URI in it holds credentials."""
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return without_credentials(super().__str__())
 
 
 class StopError(SwatheError):
@@ -108,13 +114,30 @@ class ServiceDownError(RetryError):
 
     def __init__(self, service: str, address: str, reason: str) -> None:
         self.service = service
-        self.address = address
-        self.reason = reason
+        self.address = without_credentials(address)
+        self.reason = without_credentials(reason)
         super().__init__(
             f"{service} does not answer at {address} ({reason}). "
             f"Start it with {remedies.start_services()}, or point the settings at the one you mean: "
             f"{remedies.set_environment()}."
         )
+
+
+class UnreadableAnswerError(RetryError):
+    """A service answers a question with an error of its own, or with what is no answer to it.
+
+    Parameters
+    ----------
+    service: its name as `python -m infra status` shows it
+    question: what it was asked for
+    reason: what is wrong with the answer, in one line
+    """
+
+    def __init__(self, service: str, question: str, reason: str) -> None:
+        self.service = service
+        self.question = question
+        self.reason = reason
+        super().__init__(f"{service} answers {question} with what cannot be used: {reason}; see its log")
 
 
 class DataError(SwatheError):

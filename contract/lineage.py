@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Final, Literal
 
+import msgspec
+from msgspec import Meta
+
+from contract.artifact import MOST_CLUSTERS, Label
+from contract.decoding import Count, Decoder, Share
 from contract.errors import ModelArtifactError
 
 LINEAGE_FORMAT: Final = 1
@@ -24,9 +28,9 @@ class Transition:
     """
 
     kind: Kind
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    share: float
+    before: Annotated[tuple[Label, ...], Meta(max_length=MOST_CLUSTERS)]
+    after: Annotated[tuple[Label, ...], Meta(max_length=MOST_CLUSTERS)]
+    share: Share
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,21 @@ def lineage_from_json(body: bytes, source: str) -> Lineage:
     ModelArtifactError: not a lineage file of this format.
     """
     try:
-        fields: dict[str, Any] = json.loads(body)
-        if fields.pop("format") != LINEAGE_FORMAT:
-            raise ValueError(f"its format is not {LINEAGE_FORMAT}")
-        transitions = tuple(_transition(each) for each in fields.pop("transitions"))
-        labels, retired = tuple(fields.pop("labels")), tuple(fields.pop("retired"))
-        return Lineage(labels=labels, retired=retired, transitions=transitions, **fields)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ModelArtifactError(f"{source} is not a lineage file: {error!r}") from error
+        found = LINEAGE.decode(body)
+        if not all(each.before or each.after for each in found.transitions):
+            raise ValueError("a transition has a label neither before nor after")
+    except ValueError as error:
+        raise ModelArtifactError(f"{source} is not a lineage file: {error}") from error
+    return Lineage(found.labels, found.retired, found.next_label, found.predecessor, found.transitions)
 
 
-def _transition(fields: Mapping[str, Any]) -> Transition:
-    if fields["kind"] not in KINDS:
-        raise ValueError(f"{fields['kind']!r} is no transition")
-    return Transition(fields["kind"], tuple(fields["before"]), tuple(fields["after"]), float(fields["share"]))
+class _LineageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    format: Literal[1]
+    labels: Annotated[tuple[Label, ...], Meta(min_length=1, max_length=MOST_CLUSTERS)]
+    retired: tuple[Label, ...]
+    next_label: Count
+    predecessor: Annotated[int, Meta(ge=1, le=999_999_999)] | None
+    transitions: Annotated[tuple[Transition, ...], Meta(max_length=2 * MOST_CLUSTERS)]
+
+
+LINEAGE: Final[Decoder[_LineageFile]] = Decoder(_LineageFile, most_bytes=16 * 2**20, most_values=1_000_000)

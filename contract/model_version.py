@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
+from msgspec import Meta
+
+from contract.artifact import MOST_CLUSTERS, MOST_FEATURES, Features, Label
+from contract.decoding import Count, Decoder, Name, Share
 from contract.errors import ModelArtifactError
 
 LAUNCHES_EXPERIMENT: Final = "swathe-launches"
@@ -56,6 +61,8 @@ TAG_RESTORING: Final = "restoring"
 
 Alias = Literal["champion", "previous", "challenger"]
 ALIASES: Final[tuple[Alias, ...]] = ("champion", "previous", "challenger")
+GATES: Final = ("champion", "challenger", "none")
+DRIFTS: Final = ("stable", "moderate", "large")
 
 # Files inside the model's artifact directory, beside Spark's own `sparkml/`.
 SCORING_FILE: Final = "swathe/scoring.json"
@@ -137,18 +144,50 @@ def results_from_json(body: bytes, key: str) -> ResultsManifest:
     ModelArtifactError: not a results manifest of this format.
     """
     try:
-        fields: dict[str, Any] = json.loads(body)
-        if fields.pop("format") != RESULTS_FORMAT:
-            raise ValueError(f"its format is not {RESULTS_FORMAT}")
-        by_id, by_cluster = (tuple(_file(entry) for entry in fields.pop(name)) for name in ("by_id", "by_cluster"))
-        features = tuple(fields.pop("features"))
-        return ResultsManifest(features=features, by_id=by_id, by_cluster=by_cluster, **fields)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        found = RESULTS.decode(body)
+    except ValueError as error:
         raise ModelArtifactError(f"{key} is not a results manifest that this version wrote: {error}") from error
+    by_id = tuple(ResultsFile(**msgspec.structs.asdict(file)) for file in found.by_id)
+    by_cluster = tuple(ResultsFile(**msgspec.structs.asdict(file)) for file in found.by_cluster)
+    return ResultsManifest(found.model, found.run_id, found.rows, found.features, by_id, by_cluster)
 
 
-def _file(fields: dict[str, Any]) -> ResultsFile:
-    return ResultsFile(**{**fields, "first": tuple(fields["first"]), "last": tuple(fields["last"])})
+_Key = Annotated[str, Meta(min_length=1, max_length=1024)]
+_Size = Annotated[int, Meta(ge=1, le=2**40)]
+_Partition = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+_Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_Cluster = Annotated[int, Meta(ge=0, lt=MOST_CLUSTERS)]
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    key: _Key
+    # It goes into a header.
+    etag: Annotated[str, Meta(pattern="^[!#-~]{1,200}$")]
+    bytes: _Size
+    rows: Count
+
+
+class _FileById(_File, frozen=True, forbid_unknown_fields=True):
+    first: tuple[str, _Partition, _Offset]
+    last: tuple[str, _Partition, _Offset]
+
+
+class _FileByCluster(_File, frozen=True, forbid_unknown_fields=True):
+    first: tuple[_Cluster, str, _Partition, _Offset]
+    last: tuple[_Cluster, str, _Partition, _Offset]
+
+
+class _ResultsManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    format: Literal[1]
+    model: Name
+    run_id: str
+    rows: Count
+    features: Features
+    by_id: Annotated[tuple[_FileById, ...], Meta(max_length=10_000)]
+    by_cluster: Annotated[tuple[_FileByCluster, ...], Meta(max_length=10_000)]
+
+
+RESULTS: Final[Decoder[_ResultsManifest]] = Decoder(_ResultsManifest, most_bytes=16 * 2**20, most_values=500_000)
 
 
 @dataclass(frozen=True)
@@ -159,19 +198,26 @@ class FeatureStatistics:
     std: float | None
     min: float | None
     max: float | None
-    missing: int
+    missing: Count
 
 
 @dataclass(frozen=True)
 class ClusterStatistics:
     """One cluster of a version. ``centroid`` is in the data's own units, in the order of the features."""
 
-    cluster: int
-    label: str
-    size: int
-    share: float
-    centroid: tuple[float, ...]
-    features: dict[str, FeatureStatistics]
+    cluster: Annotated[int, Meta(ge=0, lt=MOST_CLUSTERS)]
+    label: Label
+    size: Count
+    share: Share
+    centroid: Annotated[tuple[float, ...], Meta(max_length=MOST_FEATURES)]
+    features: Annotated[dict[Name, FeatureStatistics], Meta(max_length=MOST_FEATURES)]
+
+
+class _Statistics(msgspec.Struct, frozen=True):
+    clusters: Annotated[list[ClusterStatistics], Meta(min_length=1, max_length=MOST_CLUSTERS)]
+
+
+STATISTICS: Final[Decoder[_Statistics]] = Decoder(_Statistics, most_bytes=64 * 2**20, most_values=3_000_000)
 
 
 def statistics_to_json(clusters: list[ClusterStatistics]) -> bytes:
@@ -187,11 +233,6 @@ def statistics_from_json(body: bytes, source: str) -> list[ClusterStatistics]:
     ModelArtifactError: not a statistics file.
     """
     try:
-        return [_cluster(fields) for fields in json.loads(body)["clusters"]]
-    except (ValueError, TypeError, KeyError) as error:
+        return STATISTICS.decode(body).clusters
+    except ValueError as error:
         raise ModelArtifactError(f"{source} is not a statistics file: {error}") from error
-
-
-def _cluster(fields: dict[str, Any]) -> ClusterStatistics:
-    features = {name: FeatureStatistics(**values) for name, values in fields["features"].items()}
-    return ClusterStatistics(**{**fields, "centroid": tuple(fields["centroid"]), "features": features})

@@ -7,17 +7,20 @@ import os
 from infra.credentials import Credentials
 from infra.layout import Layout
 from infra.minio.service import REGION, endpoint
-from infra.mlflow.service import tracking_uri
+from infra.mlflow.service import login, tracking_uri
 from infra.service import HOST
 from infra.settings import Settings
 
-# Set by other tools for other services; next to our keys they make every S3 call fail.
-UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_ROLE_ARN")
+# Set by other tools for other services; next to our keys they make every call fail.
+UNSET = (
+    *("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_ROLE_ARN"),
+    *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
+)
 
 
 def client_environment(settings: Settings, layout: Layout, credentials: Credentials) -> dict[str, str]:
     """Return the variables that point clients at the services of ``layout``."""
-    hosts = [HOST, "localhost", *os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",")]
+    hosts = [HOST, "localhost", *(os.environ.get("NO_PROXY") or os.environ.get("no_proxy", "")).split(",")]
     without_proxy = ",".join(dict.fromkeys(host for host in hosts if host))
     serving = f"http://{HOST}:{settings.port_serving}"
     return {
@@ -31,6 +34,7 @@ def client_environment(settings: Settings, layout: Layout, credentials: Credenti
         "AWS_SECRET_ACCESS_KEY": credentials.minio_password,
         "AWS_DEFAULT_REGION": REGION,
         "MLFLOW_TRACKING_URI": tracking_uri(settings),
+        **login(settings, credentials),
         # `mlflow run` logs its launcher runs here, away from the batch runs that are to be compared.
         "MLFLOW_EXPERIMENT_NAME": "swathe-launches",
         # A dead server is told within seconds instead of minutes; a slow answer still has half a minute.

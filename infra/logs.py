@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from contract.errors import ConfigurationError
+from contract.uri import without_credentials
 from infra.layout import Layout
 
 
 def last_lines(log: Path, count: int) -> list[str]:
-    """Return the last ``count`` lines of a log, or nothing if there is no such file."""
+    """Return the last ``count`` lines of a log, or nothing if there is no such file; URIs without credentials."""
     try:
         with log.open(errors="replace") as file:
-            return [line.rstrip("\n") for line in deque(file, maxlen=count)]
+            return [without_credentials(line.rstrip("\n")) for line in deque(file, maxlen=count)]
     except FileNotFoundError:
         return []
 

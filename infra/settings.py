@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     port_supervisor: Port = 19010
     kafka_heap: Annotated[str, Field(pattern=r"^[1-9][0-9]*[mMgG]$")] = "512m"
     mlflow_backend_uri: str | None = None
+    mlflow_app: Literal["basic-auth"] | None = None
     watch_stream: AbsolutePath | None = None
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = "batches"
 
@@ -65,14 +66,14 @@ def variable(field: str) -> str:
     return f"SWATHE_{field.upper()}"
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Settings:
+def load(environ: MutableMapping[str, str] = os.environ) -> Settings:
     """Return the settings in ``environ``, which must be this process's own environment.
 
     Raises
     ------
     ConfigurationError: a variable is unknown, or its value is not one that can be meant.
     """
-    environment.check(environ)
+    environment.settle(environ)
     try:
         return Settings()
     except ValidationError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from contract import log_lines
 from contract.errors import ServiceDownError, SwatheError
 from infra import credentials, running_settings
 from infra.layout import Layout
@@ -122,5 +123,5 @@ def watch(layout: Layout) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_lines.to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     watch(Layout(Path(sys.argv[1])))

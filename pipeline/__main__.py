@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from contract import log_lines
 from contract.errors import SwatheError
 
 # A command's client libraries are imported only when it is the one that runs: importing mlflow takes seconds.
@@ -46,11 +47,7 @@ class _LazyGroup(click.Group):
 @click.option("--verbose", is_flag=True, help="Log every step.")
 def main(*, verbose: bool) -> None:
     """From a topic to model versions. The services are found through the environment: `python -m infra env`."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
+    log_lines.to_stderr(logging.INFO if verbose else logging.WARNING, "%(asctime)s %(levelname)s %(name)s %(message)s")
     if not verbose:
         # What librdkafka tries again by itself is no news; what it gives up comes back as an error of ours.
         for client in ("pipeline.replay.librdkafka", "pipeline.land.librdkafka"):

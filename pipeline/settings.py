@@ -33,7 +33,7 @@ def store_settings() -> StoreSettings:
     ------
     ConfigurationError: one is missing, or an unknown `SWATHE_…` variable is set.
     """
-    environment.check(os.environ)
+    environment.settle(os.environ)
     try:
         return StoreSettings()
     except ValidationError as error:

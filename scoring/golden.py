@@ -24,6 +24,19 @@ class Golden:
     clusters: Integers
     distances: Floats
 
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together.
+
+        Raises
+        ------
+        ValueError: names the shapes.
+        """
+        n, shapes = len(self.clusters), (self.rows.shape, self.clusters.shape, self.distances.shape)
+        if shapes != ((n, len(self.features)), (n,), (n,)):
+            raise ValueError(
+                f"rows, clusters and distances of shapes {shapes} do not fit {len(self.features)} features"
+            )
+
     def to_json(self) -> bytes:
         """Return the golden file; a missing value is null, and every double survives the round trip exactly."""
         rows = [[None if math.isnan(x) else x for x in row] for row in self.rows.tolist()]
@@ -52,10 +65,8 @@ class Golden:
             rows = np.array([[math.nan if x is None else x for x in row] for row in fields["rows"]], dtype=np.float64)
             clusters = np.array(fields["clusters"], dtype=np.int32)
             distances = np.array(fields["distances"], dtype=np.float64)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"not a golden file: {error!r}") from error
-        if rows.shape != (len(clusters), len(features)) or clusters.shape != distances.shape:
-            raise ValueError(f"rows {rows.shape}, clusters {clusters.shape} and distances {distances.shape} differ")
         return cls(features, rows, clusters, distances)
 
     def disagreements(self, assigner: Assigner) -> Sequence[int]:

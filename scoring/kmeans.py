@@ -71,8 +71,8 @@ class Scoring:
         ------
         ValueError: not a scoring file of this format.
         """
-        fields = json.loads(body)
         try:
+            fields = json.loads(body)
             if fields.pop("format") != SCORING_FORMAT:
                 raise ValueError(f"its format is not {SCORING_FORMAT}")
             scoring = cls(
@@ -83,7 +83,7 @@ class Scoring:
                 centers=tuple(_numbers(center) for center in fields.pop("centers")),
                 labels=tuple(str(label) for label in fields.pop("labels")),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"not a scoring file: {error!r}") from error
         if fields:
             raise ValueError(f"not a scoring file of format {SCORING_FORMAT}: unknown {', '.join(fields)}")
@@ -193,16 +193,16 @@ def _norm(point: Sequence[float]) -> float:
 
 def _bounds(centers: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
     """Return [k, k] a quarter of the squared distance between centres; on the diagonal, that to the nearest."""
-    k = len(centers)
-    table = [[math.inf] * k for _ in range(k)]
-    for i in range(k):
-        for j in range(i + 1, k):
-            distance = math.sqrt(_square(centers[i], centers[j]))
-            bound = 0.25 * distance * distance
-            table[i][j] = table[j][i] = bound
-            table[i][i] = min(table[i][i], bound)
-            table[j][j] = min(table[j][j], bound)
-    if k == 1:
-        # Spark skips the shortcut with a NaN, against which every comparison is false.
-        table[0][0] = math.nan
-    return tuple(tuple(row) for row in table)
+    points = np.array(centers, dtype=np.float64)
+    table = np.zeros((len(points), len(points)))
+    with np.errstate(over="ignore"):
+        # Feature by feature, as `_square` adds up; a sum over an axis would round otherwise.
+        for column in points.T:
+            difference = column[:, None] - column[None, :]
+            table += difference * difference
+        distance = np.sqrt(table)
+        table = 0.25 * distance * distance
+    np.fill_diagonal(table, math.inf)
+    # Spark skips the shortcut of a single centre with a NaN, against which every comparison is false.
+    np.fill_diagonal(table, table.min(axis=1) if len(points) > 1 else math.nan)
+    return tuple(tuple(row) for row in table.tolist())

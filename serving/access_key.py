@@ -1,17 +1,81 @@
-"""The API key: who may ask."""
+"""Who may ask: requests addressed to this server, not sent by a stranger's page, with the key if there is one."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-# What supervisors and load balancers ask, who have no key.
-_OPEN: Final = ("/health/live", "/health/ready")
+from serving.requests import is_json
+
+# What supervisors and load balancers ask, who have no key and call the server by its address.
+OPEN: Final = frozenset({"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"})
+LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_PAGE: Final = frozenset({b"same-origin", b"none"})
+
+# Answers a request in our stead, with the reason.
+Refuse = Callable[[Scope, Receive, Send, str], Awaitable[None]]
+
+
+class AddressedHere:
+    """ASGI middleware: refuses a `Host` that is not ours, and what pages of other origins can send unasked.
+
+    A name that a stranger's DNS points to loopback makes the stranger's page same-origin with this server; its
+    `Host` gives it away. A page of another origin may POST without asking first, unless the body is JSON.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], origins: Iterable[str], refuse: Refuse) -> None:
+        self._app, self._refuse = app, refuse
+        self._hosts = tuple(host.lower() for host in hosts)
+        self._origins = frozenset(origin.encode() for origin in origins)
+        self._is_ours = lru_cache(maxsize=256)(self._matches)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        reason = self._reason(scope) if scope["type"] == "http" else None
+        if reason is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._refuse(scope, receive, send, reason)
+
+    def _reason(self, scope: Scope) -> str | None:
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) > 1:
+            return "the request has more than one Host"
+        if self._hosts and hosts and scope["path"] not in OPEN and not self._is_ours(hosts[0]):
+            return (
+                "the request's Host is no name of this server (a page could reach it by DNS rebinding); "
+                "SWATHE_SERVING_ALLOWED_HOSTS names those it has beside localhost"
+            )
+        if scope["method"] not in _READING and self._is_foreign(dict(scope["headers"]), hosts):
+            return "a page of another origin may send JSON only, and asks before; see SWATHE_SERVING_CORS_ORIGINS"
+        return None
+
+    def _matches(self, host: bytes) -> bool:
+        told = host.decode("latin-1").lower()
+        bare = told.rpartition(":")[0] if told.rpartition(":")[2].isdigit() else told
+        names = {told, bare, bare.rstrip(".")}
+        # Brackets are an IPv6 address here, and a set of characters to fnmatch.
+        patterns = [pattern.replace("[", "[[]") for pattern in self._hosts]
+        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+    def _is_foreign(self, headers: dict[bytes, bytes], hosts: list[bytes]) -> bool:
+        if is_json(headers.get(b"content-type", b"")):
+            return False
+        site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
+        if origin in self._origins:
+            return False
+        if site is not None:
+            return site.lower() not in _OWN_PAGE
+        # Clients that are no browsers send neither.
+        return origin is not None and origin.partition(b"://")[2].lower() not in {host.lower() for host in hosts}
 
 
 class RequiredKey:
@@ -23,14 +87,13 @@ class RequiredKey:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        allowed = scope["type"] != "http" or self._allowed(scope)
+        allowed = scope["type"] != "http" or scope["path"] in OPEN or self._has_key(scope["headers"])
         await (self._app if allowed else self._refuse)(scope, receive, send)
 
-    def _allowed(self, scope: Scope) -> bool:
-        if scope["path"] in _OPEN:
-            return True
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        return hmac.compare_digest(headers.get(b"x-api-key") or _given(headers.get(b"authorization", b"")), self._key)
+    def _has_key(self, pairs: Any) -> bool:
+        headers: dict[bytes, bytes] = dict(pairs)
+        given = headers.get(b"x-api-key") or _given(headers.get(b"authorization", b""))
+        return hmac.compare_digest(given, self._key)
 
 
 def _given(authorization: bytes) -> bytes:

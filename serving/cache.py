@@ -18,11 +18,13 @@ from typing import Any, Final
 
 import orjson
 
+from contract.decoding import too_large
 from contract.errors import ConfigurationError
+from contract.uri import without_credentials
+from serving.picture import FORMAT, REGISTRY, Kept
 
 logger = logging.getLogger(__name__)
 
-_FORMAT: Final = 1
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -60,14 +62,17 @@ class LocalCache:
             _write(path, body)
         return digest
 
-    def get(self, digest: str) -> bytes | None:
-        """Return the content with this SHA-256, or None where it is missing or altered."""
+    def get(self, digest: str, most_bytes: int) -> bytes | None:
+        """Return the content with this SHA-256, or None where it is missing, altered or longer than ``most_bytes``."""
         if _DIGEST.fullmatch(digest) is None:
             return None
         path = self._objects / digest
         try:
-            body = path.read_bytes()
+            body = _read(path, most_bytes)
         except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            logger.warning("cached file not read path=%s error=%s", path, error)
             return None
         if hashlib.sha256(body).hexdigest() == digest:
             return body
@@ -77,24 +82,36 @@ class LocalCache:
 
     def write_registry(self, tracking_uri: str, facts: dict[str, Any]) -> None:
         """Store what is served now."""
-        body = orjson.dumps({"format": _FORMAT, "tracking_uri": tracking_uri, "served": facts})
+        body = orjson.dumps({"format": FORMAT, "tracking_uri": tracking_uri, "served": facts})
         _write(self._registry, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
 
-    def read_registry(self, tracking_uri: str) -> dict[str, Any] | None:
+    def read_registry(self, tracking_uri: str) -> Kept | None:
         """Return what was served last from ``tracking_uri``; None where that is not known or is altered."""
         try:
-            digest, _, body = self._registry.read_bytes().partition(b"\n")
+            digest, _, body = _read(self._registry, REGISTRY.most_bytes).partition(b"\n")
+            if hashlib.sha256(body).hexdigest().encode() != digest:
+                raise ValueError("its hash is another one")
+            clean = without_credentials(body.decode()).encode()
+            found = REGISTRY.decode(clean)
         except FileNotFoundError:
             return None
-        if hashlib.sha256(body).hexdigest().encode() != digest:
-            logger.warning("cached registry altered path=%s", self._registry)
+        except (OSError, ValueError) as error:
+            logger.warning("cached registry altered path=%s error=%s", self._registry, error)
             return None
-        fields = orjson.loads(body)
-        if fields["format"] != _FORMAT or fields["tracking_uri"] != tracking_uri:
-            logger.info("cached registry of another server or format tracking_uri=%s", fields["tracking_uri"])
+        if clean != body:
+            # Older servers kept the tracking server's URI as it was given.
+            self.write_registry(found.tracking_uri, orjson.loads(clean)["served"])
+        if found.format != FORMAT or found.tracking_uri != tracking_uri:
+            logger.info("cached registry of another server or format tracking_uri=%s", found.tracking_uri)
             return None
-        served: dict[str, Any] = fields["served"]
-        return served
+        return found.served
+
+
+def _read(path: Path, most_bytes: int) -> bytes:
+    size = path.stat().st_size
+    if size > most_bytes:
+        raise ValueError(too_large(size, most_bytes))
+    return path.read_bytes()
 
 
 def _write(path: Path, body: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,8 +12,9 @@ import orjson
 
 from contract.errors import UnknownNameError, VersionUnavailableError
 from contract.lineage import Lineage
-from contract.model_version import ALIASES, ClusterStatistics
+from contract.model_version import ALIASES, TAG_BATCH, ClusterStatistics
 from scoring.kmeans import Assigner, Scoring
+from serving.tags import whole
 
 State = Literal["ready", "failed", "unavailable"]
 
@@ -58,7 +60,7 @@ class Version:
     @cached_property
     def batch(self) -> int:
         """The batch it was trained on, which is the version's own number."""
-        return _whole(self.tags.get("batch")) or self.number
+        return whole(self.tags.get(TAG_BATCH)) or self.number
 
     @cached_property
     def chain(self) -> dict[str, Any]:
@@ -82,10 +84,6 @@ class Version:
                 f"version {self.number} of model {self.model!r} is {self.state}: {self.reason or 'no reason given'}"
             )
         return self.numbers
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
 
 
 @dataclass(frozen=True)
@@ -140,6 +138,10 @@ class ServedModel:
             raise UnknownNameError("ready version", ALIASES[0], [], within=f"model {self.name!r}")
         return ready[-1]
 
+    def begun(self) -> tuple[float, str]:
+        """When its first version was made, in ms since the epoch, and its name: a place among models that stays."""
+        return min((version.created_ms for version in self.versions.values()), default=math.inf), self.name
+
     def _names(self) -> list[str]:
         return [f"v{number}" for number in self.versions]
 
@@ -164,7 +166,9 @@ class Catalogue:
         return found
 
     def default_model(self, preferred: str | None) -> ServedModel:
-        """Return the model behind the paths that name none: ``preferred``, or the first.
+        """Return the model behind the paths that name none: ``preferred``, or the one whose versions begin earliest.
+
+        The earliest, because that one stays it when others are registered.
 
         Raises
         ------
@@ -174,4 +178,4 @@ class Catalogue:
             return self.model(preferred)
         if not self.models:
             raise UnknownNameError("model", "default", [])
-        return next(iter(self.models.values()))
+        return min(self.models.values(), key=ServedModel.begun)

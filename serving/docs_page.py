@@ -13,14 +13,14 @@ from starlette.staticfiles import StaticFiles
 ASSETS: Final = "/docs-assets"
 
 
-def page() -> bytes:
-    """Return the page."""
+def page(base: str) -> bytes:
+    """Return the page; its links begin with ``base``."""
     html = get_swagger_ui_html(
-        openapi_url="/openapi.json",
+        openapi_url=f"{base}/openapi.json",
         title="Swathe: every route",
-        swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
-        swagger_css_url=f"{ASSETS}/swagger-ui.css",
-        swagger_favicon_url=f"{ASSETS}/favicon.png",
+        swagger_js_url=f"{base}{ASSETS}/swagger-ui-bundle.js",
+        swagger_css_url=f"{base}{ASSETS}/swagger-ui.css",
+        swagger_favicon_url=f"{base}{ASSETS}/favicon.png",
         swagger_ui_parameters={"docExpansion": "none"},
     )
     return bytes(html.body)

@@ -8,6 +8,9 @@ from typing import Literal
 
 import orjson
 
+from contract.log_lines import Formatter
+from contract.uri import without_credentials
+
 LogFormat = Literal["text", "json"]
 
 
@@ -25,7 +28,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(fields, default=str).decode()
+        return without_credentials(orjson.dumps(fields, default=str).decode())
 
 
 def configure(style: LogFormat) -> None:
@@ -33,7 +36,7 @@ def configure(style: LogFormat) -> None:
     formatter = (
         JsonFormatter()
         if style == "json"
-        else logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+        else Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     )
     out = logging.StreamHandler()
     out.setFormatter(formatter)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Never
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 
 from contract import remedies
+from contract.decoding import shortened, too_large
 from contract.errors import AccessDeniedError, ConfigurationError, ModelArtifactError, ServiceDownError
 from serving.settings import ServingSettings
 
@@ -44,10 +45,16 @@ class ObjectStore:
             ),
         )
 
-    def get(self, key: str) -> bytes:
-        """Return the bytes of ``key``."""
+    def get(self, key: str, most_bytes: int) -> bytes:
+        """Return the bytes of ``key``, which may have ``most_bytes``; of a larger one none are read."""
         try:
-            return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
+            if answer["ContentLength"] > most_bytes:
+                answer["Body"].close()
+                raise ModelArtifactError(
+                    f"{shortened(key)} in bucket {self.bucket!r}: {too_large(answer['ContentLength'], most_bytes)}"
+                )
+            return answer["Body"].read()
         except (ClientError, BotoCoreError, HTTPClientError) as error:
             self._raise(key, error)
 
@@ -57,14 +64,18 @@ class ObjectStore:
             answer = self._client.get_object(
                 Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"', Range=f"bytes={first}-{after - 1}"
             )
-            body = answer["Body"].read()
+            # A store that does not know ranges sends all of it.
+            body = answer["Body"].read(after - first + 1)
+            answer["Body"].close()
         except (ClientError, BotoCoreError, HTTPClientError) as error:
             self._raise(key, error)
         if len(body) != after - first:
-            raise ModelArtifactError(f"{key} in bucket {self.bucket!r} ends before byte {after}")
+            raise ModelArtifactError(f"{key} in bucket {self.bucket!r} does not give bytes {first} to {after}")
         return body
 
     def _raise(self, key: str, error: Exception) -> Never:
+        if isinstance(error, ParamValidationError):
+            raise ModelArtifactError(f"{shortened(key)!r} is no key of an object") from error
         if isinstance(error, ClientError):
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if status in {401, 403}:
@@ -73,5 +84,7 @@ class ObjectStore:
                     f"check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
                 ) from error
             if 400 <= status < 500:
-                raise ModelArtifactError(f"{key} is not in bucket {self.bucket!r}, or is not what it was") from error
-        raise ServiceDownError("minio", self.endpoint_url, str(error).splitlines()[0]) from error
+                raise ModelArtifactError(
+                    f"{shortened(key)} is not in bucket {self.bucket!r}, or is not what it was"
+                ) from error
+        raise ServiceDownError("minio", self.endpoint_url, shortened(str(error))) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from scoring.kmeans import Scoring
@@ -26,6 +27,10 @@ def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
         "required": [name for name in properties if name not in optional],
         "additionalProperties": False,
     }
+
+
+def _mapping(values: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": values, "minProperties": 1}
 
 
 def _array(items: dict[str, Any]) -> dict[str, Any]:
@@ -111,21 +116,23 @@ COMPONENTS: Final[dict[str, Any]] = {
 }
 
 
-def body_schema(features: tuple[str, ...]) -> dict[str, Any]:
-    """Return the schema of a request for these features: exactly one of the four ways to write rows."""
-    width = len(features)
-    record = _object(dict.fromkeys(features, _CELL))
-    row = {"type": "array", "items": _CELL, "minItems": width, "maxItems": width}
-    columns = _object({name: {**_array(_CELL), "minItems": 1} for name in features})
+def body_schema(features: tuple[str, ...] | None) -> dict[str, Any]:
+    """Return the schema of a request: exactly one of the four ways to write rows.
+
+    ``features`` are those of its version; None for any version's.
+    """
+    column = {**_array(_CELL), "minItems": 1}
+    names: dict[str, Any] = _STRING
+    width = {"minItems": 1}
+    if features is None:
+        record, columns = _mapping(_CELL), _mapping(column)
+    else:
+        record, columns = _object(dict.fromkeys(features, _CELL)), _object(dict.fromkeys(features, column))
+        width, names = {"minItems": len(features), "maxItems": len(features)}, {"enum": list(features)}
+    row = {**_array(_CELL), **width}
     split = _object(
         {
-            "columns": {
-                "type": "array",
-                "items": {"enum": list(features)},
-                "minItems": width,
-                "maxItems": width,
-                "uniqueItems": True,
-            },
+            "columns": {**_array(names), **width, "uniqueItems": True},
             "data": {**_array(row), "minItems": 1},
             "index": _array({"type": ["integer", "string"]}),
         },
@@ -142,4 +149,10 @@ def body_schema(features: tuple[str, ...]) -> dict[str, Any]:
 
 def example(scoring: Scoring) -> dict[str, float]:
     """Return a plausible row: what stands in for missing values, shortened."""
-    return {name: float(f"{x:.4g}") for name, x in zip(scoring.features, scoring.surrogates, strict=True)}
+    return {name: _rounded(x) for name, x in zip(scoring.features, scoring.surrogates, strict=True)}
+
+
+def _rounded(x: float) -> float:
+    rounded = float(f"{x:.4g}")
+    # The largest doubles round to infinity.
+    return rounded if math.isfinite(rounded) else x

@@ -6,35 +6,33 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
-from contract.errors import ModelArtifactError, SwatheError
-from contract.model_version import TAG_REASON, TAG_STATE
+from contract.decoding import shortened
+from contract.errors import SwatheError
 from serving.cache import LocalCache
 from serving.catalogue import Catalogue, Numbers, ServedModel, Version
+from serving.entries import as_listed, is_to_load, served, state_of
+from serving.listing import ListedModel, Listing
 from serving.loading import fetch, restore
+from serving.loads import Loaded, Loads
+from serving.picture import KeptVersion, to_facts
 from serving.registry import RegisteredVersion, Registry
+from serving.restoring import whole
+from serving.told import Told
 
 logger = logging.getLogger(__name__)
 
-# So that a server that starts with hundreds of versions answers for the first ones early.
-_LOADS_PER_LOOK: Final = 32
-# A version is half a dozen small questions to the tracking server, which answers several at once.
-_LOADS_AT_ONCE: Final = 4
-_RETRY_S: Final = 15.0
-
-
-@dataclass
-class _Attempt:
-    reason: str
-    again_at: float
+# A look waits no longer for what it began to load: aliases move meanwhile.
+_LOAD_WAIT_S: Final = 1.0
 
 
 class Pickup:
-    """Keeps ``catalogue`` as the registry says. Readers take the attribute once and work with what they took."""
+    """Keeps ``catalogue`` as the registry says. Readers take the attribute once and work with what they took.
+
+    Whatever one model's answers, one version's entry or one artifact holds, the others are picked up.
+    """
 
     def __init__(
         self, registry: Registry, cache: LocalCache, *, models: tuple[str, ...], poll_s: float, grace_s: float
@@ -44,9 +42,9 @@ class Pickup:
         self.complete = False
         self._registry, self._cache = registry, cache
         self._models, self._poll_s, self._grace_s = models, poll_s, grace_s
-        self._failed: dict[tuple[str, str], _Attempt] = {}
+        self._listing, self._loads = Listing(registry, models), Loads(self._loaded)
         self._digests: dict[str, Mapping[str, str]] = {}
-        self._loads_left = 0
+        self._told = Told(logger)
         self._written: dict[str, Any] | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="registry-poll", daemon=True)
@@ -59,58 +57,94 @@ class Pickup:
     def stop(self) -> None:
         """End the thread; a look that is under way is not waited for longer than a second."""
         self._stop.set()
+        self._loads.stop()
         self._thread.join(timeout=1)
 
-    def look(self) -> None:
-        """Look once and replace the catalogue.
+    def look(self) -> bool:
+        """Look once and replace the catalogue; return whether there is more to load.
 
         Raises
         ------
         SwatheError: the registry could not be read; the catalogue stays as it is.
         """
-        self._loads_left = _LOADS_PER_LOOK
-        before = self.catalogue
-        names = list(self._models) or sorted(self._registry.model_names())
-        models = {}
-        for name in dict.fromkeys([*names, *before.models]):
-            model = self._model(name, before.models.get(name))
-            if model.versions or name in self._models:
-                models[name] = model
-        self.catalogue = Catalogue(models, checked_at=time.time())
-        self.complete = self._loads_left > 0
+        models = self.catalogue.models
+        listed = [whole(model, models.get(model.name)) for model in self._listing.read(models)]
+        wanted = self._wanted(listed)
+        self._loads.want(wanted)
+        # What is known is not to wait for what is being loaded.
+        if not self._loads.wait(0):
+            self._publish(listed, waited=False)
+            self._loads.wait(_LOAD_WAIT_S)
+        self._publish(listed, waited=True)
+        self.last_error = self._listing.fault
+        untried = [entry for entry in wanted if self._loads.outcome(entry) is None]
+        self.complete = self.complete or (self._listing.settled and not untried)
         self._remember()
+        return bool(untried)
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            more = False
             try:
-                self.look()
-                if self.last_error is not None:
+                more = self.look()
+                if self._told.over("registry unread, serving what is known"):
                     logger.info("registry answers uri=%s", self._registry.uri)
-                self.last_error = None
+                self._told.over("look at the registry failed")
             except SwatheError as error:
-                if str(error) != self.last_error:
-                    logger.warning("registry unread, serving what is known error=%s", error)
+                self._told.fault("registry unread, serving what is known", error)
                 self.last_error = str(error)
             except Exception as error:
                 # Whatever one look meets, the next one has to happen.
-                logger.exception("look at the registry failed")
-                self.last_error = f"{type(error).__name__}: {error}"
-            self._stop.wait(self._poll_s if self.complete or self.last_error else 0.01)
+                self._told.fault("look at the registry failed", error, unforeseen=error)
+                self.last_error = shortened(f"{type(error).__name__}: {error}")
+            # With more to load, the look itself has waited for what it began.
+            self._stop.wait(0.01 if more else self._poll_s)
 
-    def _model(self, name: str, before: ServedModel | None) -> ServedModel:
-        registered = self._registry.model(name)
-        found = self._registry.versions(name) if registered is not None else []
-        known = before.versions if before else {}
-        # One that is being made again is deleted for a moment; killed in the middle, for longer.
-        is_restoring = registered.is_restoring if registered else before is not None and before.is_restoring
-        versions = {entry.number: version for entry, version in self._versions(found, known) if version is not None}
+    def _wanted(self, listed: list[ListedModel]) -> list[RegisteredVersion]:
+        """Return what is to be loaded: champions first, then what other aliases mean, then the newest of each model."""
+        ranked = [
+            ((model.rank(entry), age, model.name), entry)
+            for model in listed
+            for age, entry in enumerate(reversed(model.entries))
+            if is_to_load(entry, self._known(model.name).get(entry.number))
+        ]
+        return [entry for _, entry in sorted(ranked, key=lambda each: each[0])]
+
+    def _publish(self, listed: list[ListedModel], *, waited: bool) -> None:
+        read = {model.name: self._served(model, waited) for model in listed}
+        models = {}
+        for name in dict.fromkeys([*self._models, *sorted({*read, *self.catalogue.models})]):
+            model = read.get(name) or self.catalogue.models.get(name)
+            if model is not None and (model.versions or name in self._models):
+                models[name] = model
+        self.catalogue = Catalogue(models, checked_at=time.time())
+
+    def _known(self, name: str) -> Mapping[int, Version]:
+        model = self.catalogue.models.get(name)
+        return model.versions if model else {}
+
+    def _served(self, model: ListedModel, waited: bool) -> ServedModel:
+        known, aliases = self._known(model.name), model.aliases
+        versions = {}
+        for entry in model.entries:
+            version = self._version(entry, known.get(entry.number))
+            # A new version is not there yet; one that an alias means must not be passed over for another.
+            if version is None and state_of(entry) == "ready" and (waited or entry.number in aliases.values()):
+                version = as_listed(entry, "unavailable", "not read yet")
+            if version is not None:
+                versions[entry.number] = version
         for number, version in known.items():
-            if number not in versions and (kept := self._kept(version, is_restoring=is_restoring)):
+            if number not in versions and (kept := self._kept(version, is_restoring=model.is_restoring)):
                 versions[number] = kept
-        aliases = dict(registered.aliases) if registered else {}
-        if before is not None and (registered is None or is_restoring):
-            aliases = {**before.aliases, **aliases}
-        return ServedModel(name, dict(sorted(versions.items())), aliases, is_restoring)
+        return ServedModel(model.name, dict(sorted(versions.items())), aliases, model.is_restoring)
+
+    def _version(self, entry: RegisteredVersion, before: Version | None) -> Version | None:
+        subject = f"version unreadable model={entry.model} version={entry.number}"
+        if entry.fault is not None:
+            self._told.fault(subject, entry.fault)
+        else:
+            self._told.over(subject)
+        return served(entry, before, self._loads.outcome(entry))
 
     def _kept(self, version: Version, *, is_restoring: bool) -> Version | None:
         """Return a version that the registry lists no more, until its grace is over; one that comes back, till then."""
@@ -120,135 +154,48 @@ class Pickup:
             return None
         return version if version.gone_at else dataclasses.replace(version, gone_at=gone_at)
 
-    def _versions(
-        self, found: list[RegisteredVersion], known: Mapping[int, Version]
-    ) -> Iterator[tuple[RegisteredVersion, Version | None]]:
-        """Yield the registry's entries and what is to be served of each; None while it is not settled."""
-        new = [entry for entry in found if _state(entry) == "ready" and not _is_same(entry, known.get(entry.number))]
-        now = [entry for entry in new if not self._is_to_wait(entry)][: self._loads_left]
-        self._loads_left -= len(now)
-        with ThreadPoolExecutor(_LOADS_AT_ONCE, "load") as pool:
-            loaded = dict(zip((entry.number for entry in now), pool.map(self._loaded, now), strict=True))
-        for entry in found:
-            before = known.get(entry.number)
-            if before is not None and _is_same(entry, before):
-                same = before.tags == entry.tags and before.gone_at is None
-                yield entry, before if same else dataclasses.replace(before, tags=entry.tags, gone_at=None)
-            elif _state(entry) == "failed":
-                yield entry, self._listed(entry, "failed", entry.tags.get(TAG_REASON))
-            elif _state(entry) == "ready":
-                yield entry, loaded.get(entry.number) or self._waiting(entry)
-            else:
-                yield entry, None
-
-    def _is_to_wait(self, entry: RegisteredVersion) -> bool:
-        attempt = self._failed.get((entry.run_id, entry.source))
-        return attempt is not None and time.monotonic() < attempt.again_at
-
-    def _waiting(self, entry: RegisteredVersion) -> Version:
-        attempt = self._failed.get((entry.run_id, entry.source))
-        return self._listed(entry, "unavailable", attempt.reason if attempt else "not read yet")
-
-    def _loaded(self, entry: RegisteredVersion) -> Version:
-        identity = (entry.run_id, entry.source)
-        attempt = self._failed.get(identity)
-        try:
-            location = self._registry.locate(entry.source)
-            numbers = self._cached(entry) or fetch(self._registry, location, self._cache)
-        except SwatheError as error:
-            retry_s = _RETRY_S if isinstance(error, ModelArtifactError) else 0.0
-            self._failed[identity] = _Attempt(str(error), time.monotonic() + retry_s)
-            if attempt is None or attempt.reason != str(error):
-                logger.warning("version unavailable model=%s version=%d error=%s", entry.model, entry.number, error)
-            return self._listed(entry, "unavailable", str(error))
-        self._failed.pop(identity, None)
-        logger.info("version ready model=%s version=%d run_id=%s", entry.model, entry.number, entry.run_id)
-        version = self._listed(entry, "ready", None)
-        return dataclasses.replace(version, numbers=numbers, experiment_id=location.experiment_id)
-
-    def _cached(self, entry: RegisteredVersion) -> Numbers | None:
+    def _loaded(self, entry: RegisteredVersion) -> Loaded:
+        location = self._registry.locate(entry.source)
         digests = self._digests.get(entry.source)
-        return restore(digests, self._cache) if digests else None
-
-    @staticmethod
-    def _listed(entry: RegisteredVersion, state: Any, reason: str | None) -> Version:
-        return Version(
-            model=entry.model,
-            number=entry.number,
-            run_id=entry.run_id,
-            source=entry.source,
-            state=state,
-            tags=entry.tags,
-            created_ms=entry.created_ms,
-            reason=reason,
-        )
+        numbers = restore(digests, self._cache) if digests else None
+        return Loaded(numbers or fetch(self._registry, location, self._cache), location.experiment_id)
 
     def _remember(self) -> None:
         facts = to_facts(self.catalogue)
         if facts == self._written:
             return
+        subject = f"local cache not written directory={self._cache.directory}"
         try:
             self._cache.write_registry(self._registry.uri, {**facts, "checked_at": self.catalogue.checked_at})
             self._written = facts
+            self._told.over(subject)
         except OSError as error:
-            logger.warning("local cache not written directory=%s error=%s", self._cache.directory, error)
+            self._told.fault(subject, error.strerror)
 
     def _restore(self) -> None:
-        facts = self._cache.read_registry(self._registry.uri)
-        if facts is None:
+        kept = self._cache.read_registry(self._registry.uri)
+        if kept is None:
             return
         models = {}
-        for fields in facts["models"]:
-            if self._models and fields["name"] not in self._models:
+        for model in kept.models:
+            if self._models and model.name not in self._models:
                 continue
-            versions = {version["number"]: self._restored(version) for version in fields["versions"]}
-            models[fields["name"]] = ServedModel(fields["name"], versions, fields["aliases"])
-        self.catalogue = Catalogue(models, checked_at=facts["checked_at"])
+            versions = {version.number: self._restored(version) for version in model.versions}
+            models[model.name] = ServedModel(model.name, versions, model.aliases)
+        self.catalogue = Catalogue(models, checked_at=kept.checked_at)
         self.complete = bool(models) and all(name in models for name in self._models)
         logger.info("restored from the local cache models=%d", len(models))
 
-    def _restored(self, fields: dict[str, Any]) -> Version:
-        digests = fields.pop("digests")
-        version = Version(**fields)
+    def _restored(self, kept: KeptVersion) -> Version:
+        version = kept.version()
         if version.state != "ready":
             return version
-        self._digests[version.source] = digests
+        self._digests[version.source] = kept.digests
         try:
-            numbers = restore(digests, self._cache)
+            numbers: Numbers | None = restore(kept.digests, self._cache)
             reason = "its local copy is missing or altered"
-        except ModelArtifactError as error:
-            numbers, reason = None, str(error)
+        except Exception as error:
+            numbers, reason = None, shortened(str(error))
         if numbers is None:
             return dataclasses.replace(version, state="unavailable", reason=reason)
         return dataclasses.replace(version, numbers=numbers)
-
-
-def _state(entry: RegisteredVersion) -> str | None:
-    return entry.tags.get(TAG_STATE)
-
-
-def _is_same(entry: RegisteredVersion, known: Version | None) -> bool:
-    """Whether ``known`` is the very version of ``entry``, in the same state."""
-    if known is None or known.state != _state(entry):
-        return False
-    return (known.run_id, known.source) == (entry.run_id, entry.source)
-
-
-def to_facts(catalogue: Catalogue) -> dict[str, Any]:
-    """Return what the cache has to know of ``catalogue``; all but the time of the last look."""
-    return {
-        "models": [
-            {
-                "name": model.name,
-                "aliases": dict(model.aliases),
-                "versions": [_version_facts(version) for version in model.versions.values()],
-            }
-            for model in catalogue.models.values()
-        ]
-    }
-
-
-def _version_facts(version: Version) -> dict[str, Any]:
-    names = [field.name for field in dataclasses.fields(Version) if field.name != "numbers"]
-    facts = {name: getattr(version, name) for name in names}
-    return {**facts, "tags": dict(version.tags), "digests": dict(version.numbers.digests) if version.numbers else {}}

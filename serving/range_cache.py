@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -12,6 +13,7 @@ from typing import Final
 
 from contract.errors import ConfigurationError
 from serving.object_store import ObjectStore
+from serving.told import Told
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ class RangeCache:
         self._lock = threading.Lock()
         self._sizes: OrderedDict[str, int] = OrderedDict()
         self._total = 0
+        self._told = Told(logger)
 
     def prepare(self) -> None:
         """Create the directory and take over what an earlier process left in it.
@@ -39,13 +42,13 @@ class RangeCache:
         """
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
+            found = [(path.stat().st_atime, path) for path in self._directory.iterdir() if path.is_file()]
         except OSError as error:
             raise ConfigurationError(
                 f"SWATHE_SERVING_CACHE: {self._directory} cannot be made: {error.strerror}"
             ) from error
         self._sizes.clear()
         self._total = 0
-        found = [(path.stat().st_atime, path) for path in self._directory.iterdir() if path.is_file()]
         for _, path in sorted(found):
             if path.name.startswith(".new-"):
                 path.unlink(missing_ok=True)
@@ -60,24 +63,31 @@ class RangeCache:
         ServiceDownError, AccessDeniedError, ModelArtifactError: as :class:`ObjectStore`.
         """
         name = hashlib.sha256(f"{self._store.bucket}/{key}/{etag}/{first}-{after}".encode()).hexdigest()
-        body = self._read(name)
+        body = self._read(name, after - first)
         if body is None:
             body = self._store.get_range(key, etag, first, after)
             self._write(name, body)
         return body
 
-    def whole(self, key: str) -> bytes:
-        """Return an object that is written once and never changed."""
+    def whole(self, key: str, most_bytes: int) -> bytes:
+        """Return an object that is written once and never changed, and has at most ``most_bytes``.
+
+        Raises
+        ------
+        ServiceDownError, AccessDeniedError, ModelArtifactError: as :class:`ObjectStore`.
+        """
         name = hashlib.sha256(f"{self._store.bucket}/{key}".encode()).hexdigest()
-        body = self._read(name)
+        body = self._read(name, most_bytes)
         if body is None:
-            body = self._store.get(key)
+            body = self._store.get(key, most_bytes)
             self._write(name, body)
         return body
 
-    def _read(self, name: str) -> bytes | None:
+    def _read(self, name: str, most_bytes: int) -> bytes | None:
         path = self._directory / name
         try:
+            if path.stat().st_size > most_bytes + _HASH_BYTES:
+                return None
             stored = path.read_bytes()
         except OSError:
             return None
@@ -100,8 +110,9 @@ class RangeCache:
             new.replace(self._directory / name)
         except OSError as error:
             # A full disk costs speed, never an answer.
-            logger.warning("range not cached directory=%s error=%s", self._directory, error)
+            self._told.fault(f"ranges not cached directory={self._directory}", error.strerror)
             return
+        self._told.over(f"ranges not cached directory={self._directory}")
         self._count(name, len(body) + _HASH_BYTES)
 
     def _count(self, name: str, size: int) -> None:
@@ -111,4 +122,5 @@ class RangeCache:
             while self._total > self._limit:
                 oldest, freed = self._sizes.popitem(last=False)
                 self._total -= freed
-                (self._directory / oldest).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    (self._directory / oldest).unlink()

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 import httpx
+import msgspec
 
-from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownError
+from contract.decoding import Decoder, shortened, too_large
+from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownError, UnreadableAnswerError
 from contract.model_version import TAG_RESTORING
+from contract.tracking import TrackingServer
+from serving import registry_answers as answers
+
+T = TypeVar("T")
 
 _API: Final = "/api/2.0/mlflow"
 _ARTIFACTS: Final = "/api/2.0/mlflow-artifacts/artifacts"
 _PAGE: Final = 200
+_MOST_PAGES: Final = 1000
+# An answer that drips goes on for ever without one of its bytes being late.
+_DEADLINE_S: Final = 60.0
 _PROXIED: Final = "mlflow-artifacts:"
 _LOGGED_MODEL: Final = "models:/"
 
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version as the registry shows it."""
+    """A version as the registry shows it; ``fault`` is why the rest of it cannot be read."""
 
     model: str
     number: int
@@ -28,6 +39,7 @@ class RegisteredVersion:
     source: str
     created_ms: int
     tags: Mapping[str, str]
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,39 +58,56 @@ class Location:
     experiment_id: str | None
 
 
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    body: bytes
+
+
 class Registry:
     """Reads one tracking server. Safe to share between threads.
 
-    Every method raises :class:`ServiceDownError` when the server does not answer or answers 5xx, and
-    :class:`AccessDeniedError` when it refuses us.
+    Every method raises :class:`ServiceDownError` when the server does not answer, :class:`UnreadableAnswerError`
+    when it answers an error, more than it may, or something else than is meant, and :class:`AccessDeniedError` when
+    it refuses us. ``transport`` stands for the network in tests.
     """
 
-    def __init__(self, uri: str, *, timeout_s: float = 10.0) -> None:
-        self.uri = uri.rstrip("/")
-        self._http = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=2.0))
+    def __init__(
+        self, server: TrackingServer, *, timeout_s: float = 10.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.uri = server.uri
+        # Compressed answers would be of any size after a bound on what came in.
+        headers = {**server.headers, "accept-encoding": "identity"}
+        self._http = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=2.0), headers=headers, transport=transport)
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
     def model_names(self) -> list[str]:
-        """Return the names of all registered models."""
-        return [entry["name"] for entry in self._pages("registered-models/search", {}, "registered_models")]
+        """Return the names of all registered models that have one which can be read."""
+        pages = self._pages("registered-models/search", {}, answers.MODELS)
+        found = [_decoded(answers.MODEL, entry) for page in pages for entry in page.registered_models]
+        return [model.name for model in found if model is not None]
 
     def model(self, name: str) -> RegisteredModel | None:
         """Return the registered model ``name``, or None where there is none. A search leaves its aliases out."""
-        answer = self._get("registered-models/get", {"name": name}, absent_ok=True)
+        answer = self._get("registered-models/get", {"name": name}, answers.ALIASES, absent_ok=True)
         if answer is None:
             return None
-        found = answer["registered_model"]
-        aliases = {entry["alias"]: int(entry["version"]) for entry in found.get("aliases", [])}
-        return RegisteredModel(aliases, any(tag["key"] == TAG_RESTORING for tag in found.get("tags", [])))
+        found = [_decoded(answers.ALIAS, entry) for entry in answer.registered_model.aliases]
+        tags = [_decoded(answers.MODEL_TAG, entry) for entry in answer.registered_model.tags]
+        return RegisteredModel(
+            aliases={entry.alias: int(entry.version) for entry in found if entry is not None},
+            is_restoring=any(tag is not None and tag.key == TAG_RESTORING for tag in tags),
+        )
 
     def versions(self, model: str) -> list[RegisteredVersion]:
-        """Return all versions of ``model`` in order."""
+        """Return all versions of ``model`` in order; those of which not even the number can be read are left out."""
         name = model.replace("'", "''")
-        entries = self._pages("model-versions/search", {"filter": f"name='{name}'"}, "model_versions")
-        return sorted((_version(entry) for entry in entries), key=lambda version: version.number)
+        pages = self._pages("model-versions/search", {"filter": f"name='{name}'"}, answers.VERSIONS)
+        found = (_version(model, bytes(entry)) for page in pages for entry in page.model_versions)
+        return sorted((entry for entry in found if entry is not None), key=lambda version: version.number)
 
     def locate(self, source: str) -> Location:
         """Return where the artifact of a version with this ``source`` is.
@@ -89,80 +118,138 @@ class Registry:
         """
         uri, experiment = source, None
         if source.startswith(_LOGGED_MODEL):
-            answer = self._get(f"logged-models/{source.removeprefix(_LOGGED_MODEL)}", {}, absent_ok=True)
+            name = quote(source.removeprefix(_LOGGED_MODEL), safe="")
+            answer = self._get(f"logged-models/{name}", {}, answers.LOGGED_MODEL, absent_ok=True)
             if answer is None:
-                raise ModelArtifactError(f"the registry has no logged model {source}")
-            facts = answer["model"]["info"]
-            uri, experiment = str(facts["artifact_uri"]), facts.get("experiment_id")
+                raise ModelArtifactError(f"the registry has no logged model {shortened(source)}")
+            uri, experiment = answer.model.info.artifact_uri, answer.model.info.experiment_id
         if not uri.startswith(_PROXIED):
             raise ModelArtifactError(
-                f"artifact {uri} is not behind the tracking server's proxy; `mlflow server` needs --serve-artifacts"
+                f"artifact {shortened(uri)} is not behind the tracking server's proxy; "
+                f"`mlflow server` needs --serve-artifacts"
             )
-        return Location(httpx.URL(uri).path.strip("/"), experiment)
+        try:
+            path = httpx.URL(uri).path.strip("/")
+        except httpx.InvalidURL as error:
+            raise ModelArtifactError(f"artifact {shortened(uri)} is no address: {error}") from error
+        return Location(path, experiment)
 
-    def file_names(self, location: Location, directory: str) -> set[str]:
-        """Return the names, ``directory`` included, of an artifact's files in ``directory``; empty if it is not there.
+    def file_sizes(self, location: Location, directory: str) -> dict[str, int | None]:
+        """Return an artifact's files in ``directory`` by their name, ``directory`` included; empty if it is not there.
 
-        The proxy answers 500 to the download of a file that is not there, so ask before.
+        The size in bytes is None where the server does not tell it. The proxy answers 500 to the download of a file
+        that is not there, so ask before.
         """
-        answer = self._send(_ARTIFACTS, {"path": f"{location.path}/{directory}"})
-        self._refuse(answer, _ARTIFACTS)
-        return {f"{directory}/{entry['path']}" for entry in answer.json().get("files", ()) if not entry["is_dir"]}
+        answer = self._send(_ARTIFACTS, {"path": f"{location.path}/{directory}"}, answers.FILES.most_bytes)
+        self._refuse_artifact(answer, directory)
+        listed = self._decode(answers.FILES, answer.body, _ARTIFACTS)
+        return {f"{directory}/{entry.path}": entry.file_size for entry in listed.files if not entry.is_dir}
 
-    def download(self, location: Location, name: str) -> bytes:
+    def download(self, location: Location, name: str, most_bytes: int) -> bytes:
         """Return the bytes of file ``name`` of an artifact.
 
         Raises
         ------
-        ModelArtifactError: there is no such file.
+        ModelArtifactError: there is no such file, or it has more than ``most_bytes``; no more of it is read.
         """
-        path = f"{_ARTIFACTS}/{location.path}/{name}"
-        answer = self._send(path, {})
-        if answer.status_code == 404:
-            raise ModelArtifactError(f"the artifact has no file {name}")
-        self._refuse(answer, path)
-        return answer.content
+        try:
+            answer = self._send(f"{_ARTIFACTS}/{quote(location.path)}/{quote(name)}", {}, most_bytes)
+        except _TooLargeError as error:
+            raise ModelArtifactError(f"{name}: {error.reason}") from error
+        self._refuse_artifact(answer, name)
+        return answer.body
 
-    def _pages(self, path: str, fields: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+    def _pages(self, path: str, fields: Mapping[str, Any], decoder: Decoder[answers.P]) -> list[answers.P]:
+        found: list[answers.P] = []
         token = ""
         while True:
-            answer = self._get(path, {**fields, "max_results": _PAGE, "page_token": token}) or {}
-            found += answer.get(key, [])
-            token = answer.get("next_page_token", "")
-            if not token:
+            page = self._get(path, {**fields, "max_results": _PAGE, "page_token": token}, decoder)
+            if page is None:
                 return found
+            found.append(page)
+            if not page.next_page_token:
+                return found
+            if page.next_page_token == token or len(found) >= _MOST_PAGES:
+                raise UnreadableAnswerError("mlflow", path, f"its pages do not end, after {len(found)}")
+            token = page.next_page_token
 
-    def _get(self, path: str, fields: Mapping[str, Any], *, absent_ok: bool = False) -> dict[str, Any] | None:
-        answer = self._send(f"{_API}/{path}", fields)
-        if absent_ok and answer.status_code == 404:
+    def _get(self, path: str, fields: Mapping[str, Any], decoder: Decoder[T], *, absent_ok: bool = False) -> T | None:
+        answer = self._send(f"{_API}/{path}", fields, decoder.most_bytes)
+        if absent_ok and answer.status == 404:
             return None
         self._refuse(answer, path)
-        try:
-            decoded: dict[str, Any] = answer.json()
-        except ValueError as error:
-            raise ServiceDownError("mlflow", self.uri, f"its answer to {path} is not JSON") from error
-        return decoded
+        return self._decode(decoder, answer.body, path)
 
-    def _send(self, path: str, fields: Mapping[str, Any]) -> httpx.Response:
+    def _decode(self, decoder: Decoder[T], body: bytes, path: str) -> T:
         try:
-            return self._http.get(f"{self.uri}{path}", params=dict(fields))
+            return decoder.decode(body)
+        except ValueError as error:
+            raise UnreadableAnswerError("mlflow", path, str(error)) from error
+
+    def _send(self, path: str, fields: Mapping[str, Any], most_bytes: int) -> _Answer:
+        try:
+            with self._http.stream("GET", f"{self.uri}{path}", params=dict(fields)) as answer:
+                # What an error says is not looked at.
+                body = _body(answer, path, most_bytes) if answer.is_success else b""
+                return _Answer(answer.status_code, body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceDownError("mlflow", self.uri, f"{type(error).__name__}: {error}") from error
 
-    def _refuse(self, answer: httpx.Response, path: str) -> None:
-        if answer.status_code in {401, 403}:
-            raise AccessDeniedError(f"the tracking server at {self.uri} refuses {path} ({answer.status_code})")
-        if not answer.is_success:
-            raise ServiceDownError("mlflow", self.uri, f"it answered {answer.status_code} to {path}")
+    def _refuse(self, answer: _Answer, path: str) -> None:
+        if answer.status in {401, 403}:
+            raise AccessDeniedError(
+                f"the tracking server at {self.uri} refuses {path} ({answer.status}); check MLFLOW_TRACKING_USERNAME "
+                "and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            )
+        if not 200 <= answer.status < 300:
+            raise UnreadableAnswerError("mlflow", path, f"status {answer.status}")
+
+    def _refuse_artifact(self, answer: _Answer, name: str) -> None:
+        if answer.status == 404:
+            raise ModelArtifactError(f"the artifact has no file {name}")
+        if answer.status in {400, 405, 414}:
+            # Its own check of paths: such an artifact is not there and will not be.
+            raise ModelArtifactError(f"the tracking server takes no such path to {name} ({answer.status})")
+        self._refuse(answer, name)
 
 
-def _version(fields: Mapping[str, Any]) -> RegisteredVersion:
-    return RegisteredVersion(
-        model=fields["name"],
-        number=int(fields["version"]),
-        run_id=fields.get("run_id", ""),
-        source=fields.get("source", ""),
-        created_ms=int(fields.get("creation_timestamp", 0)),
-        tags={tag["key"]: tag.get("value", "") for tag in fields.get("tags", [])},
-    )
+class _TooLargeError(UnreadableAnswerError):
+    """An answer is longer than it may be."""
+
+
+def _body(answer: httpx.Response, path: str, most_bytes: int) -> bytes:
+    """Return what an answer holds; no more is read than may be."""
+    told = answer.headers.get("content-length", "")
+    if told.isascii() and told.isdigit() and len(told) < 19 and int(told) > most_bytes:
+        raise _TooLargeError("mlflow", path, too_large(int(told), most_bytes))
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise UnreadableAnswerError("mlflow", path, "it is compressed, which was not asked for")
+    began, size, chunks = time.monotonic(), 0, []
+    for chunk in answer.iter_raw():
+        size += len(chunk)
+        if size > most_bytes:
+            raise _TooLargeError("mlflow", path, f"it has more than {most_bytes:,} bytes")
+        if time.monotonic() - began > _DEADLINE_S:
+            raise UnreadableAnswerError("mlflow", path, f"it took longer than {_DEADLINE_S:.0f} s")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _decoded(decoder: Decoder[T], entry: msgspec.Raw) -> T | None:
+    try:
+        return decoder.decode(bytes(entry))
+    except ValueError:
+        return None
+
+
+def _version(model: str, entry: bytes) -> RegisteredVersion | None:
+    try:
+        number = answers.NUMBER.decode(entry).version
+    except ValueError:
+        return None
+    try:
+        fields = answers.VERSION.decode(entry)
+    except ValueError as error:
+        return RegisteredVersion(model, int(number), "", "", 0, {}, fault=f"its entry in the registry: {error}")
+    tags = {tag.key: tag.value for tag in fields.tags}
+    return RegisteredVersion(model, int(number), fields.run_id, fields.source, fields.creation_timestamp, tags)

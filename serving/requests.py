@@ -14,6 +14,7 @@ from contract.errors import (
     RequestTooLargeError,
     UnsupportedMediaError,
 )
+from serving.codings import coding_of, inflated
 
 
 def read_query(request: Request) -> dict[str, str]:
@@ -46,12 +47,20 @@ def check_media_type(scope: Scope) -> None:
     UnsupportedMediaError: names the content type.
     """
     given = header(scope, b"content-type")
-    if given in {None, b"application/json"}:
-        return
-    told = (given or b"").decode("latin-1")
-    kind = told.partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise UnsupportedMediaError(f"content type {kind[:100]!r} is not read; send application/json")
+    if given is not None and not is_json(given):
+        raise UnsupportedMediaError(f"content type {_kind(given)[:100]!r} is not read; send application/json")
+
+
+def is_json(content_type: bytes) -> bool:
+    """Return whether a body of this type is JSON, so that a page of another origin has to ask before it sends one."""
+    if content_type == b"application/json":
+        return True
+    kind = _kind(content_type)
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def _kind(content_type: bytes) -> str:
+    return content_type.decode("latin-1").partition(";")[0].strip().lower()
 
 
 class BodyReader:
@@ -61,14 +70,24 @@ class BodyReader:
         self._most, self._deadline_s = most, deadline_s
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
-        """Return the request's body.
+        """Return the request's body, inflated where it came compressed.
 
         Raises
         ------
-        RequestTooLargeError: it has too many bytes.
+        UnsupportedMediaError: it came in a coding that is not read.
+        MalformedRequestError: it is not as its coding says.
+        RequestTooLargeError: it has too many bytes, before or after inflating.
         DeadlineExceededError: it takes too long.
         ClientDisconnect: the client is gone.
         """
+        coding = coding_of(header(scope, b"content-encoding"))
+        body = await self._received(scope, receive)
+        if coding is None:
+            return body
+        # Beside the event loop: a body of some KB may become as many MB.
+        return await asyncio.to_thread(inflated, body, coding, self._most)
+
+    async def _received(self, scope: Scope, receive: Receive) -> bytes:
         told = header(scope, b"content-length") or b""
         if told.isdigit() and int(told) > self._most:
             raise RequestTooLargeError(

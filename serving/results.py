@@ -13,11 +13,14 @@ from typing import Any, Final
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from contract.batch import OFFSET, PARTITION
-from contract.errors import Fault, InvalidRequestError, UnknownNameError, VersionUnavailableError
+from contract.decoding import shortened
+from contract.errors import Fault, InvalidRequestError, ModelArtifactError, UnknownNameError, VersionUnavailableError
 from contract.model_version import (
     CLUSTER,
+    RESULTS,
     ROW_ID,
     TAG_RESULTS,
     ResultsFile,
@@ -28,8 +31,11 @@ from serving.catalogue import Version
 from serving.range_cache import RangeCache
 from serving.sorted_file import Key, SortedFiles, first_group
 from serving.stretch import Stretch
+from serving.tags import text
 
 MOST_ROWS: Final = 1000
+# Of an object, by S3.
+_LONGEST_KEY: Final = 1024
 _BY_ID: Final = (ROW_ID, PARTITION, OFFSET)
 _BY_CLUSTER: Final = (CLUSTER, ROW_ID, PARTITION, OFFSET)
 
@@ -51,7 +57,7 @@ class Results:
 
     def __init__(self, ranges: RangeCache, files: SortedFiles) -> None:
         self._ranges, self._files = ranges, files
-        self._manifest = lru_cache(maxsize=256)(self._read_manifest)
+        self._manifest = lru_cache(maxsize=64)(self._read_manifest)
 
     def page(self, version: Version, *, limit: int, cursor: str | None, cluster: int | None) -> Page:
         """Return ``limit`` rows behind ``cursor``; those of ``cluster`` only, unless it is None.
@@ -96,19 +102,22 @@ class Results:
         return (_lines(stretch) for stretch in chain([] if first is None else [first], stretches))
 
     def _read_manifest(self, key: str) -> ResultsManifest:
-        return results_from_json(self._ranges.whole(key), key)
+        return results_from_json(self._ranges.whole(key, RESULTS.most_bytes), key)
 
     def _stretches(self, version: Version, cluster: int | None, after: Key) -> Iterator[Stretch]:
         """Yield the rows above ``after``, of which a shortened one stands before all that it begins; none is empty."""
         labels = version.required_numbers().scoring.labels
-        stored = version.tags.get(TAG_RESULTS)
+        stored = text(version.tags.get(TAG_RESULTS), _LONGEST_KEY)
         if not stored:
             raise VersionUnavailableError(f"version {version.number} of model {version.model!r} has no stored results")
         manifest = self._manifest(stored)
+        if manifest.run_id != version.run_id:
+            raise ModelArtifactError(f"{stored} has the results of another run than that of version {version.number}")
         sort_key = _BY_ID if cluster is None else _BY_CLUSTER
         files = manifest.by_id if cluster is None else manifest.by_cluster
         start = after if cluster is None else (cluster, *after)
         for table in self._tables(files, sort_key, start):
+            _check(table, manifest, len(labels))
             rows = Stretch(table, sort_key, manifest.features, labels).above(start)
             own = rows if cluster is None else rows.until((cluster,))
             if own:
@@ -122,6 +131,16 @@ class Results:
             footer = self._files.footer(file, sort_key)
             for group in range(first_group(footer.upper, start), footer.metadata.num_row_groups):
                 yield self._files.table(file, footer, group)
+
+
+def _check(table: pa.Table, manifest: ResultsManifest, clusters: int) -> None:
+    """Check that a row group has what the version's rows have."""
+    missing = set(manifest.features).difference(table.column_names)
+    if missing:
+        raise ModelArtifactError(f"results of run {manifest.run_id} have no column {shortened(min(missing))!r}")
+    range_ = pc.min_max(table.column(CLUSTER)).as_py()
+    if table.num_rows and not 0 <= range_["min"] <= range_["max"] < clusters:
+        raise ModelArtifactError(f"results of run {manifest.run_id} name a cluster that the version does not have")
 
 
 def write_cursor(run_id: str, cluster: int | None, key: Key) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,16 +9,19 @@ from typing import Any, Final
 
 import orjson
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from contract.errors import SwatheError
 from serving import docs_page
 from serving.admission import Admission
+from serving.base_path import HEADER, base_of
 from serving.canary import Canary
 from serving.clusterer import Clusterer
+from serving.codings import prefers
+from serving.compressed import Compressed, coding_for
+from serving.conditional import entity_tag, has_already
 from serving.metrics import CONTENT_TYPE as METRICS_TYPE
 from serving.metrics import Metrics
 from serving.pages import Pages
@@ -29,16 +31,17 @@ from serving.requests import BodyReader, read_query
 from serving.service import Selected, Service
 from serving.ui import page as ui_page
 from serving.ui.page import UserInterface
+from serving.whole_path import WholePathRoute
 from serving.worker_queue import WorkerQueue
 
 # A shared cache must not give lines for a page, nor hand out without a key what it got with one.
-_VARY: Final = "Accept, X-API-Key, Authorization"
-_IMMUTABLE: Final = "max-age=31536000, immutable"
+_VARY: Final = "Accept, Accept-Encoding, X-API-Key, Authorization"
+# Not for ever, even of a fixed version: a model that is deleted and made anew has the same paths.
+_REVALIDATED: Final = "no-cache"
 
 NDJSON: Final = "application/x-ndjson"
 
-# Level 9 takes ten times the time of level 1 for a tenth less.
-_COMPRESSED: Final = (Middleware(GZipMiddleware, minimum_size=1000, compresslevel=1),)
+_COMPRESSED: Final = (Middleware(Compressed),)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -78,7 +81,7 @@ class Routes:
         """Return the routes, the most used first; none is added per version."""
         one = "/api/{model}/{version}"
         return [
-            Route(PATH, self._predict, methods=["POST"], include_in_schema=False),
+            WholePathRoute(PATH, self._predict, methods=["POST"], include_in_schema=False),
             _route("/health/live", self.live),
             _route("/health/ready", self.ready),
             _route("/metrics", self.metrics),
@@ -90,6 +93,7 @@ class Routes:
             _route(f"{one}/clustering-results", self.page),
             _route(f"{one}/clustering-results/{{row_id:path}}", self.rows_of),
             _route("/openapi.json", self.openapi),
+            _route("/openapi-client.json", self.openapi_client),
             _route("/docs", self.docs),
             _route("/", self.home),
             _route("/api", self.home),
@@ -102,24 +106,24 @@ class Routes:
     async def statistics(self, request: Request) -> Response:
         """Return the clusters of a version."""
         selected = self._selected(request)
-        return _stored(request, selected, self._service.statistics(selected.version))
+        return _stored(request, self._service.statistics(selected.version))
 
     async def page(self, request: Request) -> Response:
         """Return a page of stored rows."""
         selected = self._selected(request)
         query = read_query(request)
-        if NDJSON in request.headers.get("accept", ""):
+        if prefers(_accepted(request), NDJSON, "application/json"):
             lines = await self._slow.in_thread(partial(self._service.export, selected.version, query))
             return StreamingResponse(lines, media_type=NDJSON, headers={"vary": _VARY})
         found = await self._slow.in_thread(partial(self._service.page, selected.version, query))
-        return _stored(request, selected, found)
+        return _stored(request, found)
 
     async def rows_of(self, request: Request) -> Response:
         """Return the stored rows of one id."""
         selected = self._selected(request)
         row_id = request.path_params["row_id"]
         found = await self._slow.in_thread(partial(self._service.rows_of, selected.version, row_id))
-        return _stored(request, selected, found)
+        return _stored(request, found)
 
     async def models(self, _request: Request) -> Response:
         """Return all models and versions."""
@@ -138,24 +142,29 @@ class Routes:
         """Return what was counted."""
         return Response(self._metrics.text(), headers={"content-type": METRICS_TYPE})
 
-    async def openapi(self, _request: Request) -> Response:
+    async def openapi(self, request: Request) -> Response:
         """Return the OpenAPI document of this moment."""
-        return Response(self._pages.openapi(), media_type="application/json", headers={"cache-control": "no-cache"})
+        return _below(self._pages.openapi(base_of(request.scope)), "application/json")
 
-    async def docs(self, _request: Request) -> Response:
+    async def openapi_client(self, request: Request) -> Response:
+        """Return the OpenAPI document with one operation per route, for generated clients."""
+        return _below(self._pages.openapi_client(base_of(request.scope)), "application/json")
+
+    async def docs(self, request: Request) -> Response:
         """Return the OpenAPI page."""
-        return Response(self._pages.docs, media_type="text/html")
+        return _below(self._pages.docs(base_of(request.scope)), "text/html")
 
     async def user_interface(self, request: Request) -> Response:
         """Return the page of a model for people."""
-        page = partial(self._user_interface.page, request.path_params.get("model"))
+        page = partial(self._user_interface.page, request.path_params.get("model"), base_of(request.scope))
         return _html(await self._slow.in_thread(page))
 
     async def home(self, request: Request) -> Response:
         """Return where to go from here."""
-        if "text/html" in request.headers.get("accept", ""):
-            return _html(self._user_interface.home())
-        return _json(self._service.signposts())
+        base = base_of(request.scope)
+        if prefers(_accepted(request), "text/html", "application/json"):
+            return _html(self._user_interface.home(base))
+        return _json(self._service.signposts(base), vary=f"Accept, {HEADER}")
 
     def _selected(self, request: Request) -> Selected:
         named = request.path_params
@@ -167,7 +176,7 @@ class Routes:
         return selected
 
 
-def _route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
+def _route(path: str, endpoint: Endpoint, method: str = "GET") -> WholePathRoute:
     async def guarded(request: Request) -> Response:
         request.scope["route_name"] = path
         try:
@@ -175,17 +184,26 @@ def _route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
         except SwatheError as error:
             return from_error(error, request_id_of(request))
 
-    return Route(path, guarded, methods=[method], name=path, include_in_schema=False, middleware=_COMPRESSED)
+    return WholePathRoute(path, guarded, methods=[method], name=path, include_in_schema=False, middleware=_COMPRESSED)
 
 
-def _stored(request: Request, selected: Selected, answer: dict[str, Any]) -> Response:
-    """Answer with what never changes for a version: its tag is the run and the question."""
-    question = f"{selected.version.run_id}|{request.url.path}|{request.url.query}"
-    etag = f'"{hashlib.sha256(question.encode()).hexdigest()[:32]}"'
-    headers = {"etag": etag, "cache-control": _IMMUTABLE if selected.fixed else "no-cache", "vary": _VARY}
-    if etag in request.headers.get("if-none-match", ""):
+def _stored(request: Request, answer: dict[str, Any]) -> Response:
+    """Answer with what may be kept, and asked for again by its tag."""
+    body = orjson.dumps(answer)
+    tag = entity_tag(body, coding_for(request.scope, len(body)))
+    headers = {"etag": tag, "cache-control": _REVALIDATED, "vary": _VARY}
+    if has_already(request.headers.getlist("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
-    return _json(answer, **headers)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _accepted(request: Request) -> str:
+    return ",".join(request.headers.getlist("accept"))
+
+
+def _below(document: bytes, media_type: str) -> Response:
+    """Answer with a document whose links begin with the base path of the request."""
+    return Response(document, media_type=media_type, headers={"cache-control": "no-cache", "vary": HEADER})
 
 
 def _json(answer: Any, **headers: str) -> Response:
@@ -193,4 +211,4 @@ def _json(answer: Any, **headers: str) -> Response:
 
 
 def _html(page: bytes) -> Response:
-    return Response(page, media_type="text/html", headers=dict(ui_page.HEADERS))
+    return Response(page, media_type="text/html", headers={**ui_page.HEADERS, "vary": f"Accept, {HEADER}"})

@@ -10,22 +10,23 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.routing import Router
-from starlette.types import Receive, Scope, Send
 
-from serving.access_key import RequiredKey
+from serving.access_key import AddressedHere, RequiredKey
 from serving.admission import Admission
+from serving.base_path import BasePath
 from serving.cache import LocalCache
 from serving.canary import Canary
 from serving.claims import check_port, claimed_cache
 from serving.clusterer import Clusterer
+from serving.http_protocol import HttpProtocol
 from serving.metrics import Metrics
 from serving.object_store import ObjectStore
 from serving.observed import Observed
 from serving.pages import Pages
 from serving.pickup import Pickup
-from serving.problems import http_exception, hung_up, unauthorized, unexpected
+from serving.problems import forbidden, http_exception, hung_up, unauthorized, unexpected
 from serving.processes import SupervisedServer, stopping_in_order
 from serving.range_cache import RangeCache
 from serving.registry import Registry
@@ -69,6 +70,7 @@ def serve(settings: ServingSettings) -> None:
             num_api_servers=1,
             generate_client_file=False,
             access_log=False,
+            http=HttpProtocol,
             server_header=False,
             log_level="warning",
         )
@@ -77,11 +79,11 @@ def serve(settings: ServingSettings) -> None:
 def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: LocalCache) -> None:
     """Put our routes in place of LitServe's own; what they need is started with the app, in the API process."""
     app = server.app
-    registry = Registry(settings.tracking_uri)
+    registry = Registry(settings.tracking)
     pickup = Pickup(registry, cache, models=settings.models, poll_s=settings.poll_s, grace_s=settings.grace_s)
     ranges = RangeCache(ObjectStore(settings), settings.cache / "results", settings.results_cache_bytes)
     ranges.prepare()
-    service = Service(pickup, Results(ranges, SortedFiles(ranges)), settings.default_model, settings.tracking_uri)
+    service = Service(pickup, Results(ranges, SortedFiles(ranges)), settings.default, settings.tracking.uri)
     metrics = Metrics(lambda: service.catalogue)
     workers = WorkerQueue(clusterer, server, settings.cache, workers=settings.workers, deadline_s=settings.deadline_s)
     slow, bodies = (
@@ -118,7 +120,8 @@ def _add_middleware(app: Any, settings: ServingSettings, metrics: Metrics) -> No
     app.user_middleware[:] = [middleware for middleware in app.user_middleware if middleware.cls is not GZipMiddleware]
     # The last one added is outermost.
     if settings.api_key is not None:
-        app.add_middleware(RequiredKey, api_key=settings.api_key.get_secret_value(), refuse=_refuse)
+        app.add_middleware(RequiredKey, api_key=settings.api_key.get_secret_value(), refuse=unauthorized)
+    app.add_middleware(AddressedHere, hosts=settings.own_hosts, origins=settings.cors_origins, refuse=forbidden)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -127,8 +130,5 @@ def _add_middleware(app: Any, settings: ServingSettings, metrics: Metrics) -> No
             allow_headers=["*"],
             expose_headers=["X-Request-Id", "ETag", "Retry-After"],
         )
+    app.add_middleware(BasePath, fixed=settings.base_path)
     app.add_middleware(Observed, metrics=metrics, log_all=settings.access_log == "all")
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    await unauthorized(Request(scope))(scope, receive, send)

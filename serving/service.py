@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
-
-import orjson
+from urllib.parse import quote
 
 from contract.errors import Fault, InvalidRequestError, NotReadyError, UnknownNameError
 from contract.model_version import (
     ALIASES,
+    DRIFTS,
+    GATES,
     TAG_DRIFT,
     TAG_DRIFT_REASON,
     TAG_GATE,
@@ -27,6 +28,7 @@ from contract.model_version import (
     TAG_STREAM,
     TAG_WINDOW,
 )
+from serving import tags as read
 from serving.catalogue import Catalogue, ServedModel, Version
 from serving.pickup import Pickup
 from serving.results import MOST_ROWS, Results
@@ -88,19 +90,20 @@ class Service:
         except UnknownNameError:
             return None
 
-    def signposts(self) -> dict[str, str]:
-        """Return what there is to look at."""
-        return {
+    def signposts(self, base: str = "") -> dict[str, str]:
+        """Return what there is to look at; the server is shown below the path ``base``."""
+        own = {
             "page for people": "/ui",
             "models": "/api/models",
             "cluster statistics": "/api/cluster-stats",
             "clustering results": "/api/clustering-results",
             "every route": "/docs",
             "OpenAPI": "/openapi.json",
+            "OpenAPI for generated clients": "/openapi-client.json",
             "readiness": "/health/ready",
             "metrics": "/metrics",
-            "MLflow": self._tracking_uri,
         }
+        return {name: base + path for name, path in own.items()} | {"MLflow": self._tracking_uri}
 
     def statistics(self, version: Version) -> dict[str, Any]:
         """Return the version's clusters.
@@ -188,45 +191,26 @@ class Service:
             "state": version.state,
             "reason": version.reason,
             "batch": version.batch,
-            "rows": _whole(tags.get(TAG_ROWS)),
-            "rejected": _whole(tags.get(TAG_REJECTED)),
+            "rows": read.whole(tags.get(TAG_ROWS)),
+            "rejected": read.whole(tags.get(TAG_REJECTED)),
             "run_id": version.run_id,
             "run_url": run if version.experiment_id else None,
-            "stream": tags.get(TAG_STREAM),
-            "scheme": tags.get(TAG_SCHEME),
-            "window": tags.get(TAG_WINDOW),
-            "offsets": _offsets(tags.get(TAG_OFFSETS)),
-            "silhouette": _real(tags.get(TAG_SILHOUETTE)),
-            "ref_silhouette": _real(tags.get(TAG_REF_SILHOUETTE)),
-            "gate": tags.get(TAG_GATE),
-            "gate_reason": tags.get(TAG_GATE_REASON),
-            "drift": tags.get(TAG_DRIFT),
-            "drift_reason": tags.get(TAG_DRIFT_REASON),
-            "rolled_back": tags.get(TAG_ROLLED_BACK),
+            "stream": read.text(tags.get(TAG_STREAM)),
+            "scheme": read.text(tags.get(TAG_SCHEME)),
+            "window": read.interval(tags.get(TAG_WINDOW)),
+            "offsets": read.offsets(tags.get(TAG_OFFSETS)),
+            "silhouette": read.real(tags.get(TAG_SILHOUETTE)),
+            "ref_silhouette": read.real(tags.get(TAG_REF_SILHOUETTE)),
+            "gate": read.word(tags.get(TAG_GATE), GATES),
+            "gate_reason": read.text(tags.get(TAG_GATE_REASON)),
+            "drift": read.word(tags.get(TAG_DRIFT), DRIFTS),
+            "drift_reason": read.text(tags.get(TAG_DRIFT_REASON)),
+            "rolled_back": read.instant(tags.get(TAG_ROLLED_BACK)),
             "features": list(version.numbers.scoring.features) if version.numbers else None,
             "clusters": len(version.numbers.scoring.centers) if version.numbers else None,
             "deleted": version.gone_at is not None,
-            "path": f"/api/{version.model}/{version.name}",
+            "path": f"/api/{quote(version.model, safe='')}/{version.name}",
         }
-
-
-def _offsets(text: str | None) -> dict[str, Any] | None:
-    try:
-        found = orjson.loads(text or "null")
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
-
-
-def _real(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None
 
 
 def _refuse_unknown(query: dict[str, str], known: tuple[str, ...]) -> None:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contract import environment
 from contract.errors import ConfigurationError
+from contract.tracking import TrackingServer, tracking_server
+from serving.access_key import LOOPBACK
+from serving.base_path import base_path
 from serving.canary import Mode
 from serving.logs import LogFormat
+
+LEAST_KEY: Final = 16
+_HEADER_TEXT: Final = re.compile(r"[!-~]+")
 
 
 class ServingSettings(BaseSettings):
@@ -30,6 +38,9 @@ class ServingSettings(BaseSettings):
     grace_s: float = Field(default=60.0, ge=0, validation_alias="SWATHE_SERVING_GRACE_S")
     cache: Path = Field(default=Path(".local/serving"), validation_alias="SWATHE_SERVING_CACHE")
     tracking_uri: str = Field(default="http://127.0.0.1:15000", validation_alias="MLFLOW_TRACKING_URI")
+    tracking_username: str = Field(default="", validation_alias="MLFLOW_TRACKING_USERNAME")
+    tracking_password: SecretStr = Field(default=SecretStr(""), validation_alias="MLFLOW_TRACKING_PASSWORD")
+    tracking_token: SecretStr = Field(default=SecretStr(""), validation_alias="MLFLOW_TRACKING_TOKEN")
     store_url: str | None = Field(
         default=None, validation_alias=AliasChoices("SWATHE_STORE_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     )
@@ -40,6 +51,10 @@ class ServingSettings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), validation_alias="SWATHE_SERVING_CORS_ORIGINS"
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), validation_alias="SWATHE_SERVING_ALLOWED_HOSTS"
+    )
+    base_path: str | None = Field(default=None, validation_alias="SWATHE_SERVING_BASE_PATH")
     max_body_bytes: int = Field(default=32 * 2**20, ge=1024, validation_alias="SWATHE_SERVING_MAX_BODY_BYTES")
     workers: int = Field(default=2, ge=1, le=64, validation_alias="SWATHE_SERVING_WORKERS")
     queue: int = Field(default=64, ge=1, validation_alias="SWATHE_SERVING_QUEUE")
@@ -50,7 +65,27 @@ class ServingSettings(BaseSettings):
     access_log: Literal["errors", "all"] = Field(default="errors", validation_alias="SWATHE_SERVING_ACCESS_LOG")
     results_cache_bytes: int = Field(default=2**30, ge=0, validation_alias="SWATHE_SERVING_RESULTS_CACHE_BYTES")
 
-    @field_validator("models", "cors_origins", mode="before")
+    @cached_property
+    def tracking(self) -> TrackingServer:
+        """The tracking server, and as whom to ask it."""
+        password, token = self.tracking_password.get_secret_value(), self.tracking_token.get_secret_value()
+        return tracking_server(self.tracking_uri, username=self.tracking_username, password=password, token=token)
+
+    @property
+    def default(self) -> str | None:
+        """The model behind the paths that name none; None where that is to be found among those there are."""
+        return self.default_model or next(iter(self.models), None)
+
+    @property
+    def own_hosts(self) -> tuple[str, ...]:
+        """The names that requests may be addressed to; none where any will do.
+
+        Beyond loopback a machine has names that this process cannot know, and the key keeps strangers' pages out.
+        """
+        is_open = not ipaddress.ip_address(self.host).is_loopback and not self.allowed_hosts
+        return () if is_open else (*LOOPBACK, *self.allowed_hosts)
+
+    @field_validator("models", "cors_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -62,6 +97,33 @@ class ServingSettings(BaseSettings):
     def _address(cls, value: object) -> object:
         return "127.0.0.1" if value == "localhost" else value
 
+    @field_validator("api_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is None:
+            return key
+        text = key.get_secret_value()
+        if len(text) < LEAST_KEY or not _HEADER_TEXT.fullmatch(text):
+            raise ValueError(
+                f"a key that can be guessed or not be sent protects nothing: it needs {LEAST_KEY} characters or more, "
+                f"of ASCII and without spaces. Make one: "
+                f'`python -c "import secrets; print(secrets.token_urlsafe(24))"`'
+            )
+        return key
+
+    @field_validator("base_path")
+    @classmethod
+    def _below(cls, path: str | None) -> str | None:
+        if path is None:
+            return path
+        checked = base_path(path)
+        if checked is None or checked.split("/")[1:2] in (["api"], ["v2"]):
+            raise ValueError(
+                "it must be a path such as /swathe, of letters, digits, `-`, `.`, `_`, `~` and `/`, and not begin with "
+                "/api or /v2, which are the server's own"
+            )
+        return checked
+
     @model_validator(mode="after")
     def _key_beyond_loopback(self) -> Self:
         if self.host not in {"127.0.0.1", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
@@ -69,7 +131,7 @@ class ServingSettings(BaseSettings):
         if not ipaddress.ip_address(self.host).is_loopback and self.api_key is None:
             raise ValueError(
                 f"SWATHE_SERVING_HOST={self.host} can be reached from other machines: set SWATHE_SERVING_API_KEY "
-                f"(any long random text; requests then carry it in X-API-Key), or listen on 127.0.0.1"
+                f"(16 random characters or more; requests then carry it in X-API-Key), or listen on 127.0.0.1"
             )
         return self
 
@@ -81,10 +143,11 @@ def serving_settings(**given: object) -> ServingSettings:
     ------
     ConfigurationError: one is out of range, or an unknown `SWATHE_…` variable is set.
     """
-    environment.check(os.environ)
-    flags = {name: value for name, value in given.items() if value is not None and value != ()}
+    environment.settle(os.environ)
+    flags = {name: value for name, value in given.items() if value not in {None, "", (), ("",)}}
     try:
         return ServingSettings(**flags)  # type: ignore[arg-type]
     except ValidationError as error:
-        told = [f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}" for fault in error.errors()]
+        faults = [(".".join(map(str, fault["loc"])) or "settings", fault["msg"]) for fault in error.errors()]
+        told = [f"{name}: {problem.removeprefix('Value error, ')}" for name, problem in faults]
         raise ConfigurationError("; ".join(told)) from error

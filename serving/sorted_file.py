@@ -13,13 +13,16 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contract.decoding import shortened
 from contract.errors import ModelArtifactError
-from contract.model_version import ResultsFile
+from contract.model_version import ROW_ID, ResultsFile
+from serving import row_groups
 from serving.range_cache import RangeCache
 
 Key = tuple[Any, ...]
 
 _TAIL: Final = 64 * 1024
+_MOST_FOOTER: Final = 32 * 2**20
 
 
 class _Span(io.RawIOBase):
@@ -78,7 +81,7 @@ class SortedFiles:
 
         Raises
         ------
-        ModelArtifactError: not a Parquet file.
+        ModelArtifactError: not a Parquet file of results.
         """
         name = (file.key, file.etag)
         with self._lock:
@@ -87,9 +90,11 @@ class SortedFiles:
                 return known
         try:
             metadata = self._metadata(file)
-        except (pa.ArrowException, OSError) as error:
-            raise ModelArtifactError(f"{file.key} is not a Parquet file: {error}") from error
-        footer = Footer(metadata, tuple(_upper(metadata, group, sort_key) for group in range(metadata.num_row_groups)))
+            row_groups.check(metadata, file)
+            upper = tuple(_upper(metadata, group, sort_key) for group in range(metadata.num_row_groups))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise ModelArtifactError(f"{file.key} is not a file of results: {shortened(str(error))}") from error
+        footer = Footer(metadata, upper)
         with self._lock:
             self._footers[name] = footer
             while len(self._footers) > 256:
@@ -108,14 +113,16 @@ class SortedFiles:
             if (known := self._tables.get(name)) is not None:
                 self._tables.move_to_end(name)
                 return known
-        first, after = _span(footer.metadata.row_group(group))
+        first, after = row_groups.span(footer.metadata.row_group(group))
         body = self._ranges.get(file.key, file.etag, first, after)
         try:
             source = pa.PythonFile(_Span(file.bytes, first, body), mode="r")
-            table = pq.ParquetFile(source, metadata=footer.metadata).read_row_group(group, use_threads=False)
-        except (pa.ArrowException, OSError) as error:
-            raise ModelArtifactError(f"row group {group} of {file.key} cannot be read: {error}") from error
-        self._keep(name, table.combine_chunks())
+            parquet = pq.ParquetFile(source, metadata=footer.metadata, read_dictionary=[ROW_ID])
+            table = row_groups.checked(parquet.read_row_group(group, use_threads=False))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            problem = f"row group {group} of {file.key} cannot be read: {shortened(str(error))}"
+            raise ModelArtifactError(problem) from error
+        self._keep(name, table)
         return table
 
     def _keep(self, name: tuple[str, str, int], table: pa.Table) -> None:
@@ -131,23 +138,12 @@ class SortedFiles:
         first = max(0, file.bytes - _TAIL)
         tail = self._ranges.get(file.key, file.etag, first, file.bytes)
         needed = int.from_bytes(tail[-8:-4], "little") + 8
+        if needed > _MOST_FOOTER:
+            raise ValueError(f"its footer has {needed:,} bytes")
         if needed > len(tail) and needed <= file.bytes:
             first = file.bytes - needed
             tail = self._ranges.get(file.key, file.etag, first, file.bytes)
         return pq.read_metadata(pa.PythonFile(_Span(file.bytes, first, tail), mode="r"))
-
-
-def _span(group: Any) -> tuple[int, int]:
-    """Return the bytes of a row group: all its column chunks follow each other."""
-    chunks = [group.column(i) for i in range(group.num_columns)]
-    begins = [
-        chunk.data_page_offset
-        if chunk.dictionary_page_offset is None
-        else min(chunk.dictionary_page_offset, chunk.data_page_offset)
-        for chunk in chunks
-    ]
-    ends = [begin + chunk.total_compressed_size for begin, chunk in zip(begins, chunks, strict=True)]
-    return min(begins), max(ends)
 
 
 def _upper(metadata: Any, group: int, sort_key: Sequence[str]) -> Key | None:

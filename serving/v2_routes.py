@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from contract.errors import Fault, InvalidRequestError, MalformedRequestError, SwatheError
 from scoring.kmeans import Integers
@@ -20,6 +20,7 @@ from serving.clusterer import assign, too_far
 from serving.predict import LARGE_BYTES
 from serving.problems import from_error, request_id_of
 from serving.routes import Parts
+from serving.whole_path import WholePathRoute
 
 _HEADER_LENGTH: Final = "inference-header-content-length"
 
@@ -121,19 +122,15 @@ class InferenceRoutes:
         return version
 
 
-def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str = "GET") -> Route:
+def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str = "GET") -> BaseRoute:
     async def guarded(request: Request) -> Response:
         request.scope["route_name"] = path
         try:
             return await endpoint(request)
         except SwatheError as error:
-            answer = from_error(error, request_id_of(request))
-            # What the protocol's clients look for, beside our own fields.
-            answer.body = orjson.dumps({"error": str(error), **orjson.loads(bytes(answer.body))})
-            answer.headers["content-length"] = str(len(answer.body))
-            return answer
+            return from_error(error, request_id_of(request), protocol=True)
 
-    return Route(path, guarded, methods=[method], name=path, include_in_schema=False)
+    return WholePathRoute(path, guarded, methods=[method], name=path, include_in_schema=False)
 
 
 def _labels(numbers: Numbers, clusters: Integers) -> list[str | None]:

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
+from infra.credentials import Credentials
+from infra.files import write_private
 from infra.http_probe import probe
 from infra.minio.service import MLFLOW_BUCKET, REGION, endpoint
 from infra.service import HOST, Command, Service, Start
 from infra.settings import Settings
 
+_ADMIN = "swathe"
+
 
 def tracking_uri(settings: Settings) -> str:
     """Return the URL of the server, for clients and for people."""
     return f"http://{HOST}:{settings.port_mlflow}"
+
+
+def login(settings: Settings, credentials: Credentials) -> dict[str, str]:
+    """Return the variables by which clients say who asks; none where nobody is asked."""
+    if settings.mlflow_app is None:
+        return {}
+    return {"MLFLOW_TRACKING_USERNAME": _ADMIN, "MLFLOW_TRACKING_PASSWORD": credentials.mlflow_password}
 
 
 def service(settings: Settings) -> Service:
@@ -39,6 +51,7 @@ def _prepare(start: Start) -> Command:
             *(str(start.python), "-m", "mlflow", "server", "--workers", "1"),
             *("--host", HOST, "--port", str(settings.port_mlflow)),
             *("--serve-artifacts", "--artifacts-destination", f"s3://{MLFLOW_BUCKET}"),
+            *(("--app-name", settings.mlflow_app) if settings.mlflow_app else ()),
         ),
         environment={
             # By the environment, not as an argument: the URI may hold a password.
@@ -48,5 +61,19 @@ def _prepare(start: Start) -> Command:
             "AWS_ACCESS_KEY_ID": start.credentials.minio_user,
             "AWS_SECRET_ACCESS_KEY": start.credentials.minio_password,
             "AWS_DEFAULT_REGION": REGION,
+            **(_asking(start, directory) if settings.mlflow_app else {}),
         },
     )
+
+
+def _asking(start: Start, directory: Path) -> dict[str, str]:
+    """Return what MLflow's own app needs to ask who asks; its first user is the one that all parts ask as."""
+    configuration = directory / "basic_auth.ini"
+    users = f"sqlite:///{directory / 'users.db'}".replace("%", "%%")
+    write_private(configuration, f"[mlflow]\ndefault_permission = READ\ndatabase_uri = {users}\n")
+    return {
+        "MLFLOW_AUTH_CONFIG_PATH": str(configuration),
+        "MLFLOW_AUTH_ADMIN_USERNAME": _ADMIN,
+        "MLFLOW_AUTH_ADMIN_PASSWORD": start.credentials.mlflow_password,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": start.credentials.mlflow_secret,
+    }

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from contract.artifact import PROFILE
 from scoring.kmeans import Floats, Integers
 
 # Usual bands of the population stability index.
@@ -47,10 +48,10 @@ class Profile:
         ValueError: not a profile file.
         """
         try:
-            entries = json.loads(body)["features"].items()
-            return cls({name: FeatureProfile(tuple(e["edges"]), tuple(e["shares"])) for name, e in entries})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a profile file: {error!r}") from error
+            entries = PROFILE.decode(body).features.items()
+        except ValueError as error:
+            raise ValueError(f"not a profile file: {error}") from error
+        return cls({name: FeatureProfile(entry.edges, entry.shares) for name, entry in entries})
 
 
 def profile(features: Sequence[str], rows: Floats) -> Profile:

@@ -54,10 +54,11 @@ class Registry:
 
     def __init__(self, settings: TrackingSettings, model: str) -> None:
         self.model = model
-        self._uri = settings.uri.rstrip("/")
+        server = settings.server
+        self._uri = server.uri
         # Only a connection that never came about is tried again: nothing was sent.
         first = min(FIRST_ANSWER_S, settings.timeout_s)
-        self._http = httpx.Client(timeout=first, transport=httpx.HTTPTransport(retries=1))
+        self._http = httpx.Client(timeout=first, headers=server.headers, transport=httpx.HTTPTransport(retries=1))
         self._timeout_s = settings.timeout_s
 
     def close(self) -> None:
@@ -174,7 +175,10 @@ class Registry:
 
     def _error(self, path: str, answer: httpx.Response, code: str) -> Exception:
         if answer.status_code in {401, 403}:
-            return AccessDeniedError(f"the tracking server at {self._uri} refuses {path} ({answer.status_code})")
+            return AccessDeniedError(
+                f"the tracking server at {self._uri} refuses {path} ({answer.status_code}); check "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            )
         if answer.status_code >= 500:
             return ServiceDownError("mlflow", self._uri, f"it answered {answer.status_code} to {path}")
         return StopError(f"the tracking server at {self._uri} refuses {path} for model {self.model!r}: {code}")

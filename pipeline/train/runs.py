@@ -23,6 +23,7 @@ from mlflow.tracking import MlflowClient
 
 from contract import remedies
 from contract.errors import AccessDeniedError, ChainError, ServiceDownError, StopError
+from contract.uri import without_credentials
 from pipeline.train.lease import this_process
 from pipeline.train.settings import TrackingSettings
 from pipeline.train.tracking import TAG_MODEL
@@ -195,5 +196,5 @@ class Runs:
         """End the run as FINISHED, FAILED or KILLED, with ``tags``."""
         with mlflow_errors(self._uri):
             for key, value in (tags or {}).items():
-                self.client.set_tag(run_id, key, value[:5000])
+                self.client.set_tag(run_id, key, without_credentials(value)[:5000])
             self.client.set_terminated(run_id, status)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from contract.errors import ConfigurationError
 from contract.series_commands import SeriesCommands
 from contract.stream import Scheme, Stream
+from contract.uri import without_credentials
+from pipeline.landed_types import refuse_changed_types
+from pipeline.object_store import ObjectStore
 from pipeline.stream_file import load_stream
 from pipeline.train.batches import SealedBatch
 from pipeline.train.settings import TrackingSettings
@@ -48,6 +51,19 @@ class Series:
         numbers = range(1, len(batches) + 1)
         return [self.key(self.trained_on(batches, number)) for number in numbers]
 
+    def refuse_changed_types(self, store: ObjectStore, batches: Sequence[SealedBatch], numbers: Iterable[int]) -> None:
+        """Check that what versions ``numbers`` are trained on was landed with types that the stream file can read.
+
+        Raises
+        ------
+        StreamFileError: a feature, or a column of the id, was not.
+        """
+        read = {batch.number: batch for number in numbers for batch in self.trained_on(batches, number)}
+        filled = [[part.key for part in batch.manifest.parts if part.rows] for batch in read.values()]
+        keys = dict.fromkeys(key for parts in filled for key in (*parts[:1], *parts[-1:]))
+        names = dict.fromkeys((*self.stream.features, *self.stream.id))
+        refuse_changed_types(store, self.stream, self.commands.stream_file, keys, names)
+
     def key(self, batches: Sequence[SealedBatch]) -> str:
         """Return the train key of a version trained on ``batches``."""
         return train_key(self.stream, self.scheme, [batch.body for batch in batches])
@@ -80,10 +96,10 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
     if not is_model_name(name):
         raise ConfigurationError(f"model={name} is no model name: letters, digits, `-` and `_`, 80 at most")
     commands = typed_commands(stream_path, stream, chosen, name)
-    launcher = os.environ.pop("MLFLOW_RUN_ID", None)
+    launcher = os.environ.pop("MLFLOW_RUN_ID", None) or None
     for variable in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         os.environ.pop(variable, None)
-    serving = os.environ.get("SWATHE_SERVING_URL", "http://127.0.0.1:18000")
+    serving = without_credentials(os.environ.get("SWATHE_SERVING_URL") or "http://127.0.0.1:18000")
     return Series(stream, chosen, name, tracking.uri.rstrip("/"), serving, launcher, commands)
 
 

@@ -6,11 +6,12 @@ import os
 import re
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract import environment, remedies
 from contract.errors import ConfigurationError
+from contract.tracking import TrackingServer, tracking_server
 
 
 class TrackingSettings(BaseSettings):
@@ -19,7 +20,16 @@ class TrackingSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
 
     uri: str = Field(validation_alias="MLFLOW_TRACKING_URI")
+    username: str = Field(default="", validation_alias="MLFLOW_TRACKING_USERNAME")
+    password: SecretStr = Field(default=SecretStr(""), validation_alias="MLFLOW_TRACKING_PASSWORD")
+    token: SecretStr = Field(default=SecretStr(""), validation_alias="MLFLOW_TRACKING_TOKEN")
     timeout_s: float = Field(default=10.0, gt=0, validation_alias="MLFLOW_HTTP_REQUEST_TIMEOUT")
+
+    @property
+    def server(self) -> TrackingServer:
+        """The server, and as whom to ask it."""
+        password, token = self.password.get_secret_value(), self.token.get_secret_value()
+        return tracking_server(self.uri, username=self.username, password=password, token=token)
 
 
 class SparkSettings(BaseSettings):
@@ -33,13 +43,15 @@ class SparkSettings(BaseSettings):
 
 
 def tracking_settings() -> TrackingSettings:
-    """Return where the tracking server is.
+    """Return where the tracking server is; credentials in its URI go to where MLflow's client looks for others.
+
+    Whatever that client says of the URI, or stores, is then without them.
 
     Raises
     ------
     ConfigurationError: it is not set, or is a file rather than a server.
     """
-    environment.check(os.environ)
+    environment.settle(os.environ)
     try:
         settings = TrackingSettings()
     except ValidationError as error:
@@ -52,7 +64,10 @@ def tracking_settings() -> TrackingSettings:
             f"MLFLOW_TRACKING_URI={settings.uri} is no http(s) address; versions are numbered by a tracking server, "
             f"which {remedies.set_environment()} points to"
         )
-    return settings
+    server = settings.server
+    os.environ.update(server.environment)
+    known = {"uri": server.uri, "username": server.username, "password": SecretStr(server.password)}
+    return settings.model_copy(update=known)
 
 
 def spark_settings() -> SparkSettings:
@@ -62,6 +77,7 @@ def spark_settings() -> SparkSettings:
     ------
     ConfigurationError: the jars that read `s3a://` are not named or not there, or the memory is no size.
     """
+    environment.settle(os.environ)
     settings = SparkSettings()
     if not settings.jars:
         raise ConfigurationError(

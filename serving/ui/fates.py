@@ -157,7 +157,8 @@ def _bands(old: Column, new: Column) -> Iterator[Band]:
         coming[target] = coming.get(target, 0.0) + height
     # In the order of the bars, so that bands cross no more than they must.
     for transition, source, target, height in sorted(flows, key=lambda flow: (natural(flow[1]), natural(flow[2]))):
-        arriving = height * min(1.0, after[target].height / coming[target])
+        # All that comes may be of no height: a cluster of no rows, or none of them went there.
+        arriving = height * min(1.0, after[target].height / coming[target]) if coming[target] else 0.0
         path = _path((old.x + BAR, left[source], height), (new.x, right[target], arriving))
         left[source] += height
         right[target] += arriving

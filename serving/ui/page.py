@@ -18,6 +18,8 @@ from serving.service import Service
 from serving.ui.fates import colours_of, draw, natural
 
 ASSETS: Final = "/ui-assets"
+# Stands in kept pages for the base path, which may differ from request to request.
+_BASE: Final = b"\x02base\x03"
 HEADERS: Final[Mapping[str, str]] = {
     "cache-control": "no-cache",
     # Names come from the registry: whatever they hold, nothing but these two files is ever run or applied.
@@ -70,8 +72,8 @@ class UserInterface:
         self._page, self._home = (environment.get_template(name) for name in ("page.html", "home.html"))
         self._made: dict[str, tuple[ServedModel | None, list[str], bytes]] = {}
 
-    def page(self, name: str | None) -> bytes:
-        """Return the page of model ``name``, or of the default one.
+    def page(self, name: str | None, base: str = "") -> bytes:
+        """Return the page of model ``name``, or of the default one; its links begin with ``base``.
 
         Raises
         ------
@@ -86,11 +88,11 @@ class UserInterface:
             # Models that are gone are not kept.
             self._made = {kept: value for kept, value in self._made.items() if kept in names}
             self._made[key] = made = (model, names, html)
-        return made[2]
+        return made[2].replace(_BASE, base.encode())
 
-    def home(self) -> bytes:
-        """Return where to go from here, for a browser."""
-        return self._home.render(links=self._service.signposts()).encode()
+    def home(self, base: str = "") -> bytes:
+        """Return where to go from here, for a browser; links begin with ``base``."""
+        return self._home.render(links=self._service.signposts(base), base=base).encode()
 
     def _facts(self, model: ServedModel | None, names: Sequence[str]) -> dict[str, Any]:
         listed = list(model.versions.values()) if model else []
@@ -113,7 +115,7 @@ class UserInterface:
             "features": list(dict.fromkeys(f for v in reversed(ready) for f in v.required_numbers().scoring.features)),
             "example": example(newest) if newest else {},
             "signposts": self._service.signposts(),
-            "assets": ASSETS,
+            "base": _BASE.decode(),
         }
 
 

@@ -4,7 +4,7 @@
 async function showFreshness() {
   const place = document.getElementById("freshness");
   if (!place) return;
-  const answer = await fetch("/health/ready");
+  const answer = await fetch(`${document.body.dataset.base}/health/ready`);
   const facts = await answer.json();
   const age = Math.round(facts.registry_age_s);
   place.textContent = !answer.ok ? facts.message

@@ -228,7 +228,7 @@ def artifact_files(scoring: Scoring, rows: Floats, spoil: str = "", lineage: Lin
     clusters, distances = Assigner(scoring).assign(rows[:50])
     if spoil == "golden":
         distances[7] = np.nextafter(distances[7], np.inf)
-    statistics = _statistics(scoring, rows, Assigner(scoring).assign(rows)[0])
+    statistics = statistics_of(scoring, rows, Assigner(scoring).assign(rows)[0])
     bodies = {
         SCORING_FILE: scoring.to_json() if spoil != "scoring" else b"{}",
         STATISTICS_FILE: statistics_to_json(statistics),
@@ -239,7 +239,8 @@ def artifact_files(scoring: Scoring, rows: Floats, spoil: str = "", lineage: Lin
     return bodies
 
 
-def _statistics(scoring: Scoring, rows: Floats, clusters: Any) -> list[ClusterStatistics]:
+def statistics_of(scoring: Scoring, rows: Floats, clusters: Any) -> list[ClusterStatistics]:
+    """Return the statistics of ``rows`` [n, d] that were given ``clusters`` [n]."""
     found = []
     for cluster, label in enumerate(scoring.labels):
         own = rows[clusters == cluster]

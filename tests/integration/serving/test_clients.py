@@ -37,8 +37,13 @@ def silent_store() -> Iterator[str]:
 
 def _begun_request(server: PredictionServer, path: str) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
-    head = f"POST {path}/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n"
-    connection.sendall(head.encode() + b"{")
+    head = (
+        f"POST {path}/predict HTTP/1.1",
+        "host: localhost",
+        "content-type: application/json",
+        "content-length: 1000",
+    )
+    connection.sendall("\r\n".join([*head, "", "{"]).encode())
     return connection
 
 

@@ -116,7 +116,9 @@ class Lab:
     @property
     def tracking(self) -> TrackingSettings:
         """The tracking server."""
-        return TrackingSettings(uri=self.services["MLFLOW_TRACKING_URI"])
+        known = {"username": "MLFLOW_TRACKING_USERNAME", "password": "MLFLOW_TRACKING_PASSWORD"}
+        login = {field: self.services[name] for field, name in known.items() if name in self.services}
+        return TrackingSettings.model_validate({"uri": self.services["MLFLOW_TRACKING_URI"], **login})
 
     def land(self, *batches: pa.Table, parts: int = 2, lanes: int = 2) -> list[Manifest]:
         """Land all ``batches``."""

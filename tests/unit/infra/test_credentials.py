@@ -11,6 +11,7 @@ import pytest
 from contract.errors import ConfigurationError
 from infra import credentials
 from infra.layout import Layout
+from serving.settings import LEAST_KEY
 
 
 def test_they_are_made_once_however_many_ask_at_a_time(tmp_path: Path) -> None:
@@ -34,3 +35,17 @@ def test_a_broken_file_is_named_with_the_way_out(tmp_path: Path) -> None:
     layout.credentials.write_text("MINIO_ROOT_USER=someone\n")
     with pytest.raises(ConfigurationError, match="infra down"):
         credentials.load(layout)
+
+
+def test_they_cannot_be_guessed_and_an_older_file_gets_what_it_lacks(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    made = credentials.load_or_create(layout)
+    passwords = [made.minio_password, made.supervisor_password, made.mlflow_password, made.mlflow_secret]
+    assert len(set(passwords)) == 4 and min(map(len, passwords)) >= LEAST_KEY
+    older = [line for line in layout.credentials.read_text().splitlines() if not line.startswith("MLFLOW_")]
+    layout.credentials.write_text("\n".join([*older, ""]))
+    assert credentials.load(layout).minio_password == made.minio_password
+    again = credentials.load_or_create(layout)
+    assert again.minio_password == made.minio_password and len(again.mlflow_password) >= LEAST_KEY
+    assert credentials.load_or_create(layout) == again
+    assert stat.S_IMODE(layout.credentials.stat().st_mode) == 0o600

@@ -40,3 +40,43 @@ def _leaves(kind: type[RequestError]) -> list[type[RequestError]]:
 def test_every_request_error_has_a_status_code() -> None:
     assert InvalidRequestError in _leaves(RequestError)
     assert [leaf for leaf in _leaves(RequestError) if leaf not in STATUS] == []
+
+
+@pytest.mark.parametrize("key", ["qx7", "k" * 15, " " * 20, "k" * 16 + "\n", "schlüssel-schlüssel"])
+def test_a_key_that_protects_nothing_is_refused_with_how_to_make_one(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("SWATHE_SERVING_API_KEY", key)
+    with pytest.raises(ConfigurationError, match=r"SWATHE_SERVING_API_KEY.*16 characters.*token_urlsafe") as refused:
+        serving_settings()
+    assert key not in str(refused.value)
+    monkeypatch.setenv("SWATHE_SERVING_API_KEY", "k" * 16)
+    assert serving_settings().api_key is not None
+
+
+def test_beyond_loopback_an_empty_key_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWATHE_SERVING_API_KEY", "")
+    with pytest.raises(ConfigurationError, match="set SWATHE_SERVING_API_KEY"):
+        serving_settings(host="0.0.0.0")
+
+
+def test_hosts_are_checked_on_loopback_and_where_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SWATHE_SERVING_ALLOWED_HOSTS", raising=False)
+    monkeypatch.setenv("SWATHE_SERVING_API_KEY", "k" * 16)
+    assert serving_settings().own_hosts == ("localhost", "127.0.0.1", "[::1]")
+    assert serving_settings(host="0.0.0.0").own_hosts == ()
+    monkeypatch.setenv("SWATHE_SERVING_ALLOWED_HOSTS", "ml.example, *.internal")
+    assert serving_settings(host="0.0.0.0").own_hosts[-2:] == ("ml.example", "*.internal")
+
+
+@pytest.mark.parametrize("path", ["swathe", "//evil.example", "/a b", "/a/../b", "/api", "/v2/x", "/<script>", "/ä"])
+def test_a_base_path_is_a_plain_path(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("SWATHE_SERVING_BASE_PATH", path)
+    with pytest.raises(ConfigurationError, match="SWATHE_SERVING_BASE_PATH"):
+        serving_settings()
+    monkeypatch.setenv("SWATHE_SERVING_BASE_PATH", "/team/swathe/")
+    assert serving_settings().base_path == "/team/swathe"
+
+
+def test_the_first_model_that_is_named_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWATHE_SERVING_MODELS", "zebra, ant")
+    assert serving_settings().default == "zebra"
+    assert serving_settings(default_model="ant").default == "ant"

@@ -1,0 +1,81 @@
+"""The path below which a proxy shows this server: links, redirects and the OpenAPI document begin with it.
+
+Whoever sends `X-Forwarded-Prefix` changes the links of the own answer only: nothing but a plain path is taken, so
+that it can name no other host, and caches keep the answers apart (`Vary`). docs/adr/0018.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER: Final = "X-Forwarded-Prefix"
+_HEADER: Final = HEADER.lower().encode()
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+_LONGEST: Final = 200
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+
+def base_path(text: str) -> str | None:
+    """Return ``text`` as a base path without a slash at its end, "" for the root; None where it is none."""
+    text = text.strip().rstrip("/")
+    if not text:
+        return ""
+    dots = {".", ".."} & set(text.split("/"))
+    return text if len(text) <= _LONGEST and _PATH.fullmatch(text) and not dots else None
+
+
+def base_of(scope: Scope) -> str:
+    """Return the base path that links in the answer to this request begin with."""
+    return str(scope.get("base_path", ""))
+
+
+class BasePath:
+    """ASGI middleware: notes the base path; one that is ``fixed`` may be on the paths of requests, and is taken off.
+
+    A proxy that sends the header has taken it off.
+    """
+
+    def __init__(self, app: ASGIApp, *, fixed: str | None) -> None:
+        self._app, self._fixed = app, fixed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            base = _told(scope["headers"]) if self._fixed is None else self._fixed
+            if base:
+                scope["base_path"] = base
+                path = scope["path"]
+                if self._fixed and (path == base or path.startswith(f"{base}/")):
+                    scope["path"] = path[len(base) :] or "/"
+                    scope["raw_path"] = scope["raw_path"].removeprefix(base.encode()) or b"/"
+                send = _located(send, base)
+        await self._app(scope, receive, send)
+
+
+def _located(send: Send, base: str) -> Send:
+    """Return a ``send`` that puts redirects below ``base``; without a host, which the proxy knows better."""
+
+    async def located(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] in _REDIRECTS:
+            message["headers"] = [
+                (name, _below(value, base) if name == b"location" else value) for name, value in message["headers"]
+            ]
+        await send(message)
+
+    return located
+
+
+def _below(location: bytes, base: str) -> bytes:
+    parts = urlsplit(location.decode("latin-1"))
+    return f"{base}{parts.path}{'?' if parts.query else ''}{parts.query}".encode("latin-1")
+
+
+def _told(headers: Any) -> str | None:
+    for name, value in headers:
+        if name == _HEADER:
+            return base_path(value.decode("latin-1").partition(",")[0])
+    return None

@@ -1,0 +1,82 @@
+"""What serving reads of a tracking server: the same facts of MLflow and of the one in memory that unit tests use."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from contract.errors import ModelArtifactError, UnreadableAnswerError
+from serving.cache import LocalCache
+from serving.loading import fetch
+from serving.registry import RegisteredModel, Registry
+from tests.memory_tracking import MemoryTracking
+from tests.tracking import Tracking, artifact
+
+
+@dataclass(frozen=True)
+class Server:
+    """A tracking server to write to and to read."""
+
+    tracking: Tracking
+    registry: Registry
+    model: str
+
+
+@pytest.fixture(params=["mlflow", "memory"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    if request.param == "mlflow":
+        url, transport = request.getfixturevalue("services")["MLFLOW_TRACKING_URI"], None
+    else:
+        url, transport = "http://memory", MemoryTracking()
+    tracking, registry = Tracking(url, transport), Registry(url, transport=transport)
+    yield Server(tracking, registry, tracking.model(f"registry-{uuid.uuid4().hex[:8]}"))
+    registry.close()
+    tracking.http.close()
+
+
+def test_versions_aliases_and_artifacts_are_read_as_they_were_written(server: Server) -> None:
+    tracking, registry, model = server.tracking, server.registry, server.model
+    assert registry.versions(model) == [] and registry.model(model) == RegisteredModel({}, is_restoring=False)
+    assert registry.model(f"{model}-not") is None
+    assert model in registry.model_names()
+    files = artifact()
+    tags = {"rows": "²", "gate_reason": "x" * 5000, "note": "line\nbreak \N{SNOWMAN}", "empty": ""}
+    for number in (1, 2):
+        assert tracking.version(model, files, tags) == number
+    tracking.alias(model, "champion", 2)
+    tracking.alias(model, "previous", 1)
+    tracking.tag(model, 2, "rows", "7")
+    registered = registry.model(model)
+    assert registered is not None and registered.aliases == {"champion": 2, "previous": 1}
+    one, two = registry.versions(model)
+    assert (one.model, one.number, one.fault) == (model, 1, None)
+    assert one.tags == {"state": "ready", **tags} and two.tags == {**one.tags, "rows": "7"}
+    assert one.created_ms > 0 and one.run_id != two.run_id
+    location = registry.locate(one.source)
+    assert registry.file_sizes(location, "swathe") == {name: len(body) for name, body in files.items()}
+    assert registry.file_sizes(location, "nowhere") == {}
+    for name, body in files.items():
+        assert registry.download(location, name, len(body)) == body
+        with pytest.raises(ModelArtifactError, match=r"bytes"):
+            registry.download(location, name, len(body) - 1)
+    with pytest.raises(UnreadableAnswerError, match="500"):
+        registry.download(location, "swathe/not.json", 100)
+
+
+@pytest.mark.parametrize("source", ["models:/m-not", "s3://elsewhere/model", "mlflow-artifacts:/1/../../x", "/etc"])
+def test_an_artifact_that_is_elsewhere_is_that_version_s_fault(server: Server, source: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelArtifactError):
+        fetch(server.registry, server.registry.locate(source), LocalCache(tmp_path))
+
+
+def test_more_than_a_page_of_versions_is_read(server: Server) -> None:
+    for _ in range(3):
+        server.tracking.version(server.model, {})
+    registry = server.registry
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("serving.registry._PAGE", 2)
+        assert [version.number for version in registry.versions(server.model)] == [1, 2, 3]

@@ -1,0 +1,233 @@
+"""Whatever a registry or a store holds: the other versions are picked up, and no page breaks."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import orjson
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contract.lineage import Lineage, Transition, lineage_to_json
+from contract.model_version import ALIASES, LINEAGE_FILE
+from contract.tracking import TrackingServer
+from serving import inference_protocol as protocol
+from serving.cache import LocalCache
+from serving.catalogue import Catalogue
+from serving.metrics import Metrics
+from serving.pages import Pages
+from serving.pickup import Pickup
+from serving.registry import Registry
+from serving.service import Service
+from serving.ui.page import UserInterface
+from tests.memory_tracking import MemoryTracking, answer
+from tests.tracking import Tracking, artifact
+
+LABELS = ("C1", "C2", "C3", "C4")
+GOOD = artifact()
+TOLD = Lineage(
+    LABELS, ("C9",), 10, 1,
+    (Transition("survived", ("C1",), ("C1",), 0.9), Transition("split", ("C2",), ("C2", "C3"), 0.8),
+     Transition("merged", ("C3",), ("C4",), 0.7), Transition("appeared", (), ("C3",), 1.0)),
+)  # fmt: skip
+WITH_LINEAGE = {**GOOD, LINEAGE_FILE: lineage_to_json(TOLD)}
+
+HOSTILE: st.SearchStrategy[Any] = st.one_of(
+    st.sampled_from([2**31, 2**40, 2**63, 2**64, -1, 10**4000, 1e308, -1e308, 5e-324, 1e-320, 0, 1, 0.0, 1.0, 0.5]),
+    st.sampled_from(
+        [float("nan"), float("inf"), None, True, [], {}, "", "²", "x" * 2000, "\ud800", "\x00", "</script>"]
+    ),
+    st.sampled_from([[None], [[]], [{}], {"": {}}, ["C1"], ["C1", "C2"], [0.0] * 2000]),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.text(max_size=5),
+)
+ANY_JSON = st.recursive(
+    HOSTILE, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+)
+
+
+def _nested(depth: int) -> bytes:
+    return b'{"clusters":' * depth + b"[" * depth
+
+
+@st.composite
+def changed(draw: st.DrawFn, body: bytes) -> bytes:
+    """A good file in which a value or two somewhere are others, or gone."""
+    fields = json.loads(body)
+    for _ in range(draw(st.integers(1, 2))):
+        at: Any = fields
+        while True:
+            keys = list(at) if isinstance(at, dict) else list(range(len(at)))
+            if not keys:
+                break
+            key = draw(st.sampled_from(keys))
+            if isinstance(at[key], dict | list) and draw(st.integers(0, 4)):
+                at = at[key]
+                continue
+            if draw(st.integers(0, 4)):
+                at[key] = draw(HOSTILE)
+            else:
+                del at[key]
+            break
+    return json.dumps(fields).encode()
+
+
+@st.composite
+def artifacts(draw: st.DrawFn) -> dict[str, bytes]:
+    """An artifact of which one file or more may be anything."""
+    files = dict(draw(st.sampled_from([GOOD, WITH_LINEAGE, WITH_LINEAGE])))
+    for name in draw(st.lists(st.sampled_from(sorted(files)), min_size=1, max_size=2, unique=True)):
+        body = files[name]
+        files[name] = draw(
+            st.one_of(
+                changed(body),
+                changed(body),
+                changed(body),
+                ANY_JSON.map(lambda fields: json.dumps(fields).encode()),
+                st.binary(max_size=100),
+                st.integers(0, len(body)).map(lambda end, body=body: body[:end]),  # type: ignore[misc]
+                st.integers(1, 5000).map(_nested),
+            )
+        )
+    return files
+
+
+NAMES = [
+    "batch",
+    "rows",
+    "rejected",
+    "offsets",
+    "window",
+    "results",
+    "silhouette",
+    "ref_silhouette",
+    "gate",
+    "gate_reason",
+    "drift",
+    "drift_reason",
+    "rolled_back",
+    "stream",
+    "scheme",
+    "reason",
+    "x",
+]
+TAG = st.one_of(
+    st.sampled_from(
+        ["²", "9" * 5000, "nan", "-inf", "1e999", "x", "a/b", "/", "\x00", "<b>", "y" * 100_000, "-1", "1_0"]
+    ),
+    st.sampled_from(['{"0": [1, 2]}', '{"0": [1e400, 2]}', "[" * 9000, '{"0":' * 900, "2020-01-01/2020-01-02", "null"]),
+    st.text(max_size=20).filter(lambda text: not any("\ud800" <= letter <= "\udfff" for letter in text)),
+)
+TAGS = st.dictionaries(st.sampled_from(NAMES), TAG, max_size=6)
+
+# One of each, over whatever catalogue is put there: templates are compiled once.
+SHOWN = SimpleNamespace(catalogue=Catalogue(), last_error=None, complete=True)
+SERVICE = Service(SHOWN, SimpleNamespace(), None, "http://memory")  # type: ignore[arg-type]
+PAGE = UserInterface(SERVICE)
+METRICS = Metrics(lambda: SERVICE.catalogue)
+
+
+def show(catalogue: Catalogue) -> None:
+    """Make every page there is."""
+    SHOWN.catalogue = catalogue
+    orjson.dumps(SERVICE.models())
+    orjson.loads(Pages(SERVICE, with_key=True).openapi(""))
+    METRICS.text()
+    orjson.dumps(protocol.repository_index(catalogue, only_ready=False))
+    for model in catalogue.models.values():
+        assert PAGE.page(model.name).startswith(b"<!doctype html>")
+        for name in [*(f"v{number}" for number in model.versions), *(set(ALIASES) & set(model.aliases))]:
+            version = SERVICE.select(model.name, name).version
+            assert version.chain_json
+            if version.state == "ready":
+                orjson.dumps(SERVICE.statistics(version))
+                orjson.dumps(protocol.model_metadata(model, version))
+            else:
+                assert version.reason and "\n" not in version.reason and len(version.reason) <= 300
+
+
+class Line:
+    """A registry of a model `good`, and of a model `odd` whose first version is good too."""
+
+    def __init__(self, directory: str) -> None:
+        self.memory = MemoryTracking()
+        self.tracking = Tracking("http://memory", self.memory)
+        for model in ("good", "odd"):
+            self.tracking.version(self.tracking.model(model), GOOD)
+        self.tracking.alias("good", "champion", 1)
+        cache = LocalCache(Path(directory))
+        cache.prepare()
+        registry = Registry(TrackingServer("http://memory"), transport=self.memory)
+        self.pickup = Pickup(registry, cache, models=(), poll_s=1, grace_s=60)
+
+    def look(self) -> Catalogue:
+        while self.pickup.look():
+            pass
+        return self.pickup.catalogue
+
+    def proves_itself(self) -> None:
+        """Show every page, and that what comes to `good` now is picked up; then start anew from the cache."""
+        show(self.look())
+        self.tracking.version("good", GOOD)
+        self.tracking.alias("good", "champion", 2)
+        catalogue = self.look()
+        show(catalogue)
+        good = catalogue.models["good"]
+        assert [version.state for version in good.versions.values()] == ["ready", "ready"]
+        assert good.aliases == {"champion": 2}
+        assert self.pickup.complete
+        again = Pickup(self.pickup._registry, self.pickup._cache, models=(), poll_s=1, grace_s=60)
+        again._restore()
+        assert {name: list(model.versions) for name, model in again.catalogue.models.items()} == {
+            name: list(model.versions) for name, model in catalogue.models.items()
+        }
+        show(again.catalogue)
+
+
+LIMITS = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+@LIMITS
+@given(artifacts(), TAGS)
+def test_any_artifact_and_any_tags_are_one_version_s_matter(files: dict[str, bytes], tags: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        line = Line(directory)
+        line.tracking.version("odd", files, tags)
+        line.tracking.version("odd", GOOD)
+        line.proves_itself()
+        states = [version.state for version in line.pickup.catalogue.models["odd"].versions.values()]
+        assert states[0] == states[2] == "ready" and len(states) == 3
+
+
+def _in_place_of(question: str, body: bytes, status: int) -> Callable[[str], httpx.Response | None]:
+    return lambda url: answer(status, body) if question in url.replace("+", " ") else None
+
+
+@LIMITS
+@given(
+    st.sampled_from(["registered-models/get?name=odd", "filter=name='odd'"]),
+    st.one_of(
+        st.binary(max_size=60),
+        ANY_JSON.map(lambda fields: json.dumps(fields).encode()),
+        st.lists(ANY_JSON, max_size=3).map(lambda entries: json.dumps({"model_versions": entries}).encode()),
+        st.fixed_dictionaries({"version": ANY_JSON, "tags": ANY_JSON, "source": ANY_JSON, "run_id": ANY_JSON}).map(
+            lambda entry: json.dumps({"model_versions": [entry, {"version": "7"}]}).encode()
+        ),
+        st.lists(st.fixed_dictionaries({"alias": ANY_JSON, "version": ANY_JSON}), max_size=3).map(
+            lambda entries: json.dumps({"registered_model": {"aliases": entries}}).encode()
+        ),
+    ),
+    st.sampled_from([200, 200, 200, 200, 404, 302, 400, 403, 500, 503]),
+)
+def test_any_answer_about_a_model_is_that_model_s_matter(question: str, body: bytes, status: int) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        line = Line(directory)
+        line.look()
+        line.memory.before = _in_place_of(question, body, status)
+        line.proves_itself()
