@@ -141,14 +141,30 @@ class Model(_Section):
 
     k: K
     seed: Int = Field(default=1, ge=-(2**62), lt=2**62)
+    seeds: Int = Field(default=1, ge=1, le=100, description="fits of a fixed k, from seeds that follow each other")
     scheme: Scheme = "disjoint"
     impute: Literal["mean", "median"] = "mean"
     max_iter: Int = Field(default=20, ge=1, le=1000)
     tol: Real = Field(default=1e-4, gt=0)
 
+    @model_validator(mode="after")
+    def _seeds_once(self) -> Model:
+        if isinstance(self.k, KRange) and "seeds" in self.model_fields_set:
+            raise ValueError("seeds stands beside a fixed k; of a range, write k: {from: …, to: …, seeds: …}")
+        return self
+
+    @property
+    def tried_seeds(self) -> range:
+        """Seeds from which the k that is trained is fitted; the lowest WSSSE is kept."""
+        return range(self.seed, self.seed + (self.k.seeds if isinstance(self.k, KRange) else self.seeds))
+
     def training_parameters(self) -> dict[str, object]:
-        """Return what a training result depends on; the scheme is a property of the registered model."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"scheme"})
+        """Return what a training result depends on; the scheme is a property of the registered model.
+
+        A key that came later is left out at its default, so that the train keys of earlier versions stay.
+        """
+        later = {name for name in ("seeds",) if getattr(self, name) == type(self).model_fields[name].default}
+        return self.model_dump(mode="json", by_alias=True, exclude={"scheme", *later})
 
 
 class Gate(_Section):

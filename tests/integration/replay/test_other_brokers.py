@@ -37,7 +37,7 @@ def line(services: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with port_block() as (port, controller, *_):
         settings = Settings(data=tmp_path, port_kafka=port, port_kafka_controller=controller, kafka_heap="256m")
         toolchain = bring(settings, Progress())
-        start = Start(settings, Layout(tmp_path), Credentials("", "", ""), toolchain, Path(sys.executable))
+        start = Start(settings, Layout(tmp_path), Credentials("", "", "", "", ""), toolchain, Path(sys.executable))
         command = kafka.service(settings).prepare(start)
         address = f"127.0.0.1:{port}"
         broker = subprocess.Popen(command.argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -33,7 +33,7 @@ others = st.sampled_from([None, b"", b"2 x", f"{FILES[0]} 7 1".encode()])
 @st.composite
 def topics(draw: st.DrawFn) -> list[bytes | None]:
     """Interleave some runs, and records of others."""
-    sent = []
+    sent: list[list[bytes | None]] = []
     for source, row, steps in draw(st.lists(runs, max_size=4)):
         rows = np.cumsum([row, *steps]).tolist()
         sent.append([Origin(source, row, 1, "0" * 24, number).header() for number, row in enumerate(rows)])
