@@ -6,6 +6,7 @@ Nothing but this and `contract.series_commands` spells one out: a test reads the
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 
 def start_services() -> str:
@@ -46,6 +47,13 @@ def set_environment() -> str:
 def restore(model: str) -> str:
     """Return what makes a series whole again whose registry was edited."""
     return shown("python", "-m", "pipeline", "restore", model)
+
+
+def doctor_fix(stream_file: str, models: Sequence[str], older_than: str) -> str:
+    """Return what puts away what doctor has listed with the same flags."""
+    named = [word for model in models for word in ("--model", model)]
+    given = ("--stream", stream_file, *named, "--older-than", older_than, "--fix")
+    return shown("python", "-m", "pipeline", "doctor", *given)
 
 
 def shown(*words: str) -> str:

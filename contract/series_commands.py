@@ -25,6 +25,11 @@ class SeriesCommands:
     scheme: Scheme
     model: str
 
+    @property
+    def has_other_name(self) -> bool:
+        """Whether the registered model has another name than the stream gives it."""
+        return self.model != self.stream.registered_model(self.scheme)
+
     def train(self, batch: int | str = "pending") -> str:
         """Return what trains ``batch`` into this series."""
         return self._run(self.model, "" if batch == "pending" else f"batch={batch}")

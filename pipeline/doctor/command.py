@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import click
 
+from contract import remedies
 from contract.errors import ConfigurationError, SwatheError
 from contract.series_commands import SeriesCommands
 from contract.stream import Stream
@@ -48,7 +49,7 @@ def doctor(*, stream_path: str, models: tuple[str, ...], older_than: str, fix: b
         click.echo(f"{finding.kind} {finding.name}: {finding.why} → {finding.remedy}")
     fixes = [finding for finding in found if finding.fix is not None]
     if not fix:
-        hint = "; `--fix` does what is listed" if fixes else ""
+        hint = f"; {remedies.doctor_fix(stream_path, models, older_than)} does what is listed" if fixes else ""
         click.echo(f"{len(found)} things found, {len(fixes)} of them can be put away here{hint}")
         return
     failed = [finding for finding in fixes if not _put_away(finding)]

@@ -70,7 +70,7 @@ def foreign_series(commands: SeriesCommands, versions: Mapping[int, RegisteredVe
                 f"model {commands.model!r}",
                 f"is a series of stream {stream!r}, {scheme}: version {number} says so, and no batch of stream "
                 f"{commands.stream.name!r}, {commands.scheme}, can become its next version",
-                f"train that with {commands.train_own()}",
+                f"train that with {commands.train_own() if commands.has_other_name else commands.train_anew()}",
             )
     return None
 

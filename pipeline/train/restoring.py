@@ -170,10 +170,12 @@ class Restorer:
             self._registry.set_model_tag(TAG_RESTORING, "begun")
             fault_point("restore.marked")
             time.sleep(_SEEN_S)
+            self._lease.check()
             self._registry.delete_model()
         fault_point("restore.deleted")
 
     def _create(self, version: RegisteredVersion) -> None:
+        self._lease.check()
         model_id = version.source.removeprefix("models:/") if version.source.startswith("models:/") else None
         try:
             number = self._registry.create_version(

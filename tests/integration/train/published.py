@@ -171,7 +171,7 @@ def shell(lab: Lab, command: str, cwd: Path) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=COMMAND_S,
+        timeout=3 * COMMAND_S,
         check=False,
     )
     return done.returncode, done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,8 +55,12 @@ def test_another_streams_batch_is_refused_before_anything_is_begun(lab: Lab, mak
 @pytest.mark.long
 @pytest.mark.timeout(1_800)
 def test_each_command_that_a_message_prints_does_what_it_is_printed_for(
-    lab: Lab, make_lab: Callable[..., Lab], tmp_path: Path
+    lab: Lab, make_lab: Callable[..., Lab], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # `doctor --fix` is to put away nothing but what this test leaves.
+    for variable in ("TMPDIR", "MLFLOW_ENV_ROOT"):
+        (tmp_path / variable).mkdir()
+        monkeypatch.setenv(variable, str(tmp_path / variable))
     lab.land(batch(400, 1), batch(400, 2), batch(400, 3))
     # train(batch), train(): first what comes before, then all that waits.
     _, said = lab.train("--batch", "2")
@@ -70,6 +75,11 @@ def test_each_command_that_a_message_prints_does_what_it_is_printed_for(
         registry.delete_tag(3, "state")
     _, said = lab.doctor()
     assert len(typed(lab, said)) == 1 and lab.states()[2] == (3, "ready"), said
+    # doctor_fix: of a run that was left running.
+    lab.land(batch(400, 1), batch(400, 2), batch(400, 3), batch(400, 4))
+    assert lab.train(SWATHE_FAULT="train.run-created")[0] == -signal.SIGKILL
+    _, said = lab.doctor()
+    assert len(typed(lab, said)) == 1 and lab.runs()[-1]["info"]["status"] == "KILLED", said
     # train_own, from another directory under `mlflow run`
     other = make_lab()
     other.land(batch(400, 1))
@@ -88,4 +98,4 @@ def test_each_command_that_a_message_prints_does_what_it_is_printed_for(
     lab.k = "{k: 4, seed: 7}"
     _, said = lab.train("--batch", "all")
     assert len(typed(lab, said)) == 1, said
-    assert lab.states(f"{lab.name}-2") == [(1, "ready"), (2, "ready"), (3, "ready")]
+    assert [state for _, state in lab.states(f"{lab.name}-2")] == ["ready"] * 4

@@ -26,7 +26,9 @@ RUN = {
         "start_services", "infra_up", "stop_services", "service_log", "set_environment",
         "make_down", "begin_anew",
     },
-    "tests/integration/train/test_remedies.py": {"restore", "train", "train_waiting", "train_anew", "train_own"},
+    "tests/integration/train/test_remedies.py": {
+        "restore", "doctor_fix", "train", "train_waiting", "train_anew", "train_own",
+    },
 }  # fmt: skip
 
 

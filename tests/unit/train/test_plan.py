@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -117,6 +118,10 @@ def test_a_series_belongs_to_its_stream_and_scheme(stream: str, scheme: str) -> 
     found = versions({**READY_1, "stream": stream, "scheme": scheme})
     with pytest.raises(ChainError, match=f"model 'm' is a series of stream '{stream}', {scheme}") as told:
         planned(found)
+    # Its own name is taken, so it needs another.
+    assert f"`{TRAIN} -P model=m-2 -P batch=all`" in str(told.value)
+    with pytest.raises(ChainError, match="is a series of stream") as told:
+        plan(replace(COMMANDS, model="x"), KEYS, Registered(found), PENDING)
     assert f"`{TRAIN}`" in str(told.value)
     own = versions({**READY_1, "stream": "m", "scheme": "disjoint"})
     assert [step.action for step in planned(own)] == [Action.NOTHING, Action.TRAIN, Action.TRAIN]
