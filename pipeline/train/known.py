@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from contract.errors import ModelArtifactError
 from contract.model_version import (
     TAG_ALIASED,
     TAG_BATCH,
@@ -64,7 +63,8 @@ class Sources:
         versions = dict(_of_both(registered, noted, foreign))
         versions |= {number: found for number, found in self._of_runs(runs, versions) if number not in versions}
         last = max(versions, default=0)
-        versions |= {number: found for number, found in self._failed(runs, last) if number not in versions}
+        newest = versions[last].tags if versions else {}
+        versions |= {number: found for number, found in _failed(runs, last, newest) if number not in versions}
         lost = [f"version {number} was not made by Swathe: move it to a model of its own first" for number in foreign]
         for number in sorted({*registered} & {*noted} - {*foreign}):
             now, before = registered[number], noted[number]
@@ -83,12 +83,13 @@ class Sources:
         before = noted or KnownSeries(tags.get(TAG_STREAM, ""), tags.get(TAG_SCHEME, ""), shown.description, {}, {})
         # An alias that is not there although its version is was taken away by somebody.
         lost = {alias: number for alias, number in before.aliases.items() if number not in registered}
+        aliases = {alias: number for alias, number in {**lost, **shown.aliases}.items() if number in versions}
         return KnownSeries(
             stream=before.stream,
             scheme=before.scheme,
             description=shown.description if found else before.description,
             tags=shown.tags if found else before.tags,
-            aliases={**lost, **shown.aliases},
+            aliases=aliases,
         )
 
     def _runs(self, *versions: Mapping[int, RegisteredVersion]) -> tuple[tuple[Experiment, ...], dict[str, TrackedRun]]:
@@ -123,30 +124,19 @@ class Sources:
             record = self._record(run) if run.status == "FINISHED" and run.id not in named else None
             if record is None or record.artifact is None:
                 continue
-            number = self._tracking.registered_as(record.artifact.model_id, self._model)
-            if number is not None and record.tags.get(TAG_BATCH) == str(number):
+            batch = int(record.tags[TAG_BATCH])
+            # Under whatever number: one that came too late was an orphan.
+            if self._tracking.registered_as(record.artifact.model_id, self._model):
                 tags = {**record.tags, **self._gate(run), TAG_STATE: "ready"}
-                yield number, RegisteredVersion(number, run.id, record.source, tags, record.description)
-
-    def _failed(self, runs: Mapping[str, TrackedRun], last: int) -> Iterator[tuple[int, RegisteredVersion]]:
-        """Yield the failed versions below the last one that is known, from the runs that could not be trained."""
-        series = self._ledger.series()
-        for run in runs.values():
-            batch = run.tags.get(TAG_RUN_BATCH, "")
-            if run.tags.get(TAG_STATE) != "failed" or not batch.isdigit() or int(batch) >= last:
-                continue
-            reason = run.tags.get(TAG_ERROR, "")
-            tags = {TAG_BATCH: batch, TAG_TRAIN_KEY: run.tags.get(TAG_RUN_KEY, ""), TAG_REASON: reason}
-            tags |= {TAG_STREAM: series.stream, TAG_SCHEME: series.scheme} if series else {}
-            tags |= {TAG_STATE: "failed"}
-            yield int(batch), RegisteredVersion(int(batch), run.id, run.artifact_uri, tags, f"**Failed**: {reason}.")
+                yield batch, RegisteredVersion(batch, run.id, record.source, tags, record.description)
 
     def _record(self, run: TrackedRun) -> VersionRecord | None:
         text = self._read_text(run, RECORD_FILE)
         try:
             return VersionRecord.from_json(text) if text else None
-        except (ValueError, TypeError) as error:
-            raise ModelArtifactError(f"run {run.id}: its {RECORD_FILE} cannot be read: {error}") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            logger.warning("record unreadable run_id=%s file=%s reason=%r", run.id, RECORD_FILE, error)
+            return None
 
     def _gate(self, run: TrackedRun) -> dict[str, str]:
         try:
@@ -154,6 +144,21 @@ class Sources:
             return {TAG_GATE: told["earned"], TAG_GATE_REASON: told["reason"]}
         except (ValueError, TypeError, KeyError):
             return {}
+
+
+def _failed(
+    runs: Mapping[str, TrackedRun], last: int, newest: Mapping[str, str]
+) -> Iterator[tuple[int, RegisteredVersion]]:
+    """Yield the failed versions below the ``last``, from the runs that could not be trained; ``newest`` are its tags."""
+    for run in runs.values():
+        batch = run.tags.get(TAG_RUN_BATCH, "")
+        if run.tags.get(TAG_STATE) != "failed" or not batch.isdigit() or int(batch) >= last:
+            continue
+        reason = run.tags.get(TAG_ERROR, "")
+        tags = {key: newest[key] for key in (TAG_STREAM, TAG_SCHEME) if key in newest}
+        tags |= {TAG_BATCH: batch, TAG_TRAIN_KEY: run.tags.get(TAG_RUN_KEY, ""), TAG_REASON: reason}
+        tags |= {TAG_STATE: "failed"}
+        yield int(batch), RegisteredVersion(int(batch), run.id, run.artifact_uri, tags, f"**Failed**: {reason}.")
 
 
 def _is_ours(version: RegisteredVersion, noted: RegisteredVersion | None) -> bool:

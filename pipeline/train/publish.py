@@ -140,10 +140,9 @@ class Publisher:
         """Refuse a run that was a version of this model before; without a ledger its logged model alone tells."""
         if record.artifact is None:
             return
-        number = self._artifacts.registered_as(record.artifact.model_id, self._registry.model)
-        if number is not None:
+        if self._artifacts.was_registered(record.artifact.model_id, self._registry.model):
             raise ChainError(
-                f"version {number} of model {self._registry.model!r}, made of batch {batch} by run {record.run_id}, is "
+                f"version {batch} of model {self._registry.model!r}, which was made by run {record.run_id}, is "
                 f"gone: the registry was edited; {remedies.restore(self._registry.model)} makes the series whole "
                 f"again, under the same numbers"
             )

@@ -74,12 +74,12 @@ class Tracking:
         """Return whether the logged model is there; a deleted one cannot be brought back."""
         return bool(self._call("GET", f"logged-models/{model_id}", {}, absent_ok=True))
 
-    def registered_as(self, model_id: str, name: str) -> int | None:
-        """Return the number under which the logged model was registered as ``name`` last, or None."""
+    def registered_as(self, model_id: str, name: str) -> list[int]:
+        """Return the numbers under which the logged model was registered as ``name``."""
         found = self._call("GET", f"logged-models/{model_id}", {}, absent_ok=True)
         tags = found.get("model", {}).get("info", {}).get("tags", [])
         noted = next((tag["value"] for tag in tags if tag["key"] == TAG_VERSIONS), "[]")
-        return last_number(noted, name)
+        return numbers_in(noted, name)
 
     def _pages(self, path: str, fields: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -92,13 +92,12 @@ class Tracking:
                 return found
 
 
-def last_number(noted: str, name: str) -> int | None:
-    """Return the number of model ``name`` that was noted last in ``noted``, the value of ``TAG_VERSIONS``."""
+def numbers_in(noted: str, name: str) -> list[int]:
+    """Return the numbers of model ``name`` in ``noted``, the value of ``TAG_VERSIONS``."""
     try:
-        numbers = [int(each["version"]) for each in json.loads(noted) if each["name"] == name]
+        return [int(each["version"]) for each in json.loads(noted) if each["name"] == name]
     except (ValueError, TypeError, KeyError):
-        return None
-    return numbers[-1] if numbers else None
+        return []
 
 
 def _experiment(fields: Mapping[str, Any]) -> Experiment:

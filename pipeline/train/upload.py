@@ -15,7 +15,7 @@ from requests import HTTPError
 from contract.errors import ModelArtifactError, ServiceDownError
 from pipeline.train.artifact import digests
 from pipeline.train.runs import Runs, mlflow_errors
-from pipeline.train.tracking import TAG_VERSIONS, last_number
+from pipeline.train.tracking import TAG_VERSIONS, numbers_in
 
 logger = logging.getLogger(__name__)
 
@@ -63,14 +63,14 @@ class ArtifactStore:
             self._fetch(model.artifact_location, names, Path(directory))
             return {name: (Path(directory) / name).read_bytes() for name in names}
 
-    def registered_as(self, model_id: str, name: str) -> int | None:
-        """Return the number under which the logged model ``model_id`` was registered as ``name`` last, or None.
+    def was_registered(self, model_id: str, name: str) -> bool:
+        """Return whether the logged model ``model_id`` was registered as a version of ``name``.
 
         MLflow notes it in the logged model, where it stays when the version is deleted.
         """
         with mlflow_errors(self._uri):
             tags = self._runs.client.get_logged_model(model_id).tags
-        return last_number(tags.get(TAG_VERSIONS, "[]"), name)
+        return bool(numbers_in(tags.get(TAG_VERSIONS, "[]"), name))
 
     def text_of_run(self, artifact_uri: str, name: str) -> str | None:
         """Return a run's own artifact ``name``, or None where it has none."""

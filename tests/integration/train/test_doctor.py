@@ -120,7 +120,6 @@ def test_what_is_left_over_is_listed_then_put_away(lab: Lab, tmp_path: Path) -> 
     assert f"results {litter.results[3]}: no version names them, and the tracking server does not know" in said
     assert str(litter.foreign) not in said and str(litter.used) not in said
     assert f"`python -m pipeline doctor --stream {lab.file} --older-than 1ms --fix` does what is listed" in said
-    )
     assert litter.state() == before
 
     litter.young.rmdir()
