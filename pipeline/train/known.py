@@ -64,7 +64,7 @@ class Sources:
         versions |= {number: found for number, found in self._of_runs(runs, versions) if number not in versions}
         last = max(versions, default=0)
         newest = versions[last].tags if versions else {}
-        versions |= {number: found for number, found in _failed(runs, last, newest) if number not in versions}
+        versions |= {number: found for number, found in self._failed(runs, last, newest) if number not in versions}
         lost = [f"version {number} was not made by Swathe: move it to a model of its own first" for number in foreign]
         for number in sorted({*registered} & {*noted} - {*foreign}):
             now, before = registered[number], noted[number]
@@ -130,6 +130,27 @@ class Sources:
                 tags = {**record.tags, **self._gate(run), TAG_STATE: "ready"}
                 yield batch, RegisteredVersion(batch, run.id, record.source, tags, record.description)
 
+    def _failed(
+        self, runs: Mapping[str, TrackedRun], last: int, newest: Mapping[str, str]
+    ) -> Iterator[tuple[int, RegisteredVersion]]:
+        """Yield the failed versions below the ``last``, whose tags are ``newest``, from the runs that tell of them."""
+        for run in runs.values():
+            batch = run.tags.get(TAG_RUN_BATCH, "")
+            if run.tags.get(TAG_STATE) != "failed" or not batch.isdigit() or int(batch) >= last:
+                continue
+            reason = run.tags.get(TAG_ERROR, "")
+            record = self._record(run) or VersionRecord(
+                run_id=run.id,
+                source=run.artifact_uri,
+                tags={
+                    **{key: newest[key] for key in (TAG_STREAM, TAG_SCHEME) if key in newest},
+                    **{TAG_BATCH: batch, TAG_TRAIN_KEY: run.tags.get(TAG_RUN_KEY, ""), TAG_REASON: reason},
+                },
+                description=f"**Failed**: {reason}.",
+            )
+            tags = {**record.tags, TAG_STATE: "failed"}
+            yield int(batch), RegisteredVersion(int(batch), run.id, record.source, tags, record.description)
+
     def _record(self, run: TrackedRun) -> VersionRecord | None:
         text = self._read_text(run, RECORD_FILE)
         try:
@@ -144,21 +165,6 @@ class Sources:
             return {TAG_GATE: told["earned"], TAG_GATE_REASON: told["reason"]}
         except (ValueError, TypeError, KeyError):
             return {}
-
-
-def _failed(
-    runs: Mapping[str, TrackedRun], last: int, newest: Mapping[str, str]
-) -> Iterator[tuple[int, RegisteredVersion]]:
-    """Yield the failed versions below the ``last``, from the runs that could not be trained; ``newest`` are its tags."""
-    for run in runs.values():
-        batch = run.tags.get(TAG_RUN_BATCH, "")
-        if run.tags.get(TAG_STATE) != "failed" or not batch.isdigit() or int(batch) >= last:
-            continue
-        reason = run.tags.get(TAG_ERROR, "")
-        tags = {key: newest[key] for key in (TAG_STREAM, TAG_SCHEME) if key in newest}
-        tags |= {TAG_BATCH: batch, TAG_TRAIN_KEY: run.tags.get(TAG_RUN_KEY, ""), TAG_REASON: reason}
-        tags |= {TAG_STATE: "failed"}
-        yield int(batch), RegisteredVersion(int(batch), run.id, run.artifact_uri, tags, f"**Failed**: {reason}.")
 
 
 def _is_ours(version: RegisteredVersion, noted: RegisteredVersion | None) -> bool:
