@@ -44,7 +44,7 @@ def edits_of_runs(
     runs = tracking.runs([experiment.id], f"tags.`{TAG_MODEL}` = '{model}'") if experiment else {}
     for number, version in versions.items():
         run, name = runs.get(version.run_id), f"run {version.run_id} of version {number} of model {model!r}"
-        if version.tags.get(TAG_BATCH) != str(number):
+        if not version.run_id or version.tags.get(TAG_BATCH) != str(number):
             continue
         if run is None:
             yield Edit(name, "is gone for good", "the version goes on being served; a backup of MLflow's has the run")
