@@ -19,6 +19,7 @@ from pipeline.doctor.finding import Finding
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.stream_file import load_stream
+from pipeline.train.ledger import Ledger
 from pipeline.train.registry import RegisteredVersion, Registry
 from pipeline.train.settings import TrackingSettings, tracking_settings
 from pipeline.train.survey import all_edits, series_of
@@ -78,7 +79,9 @@ def _look(
         for edit in all_edits(tracking, store, commands):
             yield Finding("series", edit.name, edit.why, edit.remedy)
         yield from unsettled_versions(commands, known)
-        yield from orphaned_results(store, model, known, statuses, older_than_s)
+        # What can be restored is not to lose its results.
+        named = [*Ledger(store, model).versions().values(), *known.values()]
+        yield from orphaned_results(store, model, named, statuses, older_than_s)
     yield from orphaned_rejects(store, stream.name, older_than_s)
     yield from itertools.chain(stale_environments(older_than_s), left_directories(older_than_s))
 

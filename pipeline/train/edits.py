@@ -25,7 +25,9 @@ class Registered:
     @classmethod
     def look(cls, registry: Registry, ledger: Ledger) -> Registered:
         """Ask both."""
-        return cls(registry.versions(), ledger.noted())
+        # The ledger first: what another trainer publishes meanwhile is not to look as if it were gone.
+        noted = ledger.noted()
+        return cls(registry.versions(), noted)
 
 
 @dataclass(frozen=True)
