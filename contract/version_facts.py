@@ -9,8 +9,12 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Final, Literal
 
+import msgspec
+from msgspec import Meta
+
+from contract.decoding import Count, Decoder
 from contract.errors import ModelArtifactError
 
 FACTS_FILE: Final = "swathe/facts.json"
@@ -26,8 +30,8 @@ class VersionFacts:
     ``reference`` is the key of the sample on which ``ref_silhouette`` and ``ref_wssse_per_row`` were measured.
     """
 
-    offsets: Mapping[int, tuple[int, int]]
-    rejected: int
+    offsets: Mapping[int, tuple[int, int]] | None = None
+    rejected: int | None = None
     window: str | None = None
     event_window: str | None = None
     silhouette: float | None = None
@@ -44,17 +48,38 @@ def facts_to_json(facts: VersionFacts) -> bytes:
 
 
 def facts_from_json(body: bytes, source: str) -> VersionFacts:
-    """Return the facts in ``body``; ``source`` names the version, for the message.
+    """Return the facts in ``body``; ``source`` is its name in messages.
 
     Raises
     ------
     ModelArtifactError: not facts of this format.
     """
     try:
-        fields: dict[str, Any] = json.loads(body)
-        if fields.pop("format") != FACTS_FORMAT:
-            raise ValueError(f"its format is not {FACTS_FORMAT}")
-        offsets = {int(lane): (int(first), int(after)) for lane, (first, after) in fields.pop("offsets").items()}
-        return VersionFacts(offsets=offsets, **fields)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ModelArtifactError(f"{FACTS_FILE} of {source} cannot be read: {error}") from error
+        found = FACTS.decode(body)
+    except ValueError as error:
+        raise ModelArtifactError(f"{source} is not a facts file: {error}") from error
+    fields = msgspec.structs.asdict(found)
+    del fields["format"]
+    return VersionFacts(**{**fields, "offsets": {int(lane): span for lane, span in found.offsets.items()}})
+
+
+_Lane = Annotated[str, Meta(pattern="^[0-9]{1,10}$")]
+_Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_Text = Annotated[str, Meta(max_length=1_000)]
+
+
+class _FactsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    format: Literal[1]
+    offsets: dict[_Lane, tuple[_Offset, _Offset]]
+    rejected: Count
+    window: _Text | None
+    event_window: _Text | None
+    silhouette: float | None
+    reference: _Text | None
+    ref_silhouette: float | None
+    ref_wssse_per_row: float | None
+    drift: _Text | None
+    drift_reason: _Text | None
+
+
+FACTS: Final[Decoder[_FactsFile]] = Decoder(_FactsFile, most_bytes=4 * 2**20, most_values=500_000)

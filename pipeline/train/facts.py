@@ -5,20 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Mapping
-from typing import Final
 
 from contract.errors import ModelArtifactError
+from contract.model_version import TAG_REF_SILHOUETTE, TAG_REF_WSSSE, TAG_REFERENCE
 from contract.version_facts import FACTS_FILE, facts_from_json
 from pipeline.train.gate import Champion
 from pipeline.train.registry import RegisteredVersion
 from pipeline.train.upload import ArtifactStore
 
 logger = logging.getLogger(__name__)
-
-# Where versions had them before they had a file for them.
-TAG_REFERENCE: Final = "reference"
-_TAG_SILHOUETTE: Final = "ref_silhouette"
-_TAG_WSSSE: Final = "ref_wssse_per_row"
 
 
 def champion_of(version: RegisteredVersion, artifacts: ArtifactStore) -> Champion:
@@ -30,7 +25,9 @@ def champion_of(version: RegisteredVersion, artifacts: ArtifactStore) -> Champio
     """
     if TAG_REFERENCE in version.tags:
         tags = version.tags
-        return Champion(version.number, tags[TAG_REFERENCE], _real(tags, _TAG_SILHOUETTE), _real(tags, _TAG_WSSSE))
+        return Champion(
+            version.number, tags[TAG_REFERENCE], _real(tags, TAG_REF_SILHOUETTE), _real(tags, TAG_REF_WSSSE)
+        )
     try:
         body = artifacts.read(version.source, (FACTS_FILE,))[FACTS_FILE]
         facts = facts_from_json(body, f"version {version.number}")

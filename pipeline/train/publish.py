@@ -12,11 +12,11 @@ from mlflow.entities import Run
 
 from contract import remedies
 from contract.errors import ChainError, ModelArtifactError, ServiceDownError
-from contract.model_version import TAG_GATE, TAG_GATE_REASON, TAG_REASON, TAG_STATE
+from contract.model_version import TAG_GATE, TAG_GATE_REASON, TAG_REASON, TAG_REFERENCE, TAG_STATE
 from pipeline.fault import fault_point
 from pipeline.train.aliases import promote
 from pipeline.train.edits import Registered, check_registry
-from pipeline.train.facts import TAG_REFERENCE, champion_of
+from pipeline.train.facts import champion_of
 from pipeline.train.gate import decide
 from pipeline.train.lease import Lease
 from pipeline.train.ledger import Artifact, Ledger
