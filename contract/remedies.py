@@ -44,6 +44,16 @@ def set_environment() -> str:
     return '`eval "$(python -m infra env)"`'
 
 
+def rejects(stream_file: str) -> str:
+    """Return what lists the rejected records of a stream."""
+    return shown("python", "-m", "pipeline", "rejects", "--stream", stream_file)
+
+
+def land(stream_file: str) -> str:
+    """Return what lands what a topic holds, and ends."""
+    return shown("python", "-m", "pipeline", "land", "--stream", stream_file, "--exit-when-idle", "5s")
+
+
 def restore(model: str) -> str:
     """Return what makes a series whole again whose registry was edited."""
     return shown("python", "-m", "pipeline", "restore", model)

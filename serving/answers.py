@@ -5,20 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from heapq import nsmallest
 from typing import Any, NamedTuple
 
 import orjson
 
 from contract.errors import Fault, RequestError
 from scoring.kmeans import Floats
+from serving.faults import MOST_FAULTS
 
 
 class Answer(NamedTuple):
-    """A body and how many rows went to each cluster; or the error that stands for both."""
+    """A body and how many rows went to each cluster; or the error that stands for both.
+
+    ``json_bytes``: how much of the body is JSON, where binary tensors follow it. ``differing``: instead of a body, of
+    how many rows another version gives another label.
+    """
 
     body: bytes
     counts: tuple[int, ...]
     error: RequestError | None = None
+    json_bytes: int | None = None
+    differing: int | None = None
 
 
 def encode(
@@ -38,10 +46,10 @@ def encode_apart(
     clusters: Sequence[int],
     distances: Floats | list[float],
     labels: tuple[str, ...],
-    wrong: Mapping[int, Fault],
+    wrong: Mapping[int, Fault | None],
     chain_json: bytes,
 ) -> Answer:
-    """Return the answer in which rows with a fault are null, and `errors` has the faults, by index of the row."""
+    """Return the answer in which rows with a fault are null, and `errors` has the first twenty by index of the row."""
     counts = [0] * len(labels)
     predictions: list[dict[str, Any] | None] = []
     for i, (cluster, distance) in enumerate(zip(clusters, map(float, distances), strict=True)):
@@ -50,7 +58,8 @@ def encode_apart(
         else:
             counts[cluster] += 1
             predictions.append({"cluster": cluster, "label": labels[cluster], "distance": distance})
-    errors = [{"index": i, "loc": fault.loc, "msg": fault.msg} for i, fault in sorted(wrong.items())]
+    told = [(i, wrong[i]) for i in nsmallest(MOST_FAULTS, wrong)]
+    errors = [{"index": i, "loc": fault.loc, "msg": fault.msg} for i, fault in told if fault is not None]
     # Names that a client sent may hold half of a surrogate pair, which only this encoder writes.
     head = json.dumps({"predictions": predictions, "errors": errors}, separators=(",", ":")).encode()
     return Answer(head[:-1] + b"," + chain_json, tuple(counts))

@@ -66,11 +66,14 @@ class RowReader:
         MalformedRequestError: not JSON.
         InvalidRequestError: names each field that is not as it should be.
         """
+        return self.read_sound(body) or explain(body, self.features)
+
+    def read_sound(self, body: bytes) -> Rows:
+        """Return the rows in ``body``; none where anything is wrong with it."""
         try:
-            rows = self._rows(self._decoder.decode(body))
+            return self._rows(self._decoder.decode(body))
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            rows = ()
-        return rows or explain(body, self.features)
+            return ()
 
     def _rows(self, body: Any) -> Rows:
         given = [part for part in msgspec.structs.astuple(body) if part is not msgspec.UNSET]

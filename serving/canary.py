@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import msgspec
-
 from contract.errors import SwatheError
 from serving.answers import Answer
 from serving.catalogue import ServedModel, Version
@@ -32,17 +30,6 @@ class Drawn:
     shadow: Version | None = None
 
 
-class _Labelled(msgspec.Struct, gc=False):
-    label: str
-
-
-class _Predictions(msgspec.Struct):
-    predictions: list[_Labelled | None]
-
-
-_decoder: Final = msgspec.json.Decoder(_Predictions)
-
-
 class Canary:
     """Draws requests by a hash of their id, so the same id is drawn again. Lives on the event loop."""
 
@@ -62,37 +49,28 @@ class Canary:
             return Drawn(version)
         return Drawn(challenger, version) if self._mode == "send" else Drawn(version, challenger)
 
-    def compare_later(self, drawn: Drawn, answer: Answer, ask: Callable[[Version], Awaitable[Answer]]) -> None:
-        """Ask the shadow, once the client has its answer; whatever becomes of that, the client never notices."""
+    def compare_later(self, drawn: Drawn, rows: int, ask: Callable[[Version], Awaitable[Answer]]) -> None:
+        """Compare ``rows`` rows, once the client has its answer; whatever becomes of that, the client never notices.
+
+        ``ask`` is given the shadow, and returns of how many rows it gives another label.
+        """
         if drawn.shadow is None or len(self._waiting) >= _MOST_WAITING:
             return
-        task = asyncio.create_task(self._compare(drawn, drawn.shadow, answer, ask), name="canary")
+        task = asyncio.create_task(self._compare(drawn, drawn.shadow, rows, ask), name="canary")
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
     async def _compare(
-        self, drawn: Drawn, shadow: Version, answer: Answer, ask: Callable[[Version], Awaitable[Answer]]
+        self, drawn: Drawn, shadow: Version, rows: int, ask: Callable[[Version], Awaitable[Answer]]
     ) -> None:
         try:
-            other = await ask(shadow)
+            differing = (await ask(shadow)).differing
         except SwatheError as error:
             logger.warning("not compared model=%s version=%d error=%s", shadow.model, shadow.number, error)
             return
-        if other.error is None:
-            labels = await asyncio.to_thread(lambda: [_labels_in(each.body) for each in (answer, other)])
-            self.compared(drawn, *labels)
-
-    def compared(self, drawn: Drawn, labels: list[str | None], others: list[str | None]) -> None:
-        """Count the rows of a request to which the two versions give another label."""
-        if drawn.shadow is None:
-            return
-        champion, challenger = (drawn.shadow, drawn.version) if self._mode == "send" else (drawn.version, drawn.shadow)
-        differing = sum(one != other for one, other in zip(labels, others, strict=True))
-        self._metrics.compared(champion, challenger, len(labels), differing)
-
-
-def _labels_in(body: bytes) -> list[str | None]:
-    return [row.label if row else None for row in _decoder.decode(body).predictions]
+        if differing is not None:
+            champion, challenger = (shadow, drawn.version) if self._mode == "send" else (drawn.version, shadow)
+            self._metrics.compared(champion, challenger, rows, differing)
 
 
 def position(request_id: str) -> float:

@@ -9,35 +9,57 @@ import math
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from litserve import LitAPI
 
 from contract.errors import Fault, InvalidRequestError, RequestError
 from scoring.kmeans import FEW_ROWS, Assigner, Floats, Integers
+from serving import inference_protocol as protocol
 from serving.answers import Answer, encode, encode_apart
 from serving.bodies import Rows, reader
-from serving.faults import read_apart
+from serving.faults import MOST_FAULTS, explain, read_apart
+from serving.inference_protocol import Inference
 from serving.liveness import hold, watch_parent
 
 # LitServe's own route and queue; the last segment names the workers in LitServe's books.
 QUEUE_PATH: Final = "/_queue/predict"
 
 
-_NO_FAULTS: Final[Mapping[int, Fault]] = {}
+# From here on a body takes longer than the way to a worker and back, and would hold up small ones.
+LARGE_BYTES: Final = 256 * 1024
+# All faults are looked for at 0.2 ms a KiB.
+_FAULTY_BYTES: Final = 16 * 1024
+# What the event loop may stand still for one request.
+_SOON_S: Final = 0.01
+
+_NO_FAULTS: Final[Mapping[int, Fault | None]] = {}
+
+
+class Tensors(NamedTuple):
+    """What makes a request one of the Open Inference Protocol.
+
+    ``header_bytes``: how much of its body is JSON, None where all is. ``chain``: model, version, run and batch.
+    """
+
+    header_bytes: int | None
+    chain: Mapping[str, Any]
 
 
 class PredictRequest(NamedTuple):
     """A body, and the version that it is for: its numbers, and the end of its answer as JSON.
 
     ``apart``: a row that cannot be answered gets null and an error of its own, and the others their answer.
+    ``shadow``: another version's numbers; not the rows are to be answered then, but how many get another label.
     """
 
     body: bytes
     assigner: Assigner
     chain_json: bytes
     apart: bool = False
+    tensors: Tensors | None = None
+    shadow: Assigner | None = None
 
 
 class Points(NamedTuple):
@@ -45,7 +67,8 @@ class Points(NamedTuple):
 
     rows: Floats | list[list[float]]
     request: PredictRequest
-    wrong: Mapping[int, Fault] = _NO_FAULTS
+    wrong: Mapping[int, Fault | None] = _NO_FAULTS
+    inference: Inference | None = None
 
 
 class Assigned(NamedTuple):
@@ -54,7 +77,9 @@ class Assigned(NamedTuple):
     clusters: Integers | list[int]
     distances: Floats | list[float]
     request: PredictRequest
-    wrong: Mapping[int, Fault] = _NO_FAULTS
+    wrong: Mapping[int, Fault | None] = _NO_FAULTS
+    inference: Inference | None = None
+    differing: int | None = None
 
 
 def assign(assigner: Assigner, rows: Floats) -> tuple[Integers, Floats]:
@@ -66,11 +91,18 @@ def assign(assigner: Assigner, rows: Floats) -> tuple[Integers, Floats]:
 _TOO_FAR: Final = "so large that its distance is no finite number"
 
 
+def seconds(n: int, assigner: Assigner) -> float:
+    """Return about how long ``n`` rows take to be assigned and written: few go number by number, many by column."""
+    numbers = len(assigner.scoring.centers) * len(assigner.scoring.features)
+    each = 60e-9 * n if n <= FEW_ROWS else 2.5e-6 + 2e-9 * n
+    return 0.8e-6 * n + numbers * each
+
+
 def too_far(distances: Floats | list[float]) -> InvalidRequestError | None:
     """Return what to say of rows whose distance is beyond the largest double; None where there are none."""
     if all(map(math.isfinite, distances)) if isinstance(distances, list) else np.isfinite(distances).all():
         return None
-    faults = [Fault(("rows", int(i)), _TOO_FAR) for i in np.flatnonzero(~np.isfinite(distances))[:20]]
+    faults = [Fault(("rows", int(i)), _TOO_FAR) for i in np.flatnonzero(~np.isfinite(distances))[:MOST_FAULTS]]
     return InvalidRequestError(f"row {faults[0].loc[1]} is {_TOO_FAR}", faults)
 
 
@@ -92,21 +124,31 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
     def decode_request(self, request: PredictRequest) -> Points | RequestError:
         """Return the rows in the request's body, or why they cannot be read."""
         features = request.assigner.scoring.features
-        rows: Rows
-        wrong = _NO_FAULTS
         try:
-            if request.apart:
+            if request.tensors is not None:
+                return _tensor_points(request)
+            rows = reader(features).read_sound(request.body)
+            wrong = _NO_FAULTS
+            if not rows and request.apart:
                 rows, wrong = read_apart(request.body, features)
-            else:
-                rows = reader(features).read(request.body)
+            elif not rows:
+                rows = explain(request.body, features)
         except RequestError as error:
             return error
-        n, d = len(rows), len(features)
-        if n <= FEW_ROWS:
-            return Points([[math.nan if x is None else x for x in row] for row in rows], request, wrong)
-        # numpy reads None as NaN; the flat way is twice as quick as np.array over tuples.
-        flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=n * d)
-        return Points(flat.reshape(n, d), request, wrong)
+        return _points(rows, request, wrong)
+
+    def decode_soon(self, request: PredictRequest) -> Points | RequestError | None:
+        """Return what :meth:`decode_request` does; None where that, or what follows, is no work for the event loop."""
+        decoded: Points | RequestError | None
+        if request.tensors is not None or len(request.body) <= _FAULTY_BYTES:
+            decoded = self.decode_request(request)
+        else:
+            rows = reader(request.assigner.scoring.features).read_sound(request.body)
+            decoded = _points(rows, request) if rows else None
+        n = len(decoded.rows) if isinstance(decoded, Points) else 0
+        if n > 1 and seconds(n, request.assigner) > _SOON_S:
+            return None
+        return decoded
 
     def predict(self, x: Points | RequestError) -> Assigned | RequestError:
         """Return cluster and distance of each row."""
@@ -115,13 +157,16 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         assigner = x.request.assigner
         if isinstance(x.rows, np.ndarray):
             clusters, distances = assign(assigner, x.rows)
-            assigned = Assigned(clusters, distances, x.request, x.wrong)
+            assigned = Assigned(clusters, distances, x.request, x.wrong, x.inference)
         else:
             pairs = [assigner.assign_row(row) for row in x.rows]
             assigned = Assigned([c for c, _ in pairs], [d for _, d in pairs], x.request, x.wrong)
+        if x.request.shadow is not None:
+            return assigned._replace(differing=_differing(x, assigned, x.request.shadow))
         if x.request.apart:
-            far = {int(i): Fault(("rows", int(i)), _TOO_FAR) for i in np.flatnonzero(~np.isfinite(assigned.distances))}
-            return assigned._replace(wrong=far | dict(x.wrong))
+            far = np.flatnonzero(~np.isfinite(assigned.distances)).tolist()
+            told = {i: Fault(("rows", i), _TOO_FAR) for i in far[:MOST_FAULTS]}
+            return assigned._replace(wrong=dict.fromkeys(far) | told | dict(x.wrong))
         return too_far(assigned.distances) or assigned
 
     def encode_response(self, output: Assigned | RequestError) -> Answer:
@@ -129,6 +174,10 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         if isinstance(output, RequestError):
             return Answer(b"", (), output)
         labels = output.request.assigner.scoring.labels
+        if output.differing is not None:
+            return Answer(b"", (), differing=output.differing)
+        if output.inference is not None and output.request.tensors is not None:
+            return _tensor_answer(output, output.inference, output.request.tensors)
         if isinstance(output.clusters, list):
             clusters, counts = output.clusters, list(map(output.clusters.count, range(len(labels))))
         else:
@@ -138,6 +187,47 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         body = encode(clusters, output.distances, labels, output.request.chain_json)
         return Answer(body, tuple(counts))
 
-    def answer(self, request: PredictRequest) -> Answer:
-        """Return the answer in this very process: the three steps that a worker takes."""
-        return self.encode_response(self.predict(self.decode_request(request)))
+    def answer_soon(self, request: PredictRequest) -> Answer | None:
+        """Return the answer by the three steps that a worker takes, in this very process; None where it takes long."""
+        if len(request.body) >= LARGE_BYTES:
+            return None
+        decoded = self.decode_soon(request)
+        return None if decoded is None else self.encode_response(self.predict(decoded))
+
+
+def _points(rows: Rows, request: PredictRequest, wrong: Mapping[int, Fault | None] = _NO_FAULTS) -> Points:
+    n, d = len(rows), len(request.assigner.scoring.features)
+    if n <= FEW_ROWS:
+        return Points([[math.nan if x is None else x for x in row] for row in rows], request, wrong)
+    # numpy reads None as NaN; the flat way is twice as quick as np.array over tuples.
+    flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=n * d)
+    return Points(flat.reshape(n, d), request, wrong)
+
+
+def _tensor_points(request: PredictRequest) -> Points:
+    tensors = request.tensors
+    header_bytes = None if tensors is None else tensors.header_bytes
+    inference = protocol.decode(request.body, header_bytes, request.assigner.scoring.features)
+    return Points(inference.rows, request, inference=inference)
+
+
+def _tensor_answer(output: Assigned, inference: Inference, tensors: Tensors) -> Answer:
+    labels = output.request.assigner.scoring.labels
+    clusters, distances = np.asarray(output.clusters), np.asarray(output.distances)
+    body, json_bytes = protocol.encode(inference, clusters, distances, labels, tensors.chain)
+    counts = np.bincount(clusters, minlength=len(labels)).tolist()
+    return Answer(body, tuple(counts), json_bytes=json_bytes)
+
+
+def _differing(x: Points, assigned: Assigned, shadow: Assigner) -> int:
+    """Return of how many rows the two versions give another label; a row without an answer has none."""
+    own = _labelled(x.request.assigner, assigned.clusters, assigned.distances)
+    other = _labelled(shadow, *assign(shadow, np.asarray(x.rows)))
+    unlike = own != other
+    unlike[list(x.wrong)] = False
+    return int(np.count_nonzero(unlike))
+
+
+def _labelled(assigner: Assigner, clusters: Integers | list[int], distances: Floats | list[float]) -> Any:
+    labels = np.array([*assigner.scoring.labels, None], dtype=object)
+    return labels[np.where(np.isfinite(distances), clusters, -1)]

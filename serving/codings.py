@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from contract.errors import MalformedRequestError, RequestTooLargeError, UnsupportedMediaError
+from contract.errors import MalformedRequestError, UnsupportedMediaError
 
 CODINGS: Final = ("gzip", "deflate")
 _WINDOW: Final[Mapping[str, int]] = {
@@ -14,6 +14,8 @@ _WINDOW: Final[Mapping[str, int]] = {
     "x-gzip": 16 + zlib.MAX_WBITS,
     "deflate": zlib.MAX_WBITS,
 }
+# A header of some KB has thousands, of which no client means the last.
+_MOST_ENTRIES: Final = 100
 _PIECE: Final = 256 * 1024
 
 
@@ -23,7 +25,7 @@ def quality(header: str, name: str, *, family: str = "") -> float | None:
     ``family`` is what names it too, less exactly, such as `*`.
     """
     found: dict[str, float] = {}
-    for entry in header.split(","):
+    for entry in header.split(",", _MOST_ENTRIES)[:_MOST_ENTRIES]:
         named, *parameters = [part.strip().lower() for part in entry.split(";")]
         if named in {name, family}:
             found[named] = next((_number(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
@@ -63,36 +65,14 @@ def coding_of(content_encoding: bytes | None) -> str | None:
     return name
 
 
-def inflated(body: bytes, coding: str, most: int) -> bytes:
-    """Return ``body`` without its coding; no more than ``most`` bytes and a piece are ever made of it.
+def inflating(body: bytes, coding: str) -> Iterator[bytes]:
+    """Yield ``body`` without its coding, in pieces of at most 256 KiB.
 
     Raises
     ------
     MalformedRequestError: it is not of this coding, or not whole.
-    RequestTooLargeError: it becomes more than ``most`` bytes.
     """
-    pieces: list[bytes] = []
-    size = 0
-    for piece in _pieces(body, _window(body, coding)):
-        size += len(piece)
-        if size > most:
-            raise RequestTooLargeError(
-                f"the body inflates to more than {most} bytes, the limit (SWATHE_SERVING_MAX_BODY_BYTES)"
-            )
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
-def _window(body: bytes, coding: str) -> int:
-    # `deflate` is zlib's format, but some clients send the bare stream, which does not begin as zlib's does.
-    bare = coding == "deflate" and (
-        body[:1] < b"\x08" or body[0] & 15 != 8 or int.from_bytes(body[:2], "big") % 31 != 0
-    )
-    return -zlib.MAX_WBITS if bare else _WINDOW[coding]
-
-
-def _pieces(body: bytes, window: int) -> Iterator[bytes]:
-    stream = zlib.decompressobj(window)
+    stream = zlib.decompressobj(_window(body, coding))
     begin = 0
     try:
         # In slices: what a call leaves over is copied.
@@ -110,3 +90,11 @@ def _pieces(body: bytes, window: int) -> Iterator[bytes]:
         raise MalformedRequestError("the compressed body is not whole")
     if stream.unused_data or begin + _PIECE < len(body):
         raise MalformedRequestError("there is something behind the compressed body; one gzip member is read")
+
+
+def _window(body: bytes, coding: str) -> int:
+    # `deflate` is zlib's format, but some clients send the bare stream, which does not begin as zlib's does.
+    bare = coding == "deflate" and (
+        body[:1] < b"\x08" or body[0] & 15 != 8 or int.from_bytes(body[:2], "big") % 31 != 0
+    )
+    return -zlib.MAX_WBITS if bare else _WINDOW[coding]

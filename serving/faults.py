@@ -11,8 +11,8 @@ from typing import Any, Final, Never
 from contract.errors import Fault, InvalidRequestError, MalformedRequestError
 
 FORMATS: Final = ("dataframe_records", "dataframe_split", "instances", "inputs")
-# More would make the answer to a large body as large as the body.
-_MOST_FAULTS: Final = 20
+# More would make the answer to a large body larger than the body.
+MOST_FAULTS: Final = 20
 _HOW: Final = 'send {"dataframe_records": [{"<feature>": <number or null>, …}]}'
 
 Loc = tuple[str | int, ...]
@@ -23,14 +23,15 @@ class _EnoughError(Exception):
 
 
 class _Faults:
-    """Faults found so far, up to twenty."""
+    """Faults found so far, up to ``most``."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_FAULTS) -> None:
         self.found: list[Fault] = []
+        self._most = most
 
     def add(self, loc: Loc, msg: str) -> None:
         self.found.append(Fault(loc, msg))
-        if len(self.found) >= _MOST_FAULTS:
+        if len(self.found) >= self._most:
             raise _EnoughError
 
 
@@ -52,8 +53,10 @@ def explain(body: bytes, features: tuple[str, ...]) -> Sequence[Sequence[float |
     return rows
 
 
-def read_apart(body: bytes, features: tuple[str, ...]) -> tuple[list[list[float | None]], dict[int, Fault]]:
-    """Return the rows in ``body``, and by index the first fault of each row that has one; such a row is all None.
+def read_apart(body: bytes, features: tuple[str, ...]) -> tuple[list[list[float | None]], dict[int, Fault | None]]:
+    """Return the rows in ``body``, and by index each row that has a fault; such a row is all None.
+
+    The first twenty such rows have their first fault with them, the others None.
 
     Raises
     ------
@@ -67,19 +70,21 @@ def read_apart(body: bytes, features: tuple[str, ...]) -> tuple[list[list[float 
         _refuse(f"{name} is not as it should be; the features are {_named(features)}", faults.found)
     order = [columns.index(feature) for feature in features]
     rows: list[list[float | None]] = []
-    wrong: dict[int, Fault] = {}
+    wrong: dict[int, Fault | None] = {}
+    blank: list[float | None] = [None] * len(features)
     for i, item in enumerate(items):
-        own = _Faults()
-        if isinstance(item, dict) and name != "dataframe_split":
-            row = _record(item, (*loc, i), features, own)
-        elif name == "dataframe_records":
-            own.add((*loc, i), f"must be an object, not {_kind(item)}")
-        else:
+        own = _Faults(most=1)
+        with contextlib.suppress(_EnoughError):
+            if isinstance(item, dict) and name != "dataframe_split":
+                rows.append(_record(item, (*loc, i), features, own))
+                continue
+            if name == "dataframe_records":
+                own.add((*loc, i), f"must be an object, not {_kind(item)}")
             cells = _row(item, (*loc, i), columns, own)
-            row = [cells[j] for j in order] if cells else []
-        if own.found:
-            wrong[i], row = own.found[0], [None] * len(features)
-        rows.append(row)
+            rows.append([cells[j] for j in order])
+            continue
+        wrong[i] = own.found[0] if len(wrong) < MOST_FAULTS else None
+        rows.append(blank)
     return rows, wrong
 
 
@@ -112,7 +117,7 @@ def _given(body: bytes) -> tuple[str, Any]:
     others = [name for name in fields if name not in FORMATS]
     if len(named) != 1 or others:
         one_of = f"exactly one of {', '.join(FORMATS)}"
-        unknown = [Fault(("body", name[:100]), "unknown field") for name in others[:_MOST_FAULTS]]
+        unknown = [Fault(("body", name[:100]), "unknown field") for name in others[:MOST_FAULTS]]
         _refuse(
             f"the body must have {one_of} and nothing else; {_HOW}",
             unknown or [Fault(("body",), f"must have {one_of}")],

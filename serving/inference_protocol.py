@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, Never
@@ -115,28 +115,39 @@ def _rows(tensor: _Input, binary: bytes, width: int) -> Floats:
     size = tensor.parameters.binary_data_size
     if size is not None:
         if bytes(tensor.data) or size != len(binary) or size != n * d * 8:
-            _refuse("inputs", f"[{n}, {d}] {DATATYPE} take {n * d * 8} bytes behind the header, and no data in it")
+            wanted = f"[{n}, {d}] {DATATYPE} take {n * d * 8} bytes behind the header, and no data in it"
+            _refuse("inputs", f"{wanted}; binary_data_size is {size}, and {len(binary)} bytes are there")
         numbers = np.frombuffer(binary, dtype="<f8")
         if not np.isfinite(numbers).all():
             _refuse("inputs", "must be finite numbers; a missing value can be sent as null in JSON only")
         return numbers.reshape(n, d).astype(np.float64)
     if not bytes(tensor.data) or binary:
         _refuse("inputs", "needs data, or parameters.binary_data_size and the bytes behind the header")
-    flat = _flat(tensor.data)
+    return np.fromiter(_flat(tensor.data, n, d), dtype=np.float64, count=n * d).reshape(n, d)
+
+
+def _flat(data: msgspec.Raw, n: int, d: int) -> Iterable[float | None]:
+    """Return the n · d numbers in ``data``, which has them flat, or as n rows of d: no other nesting is [n, d]."""
+    try:
+        flat = msgspec.json.decode(data, type=list[float | None])
+    except msgspec.ValidationError:
+        return chain.from_iterable(_by_row(data, n, d))
     if len(flat) != n * d:
         _refuse("inputs", f"data has {len(flat)} numbers for shape [{n}, {d}]")
-    return np.fromiter(flat, dtype=np.float64, count=n * d).reshape(n, d)
+    return flat
 
 
-def _flat(data: msgspec.Raw) -> list[float | None]:
+def _by_row(data: msgspec.Raw, n: int, d: int) -> list[list[float | None]]:
     try:
-        return msgspec.json.decode(data, type=list[float | None])
-    except msgspec.ValidationError:
-        pass
-    try:
-        return list(chain.from_iterable(msgspec.json.decode(data, type=list[list[float | None]])))
+        rows = msgspec.json.decode(data, type=list[list[float | None]])
     except (msgspec.ValidationError, RecursionError) as error:
         _refuse("inputs", f"data must be finite numbers or null, flat or by row: {_shown(error)}")
+    if len(rows) != n:
+        _refuse("inputs", f"data has {len(rows)} rows for shape [{n}, {d}]")
+    ragged = next((i for i, row in enumerate(rows) if len(row) != d), None)
+    if ragged is not None:
+        _refuse("inputs", f"row {ragged} of data has {len(rows[ragged])} numbers for shape [{n}, {d}]")
+    return rows
 
 
 def _wanted(asked: _Request) -> dict[str, bool]:
@@ -152,9 +163,10 @@ def _refuse(field: str, problem: str) -> Never:
     raise InvalidRequestError(f"{field}: {problem}", [Fault((field,), problem)])
 
 
-def encode(inference: Inference, clusters: Integers, distances: Floats, version: Version) -> tuple[bytes, int | None]:
+def encode(
+    inference: Inference, clusters: Integers, distances: Floats, labels: Sequence[str], chain: Mapping[str, Any]
+) -> tuple[bytes, int | None]:
     """Return the answer, and the length of its JSON part where binary tensors follow it."""
-    labels = version.required_numbers().scoring.labels
     tensors: list[dict[str, Any]] = []
     tail: list[bytes] = []
     for name, as_bytes in inference.outputs.items():
@@ -166,9 +178,9 @@ def encode(inference: Inference, clusters: Integers, distances: Floats, version:
             tensor["data"] = _listed(name, clusters, distances, labels)
         tensors.append(tensor)
     answer: dict[str, Any] = {
-        "model_name": version.model,
-        "model_version": str(version.number),
-        "parameters": {"run_id": version.run_id, "batch": version.batch},
+        "model_name": chain["model"],
+        "model_version": str(chain["version"]),
+        "parameters": {"run_id": chain["run_id"], "batch": chain["batch"]},
         "outputs": tensors,
     }
     if inference.id is not None:

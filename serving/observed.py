@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from serving.metrics import Metrics
 logger = logging.getLogger("serving.access")
 
 _OWN_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_SLICE_BYTES: Final = 256 * 1024
 _TRACE: Final = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -50,7 +52,10 @@ class Observed:
             if message["type"] == "http.response.start":
                 code = message["status"]
                 message["headers"] = [*message.get("headers", ()), *added]
-            await send(message)
+            if len(message.get("body", b"")) > _SLICE_BYTES:
+                await _in_slices(message, send)
+            else:
+                await send(message)
 
         self._metrics.began()
         try:
@@ -81,6 +86,16 @@ class Observed:
         }
         told = " ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
         logger.log(_level(code), told, extra={"facts": facts})
+
+
+async def _in_slices(message: Message, send: Send) -> None:
+    """Send a large body as fast as the client takes it, and let others in between."""
+    body = memoryview(message["body"])
+    more: bool = message.get("more_body", False)
+    for begin in range(0, len(body), _SLICE_BYTES):
+        part = bytes(body[begin : begin + _SLICE_BYTES])
+        await send({**message, "body": part, "more_body": more or begin + len(part) < len(body)})
+        await asyncio.sleep(0)
 
 
 def _level(code: int) -> int:

@@ -42,7 +42,7 @@ _HOME: Final = {"text/html": {"schema": {"type": "string"}}, "application/json":
 _PAGE: Final = {"text/html": {"schema": {"type": "string"}}}
 _SLOW: Final = ("429", "504")
 _PREDICT: Final = ("400", "404", "409", "413", "415", "422", "429", "503", "504")
-_STATISTICS: Final = ("404", "409")
+_STATISTICS: Final = ("404", "409", "429", "504")
 _STORED: Final = ("404", "409", "422", "429", "502", "503", "504")
 
 
@@ -140,9 +140,20 @@ def _reading(base: str, tag: str, operation: str, who: str, clusters: int | None
         ),
         results: page,
         f"{results}/{{row_id}}": get(
-            "row", f"The stored rows of one id in {who}", "StoredRows", [path_parameter("row_id")], *_STORED
+            "row",
+            f"The stored rows of one id in {who}",
+            "StoredRows",
+            [path_parameter("row_id"), *_row_query()],
+            *_STORED,
         ),
     }
+
+
+def _row_query() -> list[dict[str, Any]]:
+    return [
+        _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000}, "Rows in the answer"),
+        _query("cursor", {"type": "string"}, "`next_cursor` of the answer before, where an id has more rows"),
+    ]
 
 
 def _page_query(clusters: int | None) -> list[dict[str, Any]]:

@@ -102,7 +102,7 @@ COMPONENTS: Final[dict[str, Any]] = {
     ),
     "ClusterStatistics": _object({"clusters": _array(_CLUSTER), **_CHAIN}),
     "ResultsPage": _object({"results": _array(_ROW), "next_cursor": _MAYBE_STRING, **_CHAIN}),
-    "StoredRows": _object({"results": _array(_ROW), **_CHAIN}),
+    "StoredRows": _object({"results": _array(_ROW), "next_cursor": _MAYBE_STRING, **_CHAIN}),
     "Models": _array(
         _object(
             {

@@ -124,7 +124,8 @@ class Pickup:
         return model.versions if model else {}
 
     def _served(self, model: ListedModel, waited: bool) -> ServedModel:
-        known, aliases = self._known(model.name), model.aliases
+        known = self._known(model.name)
+        aliases = self._aliases(model, known)
         versions = {}
         for entry in model.entries:
             version = self._version(entry, known.get(entry.number))
@@ -137,6 +138,19 @@ class Pickup:
             if number not in versions and (kept := self._kept(version, is_restoring=model.is_restoring)):
                 versions[number] = kept
         return ServedModel(model.name, dict(sorted(versions.items())), aliases, model.is_restoring)
+
+    def _aliases(self, model: ListedModel, known: Mapping[int, Version]) -> Mapping[str, int]:
+        """Return what the aliases mean: what they meant before, until their new version was read."""
+        before = self.catalogue.models.get(model.name)
+        pending = {
+            entry.number
+            for entry in model.entries
+            if is_to_load(entry, known.get(entry.number)) and self._loads.outcome(entry) is None
+        }
+        meant = {alias: number for alias, number in before.aliases.items() if number in known} if before else {}
+        return {
+            alias: meant.get(alias, number) if number in pending else number for alias, number in model.aliases.items()
+        }
 
     def _version(self, entry: RegisteredVersion, before: Version | None) -> Version | None:
         subject = f"version unreadable model={entry.model} version={entry.number}"

@@ -9,21 +9,17 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from contract.errors import Fault, InvalidRequestError, SwatheError
-from serving.admission import Admission
+from serving.answering import Answering
 from serving.answers import Answer
 from serving.canary import Canary, Drawn
 from serving.catalogue import Version
-from serving.clusterer import Clusterer, PredictRequest
+from serving.clusterer import PredictRequest
 from serving.metrics import Metrics
 from serving.problems import from_error
 from serving.requests import BodyReader, check_media_type, read_query
 from serving.service import Service
-from serving.worker_queue import WorkerQueue
 
 PATH: Final = "/api/{model}/{version}/predict"
-# From here on a body takes longer than the way to a worker and back, and would hold up small ones.
-LARGE_BYTES: Final = 256 * 1024
-
 _JSON: Final = (b"content-type", b"application/json")
 
 
@@ -31,11 +27,10 @@ class Predict:
     """Assigns the rows of a body to clusters."""
 
     def __init__(
-        self, service: Service, clusterer: Clusterer, workers: WorkerQueue, *, slow: Admission, bodies: BodyReader,
-        canary: Canary, metrics: Metrics,
-    ) -> None:  # fmt: skip
-        self._service, self._clusterer, self._workers = service, clusterer, workers
-        self._slow, self._bodies, self._canary, self._metrics = slow, bodies, canary, metrics
+        self, service: Service, answering: Answering, *, bodies: BodyReader, canary: Canary, metrics: Metrics
+    ) -> None:
+        self._service, self._answering = service, answering
+        self._bodies, self._canary, self._metrics = bodies, canary, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -54,21 +49,17 @@ class Predict:
         drawn.version.required_numbers()
         apart = bool(scope["query_string"]) and _apart(Request(scope))
         check_media_type(scope)
-        body = await self._bodies.read(scope, receive)
-        answer = await self._predicted(body, apart, drawn.version)
+        with self._bodies.room() as room:
+            body = await self._bodies.read(scope, receive, room)
+            asked = PredictRequest(body, drawn.version.required_numbers().assigner, drawn.version.chain_json, apart)
+            answer = self._answering.soon(asked) or await self._answering.later(asked)
         if answer.error is not None:
             raise answer.error
         self._metrics.predicted(drawn.version, answer.counts)
         if drawn.shadow is not None:
-            self._canary.compare_later(drawn, answer, partial(self._predicted, body, apart))
+            ask = partial(compared, self._answering, self._bodies, asked)
+            self._canary.compare_later(drawn, sum(answer.counts), ask)
         return answer
-
-    async def _predicted(self, body: bytes, apart: bool, version: Version) -> Answer:
-        asked = PredictRequest(body, version.required_numbers().assigner, version.chain_json, apart)
-        if len(body) < LARGE_BYTES:
-            return self._clusterer.answer(asked)
-        with self._slow.one():
-            return await self._workers.answer(asked)
 
     def _drawn(self, scope: Scope) -> Drawn:
         named = scope["path_params"]
@@ -79,6 +70,13 @@ class Predict:
             drawn = self._canary.draw(model, selected.version, scope["request_id"])
         scope["version"] = drawn.version
         return drawn
+
+
+async def compared(answering: Answering, bodies: BodyReader, asked: PredictRequest, shadow: Version) -> Answer:
+    """Return of how many rows of ``asked`` the ``shadow`` gives another label."""
+    with bodies.room() as room:
+        room.hold(len(asked.body))
+        return await answering.answer(asked._replace(shadow=shadow.required_numbers().assigner))
 
 
 def _apart(request: Request) -> bool:

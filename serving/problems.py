@@ -62,6 +62,7 @@ CODES: Final = {
     415: "unsupported_media_type",
     422: "invalid",
     429: "overloaded",
+    431: "head_too_large",
     500: "internal",
     502: "bad_stored_data",
     503: "service_down",
@@ -76,6 +77,7 @@ def problem(
     *,
     errors: list[dict[str, Any]] | None = None,
     protocol: bool = False,
+    **headers: str,
 ) -> Response:
     """Return the one shape of every error. A client's half of a surrogate pair is written as it came, by its escape.
 
@@ -88,7 +90,8 @@ def problem(
         "errors": errors or [],
         "request_id": request_id,
     }
-    return Response(json.dumps(fields), status, media_type="application/json")
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(json.dumps(fields), status, headers=named, media_type="application/json")
 
 
 def from_error(error: SwatheError, request_id: str, *, protocol: bool = False) -> Response:

@@ -104,8 +104,9 @@ class Registry:
 
     def versions(self, model: str) -> list[RegisteredVersion]:
         """Return all versions of ``model`` in order; those of which not even the number can be read are left out."""
-        name = model.replace("'", "''")
-        pages = self._pages("model-versions/search", {"filter": f"name='{name}'"}, answers.VERSIONS)
+        # MLflow knows two kinds of quotes, and no way to escape one.
+        quoted = f"'{model}'" if "'" not in model else f'"{model}"'
+        pages = self._pages("model-versions/search", {"filter": f"name={quoted}"}, answers.VERSIONS)
         found = (_version(model, bytes(entry)) for page in pages for entry in page.model_versions)
         return sorted((entry for entry in found if entry is not None), key=lambda version: version.number)
 

@@ -71,35 +71,37 @@ class Results:
         for stretch in self._stretches(version, cluster, after):
             found += stretch.first(limit + 1 - len(found)).answers()
             if len(found) > limit:
-                # One more than asked for: there is a next page.
-                last = found[limit - 1]
-                key = (last["row_id"], last["partition"], last["offset"])
-                return Page(found[:limit], write_cursor(version.run_id, cluster, key))
-        return Page(found, None)
+                break
+        return _page(found, limit, version.run_id, cluster)
 
-    def rows_of(self, version: Version, row_id: str) -> list[dict[str, Any]]:
-        """Return the stored rows of ``row_id``: at least one.
+    def rows_of(self, version: Version, row_id: str, *, limit: int, cursor: str | None) -> Page:
+        """Return ``limit`` of the stored rows of ``row_id`` behind ``cursor``; at least one where there is no cursor.
 
         Raises
         ------
         UnknownNameError: there is none.
+        InvalidRequestError: the cursor is not one of this version and row id.
         """
+        after = read_cursor(cursor, version.run_id, None)
+        if after and after[0] != row_id:
+            raise _no_cursor()
         found: list[dict[str, Any]] = []
-        for stretch in self._stretches(version, None, (row_id,)):
+        for stretch in self._stretches(version, None, after or (row_id,)):
             own = stretch.until((row_id,))
-            found += own.answers()
-            if len(own) < len(stretch):
+            found += own.first(limit + 1 - len(found)).answers()
+            if len(found) > limit or len(own) < len(stretch):
                 break
-        if not found:
+        if not found and not after:
             within = f"version {version.number} of model {version.model!r}, whose rows `clustering-results` lists"
             raise UnknownNameError("row", row_id, within=within)
-        return found
+        return _page(found, limit, version.run_id, None)
 
     def export(self, version: Version, *, cluster: int | None) -> Iterator[bytes]:
-        """Return all rows as lines of JSON, a row group at a time; the first is read before this returns."""
+        """Return all rows as lines of JSON, some at a time; the first row group is read before this returns."""
         stretches = self._stretches(version, cluster, ())
         first = next(stretches, None)
-        return (_lines(stretch) for stretch in chain([] if first is None else [first], stretches))
+        all_of_them = chain([] if first is None else [first], stretches)
+        return (lines for stretch in all_of_them for lines in stretch.lines())
 
     def _read_manifest(self, key: str) -> ResultsManifest:
         return results_from_json(self._ranges.whole(key, RESULTS.most_bytes), key)
@@ -164,10 +166,18 @@ def read_cursor(cursor: str | None, run_id: str, cluster: int | None) -> Key:
         if not (isinstance(row_id, str) and numbers and (its_run, its_cluster) == (run_id, cluster)):
             raise ValueError("of another version or filter")
     except (ValueError, TypeError, binascii.Error) as error:
-        problem = "is not a cursor of this version and filter; begin again without one"
-        raise InvalidRequestError(f"the cursor {problem}", [Fault(("query", "cursor"), problem)]) from error
+        raise _no_cursor() from error
     return (row_id, partition, offset)
 
 
-def _lines(stretch: Stretch) -> bytes:
-    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in stretch.answers())
+def _no_cursor() -> InvalidRequestError:
+    problem = "is not a cursor of this version and filter; begin again without one"
+    return InvalidRequestError(f"the cursor {problem}", [Fault(("query", "cursor"), problem)])
+
+
+def _page(found: list[dict[str, Any]], limit: int, run_id: str, cluster: int | None) -> Page:
+    """Return the page of ``found``, which has one row more than ``limit`` where there is a next page."""
+    if len(found) <= limit:
+        return Page(found, None)
+    last = found[limit - 1]
+    return Page(found[:limit], write_cursor(run_id, cluster, (last["row_id"], last["partition"], last["offset"])))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -12,13 +13,15 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
 from contract.errors import SwatheError
 from serving import docs_page
 from serving.admission import Admission
+from serving.answering import Answering
 from serving.base_path import HEADER, base_of
 from serving.canary import Canary
-from serving.clusterer import Clusterer
+from serving.catalogue import Version
 from serving.codings import prefers
 from serving.compressed import Compressed, coding_for
 from serving.conditional import entity_tag, has_already
@@ -32,7 +35,6 @@ from serving.service import Selected, Service
 from serving.ui import page as ui_page
 from serving.ui.page import UserInterface
 from serving.whole_path import WholePathRoute
-from serving.worker_queue import WorkerQueue
 
 # A shared cache must not give lines for a page, nor hand out without a key what it got with one.
 _VARY: Final = "Accept, Accept-Encoding, X-API-Key, Authorization"
@@ -51,12 +53,12 @@ class Parts:
     """What the endpoints work with."""
 
     service: Service
-    clusterer: Clusterer
-    workers: WorkerQueue
+    answering: Answering
     metrics: Metrics
     pages: Pages
     user_interface: UserInterface
     slow: Admission
+    exports: Admission
     bodies: BodyReader
     canary: Canary
 
@@ -65,16 +67,10 @@ class Routes:
     """The endpoints over one service."""
 
     def __init__(self, parts: Parts) -> None:
-        self._service, self._slow, self._metrics = parts.service, parts.slow, parts.metrics
+        self._service, self._slow, self._exports = parts.service, parts.slow, parts.exports
         self._pages, self._user_interface = parts.pages, parts.user_interface
         self._predict = Predict(
-            parts.service,
-            parts.clusterer,
-            parts.workers,
-            slow=parts.slow,
-            bodies=parts.bodies,
-            canary=parts.canary,
-            metrics=parts.metrics,
+            parts.service, parts.answering, bodies=parts.bodies, canary=parts.canary, metrics=parts.metrics
         )
 
     def table(self) -> list[BaseRoute]:
@@ -106,28 +102,27 @@ class Routes:
     async def statistics(self, request: Request) -> Response:
         """Return the clusters of a version."""
         selected = self._selected(request)
-        return _stored(request, self._service.statistics(selected.version))
+        return _stored(request, await self._dumped(partial(self._service.statistics, selected.version)))
 
     async def page(self, request: Request) -> Response:
         """Return a page of stored rows."""
         selected = self._selected(request)
         query = read_query(request)
         if prefers(_accepted(request), NDJSON, "application/json"):
-            lines = await self._slow.in_thread(partial(self._service.export, selected.version, query))
-            return StreamingResponse(lines, media_type=NDJSON, headers={"vary": _VARY})
-        found = await self._slow.in_thread(partial(self._service.page, selected.version, query))
-        return _stored(request, found)
+            return await self._export(selected.version, query)
+        return _stored(request, await self._dumped(partial(self._service.page, selected.version, query)))
 
     async def rows_of(self, request: Request) -> Response:
         """Return the stored rows of one id."""
         selected = self._selected(request)
         row_id = request.path_params["row_id"]
-        found = await self._slow.in_thread(partial(self._service.rows_of, selected.version, row_id))
+        found = await self._dumped(partial(self._service.rows_of, selected.version, row_id, read_query(request)))
         return _stored(request, found)
 
     async def models(self, _request: Request) -> Response:
         """Return all models and versions."""
-        return _json(self._service.models(), **{"cache-control": "no-cache"})
+        listed = await self._pages.models()
+        return Response(listed, media_type="application/json", headers={"cache-control": "no-cache"})
 
     async def live(self, _request: Request) -> Response:
         """Return that the process answers."""
@@ -140,11 +135,11 @@ class Routes:
 
     async def metrics(self, _request: Request) -> Response:
         """Return what was counted."""
-        return Response(self._metrics.text(), headers={"content-type": METRICS_TYPE})
+        return Response(await self._pages.metrics(), headers={"content-type": METRICS_TYPE})
 
     async def openapi(self, request: Request) -> Response:
         """Return the OpenAPI document of this moment."""
-        return _below(self._pages.openapi(base_of(request.scope)), "application/json")
+        return _below(await self._pages.openapi(base_of(request.scope)), "application/json")
 
     async def openapi_client(self, request: Request) -> Response:
         """Return the OpenAPI document with one operation per route, for generated clients."""
@@ -166,6 +161,15 @@ class Routes:
             return _html(self._user_interface.home(base))
         return _json(self._service.signposts(base), vary=f"Accept, {HEADER}")
 
+    async def _dumped(self, work: Callable[[], dict[str, Any]]) -> bytes:
+        return await self._slow.in_thread(lambda: orjson.dumps(work()))
+
+    async def _export(self, version: Version, query: dict[str, str]) -> Response:
+        with contextlib.ExitStack() as place:
+            place.enter_context(self._exports.one())
+            lines = await self._slow.in_thread(partial(self._service.export, version, query))
+            return _Export(lines, place.pop_all())
+
     def _selected(self, request: Request) -> Selected:
         named = request.path_params
         if "version" in named:
@@ -174,6 +178,19 @@ class Routes:
             selected = self._service.select_default()
         request.scope["version"] = selected.version
         return selected
+
+
+class _Export(StreamingResponse):
+    """Lines that hold a place until the last one is sent, or the client is gone."""
+
+    def __init__(self, lines: Iterator[bytes], place: contextlib.ExitStack) -> None:
+        super().__init__(lines, media_type=NDJSON, headers={"vary": _VARY})
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them."""
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 def _route(path: str, endpoint: Endpoint, method: str = "GET") -> WholePathRoute:
@@ -187,9 +204,8 @@ def _route(path: str, endpoint: Endpoint, method: str = "GET") -> WholePathRoute
     return WholePathRoute(path, guarded, methods=[method], name=path, include_in_schema=False, middleware=_COMPRESSED)
 
 
-def _stored(request: Request, answer: dict[str, Any]) -> Response:
+def _stored(request: Request, body: bytes) -> Response:
     """Answer with what may be kept, and asked for again by its tag."""
-    body = orjson.dumps(answer)
     tag = entity_tag(body, coding_for(request.scope, len(body)))
     headers = {"etag": tag, "cache-control": _REVALIDATED, "vary": _VARY}
     if has_already(request.headers.getlist("if-none-match"), tag):

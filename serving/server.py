@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
+import sys
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -13,14 +15,16 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Router
 
+from contract.uri import without_credentials
 from serving.access_key import AddressedHere, RequiredKey
 from serving.admission import Admission
+from serving.answering import Answering
 from serving.base_path import BasePath
 from serving.cache import LocalCache
 from serving.canary import Canary
 from serving.claims import check_port, claimed_cache
 from serving.clusterer import Clusterer
-from serving.http_protocol import HttpProtocol
+from serving.connections import BACKLOG, Connections, connections_allowed
 from serving.metrics import Metrics
 from serving.object_store import ObjectStore
 from serving.observed import Observed
@@ -30,7 +34,7 @@ from serving.problems import forbidden, http_exception, hung_up, unauthorized, u
 from serving.processes import SupervisedServer, stopping_in_order
 from serving.range_cache import RangeCache
 from serving.registry import Registry
-from serving.requests import BodyReader
+from serving.requests import BodyBudget, BodyReader
 from serving.results import Results
 from serving.routes import Parts, Routes
 from serving.service import Service
@@ -41,6 +45,10 @@ from serving.v2_routes import InferenceRoutes
 from serving.worker_queue import WorkerQueue
 
 logger = logging.getLogger(__name__)
+
+_SWITCH_S: Final = 0.0005
+# Whole results that are sent at once; each keeps a row group in memory.
+_EXPORTS: Final = 8
 
 
 def serve(settings: ServingSettings) -> None:
@@ -70,9 +78,12 @@ def serve(settings: ServingSettings) -> None:
             num_api_servers=1,
             generate_client_file=False,
             access_log=False,
-            http=HttpProtocol,
             server_header=False,
             log_level="warning",
+            http=Connections(most=connections_allowed(), body_s=settings.deadline_s).protocol,
+            # There is nothing to talk to over a WebSocket.
+            ws="none",
+            backlog=BACKLOG,
         )
 
 
@@ -83,16 +94,23 @@ def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: L
     pickup = Pickup(registry, cache, models=settings.models, poll_s=settings.poll_s, grace_s=settings.grace_s)
     ranges = RangeCache(ObjectStore(settings), settings.cache / "results", settings.results_cache_bytes)
     ranges.prepare()
-    service = Service(pickup, Results(ranges, SortedFiles(ranges)), settings.default, settings.tracking.uri)
+    mlflow_url = without_credentials(settings.mlflow_url or settings.tracking.uri).rstrip("/")
+    service = Service(pickup, Results(ranges, SortedFiles(ranges)), settings.default, mlflow_url)
     metrics = Metrics(lambda: service.catalogue)
-    workers = WorkerQueue(clusterer, server, settings.cache, workers=settings.workers, deadline_s=settings.deadline_s)
-    slow, bodies = (
-        Admission(settings.queue, settings.deadline_s),
-        BodyReader(settings.max_body_bytes, settings.deadline_s),
+    workers = WorkerQueue(
+        clusterer,
+        server,
+        settings.cache,
+        workers=settings.workers,
+        deadline_s=settings.deadline_s,
+        most_bytes=settings.all_bodies_bytes,
     )
+    slow, exports = Admission(settings.queue, settings.deadline_s), Admission(_EXPORTS, settings.deadline_s)
+    bodies = BodyReader(settings.max_body_bytes, settings.deadline_s, BodyBudget(settings.all_bodies_bytes))
     canary = Canary(settings.canary_share, settings.canary_mode, metrics)
-    pages = Pages(service, with_key=settings.api_key is not None)
-    parts = Parts(service, clusterer, workers, metrics, pages, UserInterface(service), slow, bodies, canary)
+    pages = Pages(service, metrics, with_key=settings.api_key is not None)
+    answering = Answering(clusterer, workers, slow)
+    parts = Parts(service, answering, metrics, pages, UserInterface(service), slow, exports, bodies, canary)
     app.add_exception_handler(HTTPException, http_exception)
     app.add_exception_handler(ClientDisconnect, hung_up)
     app.add_exception_handler(Exception, unexpected)
@@ -101,6 +119,10 @@ def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: L
 
     @contextlib.asynccontextmanager
     async def lifespan(running: Any) -> AsyncIterator[None]:
+        # So long does the loop wait for each thread at work; the default is 5 ms.
+        sys.setswitchinterval(_SWITCH_S)
+        # What was imported stays: a full collection looked through all of it, and took 60 ms.
+        gc.freeze()
         # Again: an earlier API process may have filled the directory since.
         ranges.prepare()
         pickup.start()

@@ -41,6 +41,7 @@ class ServingSettings(BaseSettings):
     tracking_username: str = Field(default="", validation_alias="MLFLOW_TRACKING_USERNAME")
     tracking_password: SecretStr = Field(default=SecretStr(""), validation_alias="MLFLOW_TRACKING_PASSWORD")
     tracking_token: SecretStr = Field(default=SecretStr(""), validation_alias="MLFLOW_TRACKING_TOKEN")
+    mlflow_url: str | None = Field(default=None, validation_alias="SWATHE_MLFLOW_URL")
     store_url: str | None = Field(
         default=None, validation_alias=AliasChoices("SWATHE_STORE_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     )
@@ -56,6 +57,7 @@ class ServingSettings(BaseSettings):
     )
     base_path: str | None = Field(default=None, validation_alias="SWATHE_SERVING_BASE_PATH")
     max_body_bytes: int = Field(default=32 * 2**20, ge=1024, validation_alias="SWATHE_SERVING_MAX_BODY_BYTES")
+    bodies_bytes: int | None = Field(default=None, validation_alias="SWATHE_SERVING_BODIES_BYTES")
     workers: int = Field(default=2, ge=1, le=64, validation_alias="SWATHE_SERVING_WORKERS")
     queue: int = Field(default=64, ge=1, validation_alias="SWATHE_SERVING_QUEUE")
     deadline_s: float = Field(default=30.0, gt=0, validation_alias="SWATHE_SERVING_DEADLINE_S")
@@ -64,6 +66,11 @@ class ServingSettings(BaseSettings):
     log: LogFormat = Field(default="text", validation_alias="SWATHE_SERVING_LOG")
     access_log: Literal["errors", "all"] = Field(default="errors", validation_alias="SWATHE_SERVING_ACCESS_LOG")
     results_cache_bytes: int = Field(default=2**30, ge=0, validation_alias="SWATHE_SERVING_RESULTS_CACHE_BYTES")
+
+    @property
+    def all_bodies_bytes(self) -> int:
+        """What all bodies together may have."""
+        return self.bodies_bytes or 8 * self.max_body_bytes
 
     @cached_property
     def tracking(self) -> TrackingServer:
@@ -123,6 +130,15 @@ class ServingSettings(BaseSettings):
                 "/api or /v2, which are the server's own"
             )
         return checked
+
+    @model_validator(mode="after")
+    def _room_for_a_body(self) -> Self:
+        if self.bodies_bytes is not None and self.bodies_bytes < self.max_body_bytes:
+            raise ValueError(
+                f"SWATHE_SERVING_BODIES_BYTES={self.bodies_bytes} is less than one body may have: "
+                f"SWATHE_SERVING_MAX_BODY_BYTES={self.max_body_bytes}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _key_beyond_loopback(self) -> Self:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
+import orjson
 import pyarrow as pa
 
 from contract.batch import OFFSET, PARTITION
 from contract.model_version import CLUSTER, DISTANCE, ROW_ID
 from serving.sorted_file import Key
+
+# Arrow makes Python objects without letting other threads in: some milliseconds at a time, and one thread at a time,
+# so that the event loop waits for one of them and never for all.
+_PIECE_CELLS: Final = 5_000
+_making_objects: Final = threading.Lock()
 
 
 class Stretch:
@@ -48,8 +55,27 @@ class Stretch:
         """Return the first ``count`` rows."""
         return self._part(self._begin, min(self._end, self._begin + count))
 
+    def _pieces(self) -> Iterator[Stretch]:
+        step = max(1, _PIECE_CELLS // (len(self._features) + 1))
+        for begin in range(self._begin, self._end, step):
+            yield self._part(begin, min(begin + step, self._end))
+
     def answers(self) -> list[dict[str, Any]]:
         """Return the rows as they are answered."""
+        found: list[dict[str, Any]] = []
+        for piece in self._pieces():
+            with _making_objects:
+                found += piece._answered()
+        return found
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the rows as lines of JSON, some at a time."""
+        for piece in self._pieces():
+            with _making_objects:
+                lines = [orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in piece._answered()]
+            yield b"".join(lines)
+
+    def _answered(self) -> list[dict[str, Any]]:
         rows = self._table.slice(self._begin, len(self))
         values = {name: rows.column(name).to_pylist() for name in (ROW_ID, PARTITION, OFFSET, CLUSTER, DISTANCE)}
         features = rows.select(self._features).to_pylist()

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
-import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from contract.errors import Fault, InvalidRequestError, MalformedRequestError, SwatheError
-from scoring.kmeans import Integers
 from serving import inference_protocol as protocol
 from serving.canary import Drawn
-from serving.catalogue import Numbers, Version
-from serving.clusterer import assign, too_far
-from serving.predict import LARGE_BYTES
+from serving.catalogue import Version
+from serving.clusterer import PredictRequest, Tensors
+from serving.predict import compared
 from serving.problems import from_error, request_id_of
 from serving.routes import Parts
 from serving.whole_path import WholePathRoute
 
 _HEADER_LENGTH: Final = "inference-header-content-length"
+# An index is asked for with one field.
+_INDEX_BYTES: Final = 4096
 
 
 class InferenceRoutes:
@@ -30,7 +31,7 @@ class InferenceRoutes:
 
     def __init__(self, parts: Parts) -> None:
         self._service, self._metrics, self._canary = parts.service, parts.metrics, parts.canary
-        self._slow, self._bodies = parts.slow, parts.bodies
+        self._answering, self._bodies, self._pages = parts.answering, parts.bodies, parts.pages
 
     def table(self) -> list[BaseRoute]:
         """Return the routes."""
@@ -52,29 +53,22 @@ class InferenceRoutes:
         """Assign the rows of a tensor to clusters."""
         drawn = self._drawn(request)
         version = drawn.version
-        numbers = version.required_numbers()
-        body = await self._bodies.read(request.scope, request.receive)
-        length = _header_length(request)
-
-        def answer() -> tuple[bytes, int | None]:
-            inference = protocol.decode(body, length, numbers.scoring.features)
-            clusters, distances = assign(numbers.assigner, inference.rows)
-            if (refusal := too_far(distances)) is not None:
-                raise refusal
-            self._metrics.predicted(version, np.bincount(clusters, minlength=len(numbers.scoring.labels)).tolist())
-            if drawn.shadow is not None:
-                shadow = drawn.shadow.required_numbers()
-                others, _ = assign(shadow.assigner, inference.rows)
-                self._canary.compared(drawn, _labels(numbers, clusters), _labels(shadow, others))
-            return protocol.encode(inference, clusters, distances, version)
-
-        if len(body) < LARGE_BYTES:
-            answered, header = answer()
-        else:
-            answered, header = await self._slow.in_thread(answer)
-        if header is None:
-            return Response(answered, media_type="application/json")
-        return Response(answered, media_type="application/octet-stream", headers={_HEADER_LENGTH: str(header)})
+        assigner = version.required_numbers().assigner
+        tensors = Tensors(_header_length(request), version.chain)
+        with self._bodies.room() as room:
+            body = await self._bodies.read(request.scope, request.receive, room)
+            asked = PredictRequest(body, assigner, version.chain_json, tensors=tensors)
+            answer = await self._answering.answer(asked)
+        if answer.error is not None:
+            raise answer.error
+        self._metrics.predicted(version, answer.counts)
+        if drawn.shadow is not None:
+            ask = partial(compared, self._answering, self._bodies, asked)
+            self._canary.compare_later(drawn, sum(answer.counts), ask)
+        if answer.json_bytes is None:
+            return Response(answer.body, media_type="application/json")
+        headers = {_HEADER_LENGTH: str(answer.json_bytes)}
+        return Response(answer.body, media_type="application/octet-stream", headers=headers)
 
     async def metadata(self, request: Request) -> Response:
         """Return the tensors of a version."""
@@ -89,8 +83,9 @@ class InferenceRoutes:
 
     async def index(self, request: Request) -> Response:
         """Return every version with its state."""
-        body = await self._bodies.read(request.scope, request.receive)
-        return _json(protocol.repository_index(self._service.catalogue, only_ready=_only_ready(body)))
+        with self._bodies.room() as room:
+            body = await self._bodies.read(request.scope, request.receive, room, _INDEX_BYTES)
+        return Response(await self._pages.index(only_ready=_only_ready(body)), media_type="application/json")
 
     async def server(self, _request: Request) -> Response:
         """Return who answers."""
@@ -131,10 +126,6 @@ def _route(path: str, endpoint: Callable[[Request], Awaitable[Response]], method
             return from_error(error, request_id_of(request), protocol=True)
 
     return WholePathRoute(path, guarded, methods=[method], name=path, include_in_schema=False)
-
-
-def _labels(numbers: Numbers, clusters: Integers) -> list[str | None]:
-    return [numbers.scoring.labels[cluster] for cluster in clusters]
 
 
 def _header_length(request: Request) -> int | None:

@@ -13,7 +13,7 @@ import httpx
 
 _API = "/api/2.0/mlflow/"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
-_QUOTED = re.compile(r"name='(.*)'", re.DOTALL)
+_QUOTED = re.compile(r"""name=(['"])(.*)\1""", re.DOTALL)
 
 
 @dataclass
@@ -112,7 +112,7 @@ class MemoryTracking(httpx.BaseTransport):
     def _search_versions(self, fields: dict[str, Any]) -> httpx.Response:
         match = _QUOTED.fullmatch(fields["filter"])
         assert match is not None
-        model = self._models.get(match[1].replace("''", "'"), _Model())
+        model = self._models.get(match[2], _Model())
         return _page("model_versions", model.versions[::-1], fields)
 
 

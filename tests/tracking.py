@@ -35,6 +35,10 @@ class Tracking:
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
         self.http = httpx.Client(base_url=url, transport=transport, timeout=60)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
     def model(self, name: str) -> str:
         """Register a model and its experiment."""
         self._post("registered-models/create", {"name": name})

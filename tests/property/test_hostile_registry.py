@@ -19,10 +19,10 @@ from contract.model_version import ALIASES, LINEAGE_FILE
 from contract.tracking import TrackingServer
 from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
 from serving import inference_protocol as protocol
+from serving import openapi
 from serving.cache import LocalCache
 from serving.catalogue import Catalogue
 from serving.metrics import Metrics
-from serving.pages import Pages
 from serving.pickup import Pickup
 from serving.registry import Registry
 from serving.service import Service
@@ -144,7 +144,7 @@ def show(catalogue: Catalogue) -> None:
     """Make every page there is."""
     SHOWN.catalogue = catalogue
     orjson.dumps(SERVICE.models())
-    orjson.loads(Pages(SERVICE, with_key=True).openapi(""))
+    orjson.dumps(openapi.document(catalogue, SERVICE.default_model(), with_key=True))
     METRICS.text()
     orjson.dumps(protocol.repository_index(catalogue, only_ready=False))
     for model in catalogue.models.values():

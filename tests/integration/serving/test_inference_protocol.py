@@ -51,6 +51,20 @@ def test_a_large_tensor_gets_the_same(served: Served, client: Any) -> None:
     assert answer.as_numpy("distance").tolist() == [served.one.distances[i] for i in chosen]
 
 
+def test_large_tensors_as_json_get_the_same_and_are_refused_the_same(served: Served, client: Any) -> None:
+    chosen = np.resize(_whole_rows(served), 40000)
+    data = np.ascontiguousarray(served.one.rows[chosen])
+    rows = triton.InferInput("rows", [40000, 3], "FP64")
+    rows.set_data_from_numpy(data, binary_data=False)
+    outputs = [triton.InferRequestedOutput("distance", binary_data=False)]
+    answer = client.infer(served.model, [rows], model_version="1", outputs=outputs)
+    assert answer.as_numpy("distance").tolist() == [served.one.distances[i] for i in chosen]
+    refused = {"name": "rows", "shape": [40000, 3], "datatype": "FP64", "data": [*data[:-1].tolist(), [1, 2]]}
+    path = f"/v2/models/{served.model}/versions/1/infer"
+    told = served.server.http.post(path, json={"inputs": [refused]})
+    assert told.status_code == 422 and "row 39999 of data has 2 numbers" in told.json()["error"], told.text
+
+
 def test_null_is_a_missing_value(served: Served) -> None:
     cells = [[None if np.isnan(x) else x for x in row] for row in served.one.rows[:300].tolist()]
     for data in (cells, [x for row in cells for x in row]):
@@ -106,6 +120,15 @@ GOOD = {"name": "rows", "shape": [1, 3], "datatype": "FP64", "data": [1, 2, 3]}
         (json.dumps({"inputs": [{**GOOD, "shape": [0, 3], "data": []}]}).encode(), 422),
         (json.dumps({"inputs": [{**GOOD, "data": [1, 2]}]}).encode(), 422),
         (json.dumps({"inputs": [{**GOOD, "data": [[1, 2], 3]}]}).encode(), 422),
+        (json.dumps({"inputs": [{**GOOD, "data": [[1, 2], [3]]}]}).encode(), 422),
+        (json.dumps({"inputs": [{**GOOD, "data": [[1], [2], [3]]}]}).encode(), 422),
+        (json.dumps({"inputs": [{**GOOD, "data": [[[1, 2, 3]]]}]}).encode(), 422),
+        (json.dumps({"inputs": [{**GOOD, "shape": [2, 3], "data": [[1, 2, 3, 4], [5, 6]]}]}).encode(), 422),
+        (json.dumps({"inputs": [{**GOOD, "shape": [2, 3], "data": [[1, 2, 3, 4, 5, 6]]}]}).encode(), 422),
+        (json.dumps({"inputs": [{**GOOD, "shape": [2, 3], "data": [[1, 2, 3], [4, 5, 6]]}]}).encode(), 200),
+        (json.dumps({"inputs": [{**GOOD, "data": [True, 2, 3]}]}).encode(), 422),
+        (json.dumps({"inputs": [{**GOOD, "data": {"0": 1}}]}).encode(), 422),
+        (json.dumps({"inputs": [{**GOOD, "data": None}]}).encode(), 422),
         (json.dumps({"inputs": [{**GOOD, "data": [1, 2, "x"]}]}).encode(), 422),
         (json.dumps({"inputs": [{**GOOD, "data": [1, 2, float("nan")]}]}).encode(), 422),
         (json.dumps({"inputs": [{**GOOD, "data": [1, 2, 1e400]}]}).encode(), 422),

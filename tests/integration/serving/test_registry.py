@@ -35,7 +35,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     tracking, registry = Tracking(url, transport), Registry(url, transport=transport)
     yield Server(tracking, registry, tracking.model(f"registry-{uuid.uuid4().hex[:8]}"))
     registry.close()
-    tracking.http.close()
+    tracking.close()
 
 
 def test_versions_aliases_and_artifacts_are_read_as_they_were_written(server: Server) -> None:
@@ -71,6 +71,17 @@ def test_versions_aliases_and_artifacts_are_read_as_they_were_written(server: Se
 def test_an_artifact_that_is_elsewhere_is_that_version_s_fault(server: Server, source: str, tmp_path: Path) -> None:
     with pytest.raises(ModelArtifactError):
         fetch(server.registry, server.registry.locate(source), LocalCache(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["a'b", 'a"b', "a b\n", "\N{SNOWMAN}&=?#%2F", "x" * 200])
+def test_whatever_a_model_is_called_its_versions_are_found(server: Server, name: str) -> None:
+    model = server.tracking.model(f"{name}-{uuid.uuid4().hex[:8]}")
+    server.tracking.version(model, {})
+    server.tracking.alias(model, "champion", 1)
+    registered = server.registry.model(model)
+    assert registered is not None and registered.aliases == {"champion": 1}
+    assert [(version.model, version.number) for version in server.registry.versions(model)] == [(model, 1)]
+    assert model in server.registry.model_names()
 
 
 def test_more_than_a_page_of_versions_is_read(server: Server) -> None:

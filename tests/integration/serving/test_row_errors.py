@@ -72,8 +72,16 @@ def test_a_distance_beyond_the_largest_double_is_an_error_of_its_row(served: Ser
 def test_more_faults_than_are_told_of_a_refused_request(served: Served) -> None:
     rows = [[1, 2, "x"] if i % 2 else [1, 2, 3] for i in range(30_000)]
     fields = _ask(served, {"instances": rows}).json()
-    assert len(fields["errors"]) == 15_000 and fields["predictions"][1::2] == [None] * 15_000
+    assert [error["index"] for error in fields["errors"]] == list(range(1, 40, 2))
+    assert fields["predictions"][1::2] == [None] * 15_000 and all(fields["predictions"][::2])
     assert len(json.dumps(rows)) > 256 * 1024  # so it went to a worker
+
+
+def test_a_row_with_more_faults_than_are_told_is_one_of_its_own(served: Served) -> None:
+    odd = {str(i): i for i in range(100)}
+    fields = _ask(served, {"instances": [odd, [1, 2, 3]]}).json()
+    assert [error["loc"] for error in fields["errors"]] == [["instances", 0, "0"]]
+    assert fields["predictions"][0] is None and fields["predictions"][1]
 
 
 def test_no_error_is_an_empty_list(served: Served) -> None:

@@ -22,6 +22,7 @@ PLACES = ("contract/remedies.py", "contract/series_commands.py")
 RUNNERS = ("infra/demo.py", "infra/live.py")
 # Where each is typed, and what it says is done.
 RUN = {
+    "tests/integration/land/test_rejects.py": {"rejects", "land"},
     "tests/integration/infra/test_remedies.py": {
         "start_services", "infra_up", "stop_services", "service_log", "set_environment",
         "make_down", "begin_anew",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.batch import OFFSET, PARTITION
-from contract.errors import InvalidRequestError
-from contract.model_version import CLUSTER, DISTANCE, ROW_ID, ResultsFile
+from contract.errors import InvalidRequestError, UnknownNameError
+from contract.model_version import (
+    CLUSTER,
+    DISTANCE,
+    ROW_ID,
+    TAG_RESULTS,
+    ResultsFile,
+    ResultsManifest,
+    results_to_json,
+)
+from serving.catalogue import Version
 from serving.range_cache import RangeCache
-from serving.results import read_cursor, write_cursor
+from serving.results import Results, read_cursor, write_cursor
 from serving.sorted_file import Key, SortedFiles, first_group
+from tests.unit.serving.served_numbers import version
 
 
 class CountingStore:
@@ -47,6 +59,7 @@ def _file(rows: list[tuple[str, int]], group: int) -> tuple[bytes, ResultsFile]:
             OFFSET: pa.array([offset for _, offset in rows], pa.int64()),
             CLUSTER: pa.array([0] * len(rows), pa.int32()),
             DISTANCE: pa.array([0.5] * len(rows)),
+            "f": pa.array([1.0] * len(rows)),
         }
     )
     buffer = io.BytesIO()
@@ -124,6 +137,48 @@ def test_a_cursor_survives_the_round_trip(row_id: str, partition: int, offset: i
     for run, other in (("else", cluster), ("run", 99)):
         with pytest.raises(InvalidRequestError):
             read_cursor(cursor, run, other)
+
+
+def _stored(tmp_path: Path, ids: list[str], group: int) -> tuple[Results, Version]:
+    rows = sorted((row_id, offset) for offset, row_id in enumerate(ids))
+    body, file = _file(rows, group)
+    by_cluster = replace(file, first=(0, *file.first), last=(0, *file.last))
+    manifest = ResultsManifest("m", "run-1", len(rows), ("f",), (file,), (by_cluster,))
+    ranges = RangeCache(CountingStore({"k": body, "manifest": results_to_json(manifest)}), tmp_path, 0)  # type: ignore[arg-type] # what it reads of a store
+    return Results(ranges, SortedFiles(ranges)), version(1, tags={TAG_RESULTS: "manifest"})
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(
+    ids=st.lists(st.sampled_from(["a", "b", "bb", "c"]), min_size=1, max_size=40),
+    group=st.integers(1, 7),
+    limit=st.integers(1, 9),
+)
+def test_the_rows_of_an_id_that_many_share_come_by_page(tmp_path: Path, ids: list[str], group: int, limit: int) -> None:
+    results, served = _stored(tmp_path, ids, group)
+    for row_id in set(ids):
+        found: list[int] = []
+        cursor: str | None = None
+        while cursor is not None or not found:
+            page = results.rows_of(served, row_id, limit=limit, cursor=cursor)
+            assert 1 <= len(page.rows) <= limit and {row["row_id"] for row in page.rows} == {row_id}
+            found += [row["offset"] for row in page.rows]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert found == [offset for offset, other in enumerate(ids) if other == row_id]
+    with pytest.raises(UnknownNameError):
+        results.rows_of(served, "nobody", limit=limit, cursor=None)
+    with pytest.raises(InvalidRequestError):
+        results.rows_of(served, ids[0], limit=limit, cursor=write_cursor("run-1", None, ("nobody", 0, 0)))
+
+
+def test_lines_are_the_rows_in_pieces(tmp_path: Path) -> None:
+    ids = [f"{i:06d}" for i in range(12_000)]
+    results, served = _stored(tmp_path, ids, 12_000)
+    pieces = list(results.export(served, cluster=None))
+    assert max(map(len, pieces)) < 2**20 and len(pieces) > 1
+    assert [json.loads(line)["row_id"] for piece in pieces for line in piece.splitlines()] == ids
 
 
 @given(st.text(max_size=80))
