@@ -32,6 +32,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contract import remedies
 from contract.uri import without_credentials
 
 
@@ -118,8 +119,8 @@ class ServiceDownError(RetryError):
         self.reason = without_credentials(reason)
         super().__init__(
             f"{service} does not answer at {address} ({reason}). "
-            f"Start it with `python -m infra up` (or `make up`), or point the settings at the one you mean: "
-            f'`eval "$(python -m infra env)"`.'
+            f"Start it with {remedies.start_services()}, or point the settings at the one you mean: "
+            f"{remedies.set_environment()}."
         )
 
 

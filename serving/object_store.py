@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 
+from contract import remedies
 from contract.decoding import shortened, too_large
 from contract.errors import ConfigurationError, ModelArtifactError, ServiceDownError
 from contract.store_answer import StoreAnswer
@@ -27,7 +28,7 @@ class ObjectStore:
 
     def __init__(self, settings: ServingSettings) -> None:
         if settings.store_url is None:
-            raise ConfigurationError('AWS_ENDPOINT_URL_S3 is not set; `eval "$(python -m infra env)"` sets it')
+            raise ConfigurationError(f"AWS_ENDPOINT_URL_S3 is not set; {remedies.set_environment()} sets it")
         self.bucket, self.endpoint_url = settings.bucket, settings.store_url
         self._client: S3Client = boto3.client(
             "s3",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shlex
 import signal
 import socket
 import sys
@@ -16,6 +15,7 @@ from datetime import datetime
 import click
 from prometheus_client import CollectorRegistry
 
+from contract import remedies
 from contract.batch import Manifest
 from contract.errors import ConfigurationError
 from contract.stream import Cut, Stream
@@ -223,7 +223,7 @@ def _summarise(landed: Landed, stream_path: str) -> None:
         click.echo(f"  {line}")
     if landed.rejected:
         click.echo(
-            f"  `python -m pipeline rejects --stream {shlex.quote(stream_path)}` lists them; with --land-again it "
+            f"  {remedies.rejects(stream_path)} lists them; with --land-again it "
             f"lands those that parse, once the stream file is corrected"
         )
 

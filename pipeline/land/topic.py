@@ -193,7 +193,7 @@ def explain(
         return AccessDeniedError(f"Kafka at {address} refuses access to topic {topic!r}: {cause.str()}")
     if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return ConfigurationError(
-            f"Kafka at {address} has no topic {topic!r}; `python -m pipeline replay` makes it, or correct `topic`"
+            f"Kafka at {address} has no topic {topic!r}: send rows to it, which makes it, or correct `topic`"
         )
     if cause.code() in _LEADERLESS:
         remedy = "A partition has no leader: start the broker that holds it, or wait until another one takes over"

@@ -24,8 +24,9 @@ from pipeline.train.batches import SealedBatch
 from pipeline.train.comparison import Comparer, Comparison
 from pipeline.train.evaluate import statistics
 from pipeline.train.event_window import event_window_ms
+from pipeline.train.ledger import Artifact
 from pipeline.train.pictures import Drawn, draw
-from pipeline.train.publish import Artifact, VersionRecord
+from pipeline.train.publish import VersionRecord
 from pipeline.train.results import write_results
 from pipeline.train.runs import TAG_BATCH as TAG_RUN_BATCH
 from pipeline.train.runs import LoggedOn, Runs
@@ -85,9 +86,10 @@ class VersionBuilder:
         ):
             trained = train(prepared, rows, series.stream, watch)
             fault_point("train.fitted")
-            results = beside.submit(self._write_results, run, trained)
             happened = beside.submit(event_window_ms, spark, self._store.bucket, series.stream, manifests)
             golden, sample = prove(spark, trained, watch)
+            # Not before: rows that numpy would assign otherwise are no results.
+            results = beside.submit(self._write_results, run, trained)
             with watch.measured("compare"):
                 comparison = self._compare(trained, sample, manifests[-1])
             trained = trained.named(comparison.lineage.labels)
