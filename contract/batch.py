@@ -29,6 +29,10 @@ COORDINATES = (PARTITION, OFFSET, TIMESTAMP, KEY)
 # Part facts that are too long for object metadata (2 KB) live under this key of the Parquet footer.
 FOOTER_KEY = b"swathe"
 
+# Object metadata holds 2 KB: files beyond these are in the footer only.
+SOURCES_NOTED = 10
+SOURCES = "all_sources"
+
 CutReason = Literal["rows", "bytes", "window", "max_age", "idle", "part_size"]
 
 
@@ -88,6 +92,10 @@ class Part:
     ``rows`` + rejected rows + ``gap_records`` = ``next_offset`` − ``first_offset``. Timestamps are Kafka's,
     in ms since the epoch, UTC; None where the part holds no row. ``value_bytes`` adds up the values of the
     records that became rows, ``bytes`` is the size of the object.
+
+    ``sources`` are the last headers of the replayed files whose records lie in it (``contract/origin.py``), in the
+    order of their offsets: the newest ``SOURCES_NOTED`` of ``sources_seen``, None in a part of earlier landing.
+    The Parquet footer has them all, under ``SOURCES``.
     """
 
     key: str
@@ -107,6 +115,8 @@ class Part:
     cut: CutReason
     topic_id: str
     writer: str
+    sources: tuple[str, ...] = ()
+    sources_seen: int | None = None
 
     @property
     def rejected(self) -> int:
@@ -240,4 +250,11 @@ def _lane(fields: dict[str, Any]) -> Lane:
 def part_from_fields(fields: dict[str, Any]) -> Part:
     """Return the part that :func:`dataclasses.asdict` made ``fields`` of."""
     rejects = fields["rejects"]
-    return Part(**{**fields, "rejects": Rejects(**rejects) if rejects else None})
+    sources = tuple(map(str, fields.get("sources", ())))
+    return Part(**{**fields, "rejects": Rejects(**rejects) if rejects else None, "sources": sources})
+
+
+def sources_from_metadata(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], int | None]:
+    """Return a part's ``sources`` and ``sources_seen`` from its object's metadata."""
+    seen = int(metadata["sources_seen"]) if "sources_seen" in metadata else None
+    return tuple(filter(None, metadata.get("sources", "").split(","))), seen

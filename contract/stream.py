@@ -24,6 +24,8 @@ from pydantic import (
 )
 
 from contract.errors import StreamFileError
+from contract.moment import EpochUnit
+from contract.stream_yaml import compose, line_of, quoting_hint
 from contract.units import seconds, size_bytes
 
 ColumnType = Literal["int32", "int64", "float32", "float64", "bool", "string", "timestamp"]
@@ -65,10 +67,17 @@ class _Section(BaseModel):
 
 
 class Column(_Section):
-    """One column. `timestamp` is microseconds, UTC; on the wire it is ISO 8601 text."""
+    """One column. `timestamp` is microseconds, UTC; on the wire it is ISO 8601 text, or a number of ``epoch``."""
 
     type: ColumnType
     required: Bool = Field(default=False, description="a record without it, or with null, is rejected")
+    epoch: EpochUnit | None = Field(default=None, description="unit of a timestamp that counts from 1970")
+
+    @model_validator(mode="after")
+    def _epoch_is_a_time(self) -> Column:
+        if self.epoch is not None and self.type != "timestamp":
+            raise ValueError(f"`epoch` is the unit of a timestamp column, and this one is {self.type}")
+        return self
 
 
 class Source(_Section):
@@ -100,6 +109,9 @@ class Rejects(_Section):
     max_share: Real = Field(default=0.5, gt=0, le=1, description="share of rejected records that stops the line")
     min_records: Int = Field(default=1000, ge=1, description="records seen before the share counts")
     max_record_bytes: Size = Field(default=1_048_576, ge=1, description="a record with a longer value is rejected")
+    no_column: Literal["stop", "warn"] = Field(
+        default="stop", description="what records mean that hold keys, and none of them a column"
+    )
 
 
 class KRange(_Section):
@@ -129,14 +141,30 @@ class Model(_Section):
 
     k: K
     seed: Int = Field(default=1, ge=-(2**62), lt=2**62)
+    seeds: Int = Field(default=1, ge=1, le=100, description="fits of a fixed k, from seeds that follow each other")
     scheme: Scheme = "disjoint"
     impute: Literal["mean", "median"] = "mean"
     max_iter: Int = Field(default=20, ge=1, le=1000)
     tol: Real = Field(default=1e-4, gt=0)
 
+    @model_validator(mode="after")
+    def _seeds_once(self) -> Model:
+        if isinstance(self.k, KRange) and "seeds" in self.model_fields_set:
+            raise ValueError("seeds stands beside a fixed k; of a range, write k: {from: …, to: …, seeds: …}")
+        return self
+
+    @property
+    def tried_seeds(self) -> range:
+        """Seeds from which the k that is trained is fitted; the lowest WSSSE is kept."""
+        return range(self.seed, self.seed + (self.k.seeds if isinstance(self.k, KRange) else self.seeds))
+
     def training_parameters(self) -> dict[str, object]:
-        """Return what a training result depends on; the scheme is a property of the registered model."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"scheme"})
+        """Return what a training result depends on; the scheme is a property of the registered model.
+
+        A key that came later is left out at its default, so that the train keys of earlier versions stay.
+        """
+        later = {name for name in ("seeds",) if getattr(self, name) == type(self).model_fields[name].default}
+        return self.model_dump(mode="json", by_alias=True, exclude={"scheme", *later})
 
 
 class Gate(_Section):
@@ -191,40 +219,19 @@ def parse_stream(text: str, source: str) -> Stream:
     ------
     StreamFileError: one message that names every wrong key and its line.
     """
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if not isinstance(node, yaml.MappingNode):
-            raise StreamFileError(source, 1, "a stream file is a mapping of `name`, `topic`, `columns` and so on")
-        _refuse_double_keys(node, source)
-        given = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise StreamFileError(source, mark.line + 1 if mark else None, f"not YAML: {error.problem}") from error
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise StreamFileError(source, None, f"not YAML: {error}"[:300]) from error
-    except RecursionError as error:
-        raise StreamFileError(source, None, "not a stream file: it is nested too deeply, or holds itself") from error
+    node, given = compose(text, source)
     try:
         stream = Stream.model_validate(given)
     except ValidationError as error:
         raise _with_lines(error, node, source) from error
+    _refuse_case_twins(stream, node, source)
     _check_columns(stream, node, source)
     return stream
 
 
-def _refuse_double_keys(node: yaml.Node, source: str) -> None:
-    if isinstance(node, yaml.SequenceNode):
-        for child in node.value:
-            _refuse_double_keys(child, source)
-    elif isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise StreamFileError(source, key.start_mark.line + 1, "a key has to be a word")
-            if key.value in seen:
-                raise StreamFileError(source, key.start_mark.line + 1, f"key {key.value!r} stands twice")
-            seen.add(key.value)
-            _refuse_double_keys(value, source)
+def column_line(text: str, source: str, column: str) -> int:
+    """Return the line of ``column`` in the stream file ``text``."""
+    return line_of(compose(text, source)[0], ["columns", column])[0]
 
 
 def _with_lines(error: ValidationError, node: yaml.Node, source: str) -> StreamFileError:
@@ -232,8 +239,9 @@ def _with_lines(error: ValidationError, node: yaml.Node, source: str) -> StreamF
     for fault in error.errors(include_url=False):
         # A union (`k`) and a mapping key add segments of pydantic's own to the path.
         path = [str(part) for part in fault["loc"] if str(part) not in _PYDANTIC_STEPS]
-        line, known = _line_of(node, path)
-        faults.append((line, f"{'.'.join(path[: known + 1]) or 'stream'}: {_say(fault)}"))
+        line, known = line_of(node, path)
+        hint = quoting_hint(node, path) if fault["type"] == "string_type" else ""
+        faults.append((line, f"{'.'.join(path[: known + 1]) or 'stream'}: {_say(fault)}{hint}"))
     first_line, first = faults[0]
     others = [f"{source}:{line}: {problem}" for line, problem in faults[1:]]
     return StreamFileError(source, first_line, "\n".join([first, *others]))
@@ -249,30 +257,24 @@ def _say(fault: Mapping[str, object]) -> str:
     return said if isinstance(given, dict | list) or repr(given) in said else f"{said}, got {given!r}"[:300]
 
 
-def _line_of(node: yaml.Node, path: list[str]) -> tuple[int, int]:
-    """Return the 1-based line of the deepest part of ``path`` that is in the file, and how deep that is."""
-    line, depth = node.start_mark.line + 1, 0
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == part), None)
-            if found is None:
-                return line, depth
-            key, node = found
-            line = key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
-            node = node.value[int(part)]
-            line = node.start_mark.line + 1
-        else:
-            return line, depth
-        depth += 1
-    return line, depth
+def _refuse_case_twins(stream: Stream, node: yaml.Node, source: str) -> None:
+    """Spark reads names without regard to letter case, so of two such columns it could read neither."""
+    lines: dict[str, tuple[str, int]] = {}
+    for name in stream.columns:
+        line, _ = line_of(node, ["columns", name])
+        twin, before = lines.setdefault(name.lower(), (name, line))
+        if twin != name:
+            raise StreamFileError(
+                source, line, f"columns: {name!r} and {twin!r} (line {before}) differ in letter case only, and Spark "
+                f"cannot tell them apart: no batch could be trained; keep one of them, or rename one in the records",
+            )  # fmt: skip
 
 
 def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
     known = ", ".join(stream.columns)
     for key, names in (("features", stream.features), ("id", stream.id)):
         for index, name in enumerate(names):
-            line, _ = _line_of(node, [key, str(index)])
+            line, _ = line_of(node, [key, str(index)])
             if name not in stream.columns:
                 raise StreamFileError(source, line, f"{key}: {name!r} is not a column; the columns are {known}")
             if names.index(name) != index:
@@ -283,7 +285,7 @@ def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
                     source, line, f"features: {name!r} is a {kind} column; a feature is one of {_numeric()}"
                 )
     if stream.event_time is not None:
-        line, _ = _line_of(node, ["event_time"])
+        line, _ = line_of(node, ["event_time"])
         column = stream.columns.get(stream.event_time)
         if column is None or column.type != "timestamp":
             raise StreamFileError(source, line, f"event_time: {stream.event_time!r} is not a timestamp column")

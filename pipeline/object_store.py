@@ -129,6 +129,21 @@ class ObjectStore:
                 return None
             self._raise(error)
 
+    def get_tail(self, key: str, size: int) -> bytes:
+        """Return the last ``size`` bytes of the object, or all of it if it has fewer.
+
+        Raises
+        ------
+        ChainError: there is none.
+        """
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes=-{size}")
+            return answer["Body"].read()
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            if _missing(error):
+                raise ChainError(f"{key} is not in bucket {self.bucket!r}; restore that object") from error
+            self._raise(error)
+
     def list_objects(self, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
         """Yield the objects under ``prefix`` in key order, those behind ``after`` only."""
         pages = self._client.get_paginator("list_objects_v2")

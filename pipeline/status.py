@@ -17,6 +17,7 @@ from contract.batch import Manifest, manifest_from_json, manifest_prefix
 from contract.errors import ServiceDownError, SwatheError
 from contract.model_version import TAG_BATCH, TAG_STATE
 from contract.stream import Stream
+from pipeline.command_line import Command
 from pipeline.land.chain import Chain
 from pipeline.land.start import read_start
 from pipeline.land.topic import Topic, committed_offsets, make_consumer, watermarks
@@ -68,7 +69,7 @@ class StreamStatus:
     unreachable: list[str] = field(default_factory=list)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def status(stream_path: str, *, as_json: bool) -> None:

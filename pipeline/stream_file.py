@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from contract.errors import StreamFileError
-from contract.stream import Stream, parse_stream
+from contract.stream import Stream, column_line, parse_stream
+from contract.stream_yaml import LONGEST_BYTES, too_long
 
 
 def load_stream(path: str | Path) -> Stream:
@@ -15,13 +16,26 @@ def load_stream(path: str | Path) -> Stream:
     ------
     StreamFileError: no such file, not text, or not a valid stream file.
     """
+    return parse_stream(_text(path), str(path))
+
+
+def line_of_column(path: str | Path, column: str) -> int:
+    """Return the line at which the stream file at ``path`` declares ``column``."""
+    return column_line(_text(path), str(path), column)
+
+
+def _text(path: str | Path) -> str:
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            body = file.read(LONGEST_BYTES + 1)
     except OSError as error:
         where = (
             "" if Path(path).is_absolute() else f" (looked for in {Path.cwd()}; from elsewhere, give its whole path)"
         )
         raise StreamFileError(str(path), None, f"cannot be read: {error.strerror}{where}") from error
+    if len(body) > LONGEST_BYTES:
+        raise too_long(str(path))
+    try:
+        return body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise StreamFileError(str(path), None, f"is not UTF-8: {error.reason} at byte {error.start}") from error
-    return parse_stream(text, str(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from contract.errors import ServiceDownError
+from contract.errors import ChainError, ServiceDownError
 from pipeline.object_store import ObjectStore, StoredObject
 
 
@@ -62,6 +62,12 @@ class MemoryStore(ObjectStore):
     def get(self, key: str) -> tuple[bytes, str] | None:
         """As the real one."""
         return (self._objects[key][0], self._etag(key)) if key in self._objects else None
+
+    def get_tail(self, key: str, size: int) -> bytes:
+        """As the real one."""
+        if key not in self._objects:
+            raise ChainError(f"{key} is not in bucket {self.bucket!r}")
+        return self._objects[key][0][-size:]
 
     def list_objects(self, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
         """As the real one."""

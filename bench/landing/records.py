@@ -22,7 +22,7 @@ def flights() -> list[bytes]:
     def stop(error: Exception) -> None:
         raise error
 
-    return [orjson.dumps(row.values) for row in read_rows(default_path(stream), stream, stop)]
+    return [orjson.dumps(row.values) for row in read_rows(default_path(stream, STREAM_FILE), stream, stop)]
 
 
 def endless(records: list[bytes]) -> Iterator[bytes]:

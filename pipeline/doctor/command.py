@@ -12,6 +12,7 @@ import click
 from contract.errors import ConfigurationError, SwatheError
 from contract.stream import Stream
 from contract.units import seconds
+from pipeline.command_line import Command
 from pipeline.doctor.finding import Finding
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
@@ -22,7 +23,7 @@ from pipeline.train.settings import TrackingSettings, tracking_settings
 logger = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
 @click.option("--model", "models", multiple=True, help="Registered model beside the stream's own two. Repeatable.")
 @click.option(

@@ -13,7 +13,17 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contract.batch import CutReason, Part, Rejects, lane_prefix, part_key, rejects_key
+from contract.batch import (
+    SOURCES,
+    SOURCES_NOTED,
+    CutReason,
+    Part,
+    Rejects,
+    lane_prefix,
+    part_key,
+    rejects_key,
+    sources_from_metadata,
+)
 from contract.errors import ChainError
 from pipeline.fault import fault_point
 from pipeline.land.open_part import OpenPart, encode_rejects
@@ -75,7 +85,7 @@ class Chain:
         attempt = f"{part.sequence:08d}-{secrets.token_hex(8)}"
         rejects = self._put_rejects(part, attempt)
         facts = _facts(part, cut, writer, rejects, attempt)
-        body = part.close({**facts, "gaps": part.gaps})
+        body = part.close({**facts, "gaps": part.gaps, SOURCES: list(part.sources.values())})
         key = part_key(self._stream, self._lane, part.sequence)
         fault_point("before-part")
         etag = self._store.put_if_absent(key, bytes(body), facts)
@@ -121,6 +131,8 @@ def _facts(part: OpenPart, cut: CutReason, writer: Writer, rejects: Rejects | No
         "topic_id": writer.topic_id,
         "writer": writer.name,
         "attempt": attempt,
+        "sources": ",".join(list(part.sources.values())[-SOURCES_NOTED:]) or None,
+        "sources_seen": len(part.sources),
     }
     if rejects:
         facts |= {f"rejects_{name}": value for name, value in dataclasses.asdict(rejects).items()}
@@ -142,6 +154,7 @@ def part_of(found: StoredObject) -> Part:
             if "rejects_key" in facts
             else None
         )
+        sources, sources_seen = sources_from_metadata(facts)
         return Part(
             key=found.key,
             etag=found.etag,
@@ -160,6 +173,8 @@ def part_of(found: StoredObject) -> Part:
             cut=facts["cut"],  # type: ignore[arg-type]
             topic_id=facts["topic_id"],
             writer=facts["writer"],
+            sources=sources,
+            sources_seen=sources_seen,
         )
     except (KeyError, ValueError) as error:
         raise ChainError(f"{found.key} is not a part that Swathe landed: {error!r} in its metadata") from error

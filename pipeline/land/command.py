@@ -19,6 +19,7 @@ from contract.batch import Manifest
 from contract.errors import ConfigurationError
 from contract.stream import Cut, Stream
 from contract.units import seconds, size_bytes
+from pipeline.command_line import Command
 from pipeline.land.broker_state import BrokerState
 from pipeline.land.chain import Writer
 from pipeline.land.consume import Landing
@@ -26,11 +27,13 @@ from pipeline.land.dead_letters import DeadLetters
 from pipeline.land.landed import Landed
 from pipeline.land.lander import Lander
 from pipeline.land.metrics import LandingCollector, put_histogram, served
+from pipeline.land.newest_parts import newest_parts
 from pipeline.land.parse import RecordParser
 from pipeline.land.patience import PatientStore
 from pipeline.land.progress import progress
-from pipeline.land.start import begin_or_read
+from pipeline.land.start import begin_or_read, read_start
 from pipeline.land.topic import Topic, make_consumer, offsets_at
+from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import FIRST_ANSWER_S, ObjectStore
 from pipeline.settings import kafka_settings, store_settings
 from pipeline.stream_file import load_stream
@@ -54,7 +57,7 @@ class _Unit(click.ParamType[float]):
 DURATION, SIZE = _Unit("duration"), _Unit("size")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--rows", type=click.IntRange(min=1), help="Cut a batch after this many rows, over all lanes together.")
 @click.option("--bytes", "bytes_", type=SIZE, help="Cut a batch after this many bytes of records, e.g. 64MB.")
@@ -64,7 +67,7 @@ DURATION, SIZE = _Unit("duration"), _Unit("size")
 @click.option("--exit-when-idle", type=DURATION, help="Land the tail and leave after this long without a record.")
 @click.option("--dlq", is_flag=True, help="Produce rejected records to <topic>.dlq as well.")
 @click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve Prometheus metrics on this loopback port.")
-@click.option("--from", "start", default="earliest", help="Where a new chain begins: earliest, latest, or a time.")
+@click.option("--from", "start", help="Where a new chain begins: earliest (the default), latest, or a time.")
 def land(  # noqa: PLR0917 - click hands over one argument an option
     stream_path: str,
     rows: int | None,
@@ -75,7 +78,7 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     exit_when_idle: float | None,
     dlq: bool,
     metrics_port: int | None,
-    start: str,
+    start: str | None,
 ) -> None:
     """Land the topic's records as batches. A flag about the cut replaces all of the stream file's `cut`."""
     stream = load_stream(stream_path)
@@ -84,20 +87,23 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    member = prepare(stream, cut, start=_start(start), exit_when_idle_s=exit_when_idle, stop=stop, dlq=dlq)
+    member = prepare(
+        stream, cut, start=_start(start), exit_when_idle_s=exit_when_idle, stop=stop, dlq=dlq, stream_path=stream_path
+    )
     member.lander.on_batch = _show_batch
     shown = progress(member.lander, member.landing, lambda: member.store.failure)
     with served(_metrics(member, stream.name), metrics_port), shown:
         member.landing.run()
     _summarise(member.lander.landed)
+    _say_absent(member.lander.landed, stream)
     if not member.landing.left:
         # A thread waits for a service; the interpreter's own end would wait for it too.
         sys.stdout.flush()
         os._exit(0)
 
 
-def _start(text: str) -> str | int:
-    if text in {"earliest", "latest"}:
+def _start(text: str | None) -> str | int | None:
+    if text is None or text in {"earliest", "latest"}:
         return text
     try:
         moment = datetime.fromisoformat(text)
@@ -120,8 +126,8 @@ class Member:
 
 
 def prepare(
-    stream: Stream, cut: Cut, *, start: str | int, exit_when_idle_s: float | None, stop: threading.Event,
-    dlq: bool = False,
+    stream: Stream, cut: Cut, *, start: str | int | None, exit_when_idle_s: float | None, stop: threading.Event,
+    dlq: bool = False, stream_path: str = "",
 ) -> Member:  # fmt: skip
     """Return a member of the stream's consumer group, ready to run; ``stop`` ends it.
 
@@ -139,9 +145,18 @@ def prepare(
     store.refuse_unconditional_store()
     broker = BrokerState()
     consumer = make_consumer(kafka, stream.consumer_group, broker.note_error)
-    starts = offsets_at(consumer, stream.topic, partitions, start, address)
+    if start is not None and read_start(store, stream.name) is not None:
+        logger.warning(
+            "--from is not used: stream %r was begun before, and goes on where its chain ends; give the stream file "
+            "another `name` to begin a new chain",
+            stream.name,
+        )
+    starts = offsets_at(consumer, stream.topic, partitions, start or "earliest", address)
     chain_start = begin_or_read(store, stream.name, stream.topic, topic_id, starts)
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", topic_id)
+    refuse_changed_types(
+        store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
+    )
     patient = PatientStore(settings, stop)
     lander = Lander(
         stream, cut, store=patient, writer=writer, start=chain_start, partitions=partitions,
@@ -184,3 +199,12 @@ def _summarise(landed: Landed) -> None:
     if landed.late_rows:
         said += f", {landed.late_rows:,} rows were late for their window"
     click.echo(said)
+    if landed.strangers:
+        click.echo(f"warning: {landed.strangers:,} rows are of records with none of the columns, all null", err=True)
+
+
+def _say_absent(landed: Landed, stream: Stream) -> None:
+    """Name the columns without a value in any row: most often a name that is not the producer's."""
+    if landed.rows and (absent := [name for name in stream.columns if name not in landed.present]):
+        names = ", ".join(map(repr, absent[:20])) + (f" and {len(absent) - 20} more" if len(absent) > 20 else "")
+        click.echo(f"warning: no value of {names} came in {landed.rows:,} rows; do the records name it so?", err=True)

@@ -24,6 +24,7 @@ from pipeline.fault import fault_point
 from pipeline.land.broker_state import BrokerState
 from pipeline.land.lander import Lander
 from pipeline.land.lander_thread import PATIENCE_S, End, LanderThread, Work
+from pipeline.land.origins import Origins
 from pipeline.land.parse import RecordParser
 from pipeline.land.patience import StoppedError
 from pipeline.land.start import refuse_foreign_commit, refuse_lost_records, refuse_other_topic
@@ -187,6 +188,7 @@ class Landing:
             offsets=offsets,
             timestamps_ms=np.fromiter((time for _, time in map(Message.timestamp, messages)), np.int64, len(messages)),
             parsed=self._parsing.submit(self._parser.parse, values),
+            origins=Origins(messages, offsets),
         )
 
     def _event(self, message: Message) -> End | None:

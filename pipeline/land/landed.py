@@ -30,6 +30,9 @@ class Landed:
     ignored_keys: int = 0
     late_rows: int = 0
     adopted: int = 0
+    strangers: int = 0
+    present: set[str] = field(default_factory=set)
+    """Columns that had a value in some row."""
     parts: Counter[CutReason] = field(default_factory=Counter)
     batches: Counter[CutReason] = field(default_factory=Counter)
 
@@ -39,4 +42,6 @@ class Landed:
         self.rejected += len(part.rejects)
         self.ignored_keys += part.ignored_keys
         self.late_rows += part.late_rows
+        self.strangers += part.strangers
+        self.present |= part.present
         self.parts[landed.cut] += 1

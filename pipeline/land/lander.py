@@ -233,6 +233,8 @@ class Lander:
         """Land the open parts of ``lanes``; a lane in which another writer was faster goes on behind it."""
         filled = [lane for lane in lanes if not lane.open.empty]
         if filled:
+            if not self._landed_rows():
+                self._tolerance.refuse_first_strangers()
             self.before_landing()
         for lane in filled:
             try:
@@ -251,6 +253,11 @@ class Lander:
                 self._dead_letters.send(lane.lane, lane.open.rejects)
             next_open(lane, part, self._schema)
             self.moved.append(Moved(lane.lane, part.next_offset))
+
+    def _landed_rows(self) -> bool:
+        """Whether rows of this stream have landed, as far as this member has looked."""
+        landed = [part for lane in self._lanes.values() for part in lane.unsealed]
+        return self._batches.newest is not None or any(part.rows for part in landed)
 
     def _follow(self, lane: OwnedLane, winner: Part) -> None:
         later = lane.chain.parts_from(winner.sequence)

@@ -12,7 +12,8 @@ import pyarrow as pa
 from contract.batch import CutReason, Part
 from pipeline.land.chain import Chain
 from pipeline.land.open_part import OpenPart
-from pipeline.land.stretch import Longs, Stretch
+from pipeline.land.origins import Longs
+from pipeline.land.stretch import Stretch
 from pipeline.land.windows import Windows
 
 # A part is encoded in memory before its one PUT; beyond this it is landed, whatever the cut says.

@@ -42,8 +42,13 @@ class OpenPart:
         self.value_bytes = 0
         self.late_rows = 0
         self.ignored_keys = 0
+        self.strangers = 0
+        self.present: set[str] = set()
+        """Columns of the stream that have a value in some row."""
         self.rejects: list[Reject] = []
         self.gaps: list[tuple[int, int]] = []
+        self.sources: dict[str, str] = {}
+        """Per replayed file the last header of its records, in the order of their offsets."""
         self.min_timestamp_ms: int | None = None
         self.max_timestamp_ms: int | None = None
         self.window: int | None = None
@@ -80,7 +85,11 @@ class OpenPart:
         self.rejects.extend(stretch.rejects)
         self._rejected_bytes += sum(len(reject.value or b"") for reject in stretch.rejects)
         self.gaps.extend(stretch.gaps)
+        for source, header in stretch.origins.last(stretch.first_offset, stretch.next_offset).items():
+            self.sources.pop(source, None)
+            self.sources[source] = header
         self.ignored_keys += stretch.ignored_keys
+        self.strangers += len(stretch.strangers)
         if stretch.rows.num_rows:
             self._add_rows(stretch)
 
@@ -90,9 +99,13 @@ class OpenPart:
         earliest, latest = int(stretch.timestamps_ms.min()), int(stretch.timestamps_ms.max())
         self.min_timestamp_ms = earliest if self.min_timestamp_ms is None else min(earliest, self.min_timestamp_ms)
         self.max_timestamp_ms = latest if self.max_timestamp_ms is None else max(latest, self.max_timestamp_ms)
-        self._waiting.append(stretch.rows)
-        self._waiting_rows += stretch.rows.num_rows
-        self._waiting_bytes += stretch.rows.nbytes
+        rows = stretch.rows
+        self.present.update(
+            name for name in rows.column_names if name not in self.present and rows[name].null_count < rows.num_rows
+        )
+        self._waiting.append(rows)
+        self._waiting_rows += rows.num_rows
+        self._waiting_bytes += rows.nbytes
         if self._waiting_rows >= ROW_GROUP_ROWS or self._waiting_bytes >= ROW_GROUP_BYTES:
             self._write_row_group()
 

@@ -25,6 +25,7 @@ import pyarrow.json as pj
 
 from contract.stream import Stream
 from pipeline.columns import stream_schema
+from pipeline.land.times import NotATimeError, Times
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class Parsed:
     indexes: npt.NDArray[np.int64]
     rejected: list[RejectedRecord]
     ignored_keys: int
+    strangers: tuple[int, ...] = ()
+    """Indexes of records that are rows without a value: they hold keys, and none of them is a column."""
 
 
 class _NotOneRowPerRecordError(Exception):
@@ -63,16 +66,16 @@ class RecordParser:
     """Parses the records of one stream; any number of threads may share it."""
 
     stream: Stream
-    _schema: pa.Schema = field(init=False)
+    _times: Times = field(init=False)
     _ordinal: str = field(init=False)
     _prefixes: list[bytes] = field(init=False)
     _keys_beyond_schema: bool = field(init=False, default=False)
+    _times_as_text: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Draw the secret key of the ordinal; a column name cannot begin with an underscore."""
         self._ordinal = f"_{secrets.token_hex(6)}"
-        own = stream_schema(self.stream)
-        self._schema = pa.schema([pa.field(self._ordinal, pa.int64()), *own])
+        self._times = Times(self.stream)
         key = self._ordinal.encode()
         self._prefixes = [b'\n{"%s":%d,' % (key, ordinal) for ordinal in range(LONGEST_CHUNK)]
 
@@ -86,9 +89,9 @@ class RecordParser:
             self._parse_piece(present[piece], indexes[piece], tables, rejected)
         rows, row_indexes = self._joined(tables)
         rows, row_indexes = self._checked(rows, row_indexes, rejected)
-        ignored = self._count_ignored(values, row_indexes) if self._keys_beyond_schema else 0
+        ignored, strangers = self._look_at_keys(values, row_indexes) if self._keys_beyond_schema else (0, [])
         rejected.sort(key=lambda record: record.index)
-        return Parsed(rows, row_indexes, rejected, ignored)
+        return Parsed(rows, row_indexes, rejected, ignored, tuple(strangers))
 
     def _shaped_like_objects(
         self, values: Sequence[bytes | None], rejected: list[RejectedRecord]
@@ -125,29 +128,42 @@ class RecordParser:
         if not values:
             return
         try:
-            tables.append((self._read(values), indexes))
-        except (pa.ArrowInvalid, _NotOneRowPerRecordError) as error:
+            tables.append((self._read(values, as_text=self._times_as_text), indexes))
+        except (pa.ArrowInvalid, NotATimeError, _NotOneRowPerRecordError) as error:
             if len(values) == 1:
-                rejected.append(RejectedRecord(int(indexes[0]), _why_no_row(values[0], error)))
+                if (table := self._with_finer_times(values)) is not None:
+                    tables.append((table, indexes))
+                    return
+                rejected.append(RejectedRecord(int(indexes[0]), self._why_no_row(values[0], error)))
                 return
             half = len(values) // 2
             self._parse_piece(values[:half], indexes[:half], tables, rejected)
             self._parse_piece(values[half:], indexes[half:], tables, rejected)
 
-    def _read(self, values: list[bytes]) -> pa.Table:
+    def _with_finer_times(self, values: list[bytes]) -> pa.Table | None:
+        """Read again what Arrow's own reading of times may have refused; if that was it, more will come."""
+        if self._times_as_text or not self._times.any_text:
+            return None
+        with suppress(pa.ArrowInvalid, NotATimeError, _NotOneRowPerRecordError):
+            table = self._read(values, as_text=True)
+            self._times_as_text = True
+            return table
+        return None
+
+    def _read(self, values: list[bytes], *, as_text: bool) -> pa.Table:
         body = self._lines(values)
         if b"\x00" in body:
             # The reader takes it for the end of its input.
             raise _NotOneRowPerRecordError
         if not self._keys_beyond_schema:
             try:
-                return self._read_lines(body, len(values), "error")
+                return self._read_lines(body, len(values), "error", as_text=as_text)
             except pa.ArrowInvalid as error:
                 if _UNEXPECTED_FIELD not in str(error):
                     raise
                 logger.info("records hold keys beyond the schema; stream=%s", self.stream.name)
                 self._keys_beyond_schema = True
-        return self._read_lines(body, len(values), "ignore")
+        return self._read_lines(body, len(values), "ignore", as_text=as_text)
 
     def _lines(self, values: list[bytes]) -> bytes:
         pieces = [b""] * (2 * len(values))
@@ -157,12 +173,13 @@ class RecordParser:
             pieces[0] = pieces[0].removesuffix(b",")
         return b"".join(pieces)
 
-    def _read_lines(self, body: bytes, count: int, beyond_schema: str) -> pa.Table:
+    def _read_lines(self, body: bytes, count: int, beyond_schema: str, *, as_text: bool) -> pa.Table:
+        schema = self._times.wire_schema(as_text=as_text).insert(0, pa.field(self._ordinal, pa.int64()))
         table = pj.read_json(
             pa.BufferReader(body),
             # One block: an object must not be split, nor a type guessed, at a block's edge.
             read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1),
-            parse_options=pj.ParseOptions(explicit_schema=self._schema, unexpected_field_behavior=beyond_schema),
+            parse_options=pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior=beyond_schema),
         )
         ordinals = table.column(0)
         if table.num_rows != count or ordinals.null_count or not _counts_up(ordinals):
@@ -171,7 +188,7 @@ class RecordParser:
             # The reader copies strings unseen; Parquet and Spark need UTF-8.
             for column in table.columns:
                 column.validate(full=True)
-        return table.remove_column(0)
+        return self._times.read(table.remove_column(0), as_text=as_text)
 
     def _joined(self, tables: list[tuple[pa.Table, npt.NDArray[np.int64]]]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
         if not tables:
@@ -197,16 +214,34 @@ class RecordParser:
             return rows, indexes
         return rows.filter(pa.array(~bad)), indexes[~bad]
 
-    def _count_ignored(self, values: Sequence[bytes | None], row_indexes: npt.NDArray[np.int64]) -> int:
+    def _look_at_keys(
+        self, values: Sequence[bytes | None], row_indexes: npt.NDArray[np.int64]
+    ) -> tuple[int, list[int]]:
+        """Return how many keys are no columns, and which rows have no other keys."""
         known = self.stream.columns.keys()
-        total = 0
+        total, strangers = 0, []
         for index in row_indexes.tolist():
             try:
-                total += len(orjson.loads(values[index] or b"{}").keys() - known)
+                keys = orjson.loads(values[index] or b"{}").keys()
             except orjson.JSONDecodeError:
                 # Arrow takes a few texts that strict JSON does not, such as NaN under an ignored key.
                 total += 1
-        return total
+                continue
+            beyond = len(keys - known)
+            total += beyond
+            if beyond and beyond == len(keys):
+                strangers.append(index)
+        return total, strangers
+
+    def _why_no_row(self, value: bytes, error: Exception) -> str:
+        if isinstance(error, _NotOneRowPerRecordError):
+            return "not one JSON object"
+        with suppress(orjson.JSONDecodeError):
+            record = orjson.loads(value)
+            if isinstance(record, dict) and (fault := self._times.fault(record)) is not None:
+                return f"not of the schema: {fault}"
+        said = str(error).removeprefix("JSON parse error: ").removesuffix(" in row 0").rstrip(".")
+        return _not_json(value) or f"not of the schema: {said}"
 
 
 def _counts_up(ordinals: pa.ChunkedArray) -> bool:
@@ -232,13 +267,6 @@ def _why_no_object(value: bytes | None) -> str:
     if not value.strip():
         return "empty: the record's value has no bytes"
     return _not_json(value) or "JSON, but not an object"
-
-
-def _why_no_row(value: bytes, error: Exception) -> str:
-    if isinstance(error, _NotOneRowPerRecordError):
-        return "not one JSON object"
-    said = str(error).removeprefix("JSON parse error: ").removesuffix(" in row 0").rstrip(".")
-    return _not_json(value) or f"not of the schema: {said}"
 
 
 def _not_json(value: bytes) -> str | None:

@@ -7,13 +7,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from contract.batch import KEY, OFFSET, PARTITION, TIMESTAMP
+from pipeline.land.origins import NO_ORIGINS, Longs, Origins
 from pipeline.land.parse import Parsed
-
-Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class Fetched:
     offsets: Longs
     timestamps_ms: Longs
     parsed: Future[Parsed]
+    origins: Origins = NO_ORIGINS
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,9 @@ class Stretch:
     first_offset: int
     next_offset: int
     ignored_keys: int = 0
+    origins: Origins = NO_ORIGINS
+    strangers: tuple[Reject, ...] = ()
+    """Rows whose records hold keys, and none of them is a column."""
 
     def split(self, offset: int) -> tuple[Stretch, Stretch | None]:
         """Return what lies before ``offset`` and what is left, None where nothing is."""
@@ -89,6 +91,8 @@ class Stretch:
             first_offset=first_offset,
             next_offset=next_offset,
             ignored_keys=self.ignored_keys if start == 0 else 0,
+            origins=self.origins,
+            strangers=tuple(r for r in self.strangers if first_offset <= r.offset < next_offset),
         )
 
 
@@ -98,16 +102,8 @@ def to_stretch(fetched: Fetched, expected_offset: int) -> Stretch:
     chosen = parsed.indexes
     offsets, timestamps = fetched.offsets[chosen], fetched.timestamps_ms[chosen]
     lengths = _lengths(fetched.values)
-    rejects = tuple(
-        Reject(
-            offset=int(fetched.offsets[record.index]),
-            timestamp_ms=int(fetched.timestamps_ms[record.index]),
-            key=fetched.keys[record.index],
-            value=fetched.values[record.index],
-            reason=record.reason,
-        )
-        for record in parsed.rejected
-    )
+    rejects = tuple(_reject(fetched, record.index, record.reason) for record in parsed.rejected)
+    strangers = tuple(_reject(fetched, index, "none of its keys is a column") for index in parsed.strangers)
     return Stretch(
         rows=_with_coordinates(parsed.rows, fetched, chosen),
         offsets=offsets,
@@ -118,6 +114,18 @@ def to_stretch(fetched: Fetched, expected_offset: int) -> Stretch:
         first_offset=expected_offset,
         next_offset=int(fetched.offsets[-1]) + 1,
         ignored_keys=parsed.ignored_keys,
+        origins=fetched.origins,
+        strangers=strangers,
+    )
+
+
+def _reject(fetched: Fetched, index: int, reason: str) -> Reject:
+    return Reject(
+        offset=int(fetched.offsets[index]),
+        timestamp_ms=int(fetched.timestamps_ms[index]),
+        key=fetched.keys[index],
+        value=fetched.values[index],
+        reason=reason,
     )
 
 

@@ -1,39 +1,85 @@
-"""How many rejected records are bad luck, and how many mean that the schema broke."""
+"""How many records without a row, or without a column, are bad luck, and how many mean that the schema broke."""
 
 from __future__ import annotations
 
+import logging
+
 from contract.errors import SchemaBrokenError
 from contract.stream import Stream
-from pipeline.land.stretch import Stretch
+from pipeline.land.near_names import why_no_column
+from pipeline.land.stretch import Reject, Stretch
+
+logger = logging.getLogger(__name__)
 
 
 class RejectTolerance:
-    """Watches the share of rejected records over the last ``min_records`` or more."""
+    """Watches the share of rejected records, and of strangers, over the last ``min_records`` or more.
+
+    A stranger is a record that holds keys and none of them is a column: all of its row would be null.
+    """
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._records = 0
-        self._rejected = 0
+        self._records = self._rejected = self._strangers = 0
+        self._only_strangers: Reject | None = None
+        self._usable = False
+        self._warned = False
 
     def count(self, stretch: Stretch) -> None:
         """Count the records of ``stretch``.
 
         Raises
         ------
-        SchemaBrokenError: more of them are rejected than the stream file tolerates; nothing of them has landed.
+        SchemaBrokenError: more of them are rejected, or strangers, than is tolerated; nothing of them has landed.
         """
         limits = self._stream.rejects
         self._records += stretch.rows.num_rows + len(stretch.rejects)
         self._rejected += len(stretch.rejects)
+        self._strangers += len(stretch.strangers)
+        if stretch.strangers:
+            self._only_strangers = stretch.strangers[-1]
+        self._usable = self._usable or stretch.rows.num_rows > len(stretch.strangers)
         if self._records < limits.min_records:
             return
-        share = self._rejected / self._records
-        if share > limits.max_share:
-            last = stretch.rejects[-1] if stretch.rejects else None
-            example = f", the last at offset {last.offset}: {last.reason}" if last else ""
+        if self._rejected / self._records > limits.max_share:
+            raise self._rejected_error(stretch)
+        if (self._rejected + self._strangers) / self._records > limits.max_share and self._only_strangers is not None:
+            self._stop_or_warn(self._only_strangers)
+        self._records = self._rejected = self._strangers = 0
+
+    def refuse_first_strangers(self) -> None:
+        """Stop before a stream's first rows land, if none of them has a column, however few they are.
+
+        Raises
+        ------
+        SchemaBrokenError: none has.
+        """
+        if not self._usable and self._only_strangers is not None:
+            self._stop_or_warn(self._only_strangers)
+
+    def _stop_or_warn(self, last: Reject) -> None:
+        hint = why_no_column(last.value, self._stream.columns)
+        said = (
+            f"{self._strangers} of the last {self._records} records of topic {self._stream.topic!r} have none of the "
+            f"columns of stream {self._stream.name!r}, so all of their row is null; the last at offset {last.offset}: "
+            f"{hint}"
+        )
+        if self._stream.rejects.no_column == "stop":
             raise SchemaBrokenError(
-                f"{self._rejected} of the last {self._records} records of topic {self._stream.topic!r} are not of the "
-                f"schema ({share:.0%}, tolerated are {limits.max_share:.0%}){example}. Nothing of them is lost: "
-                f"correct `columns` in the stream file, or raise `rejects.max_share`, and start landing again"
+                f"{said}. Nothing of them is lost: correct `columns` in the stream file, or let them land with "
+                f"`rejects: {{no_column: warn}}`, and start landing again"
             )
-        self._records = self._rejected = 0
+        if not self._warned:
+            logger.warning("%s", said)
+            self._warned = True
+
+    def _rejected_error(self, stretch: Stretch) -> SchemaBrokenError:
+        last = stretch.rejects[-1] if stretch.rejects else None
+        example = f", the last at offset {last.offset}: {last.reason}" if last else ""
+        hint = why_no_column(last.value, self._stream.columns) if last else None
+        return SchemaBrokenError(
+            f"{self._rejected} of the last {self._records} records of topic {self._stream.topic!r} are not of the "
+            f"schema ({self._rejected / self._records:.0%}, tolerated are {self._stream.rejects.max_share:.0%})"
+            f"{example}{f' ({hint})' if hint else ''}. Nothing of them is lost: correct `columns` in the stream file, "
+            f"or raise `rejects.max_share`, and start landing again"
+        )

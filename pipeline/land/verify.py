@@ -25,8 +25,8 @@ from contract.batch import (
 )
 from contract.errors import ChainError
 from pipeline.land.chain import Chain, part_of
+from pipeline.land.origins import Longs
 from pipeline.land.start import ChainStart, read_start
-from pipeline.land.stretch import Longs
 from pipeline.object_store import ObjectStore
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from contract.errors import ChainError
 from contract.stream import Stream
+from pipeline.command_line import Command
 from pipeline.land.start import ChainStart, read_start, refuse_other_topic
 from pipeline.land.topic import Topic, make_consumer, watermarks
 from pipeline.land.verify import Proof, verify_stream
@@ -20,7 +21,7 @@ from pipeline.settings import kafka_settings, store_settings
 from pipeline.stream_file import load_stream
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--json", "as_json", is_flag=True, help="Print the proof as JSON.")
 @click.option("--against-topic", is_flag=True, help="Compare both ends with the topic's watermarks too.")

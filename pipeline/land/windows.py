@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from contract.batch import origin_key
 from contract.errors import ChainError
-from pipeline.land.stretch import Longs
+from pipeline.land.origins import Longs
 from pipeline.object_store import ObjectStore
 
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from contract.stream import ColumnType, Stream
+from contract.moment import EpochUnit, epoch_number, text_us
+from contract.stream import Column, Stream
 
 Value = int | float | bool | str | None
 Reader = Callable[[str], Value]
 
 _INT_BITS = {"int32": 31, "int64": 63}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def readers(stream: Stream) -> Mapping[str, Reader]:
     """Return per column what reads its cells; it raises ValueError for a cell that is not of the column's type."""
     nulls = frozenset(stream.null_values)
-    return {name: _nullable(_reader(column.type), nulls) for name, column in stream.columns.items()}
+    return {name: _nullable(_reader(column), nulls) for name, column in stream.columns.items()}
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -30,16 +32,28 @@ def iso_utc(text: str) -> str:
     ------
     ValueError: not an ISO 8601 time.
     """
-    moment = datetime.fromisoformat(text)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    moment = _EPOCH + timedelta(microseconds=text_us(text))
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def epoch(text: str, unit: EpochUnit) -> int | str | None:
+    """Return an epoch number as a record carries it.
+
+    Raises
+    ------
+    ValueError: not one of ``unit`` within the years 1 to 9999.
+    """
+    return epoch_number(text, unit)
 
 
 def _nullable(read: Reader, nulls: frozenset[str]) -> Reader:
     return lambda text: None if text in nulls else read(text)
 
 
-def _reader(kind: ColumnType) -> Reader:
+def _reader(column: Column) -> Reader:
+    kind = column.type
+    if column.epoch is not None:
+        return functools.partial(epoch, unit=column.epoch)
     if kind in _INT_BITS:
         return functools.partial(_integer, bits=_INT_BITS[kind])
     if kind in {"float32", "float64"}:

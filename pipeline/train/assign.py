@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as fn
 
 from contract.batch import OFFSET, PARTITION, Manifest
 from contract.model_version import CLUSTER, DISTANCE, ROW_ID
+from pipeline.train.fit import SCALED
 from scoring.kmeans import Floats, Integers, Scoring
 
 if TYPE_CHECKING:
@@ -27,16 +28,16 @@ def assign(rows: DataFrame, model: Transformer, scoring: Scoring) -> DataFrame:
 
 
 def _distance(scoring: Scoring) -> Column:
-    """The formula of `scoring.kmeans`, operation for operation, so that the doubles are the same."""
-    squares: list[Column] = []
-    for j, name in enumerate(scoring.features):
-        std = scoring.std[j]
-        factor = 0.0 if std == 0.0 else 1.0 / std
-        filled = fn.coalesce(fn.col(name), fn.lit(scoring.surrogates[j]))
-        scaled = (filled - fn.lit(scoring.mean[j])) * fn.lit(factor)
-        center = fn.array(*(fn.lit(center[j]) for center in scoring.centers))[fn.col(CLUSTER)]
-        squares.append((scaled - center) * (scaled - center))
-    return fn.sqrt(reduce(lambda left, right: left + right, squares))
+    """The formula of `scoring.kmeans`, operation for operation, so that the doubles are the same.
+
+    Over arrays: an expression for each feature, let alone each centre's, is more than Spark's recursions bear.
+    """
+    width = len(scoring.features)
+    numbers = fn.lit(" ".join(repr(x) for center in scoring.centers for x in center))
+    centers = fn.split(numbers, " ").cast("array<double>")
+    center = fn.slice(centers, fn.col(CLUSTER) * width + 1, fn.lit(width))
+    squares = fn.zip_with(vector_to_array(fn.col(SCALED)), center, lambda x, c: (x - c) * (x - c))
+    return fn.sqrt(fn.aggregate(squares, fn.lit(0.0), lambda total, square: total + square))
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class VersionBuilder:
         if trained.swept is not None:
             self._runs.log_curves(run.info.run_id, trained.swept.curves())
         tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
-        why = [f"{trained.swept.reason}."] if trained.swept is not None else []
+        why = describe.fit_sentences(series.stream.model, trained.clustering, trained.next_step, trained.swept)
         return VersionRecord(
             run_id=run.info.run_id,
             source=f"models:/{artifact.model_id}",
@@ -160,7 +160,9 @@ class VersionBuilder:
         """Return the run's parameters and metrics."""
         stream = self._series.stream
         params = describe.run_params(stream, len(trained.clusters), trained.clustering.seed)
-        metrics = describe.run_metrics(trained.scoring, trained.clusters, score, trained.clustering.iterations)
+        converged = trained.next_step <= stream.model.tol
+        iterations = trained.clustering.iterations
+        metrics = describe.run_metrics(trained.scoring, trained.clusters, score, iterations, converged=converged)
         return params, metrics
 
     def _log(

@@ -8,6 +8,7 @@ from typing import Never
 
 import click
 
+from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
 from pipeline.train.batches import SealedBatch, sealed_batches
@@ -19,7 +20,7 @@ from pipeline.train.session import SparkOnDemand
 from pipeline.train.settings import TrackingSettings, spark_settings, tracking_settings
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
 @click.option(
     "--scheme",
@@ -83,7 +84,9 @@ class TrainCommand:
             with Lease(self._store, self._series.model, wait_s=wait_s, on_wait=click.echo) as lease:
                 # Looked at again: whoever held the lease before may have done some of it.
                 steps, batches = self.plan()
-                if any(step.action is Action.TRAIN for step in steps):
+                wanted = [step.batch for step in steps if step.action is Action.TRAIN]
+                self._series.refuse_changed_types(self._store, batches, wanted)
+                if wanted:
                     spark.start()
                 self._take(steps, batches, lease, spark)
         finally:

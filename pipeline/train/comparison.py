@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from contract.lineage import Lineage
 from contract.model_version import TAG_DRIFT, TAG_DRIFT_REASON, TAG_REF_SILHOUETTE, TAG_REF_WSSSE, TAG_REFERENCE
 from contract.stream import Identity
@@ -61,11 +63,14 @@ class Comparison:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What the version carries of it."""
+        """What the version carries of it; nothing that no double can hold."""
+        measured = {
+            TAG_REF_SILHOUETTE: self.quality["silhouette"],
+            TAG_REF_WSSSE: self.quality["wssse_per_row"],
+        }
         tags = {
             TAG_REFERENCE: self.reference_key,
-            TAG_REF_SILHOUETTE: repr(self.quality["silhouette"]),
-            TAG_REF_WSSSE: repr(self.quality["wssse_per_row"]),
+            **{tag: repr(value) for tag, value in measured.items() if math.isfinite(value)},
         }
         if self.change is not None:
             tags |= {TAG_DRIFT: self.change.band, TAG_DRIFT_REASON: self.change.sentence}
@@ -85,6 +90,7 @@ class Comparer:
     def __init__(self, store: ObjectStore, model: str, history: History, limits: Identity) -> None:
         self._store, self._model, self._history, self._limits = store, model, history, limits
 
+    @np.errstate(over="ignore", invalid="ignore")
     def compare(self, number: int, scoring: Scoring, sample: Sample) -> Comparison:
         """Return how version ``number`` compares; ``sample`` are rows of its own batch with its clusters.
 

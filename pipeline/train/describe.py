@@ -19,8 +19,10 @@ from contract.model_version import (
     TAG_TRAIN_KEY,
     TAG_WINDOW,
 )
-from contract.stream import KRange, Scheme, Stream
+from contract.stream import KRange, Model, Scheme, Stream
 from pipeline.train.evaluate import ClusterRows, balance, calinski_harabasz, davies_bouldin
+from pipeline.train.fit import RANDOM, RANK_ERROR, Clustering
+from pipeline.train.sweep import Sweep
 from scoring.kmeans import Scoring
 
 
@@ -67,13 +69,14 @@ def run_params(stream: Stream, k: int, seed: int) -> dict[str, object]:
         "k_search": f"{model.k.start}..{model.k.to}" if isinstance(model.k, KRange) else "fixed",
         "seed": seed,
         "impute": model.impute,
+        "impute_rank_error": RANK_ERROR if model.impute == "median" else 0,
         "max_iter": model.max_iter,
         "tol": model.tol,
     }
 
 
 def run_metrics(
-    scoring: Scoring, clusters: Sequence[ClusterRows], silhouette: float, iterations: int
+    scoring: Scoring, clusters: Sequence[ClusterRows], silhouette: float, iterations: int, *, converged: bool
 ) -> dict[str, float]:
     """Return the quality of one clustering on its own rows, in its own scaled space."""
     sizes = [cluster.size for cluster in clusters]
@@ -89,12 +92,35 @@ def run_metrics(
         "min_cluster_share": min(sizes) / rows,
         "max_cluster_share": max(sizes) / rows,
         "iterations": iterations,
+        "converged": converged,
         "rows": rows,
     }
     for name in scoring.features:
         missing = sum(cluster.features[name].missing for cluster in clusters)
         metrics[f"missing_share/{name}"] = missing / rows
     return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
+def fit_sentences(model: Model, clustering: Clustering, next_step: float, swept: Sweep | None) -> list[str]:
+    """Return what has to be said of how the clusters were found: where k is from, and what came out otherwise."""
+    said = [f"{swept.reason}."] if swept is not None else []
+    if clustering.seed not in model.tried_seeds:
+        how = "from distinct points, drawn at random" if clustering.start == RANDOM else "by k-means||"
+        said.append(
+            f"From the seeds asked for, Spark's k-means|| finds fewer than {len(clustering.centers)} centres; "
+            f"these began {how}, with seed {clustering.seed}."
+        )
+    if next_step > model.tol:
+        said.append(
+            f"KMeans **stopped at {model.max_iter} iterations** (`max_iter`): one more would still move a centre by "
+            f"{next_step:.2g}, and {model.tol:g} (`tol`) is where it ends."
+        )
+    if model.impute == "median":
+        said.append(
+            f"Missing values are replaced by a median whose rank is exact to {RANK_ERROR:.1%} of the values (Spark "
+            f"approximates it)."
+        )
+    return said
 
 
 def version_description(

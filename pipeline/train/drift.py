@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -87,9 +88,15 @@ def feature_psi(earlier: Profile, features: Sequence[str], rows: Floats) -> dict
     }
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def centroid_shift(before: Floats, after: Floats) -> tuple[float, float]:
-    """Return mean and largest distance of centres [k, d] matched one to one at the least total distance."""
+    """Return mean and largest distance of centres [k, d] matched one to one at the least total distance.
+
+    NaN where no double holds such a distance.
+    """
     apart = np.linalg.norm(before[:, None, :] - after[None, :, :], axis=2)
+    if not np.isfinite(apart).all():
+        return math.nan, math.nan
     matched = apart[linear_sum_assignment(apart)]
     return float(matched.mean()), float(matched.max())
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.ml.evaluation import ClusteringEvaluator
 from pyspark.sql import functions as fn
 
 from contract.model_version import CLUSTER, DISTANCE, ClusterStatistics, FeatureStatistics
+from pipeline.train.aggregate import Measures, aggregate
 from pipeline.train.fit import SCALED
 from scoring.kmeans import Scoring
 
@@ -36,38 +37,24 @@ class ClusterRows:
 
 
 def cluster_rows(assigned: DataFrame, features: Sequence[str], k: int) -> list[ClusterRows]:
-    """Return what the rows of each of the ``k`` clusters add up to, in one Spark job."""
-    columns = [
-        fn.count(fn.lit(1)).alias("size"),
-        fn.avg(DISTANCE).alias("mean_distance"),
-        fn.sum(fn.col(DISTANCE) * fn.col(DISTANCE)).alias("sum_of_squares"),
+    """Return what the rows of each of the ``k`` clusters add up to."""
+    whole = [
+        fn.count(fn.lit(1)),
+        fn.avg(DISTANCE),
+        fn.sum(fn.col(DISTANCE) * fn.col(DISTANCE)),
     ]
-    for j, name in enumerate(features):
-        columns += [
-            fn.count(name).alias(f"present{j}"),
-            fn.avg(name).alias(f"mean{j}"),
-            fn.stddev_samp(name).alias(f"std{j}"),
-            fn.min(name).alias(f"min{j}"),
-            fn.max(name).alias(f"max{j}"),
-        ]
-    found = {row[CLUSTER]: row.asDict() for row in assigned.groupBy(CLUSTER).agg(*columns).collect()}
-    return [_added_up(found.get(i), features) for i in range(k)]
+    each = [fn.avg, fn.stddev_samp, fn.min, fn.max, fn.count]
+    found = aggregate(assigned, [CLUSTER], whole, features, each)
+    return [_added_up(*found.get((i,), ((0, 0.0, 0.0), {})), features) for i in range(k)]
 
 
-def _added_up(row: dict[str, Any] | None, features: Sequence[str]) -> ClusterRows:
-    if row is None:
-        return ClusterRows(0, 0.0, 0.0, {name: FeatureStatistics(None, None, None, None, 0) for name in features})
-    statistics = {
-        name: FeatureStatistics(
-            mean=row[f"mean{j}"],
-            std=row[f"std{j}"],
-            min=row[f"min{j}"],
-            max=row[f"max{j}"],
-            missing=row["size"] - row[f"present{j}"],
-        )
-        for j, name in enumerate(features)
-    }
-    return ClusterRows(row["size"], row["mean_distance"], row["sum_of_squares"], statistics)
+def _added_up(whole: Measures, of_features: dict[str, Measures], features: Sequence[str]) -> ClusterRows:
+    size, mean_distance, sum_of_squares = whole
+    statistics = {}
+    for name in features:
+        mean, std, low, high, present = of_features.get(name, (None, None, None, None, 0))
+        statistics[name] = FeatureStatistics(mean, std, low, high, missing=size - present)
+    return ClusterRows(size, mean_distance, sum_of_squares, statistics)
 
 
 def statistics(clusters: Sequence[ClusterRows], scoring: Scoring) -> list[ClusterStatistics]:
@@ -99,9 +86,12 @@ def davies_bouldin(centers: Sequence[Sequence[float]], spreads: Sequence[float])
     """Return the Davies–Bouldin index (1979, q = 1, p = 2): smaller is better."""
     worst = [
         max(
-            (spreads[i] + spreads[j]) / math.dist(centers[i], centers[j])
-            for j in range(len(centers))
-            if j != i and centers[i] != centers[j]
+            (
+                (spreads[i] + spreads[j]) / math.dist(centers[i], centers[j])
+                for j in range(len(centers))
+                if j != i and centers[i] != centers[j]
+            ),
+            default=0.0,
         )
         for i in range(len(centers))
     ]
@@ -115,4 +105,5 @@ def calinski_harabasz(centers: Sequence[Sequence[float]], sizes: Sequence[int], 
     """
     rows, k = sum(sizes), len(centers)
     between = sum(size * sum(x * x for x in center) for size, center in zip(sizes, centers, strict=True))
-    return (between / (k - 1)) / (wssse / (rows - k)) if rows > k and wssse > 0 else math.inf
+    within = wssse / (rows - k) if rows > k else 0.0
+    return (between / (k - 1)) / within if within > 0 else math.inf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -18,9 +19,10 @@ from pyspark.ml.feature import (
     StandardScalerModel,
     VectorAssembler,
 )
+from pyspark.ml.stat import Summarizer
+from pyspark.sql import functions as fn
 
 from contract.batch import OFFSET, PARTITION
-from contract.errors import DataError
 from contract.model_version import CLUSTER, ROW_ID
 from contract.stream import Model, Stream
 from scoring.kmeans import Scoring
@@ -34,6 +36,14 @@ logger = logging.getLogger(__name__)
 # Names that no column of a stream can have: theirs begin with a letter.
 ASSEMBLED: Final = "_assembled"
 SCALED: Final = "_scaled"
+WEIGHT: Final = "_weight"
+
+# Spark's names for how KMeans chooses the centres it begins with.
+PARALLEL: Final = "k-means||"
+RANDOM: Final = "random"
+
+RANK_ERROR: Final = 0.001
+"""Of the median that Imputer approximates: its rank among n values is within this share of n of the middle."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +56,25 @@ class Prepared:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    @property
+    def scales(self) -> list[tuple[float, float, float]]:
+        """Surrogate, mean and deviation of each feature."""
+        return list(zip(self.surrogates, self.mean, self.std, strict=True))
+
 
 @dataclass(frozen=True)
 class Clustering:
-    """A fitted KMeans: what it cost and how often it iterated, beside its numbers."""
+    """A fitted KMeans: what it cost and how often it iterated, beside its numbers.
+
+    Spark may give fewer centres than were asked for. ``start`` is how it was let choose the first ones.
+    """
 
     model: KMeansModel
     centers: tuple[tuple[float, ...], ...]
     wssse: float
     iterations: int
     seed: int
+    start: str = PARALLEL
 
 
 def _cast(name: str) -> str:
@@ -78,6 +97,7 @@ def prepare(rows: DataFrame, stream: Stream) -> Prepared:
                 strategy=stream.model.impute,
                 inputCols=[_cast(name) for name in features],
                 outputCols=[_imputed(name) for name in features],
+                relativeError=RANK_ERROR,
             ),
             VectorAssembler(inputCols=[_imputed(name) for name in features], outputCol=ASSEMBLED),
             StandardScaler(inputCol=ASSEMBLED, outputCol=SCALED, withMean=True, withStd=True),
@@ -100,31 +120,27 @@ def prepare(rows: DataFrame, stream: Stream) -> Prepared:
     )
 
 
-def cluster(prepared: Prepared, model: Model, k: int, seed: int) -> Clustering:
-    """Fit KMeans with ``k`` clusters on all rows.
+def fit_kmeans(scaled: DataFrame, model: Model, k: int, seed: int, start: str = PARALLEL) -> Clustering:
+    """Fit KMeans with ``k`` clusters on ``scaled``: its columns are ``SCALED`` and, where rows weigh more, ``WEIGHT``.
 
-    Raises
-    ------
-    DataError: the rows hold fewer distinct points than ``k``.
-    """
-    # A projection of the cached rows: KMeans then keeps its own points, with their norms, while it iterates.
-    return fit_kmeans(prepared.rows.select(SCALED), model, k, seed)
-
-
-def fit_kmeans(scaled: DataFrame, model: Model, k: int, seed: int) -> Clustering:
-    """Fit KMeans with ``k`` clusters on ``scaled``, which has the column ``SCALED`` alone.
-
-    Raises
-    ------
-    DataError: the rows hold fewer distinct points than ``k``.
+    A projection of cached rows is best: KMeans then keeps its own points, with their norms, while it iterates.
     """
     kmeans = KMeans(featuresCol=SCALED, predictionCol=CLUSTER, k=k, seed=seed, maxIter=model.max_iter, tol=model.tol)
+    if start != PARALLEL:
+        kmeans.setInitMode(start)
+    if WEIGHT in scaled.columns:
+        kmeans.setWeightCol(WEIGHT)
     fitted = kmeans.fit(scaled)
     centers = tuple(tuple(float(x) for x in center) for center in fitted.clusterCenters())
-    if len(centers) < k:
-        raise DataError(f"{len(centers)} distinct points are fewer than the {k} clusters asked for")
     summary = fitted.summary
-    return Clustering(fitted, centers, float(summary.trainingCost), int(summary.numIter), seed)
+    return Clustering(fitted, centers, float(summary.trainingCost), int(summary.numIter), seed, start)
+
+
+def next_step(prepared: Prepared, clustering: Clustering) -> float:
+    """Return how far, in the scaled space, the centre that moves farthest would move in one more iteration."""
+    assigned = clustering.model.transform(prepared.rows)
+    means = assigned.groupBy(CLUSTER).agg(Summarizer.mean(fn.col(SCALED)).alias("mean")).collect()
+    return max(math.dist(clustering.centers[row[CLUSTER]], row["mean"].toArray()) for row in means)
 
 
 def pipeline_model(prepared: Prepared, clustering: Clustering) -> PipelineModel:

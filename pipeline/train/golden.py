@@ -20,20 +20,27 @@ if TYPE_CHECKING:
 
 _OWN_ROWS: Final = 120
 _PAIRS: Final = 40
+_ONE_VALUE: Final = 500
 _SEED: Final = 20130101
+_LONGEST_SQUARE: Final = 1e300
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def hard_points(scoring: Scoring, sample: Floats) -> Floats:
     """Return rows [n, d] in the data's own units at which a careless formula errs.
 
     Rows of the batch, those with missing values first; points on the bisector of two centres and one double
-    beside it; the centres themselves; rows of zeros, which Spark assembles into sparse vectors.
+    beside it; the centres themselves; rows of zeros, which Spark assembles into sparse vectors. Rows whose distance
+    no double can hold are left out: they are nobody's, and compare with nothing.
     """
     rng = np.random.default_rng(_SEED)
     missing = np.flatnonzero(np.isnan(sample).any(axis=1))[: _OWN_ROWS // 3]
     spread = np.linspace(0, len(sample) - 1, min(_OWN_ROWS, len(sample)), dtype=np.int64)
     own = sample[np.unique(np.concatenate([missing, spread]))]
-    return np.vstack([own, _bisectors(scoring, rng), _zeros(len(scoring.features))])
+    points = np.vstack([own, _bisectors(scoring, rng), _zeros(len(scoring.features))])
+    filled = np.where(np.isnan(points), np.array(scoring.surrogates), points)
+    scaled = (filled - np.array(scoring.mean)) / np.where(np.array(scoring.std) == 0, np.inf, scoring.std)
+    return np.asarray(points[(scaled**2).sum(axis=1) < _LONGEST_SQUARE], dtype=np.float64)
 
 
 def _bisectors(scoring: Scoring, rng: np.random.Generator) -> Floats:
@@ -52,7 +59,7 @@ def _bisectors(scoring: Scoring, rng: np.random.Generator) -> Floats:
 
 
 def _zeros(width: int) -> Floats:
-    one_value = np.eye(width)
+    one_value = np.eye(width)[np.unique(np.linspace(0, width - 1, min(width, _ONE_VALUE), dtype=np.int64))]
     return np.vstack([np.zeros((1, width)), one_value, np.full((1, width), np.nan)])
 
 

@@ -44,6 +44,7 @@ class Drawn:
     swept: Sweep | None
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def draw(drawn: Drawn) -> dict[str, Pixels]:
     """Return the pictures by key, each [height, width, 3]."""
     pictures = {

@@ -8,10 +8,12 @@ from pipeline.train.evaluate import balance
 from scoring.kmeans import Floats, Integers
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def quality(points: Floats, clusters: Integers, centers: Floats) -> dict[str, float]:
     """Return the measures of ``points`` [n, d] in ``clusters`` [n], whose centres are ``centers`` [k, d].
 
-    All in the space of ``points``; NaN where fewer than two clusters have rows.
+    All in the space of ``points``; NaN where fewer than two clusters have rows, NaN or infinite where a square has no
+    place in a double.
     """
     sizes = np.bincount(clusters, minlength=len(centers))
     square = ((points - centers[clusters]) ** 2).sum(axis=1)
@@ -23,6 +25,7 @@ def quality(points: Floats, clusters: Integers, centers: Floats) -> dict[str, fl
     }
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def silhouette(points: Floats, clusters: Integers) -> float:
     """Return the mean silhouette of squared Euclidean distances, as Spark's ClusteringEvaluator defines it.
 

@@ -17,6 +17,8 @@ from pipeline.train.quality import quality
 from scoring.kmeans import Assigner, Floats, Scoring
 
 REFERENCE_ROWS: Final = 5_000
+# Of so many features that as many rows would be a text of a hundred megabytes.
+REFERENCE_CELLS: Final = 2_500_000
 _FORMAT: Final = 1
 _SPACE: Final = ("features", "surrogates", "mean", "std")
 
@@ -42,15 +44,18 @@ class Reference:
     std: tuple[float, ...]
     rows: Floats
 
+    @np.errstate(over="ignore", invalid="ignore")
     def points(self, rows: Floats) -> Floats:
         """Return ``rows`` [n, d] in the fixed space."""
         filled = np.where(np.isnan(rows), np.array(self.surrogates), rows)
         return np.asarray((filled - np.array(self.mean)) / np.array(self.std), dtype=np.float64)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def centers(self, scoring: Scoring) -> Floats:
         """Return the centres [k, d] of a version in the fixed space."""
         return self.points(np.array(scoring.centers) * np.array(scoring.std) + np.array(scoring.mean))
 
+    @np.errstate(over="ignore", invalid="ignore")
     def score(self, scoring: Scoring, rows: Floats) -> dict[str, float]:
         """Return the quality, in the fixed space, of ``rows`` [n, d] as ``scoring`` assigns them."""
         clusters, _ = Assigner(scoring).assign(rows)
@@ -81,7 +86,8 @@ class Reference:
 
 def make_reference(scoring: Scoring, rows: Floats) -> Reference:
     """Return the reference that evenly chosen ``rows`` [n, d] of the batch of ``scoring`` make."""
-    chosen = np.unique(np.linspace(0, len(rows) - 1, min(REFERENCE_ROWS, len(rows)), dtype=np.int64))
+    most = min(REFERENCE_ROWS, max(1, REFERENCE_CELLS // len(scoring.features)))
+    chosen = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows)), dtype=np.int64))
     return Reference(scoring.features, scoring.surrogates, scoring.mean, scoring.std, rows[chosen])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.train.aliases import is_unsettled, promote, roll_back
@@ -13,7 +14,7 @@ from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, open_series
 from pipeline.train.settings import tracking_settings
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
 @click.option("--scheme", type=click.Choice(SCHEMES), default=FROM_FILE, show_default=True, help="Names the model.")
 @click.option("--model", default=FROM_STREAM, show_default=True, help="Registered model; default: the stream's name.")

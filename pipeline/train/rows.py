@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +14,7 @@ from contract.batch import OFFSET, PARTITION, Manifest
 from contract.errors import ChainError, DataError
 from contract.model_version import ROW_ID
 from contract.stream import ColumnType, Stream
+from pipeline.train.aggregate import aggregate
 from pipeline.train.layout import partition_of, partitions_for
 
 if TYPE_CHECKING:
@@ -86,21 +87,10 @@ def _as_text(column: Column, kind: ColumnType) -> Column:
 
 
 def measure(rows: DataFrame, stream: Stream) -> tuple[int, dict[str, FeatureRange]]:
-    """Return the number of rows and each feature's range, in one Spark job."""
-    columns = [fn.count(fn.lit(1)).alias("rows")]
-    for j, name in enumerate(stream.features):
-        columns += [
-            fn.count(name).alias(f"present{j}"),
-            fn.min(name).alias(f"low{j}"),
-            fn.max(name).alias(f"high{j}"),
-        ]
-    found = rows.agg(*columns).first()
-    assert found is not None  # noqa: S101 - an aggregate without keys has one row
-    ranges = {
-        name: FeatureRange(found[f"present{j}"], found[f"low{j}"], found[f"high{j}"])
-        for j, name in enumerate(stream.features)
-    }
-    return found["rows"], ranges
+    """Return the number of rows and each feature's range."""
+    found = aggregate(rows, [], [fn.count(fn.lit(1))], stream.features, [fn.count, fn.min, fn.max])
+    (count,), of_features = found[()]
+    return count, {name: FeatureRange(*of_features.get(name, (0, None, None))) for name in stream.features}
 
 
 def check_rows(found: int, manifests: Sequence[Manifest]) -> None:
@@ -129,7 +119,23 @@ def check_trainable(rows: int, ranges: dict[str, FeatureRange], clusters: int) -
     for name, feature in ranges.items():
         if feature.low is None or feature.high is None:
             raise DataError(f"feature {name!r} has no value in any of the {rows} rows")
-        if math.isinf(feature.low) or math.isinf(feature.high):
-            raise DataError(f"feature {name!r} has an infinite value")
+        for value in (feature.low, feature.high):
+            if math.isinf(value):
+                raise DataError(f"feature {name!r} has an infinite value: {value}")
         if feature.low == feature.high:
             raise DataError(f"feature {name!r} is constant: every value is {feature.low:g}")
+
+
+def check_scale(ranges: Mapping[str, FeatureRange], scales: Sequence[tuple[float, float, float]]) -> None:
+    """Check that each feature's surrogate, mean and deviation, in ``scales``, are numbers by which rows can be scaled.
+
+    Raises
+    ------
+    DataError: the first feature whose values lie too far apart, or too close together, for their squares.
+    """
+    for (name, feature), scale in zip(ranges.items(), scales, strict=True):
+        span = f"feature {name!r} goes from {feature.low!r} to {feature.high!r}"
+        if not all(math.isfinite(number) for number in scale):
+            raise DataError(f"{span}: its variance is larger than the largest double, so it cannot be scaled")
+        if scale[-1] == 0.0:
+            raise DataError(f"{span}: its variance is smaller than the smallest double, so it cannot be scaled")

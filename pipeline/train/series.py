@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from contract.errors import ConfigurationError
 from contract.stream import Scheme, Stream
 from contract.uri import without_credentials
+from pipeline.landed_types import refuse_changed_types
+from pipeline.object_store import ObjectStore
 from pipeline.stream_file import load_stream
 from pipeline.train.batches import SealedBatch
 from pipeline.train.settings import TrackingSettings
@@ -31,6 +33,8 @@ class Series:
     tracking_url: str
     serving_url: str
     launcher_run_id: str | None
+    stream_path: str = ""
+    """The stream file as the person named it."""
 
     def trained_on(self, batches: Sequence[SealedBatch], number: int) -> tuple[SealedBatch, ...]:
         """Return the batches that version ``number`` is trained on."""
@@ -40,6 +44,19 @@ class Series:
         """Return the train keys of versions 1..n."""
         numbers = range(1, len(batches) + 1)
         return [self.key(self.trained_on(batches, number)) for number in numbers]
+
+    def refuse_changed_types(self, store: ObjectStore, batches: Sequence[SealedBatch], numbers: Iterable[int]) -> None:
+        """Check that what versions ``numbers`` are trained on was landed with types that the stream file can read.
+
+        Raises
+        ------
+        StreamFileError: a feature, or a column of the id, was not.
+        """
+        read = {batch.number: batch for number in numbers for batch in self.trained_on(batches, number)}
+        filled = [[part.key for part in batch.manifest.parts if part.rows] for batch in read.values()]
+        keys = dict.fromkeys(key for parts in filled for key in (*parts[:1], *parts[-1:]))
+        names = dict.fromkeys((*self.stream.features, *self.stream.id))
+        refuse_changed_types(store, self.stream, self.stream_path, keys, names)
 
     def key(self, batches: Sequence[SealedBatch]) -> str:
         """Return the train key of a version trained on ``batches``."""
@@ -76,4 +93,4 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
     for variable in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         os.environ.pop(variable, None)
     serving = without_credentials(os.environ.get("SWATHE_SERVING_URL") or "http://127.0.0.1:18000")
-    return Series(stream, chosen, name, tracking.uri.rstrip("/"), serving, launcher)
+    return Series(stream, chosen, name, tracking.uri.rstrip("/"), serving, launcher, stream_path)

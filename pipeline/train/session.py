@@ -63,12 +63,17 @@ class SparkOnDemand:
         self._session: Future[SparkSession] | None = None
 
     def start(self) -> None:
-        """Begin to start Spark, and return at once."""
-        if self._session is None:
+        """Begin to start Spark, and return at once; a start that failed is made again."""
+        if self._session is None or (self._session.done() and self._session.exception() is not None):
             self._session = self._pool.submit(self._open)
 
     def session(self) -> SparkSession:
-        """Return the session, waiting until it is there."""
+        """Return the session, waiting until it is there.
+
+        Raises
+        ------
+        StopError: Spark could not be started.
+        """
         self.start()
         assert self._session is not None  # noqa: S101 - start() has set it
         return self._session.result()
@@ -108,6 +113,12 @@ class SparkOnDemand:
         return started is not None and started.done() and started.exception() is None
 
     def _open(self) -> SparkSession:
+        from pipeline.train.spark_errors import spark_errors  # noqa: PLC0415 - as below
+
+        with spark_errors(self._store.endpoint_url):
+            return self._open_session()
+
+    def _open_session(self) -> SparkSession:
         from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds that nothing-to-do must not cost
 
         # It prints each error's stack as JSON before we can say it in one line.
@@ -118,7 +129,7 @@ class SparkOnDemand:
             if local or not key.startswith("spark.driver."):
                 builder = builder.config(key, value)
         # In one place, and known by its name and ours: a JVM that is killed leaves all of it.
-        self._directory = tempfile.mkdtemp(prefix=f"swathe-spark-{os.getpid()}-")
+        self._directory = self._directory or tempfile.mkdtemp(prefix=f"swathe-spark-{os.getpid()}-")
         if local:
             builder = builder.config("spark.local.dir", self._directory)
         options = f"-Djava.io.tmpdir={self._directory} {_ALWAYS}"
@@ -154,6 +165,8 @@ class SparkOnDemand:
             "fs.s3a.attempts.maximum": "2",
             "fs.s3a.retry.limit": "2",
             "fs.s3a.connection.establish.timeout": "5s",
+            # A store that takes a request and never answers is given up as soon as by the rest of the pipeline.
+            "fs.s3a.connection.timeout": "30s",
             "fs.s3a.fast.upload.buffer": "bytebuffer",
             "fs.s3a.create.performance": "true",
             "mapreduce.fileoutputcommitter.algorithm.version": "2",

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Final
 from pyspark import StorageLevel
 
 from contract.errors import DataError
+from contract.model_version import CLUSTER
 from contract.stream import KRange, Model
 from pipeline.train import evaluate
 from pipeline.train.assign import thin
-from pipeline.train.fit import SCALED, Clustering, Prepared, fit_kmeans
+from pipeline.train.fit import PARALLEL, SCALED, Clustering, Prepared, fit_kmeans
+from pipeline.train.starts import THREADS, best, distinct_points, fit_from_seeds, too_few
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -27,8 +29,6 @@ logger = logging.getLogger(__name__)
 
 # A fit is some twenty small jobs, whose overhead more rows than these would hardly add to.
 SAMPLE_ROWS: Final = 20_000
-# A fit waits for the scheduler most of its time.
-_THREADS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -60,26 +60,35 @@ def sweep(prepared: Prepared, rows: int, model: Model, tried: KRange) -> Sweep:
 
     Raises
     ------
-    DataError: the sample holds fewer distinct points than the smallest k.
+    DataError: the rows hold fewer distinct points than the smallest k.
     """
-    sample = thin(prepared.rows, rows, SAMPLE_ROWS).select(SCALED).coalesce(1).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        # Counted before the fits begin together: the rows are cached now, and more centres than points make Spark fail.
-        distinct = sample.distinct().limit(tried.to).count()
-        if distinct < tried.start:
-            raise DataError(f"{distinct} distinct points are fewer than the {tried.start} clusters asked for")
-        with ThreadPoolExecutor(_THREADS) as pool:
-            numbers = range(tried.start, min(tried.to, distinct) + 1)
-            wanted = [(k, model.seed + turn) for k in numbers for turn in range(tried.seeds)]
-            fitted = [each for each in pool.map(lambda pair: _fit_or_none(sample, model, *pair), wanted) if each]
-            points = tuple(pool.map(lambda k: _measure(sample, _best(fitted, k)), _numbers_of(fitted)))
-    finally:
-        sample.unpersist()
-    if not points:
-        raise DataError(f"Spark finds fewer than the {tried.start} clusters asked for")
-    k, reason = choose(points, tried.min_cluster_share)
-    logger.info("k=%d reason=%s", k, reason)
-    return Sweep(points, k, reason)
+    for limit in (SAMPLE_ROWS, rows):
+        sample = thin(prepared.rows, rows, limit).select(SCALED).coalesce(1).persist(StorageLevel.MEMORY_AND_DISK)
+        try:
+            # Counted before the fits begin together: the rows are cached now.
+            distinct = distinct_points(sample).limit(tried.to).count()
+            if distinct >= tried.start:
+                points = _curve(sample, model, tried, range(tried.start, min(tried.to, distinct) + 1))
+                k, reason = choose(points, tried.min_cluster_share)
+                logger.info("k=%d reason=%s", k, reason)
+                return Sweep(points, k, reason)
+        finally:
+            sample.unpersist()
+        if rows <= SAMPLE_ROWS:
+            break
+    raise DataError(too_few(distinct, tried.start))
+
+
+def _curve(sample: DataFrame, model: Model, tried: KRange, numbers: Sequence[int]) -> tuple[KPoint, ...]:
+    """Return a point for each k of which any seed finds all centres; where there is none, for the smallest."""
+    wanted = [(k, model.seed + turn) for k in numbers for turn in range(tried.seeds)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        fitted = list(pool.map(lambda pair: (pair[0], fit_kmeans(sample, model, *pair)), wanted))
+        found = [best([each for of, each in fitted if of == k], k) for k in numbers]
+        full = [each for each in found if each is not None]
+        if not full:
+            full = [fit_from_seeds(sample, model, numbers[0], [seed for k, seed in wanted if k == numbers[0]])]
+        return tuple(pool.map(lambda each: _measure(sample, each), full))
 
 
 def choose(points: Sequence[KPoint], min_cluster_share: float) -> tuple[int, str]:
@@ -102,40 +111,19 @@ def choose(points: Sequence[KPoint], min_cluster_share: float) -> tuple[int, str
     )
 
 
-def best_of_seeds(rows: DataFrame, model: Model, k: int, seeds: int) -> Clustering:
-    """Fit ``k`` clusters from ``seeds`` seeds at the same time; return the one of the lowest WSSSE.
-
-    Raises
-    ------
-    DataError: the rows hold fewer distinct points than ``k``.
-    """
-    with ThreadPoolExecutor(_THREADS) as pool:
-        numbers = range(model.seed, model.seed + seeds)
-        fitted = list(pool.map(lambda seed: fit_kmeans(rows, model, k, seed), numbers))
-    return _best(fitted, k)
-
-
-def _best(fitted: Sequence[Clustering], k: int) -> Clustering:
-    return min(
-        (each for each in fitted if len(each.centers) == k), key=lambda clustering: (clustering.wssse, clustering.seed)
-    )
-
-
-def _numbers_of(fitted: Sequence[Clustering]) -> list[int]:
-    return sorted({len(clustering.centers) for clustering in fitted})
-
-
-def _fit_or_none(sample: DataFrame, model: Model, k: int, seed: int) -> Clustering | None:
-    try:
-        return fit_kmeans(sample, model, k, seed)
-    except DataError:
-        return None
-
-
 def _measure(sample: DataFrame, clustering: Clustering) -> KPoint:
-    sizes = clustering.model.summary.clusterSizes
+    sizes = _sizes(sample, clustering)
     rows = sum(sizes)
     # A silhouette compares clusters; rows that all fall into one have none.
     several = sum(size > 0 for size in sizes) > 1
     score = evaluate.silhouette(clustering.model.transform(sample)) if several else -1.0
     return KPoint(len(clustering.centers), clustering.wssse / rows, score, min(sizes) / rows)
+
+
+def _sizes(sample: DataFrame, clustering: Clustering) -> list[int]:
+    if clustering.start == PARALLEL:
+        return list(clustering.model.summary.clusterSizes)
+    # Fitted on distinct points, of which each may be many rows.
+    counted = clustering.model.transform(sample).groupBy(CLUSTER).count().collect()
+    found = {row[CLUSTER]: row["count"] for row in counted}
+    return [found.get(i, 0) for i in range(len(clustering.centers))]

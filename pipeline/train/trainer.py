@@ -9,10 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from mlflow.entities import Run
-from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError  # type: ignore[import-untyped]
-from pyspark.errors import PySparkException
 
-from contract.errors import DataError, StopError, SwatheError
+from contract.errors import DataError, SwatheError
 from contract.model_version import TAG_REASON, TAG_SILHOUETTE, TAG_STATE, TAG_TRAIN_KEY
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
@@ -23,6 +21,7 @@ from pipeline.train.plan import Action, Step
 from pipeline.train.publish import RECORD_FILE, Publisher
 from pipeline.train.runs import TAG_ERROR, TAG_SUPERSEDED, Runs
 from pipeline.train.series import Outcome, Series
+from pipeline.train.spark_errors import spark_errors
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +80,9 @@ class Trainer:
         with self._ended(run):
             check_parts(self._store, batches)
             try:
-                record = self._builder.build(run, step.key, batches)
+                # Where no cause is known, but the object store does not answer, that is what failed.
+                with spark_errors(self._store.endpoint_url, lambda: self._store.head(lease_key(self._series.model))):
+                    record = self._builder.build(run, step.key, batches)
             except DataError as error:
                 record = self._builder.failed(run, step.key, manifests, str(error))
                 self._runs.end(run.info.run_id, "FAILED", {TAG_ERROR: str(error), TAG_STATE: "failed"})
@@ -99,8 +100,7 @@ class Trainer:
     def _ended(self, run: Run) -> Iterator[None]:
         """End ``run`` as FAILED or KILLED if the block does not come to its end, and say why."""
         try:
-            with self._spark_errors():
-                yield
+            yield
         except BaseException as error:
             killed = self._stopping.is_set() or not isinstance(error, Exception)
             status = "KILLED" if killed else "FAILED"
@@ -109,18 +109,3 @@ class Trainer:
             except SwatheError as second:
                 logger.warning("run not ended run_id=%s reason=%s", run.info.run_id, second)
             raise
-
-    @contextmanager
-    def _spark_errors(self) -> Iterator[None]:
-        """Say what Spark raises in one line; where the object store does not answer, that is what failed."""
-        try:
-            yield
-        except (Py4JError, PySparkException) as error:
-            self._store.head(lease_key(self._series.model))
-            if isinstance(error, Py4JNetworkError):
-                raise StopError(
-                    "Spark's JVM has ended, most often for lack of memory; what it said is above. Raise "
-                    "SWATHE_SPARK_MEMORY, and run again"
-                ) from error
-            said = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
-            raise StopError(f"Spark failed: {str(said).splitlines()[0][:500]}") from error

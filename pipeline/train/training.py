@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,11 @@ from contract.errors import DataError
 from contract.stream import KRange, Stream
 from pipeline.train import describe, evaluate, quality
 from pipeline.train.assign import Sample, assign, collect, thin
-from pipeline.train.fit import SCALED, Clustering, Prepared, cluster, pipeline_model, prepare, scoring
+from pipeline.train.fit import SCALED, Clustering, Prepared, next_step, pipeline_model, prepare, scoring
 from pipeline.train.golden import check_parity, make_golden
-from pipeline.train.rows import check_rows, check_trainable, measure, read_rows
-from pipeline.train.sweep import Sweep, best_of_seeds, sweep
+from pipeline.train.rows import check_rows, check_scale, check_trainable, measure, read_rows
+from pipeline.train.starts import fit_from_seeds
+from pipeline.train.sweep import Sweep, sweep
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Scoring
 
@@ -32,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 # Rows brought to the driver to compare numpy with Spark.
 SAMPLE_ROWS = 200_000
+# Spark brings a gigabyte at most, and Python holds it several times.
+SAMPLE_CELLS = 50_000_000
 
 
 @dataclass
@@ -62,6 +66,8 @@ class Trained:
     rows: int
     swept: Sweep | None
     """How k was chosen, where the stream file does not say it."""
+    next_step: float
+    """How far a centre would still move in one more iteration; 0 where Spark found that none does."""
 
     @property
     def model(self) -> PipelineModel:
@@ -97,6 +103,7 @@ def prepared_rows(
         with watch.measured("prepare"):
             prepared = prepare(rows, stream)
         try:
+            check_scale(ranges, prepared.scales)
             yield prepared, found
         finally:
             prepared.rows.unpersist()
@@ -120,11 +127,11 @@ def train(prepared: Prepared, rows: int, stream: Stream, watch: Stopwatch) -> Tr
     if isinstance(model.k, KRange):
         with watch.measured("k_search"):
             swept = sweep(prepared, rows, model, model.k)
-        with watch.measured("fit"):
-            clustering = best_of_seeds(prepared.rows.select(SCALED), model, swept.k, model.k.seeds)
-    else:
-        with watch.measured("fit"):
-            clustering = cluster(prepared, model, model.k, model.seed)
+    with watch.measured("fit"):
+        wanted = swept.k if swept is not None else _fewest(stream)
+        clustering = fit_from_seeds(prepared.rows.select(SCALED), model, wanted, model.tried_seeds)
+        # Spark does not tell one that converged in its last iteration from one that was stopped.
+        left = next_step(prepared, clustering) if clustering.iterations >= model.max_iter else 0.0
     k = len(clustering.centers)
     unnamed = scoring(prepared, clustering, stream, [str(i) for i in range(k)])
     assigned = assign(prepared.rows, clustering.model, unnamed)
@@ -132,7 +139,7 @@ def train(prepared: Prepared, rows: int, stream: Stream, watch: Stopwatch) -> Tr
         clusters = evaluate.cluster_rows(assigned, stream.features, k)
     labels = describe.labels_by_size([each.size for each in clusters])
     named = dataclasses.replace(unnamed, labels=labels)
-    return Trained(prepared, clustering, named, clusters, assigned, rows, swept)
+    return Trained(prepared, clustering, named, clusters, assigned, rows, swept, left)
 
 
 def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Golden, Sample]:
@@ -143,15 +150,21 @@ def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Gold
     ModelArtifactError: they disagree.
     """
     with watch.measured("parity"):
-        sample = collect(thin(trained.assigned, trained.rows, SAMPLE_ROWS), trained.scoring.features)
+        limit = min(SAMPLE_ROWS, SAMPLE_CELLS // len(trained.scoring.features))
+        sample = collect(thin(trained.assigned, trained.rows, limit), trained.scoring.features)
         golden = make_golden(spark, trained.model, trained.scoring, sample.rows)
         check_parity(trained.scoring, golden, sample)
     return golden, sample
 
 
 def silhouette(trained: Trained, sample: Sample, watch: Stopwatch) -> float:
-    """Return the silhouette of all rows, as Spark defines it; by Spark where ``sample`` has not all of them here."""
+    """Return the silhouette of all rows, as Spark defines it; by Spark where ``sample`` has not all of them here.
+
+    NaN where fewer than two clusters have rows.
+    """
     with watch.measured("silhouette"):
         if len(sample.rows) == trained.rows:
             return quality.silhouette(Assigner(trained.scoring).scale(sample.rows), sample.clusters)
+        if sum(cluster.size > 0 for cluster in trained.clusters) < 2:
+            return math.nan
         return evaluate.silhouette(trained.clustering.model.transform(trained.prepared.rows))

@@ -19,7 +19,7 @@ from pipeline.settings import StoreSettings
 from pipeline.train.batches import SealedBatch, sealed_batches
 from pipeline.train.lease import TTL_S, Lease
 from pipeline.train.open import open_trainer
-from pipeline.train.plan import PENDING, Step, plan
+from pipeline.train.plan import PENDING, Action, Step, plan
 from pipeline.train.registry import Registry
 from pipeline.train.runs import mlflow_errors
 from pipeline.train.series import Series
@@ -163,6 +163,8 @@ class Watch:
         with Lease(self._store, self._series.model, wait_s=_LEASE_S, on_wait=self._wait_on) as lease:
             # Looked at again: whoever held the lease before may have done some of it.
             steps = [step for step in self._plan() if step.is_work]
+            wanted = [step.batch for step in steps if step.action is Action.TRAIN]
+            self._series.refuse_changed_types(self._store, self._known, wanted)
             first = steps[0].batch if steps else 0
             logger.warning("state=training model=%s batch=%d count=%d", self._series.model, first, len(steps))
             series = self._series

@@ -10,6 +10,7 @@ import types
 import click
 
 from contract.errors import StopError
+from pipeline.command_line import Command
 from pipeline.settings import store_settings
 from pipeline.train.launcher import Launcher
 from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, open_series
@@ -21,7 +22,7 @@ _LOOK_S = 0.2
 _STOP_S = 8.0
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
 @click.option(
     "--scheme",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Callable
 
@@ -24,28 +25,37 @@ def with_column(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
 def test_rows_that_cannot_be_trained_take_their_numbers_and_the_next_trains(make_lab: Callable[..., Lab]) -> None:
     lab = make_lab()
     whole = batch(300, 1)
-    infinite = np.array(whole["weight"].to_pylist(), dtype=float)
-    infinite[7] = np.inf
-    lab.land(
-        whole.slice(0, 2),
-        with_column(whole, "count", pa.nulls(300, pa.int32())),
-        with_column(whole, "weight", pa.array(infinite)),
-        pa.concat_tables([whole.drop_null().slice(0, 2)] * 20),
-        whole.slice(0, 0),
-        whole,
-    )
+    weights = np.array(whole["weight"].to_pylist(), dtype=float)
+
+    def seventh(value: float) -> pa.Table:
+        return with_column(whole, "weight", pa.array(np.where(np.arange(300) == 7, value, weights)))
+
+    # As many numbers as fit, and too few of them: squares that overflow, squares that vanish.
+    widest = np.where(np.isnan(weights), weights, np.copysign(sys.float_info.max, weights))
+    batches = {
+        "2 rows are fewer than the 3 clusters asked for": whole.slice(0, 2),
+        "feature 'count' has no value in any of the 300 rows": with_column(whole, "count", pa.nulls(300, pa.int32())),
+        "feature 'weight' has an infinite value: inf": seventh(np.inf),
+        "2 distinct points are fewer than the 3 clusters asked for": pa.concat_tables(
+            [whole.drop_null().slice(0, 2)] * 20
+        ),
+        "0 rows are fewer than the 3 clusters asked for": whole.slice(0, 0),
+        f"feature 'weight' goes from {float(np.nanmin(weights))!r} to 1e+300: its variance is larger": seventh(1e300),
+        "feature 'weight' goes from -1e+160": seventh(-1e160),
+        f"feature 'weight' goes from {-sys.float_info.max} to {sys.float_info.max}: its variance is larger": (
+            with_column(whole, "weight", pa.array(widest, from_pandas=True))
+        ),
+        "its variance is smaller than the smallest double": with_column(
+            whole, "weight", pa.array(weights * 1e-312, from_pandas=True)
+        ),
+    }
+    lab.land(*batches.values(), whole)
     code, said = lab.train()
     assert code == 0, said
-    versions = lab.versions()
-    assert [state for _, state in lab.states()] == ["failed"] * 5 + ["ready"]
-    assert [versions[n].tags["reason"] for n in range(1, 6)] == [
-        "2 rows are fewer than the 3 clusters asked for",
-        "feature 'count' has no value in any of the 300 rows",
-        "feature 'weight' has an infinite value",
-        "2 distinct points are fewer than the 3 clusters asked for",
-        "0 rows are fewer than the 3 clusters asked for",
-    ]
-    assert all("results" not in versions[n].tags for n in range(1, 6))
+    versions, failed = lab.versions(), len(batches)
+    assert [state for _, state in lab.states()] == ["failed"] * failed + ["ready"]
+    for number, reason in enumerate(batches, start=1):
+        assert reason in versions[number].tags["reason"] and "results" not in versions[number].tags
     code, said = lab.train()
     assert code == 0 and "nothing to do" in said, said
 

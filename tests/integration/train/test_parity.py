@@ -14,9 +14,10 @@ import pytest
 from contract.errors import ModelArtifactError
 from contract.stream import Stream, parse_stream
 from pipeline.train.assign import Sample, assign, collect
-from pipeline.train.fit import cluster, pipeline_model, prepare, scoring
+from pipeline.train.fit import SCALED, pipeline_model, prepare, scoring
 from pipeline.train.golden import check_parity, hard_points, make_golden
 from pipeline.train.session import SparkOnDemand
+from pipeline.train.starts import fit_from_seeds
 from pipeline.train.train_key import TRAINING_REVISION
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Floats, Scoring
@@ -53,7 +54,7 @@ def fitted(spark: SparkOnDemand, values: Floats, given: Stream) -> tuple[Scoring
     prepared = prepare(rows, given)
     k = given.model.k
     assert isinstance(k, int)
-    clustering = cluster(prepared, given.model, k, given.model.seed)
+    clustering = fit_from_seeds(prepared.rows.select(SCALED), given.model, k, given.model.tried_seeds)
     numbers = scoring(prepared, clustering, given, [f"C{i}" for i in range(k)])
     model = pipeline_model(prepared, clustering)
     sample = collect(assign(rows, model, numbers), given.features)
@@ -106,7 +107,7 @@ def test_a_quarter_of_a_million_points_each(spark: SparkOnDemand, width: int, k:
     session, given = spark.session(), stream(width, k)
     training = session.createDataFrame(table(awkward(rng, 2_000, width))).coalesce(1).cache()
     prepared = prepare(training, given)
-    clustering = cluster(prepared, given.model, k, given.model.seed)
+    clustering = fit_from_seeds(prepared.rows.select(SCALED), given.model, k, given.model.tried_seeds)
     numbers = scoring(prepared, clustering, given, [f"C{i}" for i in range(k)])
     points = np.vstack([awkward(rng, 125_000, width), near_ties(rng, numbers, 125_000)])
     model = pipeline_model(prepared, clustering)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from contract.stream import Cut
+from contract.stream import Cut, Stream
 from pipeline.land import lanes, sealing
 from pipeline.land.chain import Writer
 from pipeline.land.lander import Lander
@@ -41,9 +41,11 @@ def _lander(store: MemoryStore, name: str, cut: Cut) -> Lander:
     return Lander(STREAM, cut, store=store, writer=Writer(name, "id"), start=start, partitions=2, topic=Offsets())
 
 
-def _fetched(lane: int, first: int, values: list[bytes], *, position: int | None = None) -> Fetched:
+def fetched(
+    lane: int, first: int, values: list[bytes], stream: Stream = STREAM, *, position: int | None = None
+) -> Fetched:
     parsed: Future[Parsed] = Future()
-    parsed.set_result(PARSER.parse(values))
+    parsed.set_result((PARSER if stream is STREAM else RecordParser(stream)).parse(values))
     offsets = np.arange(first, first + len(values))
     at = first if position is None else position
     return Fetched(lane, 1, at, values, [None] * len(values), offsets, offsets * 10, parsed)
@@ -66,15 +68,15 @@ def test_a_lane_loses_nothing_when_another_lane_of_the_cut_was_landed_by_somebod
     for lane in (0, 1):
         stalled.own(lane, 1)
     stalled.begin(2)
-    stalled.take(_fetched(1, 0, _records(100, 2)))
+    stalled.take(fetched(1, 0, _records(100, 2)))
     faster.own(1, 1)
     faster.begin(2)
-    faster.take(_fetched(1, 0, _records(100, 3)))
+    faster.take(fetched(1, 0, _records(100, 3)))
     faster.reach_end(1, 1, 3, 3)
     faster.land_tail()
     # The cut falls inside this fetch, and lands lane 1 too, where the other writer has been.
-    stalled.take(_fetched(0, 0, _records(0, 8)))
-    stalled.take(_fetched(0, 8, _records(8, 4)))
+    stalled.take(fetched(0, 0, _records(0, 8)))
+    stalled.take(fetched(0, 8, _records(8, 4)))
     stalled.reach_end(0, 1, 12, 12)
     assert stalled.land_tail()
     proof = verify_stream(store, "model")
@@ -87,8 +89,8 @@ def test_what_does_not_continue_the_lane_is_read_again(position: int) -> None:
     lander = _lander(MemoryStore(), "one", Cut(rows=100))
     lander.own(0, 1)
     lander.begin(1)
-    lander.take(_fetched(0, 0, _records(0, 5)))
-    lander.take(_fetched(0, position, _records(position, 3), position=position))
+    lander.take(fetched(0, 0, _records(0, 5)))
+    lander.take(fetched(0, position, _records(position, 3), position=position))
     (moved,) = lander.moved
     assert (moved.lane, moved.next_offset, moved.seek_epoch) == (0, 0, 2)
     assert lander.open_rows == 0
@@ -102,7 +104,7 @@ def test_rejects_without_a_row_behind_them_are_landed(cut: Cut) -> None:
         lander.own(lane, 1)
         lander.reach_end(lane, 1, 0, 0)
     lander.begin(2)
-    lander.take(_fetched(0, 0, [b"poison"]))
+    lander.take(fetched(0, 0, [b"poison"]))
     lander.reach_end(0, 1, 1, 1)
     deadline = time.monotonic() + 10
     while not lander.landed.rejected and time.monotonic() < deadline:
@@ -111,7 +113,7 @@ def test_rejects_without_a_row_behind_them_are_landed(cut: Cut) -> None:
     assert lander.landed.rejected == 1 and lander.landed.batches.total() == 0
     lander.tick()
     # A row that comes later begins its own batch: it is not cut for the age of the reject.
-    lander.take(_fetched(0, 1, _records(1, 1)))
+    lander.take(fetched(0, 1, _records(1, 1)))
     assert lander.landed.rows == 0
     proof = verify_stream(store, "model")
     assert proof.problems == [] and proof.lanes[0].rejected == 1

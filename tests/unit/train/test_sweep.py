@@ -61,6 +61,8 @@ def test_a_range_has_defaults() -> None:
         ("{from: 2, to: 8, seeds: 0}", "greater than or equal to 1"),
         ("{from: 2, to: 8, min_cluster_share: 0.5}", "less than 0.5"),
         ("{from: 2, to: 8, step: 2}", "model.k.step: unknown key"),
+        ("{from: 2, to: 8}, seeds: 3", "seeds stands beside a fixed k"),
+        ("3, seeds: 0", "greater than or equal to 1"),
     ],
 )
 def test_a_range_that_cannot_be_meant_is_refused_with_its_line(given: str, said: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from contract.stream import Stream, parse_stream
+from contract.stream import Scheme, Stream, parse_stream
 from pipeline.train import train_key as module
 from pipeline.train.train_key import data_digest, train_key
 
@@ -17,6 +19,7 @@ cut: {{rows: {rows}}}
 features: [{features}]
 model: {{k: {k}, seed: {seed}}}
 """
+FLIGHTS = Path(__file__).resolve().parents[3] / "streams/flights.yaml"
 USUAL = {"b": "int32", "id": "c", "rows": "10", "features": "a, b", "k": "3", "seed": "1"}
 
 
@@ -33,6 +36,36 @@ def key(given: Stream) -> str:
 )
 def test_what_changes_results_changes_the_key(changed: dict[str, str]) -> None:
     assert key(stream(**changed)) != key(stream())
+
+
+@pytest.mark.parametrize(
+    ("model", "recorded"),
+    [
+        ("{k: 3}", "798ada05f921b22ee0c95309a7ae5a02"),
+        ("{k: 5, seed: 2013, impute: median, max_iter: 50, tol: 0.001}", "b621758587be04359693e972ebb31581"),
+        ("{k: {from: 2, to: 8}}", "ed2d44e2674eae60abf0a68a8114e71d"),
+        ("{k: {from: 2, to: 6, seeds: 5, min_cluster_share: 0.05}, seed: 7}", "e0bba86efa31b49aa3bb974a4a236b3b"),
+        # A later key at its default.
+        ("{k: 3, seeds: 1}", "798ada05f921b22ee0c95309a7ae5a02"),
+    ],
+)
+def test_keys_that_are_in_registries_stay(model: str, recorded: str) -> None:
+    usual = STREAM.format(**USUAL).replace("model: {k: 3, seed: 1}", f"model: {model}")
+    assert train_key(parse_stream(usual, "test"), "disjoint", [b"one", b"two"]) == recorded
+
+
+@pytest.mark.parametrize(
+    ("scheme", "recorded"),
+    [("disjoint", "ca61a7a0db9d4fef9817d6afc888f9f6"), ("cumulative", "0c5cc4edaea64973eeb33f6f7b745dd5")],
+)
+def test_the_key_of_the_flights_stays(scheme: Scheme, recorded: str) -> None:
+    assert train_key(parse_stream(FLIGHTS.read_text(), "flights"), scheme, [b"one"]) == recorded
+
+
+def test_several_seeds_change_the_key() -> None:
+    several = parse_stream(STREAM.format(**USUAL).replace("seed: 1", "seed: 1, seeds: 3"), "test")
+    assert key(several) != key(stream())
+    assert list(several.model.tried_seeds) == [1, 2, 3] and list(stream().model.tried_seeds) == [1]
 
 
 def test_where_batches_are_cut_does_not() -> None:

@@ -1,0 +1,146 @@
+"""How far a file is in the topic: decided by its rows, not by its bytes, its size or its name."""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, NamedTuple
+
+import orjson
+
+from contract.errors import SourceFileError, StopError
+from contract.origin import NO_ROWS, Origin, with_row
+from pipeline.replay.rows import SourceRow
+
+
+class SentRow(NamedTuple):
+    """A row, the value that its record has, and the digest of all rows up to it."""
+
+    row: SourceRow
+    value: bytes
+    digest: bytes
+
+
+class FileId(NamedTuple):
+    """What stands for a file in headers: of today's replay its place, of earlier ones its fingerprint."""
+
+    place: str
+    fingerprint: str
+
+
+Held = Sequence[Mapping[str, Origin]]
+"""Per partition, the last record of each file that it holds, or that was landed from it."""
+
+
+def as_sent(rows: Iterable[SourceRow]) -> Iterator[SentRow]:
+    """Yield ``rows`` with their values and digests."""
+    digest = NO_ROWS
+    for row in rows:
+        value = orjson.dumps(row.values)
+        digest = with_row(digest, row.number, value)
+        yield SentRow(row, value, digest)
+
+
+class Position:
+    """Reads a file as far as the topic says to hold it, and compares.
+
+    Parameters
+    ----------
+    rows: the file's rows from its first on; what is left behind those compared stays in it
+    """
+
+    def __init__(self, file: FileId, held: Held, rows: Iterator[SentRow]) -> None:
+        self._file = file
+        self._held = held
+        self._digests: dict[int, str] = {}
+        self.passed = 0
+        """How many rows were read."""
+        self.last_read = -1
+        self.changed: Origin | None = None
+        """A record of the file at this place, which the file no longer has as it was sent."""
+        self._compare(rows)
+        self.next_rows = [self._next(partition) for partition in range(len(held))]
+        """Per partition the first row that is not in it yet."""
+
+    def _compare(self, rows: Iterator[SentRow]) -> None:
+        wanted = {origin.row for held in self._held for origin in held.values() if origin.digest is not None}
+        last = max(wanted, default=-1)
+        while last >= 0 and (sent := next(rows, None)) is not None:
+            self.passed, self.last_read = self.passed + 1, sent.row.number
+            if sent.row.number in wanted:
+                self._digests[sent.row.number] = sent.digest.hex()
+            if sent.row.number >= last:
+                break
+
+    def _next(self, partition: int) -> int:
+        there = [origin for origin in self._held[partition].values() if self._is_ours(origin)]
+        if not there:
+            mine = self._held[partition].get(self._file.place)
+            self.changed = self.changed or mine
+            return partition
+        newest = max(there, key=lambda origin: origin.row)
+        if newest.partitions != len(self._held):
+            raise StopError(
+                f"this file was partly sent when the topic had {newest.partitions} partitions, and now it has "
+                f"{len(self._held)}: where its rows are cannot be told any more. `--again` sends the whole file anew"
+            )
+        return newest.row + newest.partitions
+
+    def _is_ours(self, origin: Origin) -> bool:
+        if origin.digest is None:
+            return origin.source == self._file.fingerprint
+        return self._digests.get(origin.row) == origin.digest
+
+
+_RECORD = struct.Struct("<12sQ")
+
+
+class _Digests:
+    """Digest and line of each row of a file, on disk: a file may have any number of rows."""
+
+    def __init__(self, file: IO[bytes], rows: Iterable[SentRow]) -> None:
+        self._file = file
+        self.end = 0
+        for sent in rows:
+            file.seek(sent.row.number * _RECORD.size)
+            file.write(_RECORD.pack(sent.digest, sent.row.line))
+            self.end = sent.row.number + 1
+
+    def of(self, row: int) -> tuple[str, int]:
+        """Return the digest and the line of ``row``; line 0 where it cannot be read, or is behind the last."""
+        self._file.seek(row * _RECORD.size)
+        found = self._file.read(_RECORD.size)
+        digest, line = _RECORD.unpack(found) if len(found) == _RECORD.size else (b"", 0)
+        return digest.hex(), line
+
+    def first_line_from(self, row: int) -> int | None:
+        """Return the line of the first readable row from ``row`` on, None behind the last."""
+        return next((line for number in range(row, self.end) if (line := self.of(number)[1])), None)
+
+
+def changed_beginning(
+    path: str, changed: Origin, rows: Iterable[SentRow], still_there: Iterable[Origin]
+) -> SourceFileError:
+    """Return the error for a file whose beginning is not what was sent, with the line of the first row that differs.
+
+    changed: the newest record that does not agree; still_there: the file's records that the topic holds
+    """
+    with tempfile.TemporaryFile() as file:
+        digests = _Digests(file, rows)
+        same, different = -1, changed.row
+        for origin in still_there:
+            if digests.of(origin.row)[0] == origin.digest:
+                same = max(same, origin.row)
+            else:
+                different = min(different, origin.row)
+        line = digests.first_line_from(same + 1)
+    first = f"row {same + 1}" if same >= 0 or different == 0 else f"one of the rows 0 to {different}"
+    if line is None:
+        problem = f"the file ends before {first}, and rows up to {changed.row} of it were sent"
+    else:
+        problem = f"{first} (from 0) is not what was sent: the file changed, or what the stream file says of its cells"
+    return SourceFileError(
+        path, line, None, f"{problem}. Nothing was sent. Restore what was there, to go on behind row {changed.row}; "
+        f"`--again` sends the whole file, beside what the topic holds already",
+    )  # fmt: skip

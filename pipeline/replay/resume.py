@@ -1,0 +1,74 @@
+"""Where a replay goes on: by what the topic holds of the file, and by what has landed of it where the topic forgot."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from contract.errors import ConfigurationError
+from contract.origin import Origin
+from contract.stream import Stream
+from pipeline.object_store import ObjectStore
+from pipeline.replay.landed import landed_origins
+from pipeline.replay.position import FileId, Position, SentRow, changed_beginning
+from pipeline.replay.topic import HeldPartition, TopicFacts, held, origins_of
+from pipeline.settings import store_settings
+
+logger = logging.getLogger(__name__)
+
+
+class GoOn(NamedTuple):
+    """Per partition the first row to send; the file's rows, of which ``passed`` were read and are all there."""
+
+    next_rows: Sequence[int]
+    rows: Iterator[SentRow]
+    passed: int
+
+
+def go_on(  # noqa: PLR0917 - a file, a topic, and how each is read
+    file: FileId, path: Path, stream: Stream, topic: TopicFacts, settings: Mapping[str, str],
+    read: Callable[[], Iterator[SentRow]],
+) -> GoOn:  # fmt: skip
+    """Return where to go on with the file at ``path``, which ``read`` reads from its first row.
+
+    Raises
+    ------
+    SourceFileError: it does not begin with what was sent of it.
+    StopError: what was sent of it cannot be told.
+    """
+    partitions = held(stream.topic, file, topic.partitions, settings)
+    landed = _landed(file, stream, topic.id, partitions)
+    known = [{**landed.get(number, {}), **partition.last} for number, partition in enumerate(partitions)]
+    rows = read()
+    position = Position(file, known, rows)
+    if position.changed is not None:
+        there = origins_of(stream.topic, position.changed.source, topic.partitions, settings)
+        raise changed_beginning(str(path), position.changed, read(), there)
+    if min(position.next_rows) <= position.last_read:
+        return GoOn(position.next_rows, read(), 0)
+    return GoOn(position.next_rows, rows, position.passed)
+
+
+def _landed(
+    file: FileId, stream: Stream, topic_id: str, partitions: Sequence[HeldPartition]
+) -> dict[int, dict[str, Origin]]:
+    """Return what landed from records that the topic no longer holds; nothing where it holds some of this file."""
+    lost = {
+        number: partition.low
+        for number, partition in enumerate(partitions)
+        if partition.low > 0 and not partition.last.keys() & set(file)
+    }
+    if not lost:
+        return {}
+    try:
+        store = ObjectStore.answering(store_settings())
+    except ConfigurationError as error:
+        logger.warning(
+            "topic %r has lost the records before offset %d of partition %d, and whether rows of this file landed from "
+            "them is not known: %s. What the topic does not hold is sent",
+            *(stream.topic, *reversed(next(iter(lost.items()))), error),
+        )
+        return {}
+    return landed_origins(store, stream.name, topic_id, lost)

@@ -1,0 +1,21 @@
+"""A row of a data file, however it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contract.errors import SourceFileError
+from pipeline.replay.cells import Value
+
+Row = dict[str, Value]
+OnBad = Callable[[SourceFileError], None]
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """``number`` counts the file's data rows from 0, the unreadable ones too; a Parquet file's row n is line n + 1."""
+
+    number: int
+    line: int
+    values: Row

@@ -1,0 +1,145 @@
+"""What an error of Spark's means: the chain of its Java causes is read, and only known causes are told as such."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
+
+from contract.errors import AccessDeniedError, ChainError, DataError, ServiceDownError, StopError, SwatheError
+
+logger = logging.getLogger(__name__)
+
+# A chain that holds itself would never end.
+_LONGEST: Final = 30
+_SHOWN: Final = 500
+_MEMORY: Final = "raise SWATHE_SPARK_MEMORY, and run again"
+_DISK: Final = "make room there, or point TMPDIR (and SPARK_LOCAL_DIRS, if it is set) at another disk, and run again"
+# What Python says where none of the places for temporary files takes one.
+_NOWHERE: Final = "No usable temporary directory"
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One exception of a chain, outermost first: its Java class, and what it says."""
+
+    kind: str
+    said: str
+
+    def __str__(self) -> str:
+        """Return both in one line, as Java shows an exception without its stack."""
+        first = self.said.strip().splitlines()[0] if self.said.strip() else ""
+        return f"{self.kind.rpartition('.')[2]}: {first}"[:_SHOWN]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Causes whose class and text match ``pattern``, and the error of ours that they are."""
+
+    pattern: re.Pattern[str]
+    error: Callable[[Cause, str], SwatheError]
+
+
+def _known(pattern: str, error: Callable[[Cause, str], SwatheError]) -> _Known:
+    return _Known(re.compile(pattern), error)
+
+
+# The first that matches counts. What a machine or a service lacks comes before the rows: it can look like anything.
+_TABLE: Final = (
+    _known(
+        r"No space left on device|Disk quota exceeded|File too large|Read-only file system|DiskErrorException",
+        lambda cause, _: StopError(f"a disk that Spark writes to is full or takes no more ({cause}); {_DISK}"),
+    ),
+    _known(
+        r"OutOfMemoryError|UNABLE_TO_ACQUIRE_MEMORY|spark\.driver\.maxResultSize",
+        lambda cause, _: StopError(f"Spark has too little memory ({cause}); {_MEMORY}"),
+    ),
+    _known(
+        r"XMinioStorageFull|Status Code: 507",
+        lambda cause, store: StopError(f"the object store at {store} is full ({cause}); make room there"),
+    ),
+    _known(
+        r"^java\.nio\.file\.AccessDeniedException: s3a://|Status Code: 40[13]",
+        lambda cause, store: AccessDeniedError(
+            f"the object store at {store} refuses Spark ({cause}); check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ),
+    ),
+    _known(
+        r"RemoteFileChangedException|FileNotFoundException: .*s3a://|FAILED_READ_FILE\.FILE_NOT_EXIST"
+        r"|PATH_NOT_FOUND.*s3a://",
+        lambda cause, _: ChainError(f"an object went or changed while Spark read it ({cause}); restore it"),
+    ),
+    _known(
+        r"org\.apache\.hadoop\.fs\.s3a\.\w+Exception|software\.amazon\.awssdk\.[\w.]+Exception",
+        lambda cause, store: ServiceDownError("minio", store, f"inside Spark, {cause}"),
+    ),
+    _known(
+        r"Vector values MUST NOT be NaN or Infinity|Both norms should be greater or equal to 0\.0"
+        r"|surrogate cannot be computed|Encountered NaN while assembling",
+        lambda cause, _: DataError(f"Spark cannot calculate with these values: {cause}"),
+    ),
+)
+
+
+def meaning(causes: Sequence[Cause], store: str) -> SwatheError | None:
+    """Return what a chain of ``causes`` means, or None where none of them is known; ``store`` is its address."""
+    for known in _TABLE:
+        for cause in causes:
+            if known.pattern.search(f"{cause.kind}: {cause.said}"):
+                return known.error(cause, store)
+    return None
+
+
+def causes_of(error: BaseException) -> tuple[Cause, ...]:
+    """Return the Java exceptions behind ``error``, outermost first; none where it is Python's own."""
+    java: Any = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+    found: list[Cause] = []
+    try:
+        while java is not None and len(found) < _LONGEST:
+            found.append(Cause(str(java.getClass().getName()), str(java.getMessage() or "")))
+            java = java.getCause()
+    except (Py4JError, OSError) as gone:
+        logger.info("the chain of causes was not read to its end reason=%r", gone)
+    return tuple(found)
+
+
+@contextmanager
+def spark_errors(store: str, otherwise: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Say what Spark raises in our own words; ``store`` is the object store's address.
+
+    ``otherwise`` is called where no cause is known, and may raise what it finds to be wrong instead.
+
+    Raises
+    ------
+    DataError: the cause lies in the rows.
+    ServiceDownError: the object store failed inside Spark.
+    StopError: anything else: a full disk, too little memory, or what nobody has seen before.
+    """
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        causes = causes_of(error)
+        known = meaning(causes, store)
+        if known is not None:
+            raise known from error
+        otherwise()
+        if isinstance(error, Py4JNetworkError):
+            raise StopError(
+                f"Spark's JVM has ended, most often for lack of memory; what it said is above. If so, {_MEMORY}"
+            ) from error
+        said = causes[0] if causes else str(error).splitlines()[0][:_SHOWN]
+        raise StopError(f"Spark failed: {said}") from error
+    except OSError as error:
+        if error.errno not in _NO_ROOM and _NOWHERE not in str(error):
+            raise
+        raise StopError(f"a disk is full or takes no more ({error}); {_DISK}") from error
+    except MemoryError as error:
+        raise StopError(f"this machine has too little memory for the batch ({error or 'MemoryError'})") from error

@@ -1,0 +1,34 @@
+"""A column may become what Spark reads from the parts that were landed before, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.errors import PySparkException
+
+from contract.stream import NUMERIC_TYPES, ColumnType
+from pipeline.columns import ARROW_TYPES
+from pipeline.landed_types import WIDENED
+from pipeline.train.rows import _SPARK_TYPES
+from pipeline.train.session import SparkOnDemand
+
+
+def _read(spark: SparkOnDemand, path: Path, wanted: ColumnType) -> Any:
+    try:
+        row = spark.session().read.schema(f"x {_SPARK_TYPES[wanted].simpleString()}").parquet(str(path)).first()
+    except PySparkException as error:
+        return str(error)
+    return row[0] if row else None
+
+
+@pytest.mark.parametrize("landed", sorted(NUMERIC_TYPES))
+def test_the_types_that_may_follow_are_the_ones_that_spark_reads(
+    spark: SparkOnDemand, tmp_path: Path, landed: ColumnType
+) -> None:
+    pq.write_table(pa.table({"x": pa.array([7], ARROW_TYPES[landed])}), tmp_path / "a.parquet")
+    readable = {wanted for wanted in ARROW_TYPES if _read(spark, tmp_path / "a.parquet", wanted) == 7}
+    assert readable == {landed, *(wanted for old, wanted in WIDENED if old == landed)}

@@ -1,0 +1,90 @@
+"""A column that was landed with one type is not landed with a narrower one; the stream file's line is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contract.errors import ChainError, StreamFileError
+from contract.stream import Cut
+from pipeline.land.chain import Writer
+from pipeline.land.lander import Lander
+from pipeline.land.newest_parts import newest_parts
+from pipeline.land.start import begin_or_read
+from pipeline.landed_types import refuse_changed_types
+from pipeline.stream_file import load_stream
+from tests.memory_store import MemoryStore
+from tests.unit.land.test_lander import Offsets, fetched
+
+TEXT = """
+name: s
+topic: s
+columns:
+  id: {type: int64}
+  x: {type: float64}
+cut: {rows: 5}
+features: [x]
+model: {k: 2}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "s.yaml"
+    path.write_text(TEXT)
+    return path
+
+
+def _landed(store: MemoryStore, path: Path, rows: int) -> list[str]:
+    """Land ``rows`` rows, which make a batch of 5 each; return the newest parts."""
+    stream = load_stream(path)
+    start = begin_or_read(store, "s", "s", "id", {0: 0})
+    writer = Writer("w", "id")
+    lander = Lander(stream, Cut(rows=5), store=store, writer=writer, start=start, partitions=1, topic=Offsets())
+    lander.own(0, 1)
+    lander.begin(1)
+    lander.take(fetched(0, 0, [b'{"id":1,"x":0.5}'] * rows, stream))
+    return newest_parts(store, "s", "s", writer)
+
+
+def _check(store: MemoryStore, path: Path, keys: list[str], old: str = "", new: str = "") -> None:
+    path.write_text(TEXT.replace(old, new))
+    stream = load_stream(path)
+    refuse_changed_types(store, stream, str(path), keys, stream.columns)
+
+
+def test_a_narrowed_type_is_refused_with_its_line(path: Path) -> None:
+    store = MemoryStore()
+    keys = _landed(store, path, 10)
+    assert keys == ["s/lane=0/00000001.parquet"]
+    for new in ("int32", "int64", "float32", "string", "bool", "timestamp"):
+        text = TEXT.replace("features: [x]", "features: [id]").replace("float64", new)
+        with pytest.raises(
+            StreamFileError, match=f"columns.x.type: {new}, but .*1.parquet was landed with float64"
+        ) as e:
+            path.write_text(text)
+            refuse_changed_types(store, load_stream(path), str(path), keys, ["id", "x"])
+        assert e.value.line == 6
+    _check(store, path, keys)
+    _check(store, path, keys, "int64", "int64, required: true")
+    _check(store, path, keys, "  x:", "  more: {type: int32}\n  x:")
+
+
+def test_a_wider_type_is_read(path: Path) -> None:
+    store = MemoryStore()
+    path.write_text(TEXT.replace("int64", "int32"))
+    keys = _landed(store, path, 5)
+    _check(store, path, keys)
+    _check(store, path, keys, "int64", "float64")
+    with pytest.raises(StreamFileError, match=r"int32 to float64, int32 to int64"):
+        _check(store, path, keys, "int64", "float32")
+
+
+def test_a_part_with_a_long_footer_and_one_that_is_gone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.landed_types._TAIL_BYTES", 64)
+    store = MemoryStore()
+    keys = _landed(store, path, 5)
+    _check(store, path, keys)
+    with pytest.raises(ChainError, match="is not in bucket"):
+        _check(store, path, ["s/lane=0/9.parquet"])

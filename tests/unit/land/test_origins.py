@@ -1,0 +1,78 @@
+"""Which files the records between two offsets came from, whatever lies between them, from a few headers."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract.origin import HEADER, Origin, origin_of
+from pipeline.land.origins import NO_ORIGINS, Origins
+
+FILES = [f"{number:016x}" for number in range(3)]
+
+
+class Record:
+    """A record with its header, which counts how often it is asked for."""
+
+    asked = 0
+
+    def __init__(self, header: bytes | None) -> None:
+        self._header = header
+
+    def headers(self) -> list[tuple[str, bytes]] | None:
+        Record.asked += 1
+        return None if self._header is None else [("trace", b"1"), (HEADER, self._header)]
+
+
+# What a run of replay sends to one partition: of a file, from a row on, some of its rows unreadable.
+runs = st.tuples(st.sampled_from(FILES), st.integers(0, 50), st.lists(st.integers(1, 3), min_size=1, max_size=8))
+others = st.sampled_from([None, b"", b"2 x", f"{FILES[0]} 7 1".encode()])
+
+
+@st.composite
+def topics(draw: st.DrawFn) -> list[bytes | None]:
+    """Interleave some runs, and records of others."""
+    sent: list[list[bytes | None]] = []
+    for source, row, steps in draw(st.lists(runs, max_size=4)):
+        rows = np.cumsum([row, *steps]).tolist()
+        sent.append([Origin(source, row, 1, "0" * 24, number).header() for number, row in enumerate(rows)])
+    sent.append(draw(st.lists(others, max_size=6)))
+    topic: list[bytes | None] = []
+    while sent := [run for run in sent if run]:
+        run = draw(st.sampled_from(sent))
+        count = draw(st.integers(1, 8))
+        topic.extend(run[:count])
+        del run[:count]
+    return topic
+
+
+@given(topics(), st.data())
+def test_the_last_header_of_each_file(topic: list[bytes | None], data: st.DataObject) -> None:
+    offsets = np.cumsum([data.draw(st.integers(1, 3)) for _ in topic]).astype(np.int64)
+    first = data.draw(st.integers(0, 10))
+    end = data.draw(st.integers(first, 60))
+    inside = [header for header, offset in zip(topic, offsets, strict=True) if first <= offset < end]
+    expected: dict[str, str] = {}
+    for header in inside:
+        if header is not None and (origin := origin_of(header)) is not None:
+            expected.pop(origin.source, None)
+            expected[origin.source] = header.decode()
+    found = Origins([Record(header) for header in topic], offsets).last(first, end)
+    assert list(found.items()) == list(expected.items())
+
+
+def test_of_one_file_two_headers_are_read() -> None:
+    records = [Record(Origin(FILES[0], row, 1, "0" * 24, row).header()) for row in range(10_000)]
+    origins = Origins(records, np.arange(10_000))
+    Record.asked = 0
+    assert list(origins.last(100, 9_000)) == [FILES[0]]
+    assert Record.asked <= 4
+    assert NO_ORIGINS.last(0, 10) == {}
+
+
+@given(st.builds(Origin, st.sampled_from(FILES), st.integers(0, 2**40), st.integers(1, 1000),
+                 st.none() | st.just("ab" * 12), st.integers(0, 2**40)))  # fmt: skip
+def test_a_header_says_what_it_was_made_of(origin: Origin) -> None:
+    found = origin_of(origin.header())
+    assert found == (origin if origin.digest else Origin(origin.source, origin.row, origin.partitions, None))

@@ -1,0 +1,121 @@
+"""What is too long for a row, or much longer than its file, is told, and memory stays bounded."""
+
+from __future__ import annotations
+
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from contract.errors import SourceFileError
+from contract.stream import Stream, parse_stream
+from pipeline.replay import source
+from pipeline.replay.sending import limits_of
+from pipeline.replay.source import default_path, read_rows
+
+TEXT = """
+name: s
+topic: t
+source: {path: rows.csv}
+columns: {x: {type: float64}, s: {type: string}}
+cut: {rows: 1}
+features: [x]
+model: {k: 2}
+"""
+STREAM: Stream = parse_stream(TEXT, "s.yaml")
+MIB = 2**20
+
+
+def _ignore(error: SourceFileError) -> None:
+    """As `--skip-bad` does."""
+
+
+def _stop(error: SourceFileError) -> None:
+    raise error
+
+
+@contextmanager
+def _within(peak_bytes: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < peak_bytes
+    finally:
+        tracemalloc.stop()
+
+
+def _zip(path: Path, *pieces: tuple[bytes, int]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.csv", "w") as file:
+        for piece, times in pieces:
+            for _ in range(times):
+                file.write(piece)
+    return path
+
+
+def test_a_line_without_an_end_in_a_small_zip(tmp_path: Path) -> None:
+    path = _zip(tmp_path / "a.zip", (b"x,s\n1,a\n", 1), (b"0" * MIB, 100))
+    assert path.stat().st_size < MIB
+    with _within(70 * MIB), pytest.raises(SourceFileError, match="longer than 16,777,216 bytes") as raised:
+        list(read_rows(path, STREAM, _ignore))
+    assert raised.value.line == 3
+
+
+def test_a_quote_without_an_end_in_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "LONGEST_CELL", 2**17)
+    path = _zip(tmp_path / "a.zip", (b'x,s\n1,a\n1,"b\n', 1), (b"1,c\n" * 1000, 1000))
+    with _within(8 * MIB), pytest.raises(SourceFileError, match="longer than 131,072 characters: has it") as raised:
+        list(read_rows(path, STREAM, _ignore))
+    assert raised.value.line == 3
+
+
+def test_a_long_cell_is_a_cell(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"x,s\n1,{'a' * 900_000}\n")
+    (row,) = read_rows(path, STREAM, _stop)
+    assert row.values == {"x": 1.0, "s": "a" * 900_000}
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_a_text_that_repeats_in_a_small_parquet_file(tmp_path: Path, dictionary: bool) -> None:
+    rows, text = 1_000, "long " * 20_000
+    table = pa.table({"x": [1.0] * rows, "s": pa.array([text] * rows)})
+    path = tmp_path / "a.parquet"
+    pq.write_table(table, path, use_dictionary=dictionary, compression="zstd", row_group_size=500)
+    del table
+    assert path.stat().st_size < MIB
+    before, most, count = pa.total_allocated_bytes(), 0, 0
+    with _within(80 * MIB):
+        for row in read_rows(path, STREAM, _stop):
+            assert row.values["s"] == text
+            count, most = count + 1, max(most, pa.total_allocated_bytes() - before)
+    assert count == rows
+    assert most < 150 * MIB
+
+
+def test_a_row_larger_than_topic_or_landing_take() -> None:
+    limits = limits_of(STREAM, 1_048_588)
+    assert limits.refusal(1_000_000, 100) is None
+    assert "`max.message.bytes`" in str(limits.refusal(1_048_500, 100))
+    assert "`rejects.max_record_bytes`" in str(limits_of(STREAM, None).refusal(1_048_577, 100))
+
+
+def test_the_source_lies_beside_the_stream_file_or_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside, here = tmp_path / "streams", tmp_path / "work"
+    beside.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    stream_file = beside / "s.yaml"
+    with pytest.raises(SourceFileError, match=rf"looked for as {beside / 'rows.csv'} and {here / 'rows.csv'}"):
+        default_path(STREAM, stream_file)
+    (here / "rows.csv").write_text("x,s\n")
+    assert default_path(STREAM, stream_file) == here / "rows.csv"
+    (beside / "rows.csv").write_text("x,s\n")
+    with pytest.raises(SourceFileError, match="write the whole path of the one that is meant"):
+        default_path(STREAM, stream_file)
+    (here / "rows.csv").unlink()
+    assert default_path(STREAM, "../streams/s.yaml") == beside / "rows.csv"
