@@ -15,7 +15,7 @@ from typing import Any, Final
 from litserve.server import RegularRequestHandler
 from litserve.utils import LitAPIStatus, ResponseBufferItem
 
-from contract.errors import DeadlineExceededError, InterruptedRequestError
+from contract.errors import DeadlineExceededError, InterruptedRequestError, OverloadedError
 from serving.answers import Answer
 from serving.clusterer import PredictRequest
 from serving.liveness import is_dead
@@ -28,9 +28,13 @@ _WATCH_S: Final = 0.1
 class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has no types
     """LitServe's way to its workers. Lives on the event loop of the API process."""
 
-    def __init__(self, lit_api: Any, server: Any, locks: Path, *, workers: int, deadline_s: float) -> None:
+    def __init__(
+        self, lit_api: Any, server: Any, locks: Path, *, workers: int, deadline_s: float, most_bytes: int
+    ) -> None:
         super().__init__(lit_api, server)
-        self._locks, self._workers, self._deadline_s = locks, workers, deadline_s
+        self._locks, self._workers, self._deadline_s, self._most_bytes = locks, workers, deadline_s, most_bytes
+        # Bodies that nobody waits for any more, and that no worker has taken yet.
+        self._given_up: dict[str, int] = {}
         self._pending: dict[str, ResponseBufferItem] = {}
         # In the order of the queue, which is known while nobody puts.
         self._sent: deque[str] = deque(maxlen=4096)
@@ -43,7 +47,9 @@ class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has n
         ------
         InterruptedRequestError: its worker ended.
         DeadlineExceededError: it took too long.
+        OverloadedError: too much that was given up still waits for the workers.
         """
+        await self._refuse_backlog(len(request.body))
         uid = uuid.uuid4().hex
         item = ResponseBufferItem(asyncio.Event())
         with self._registered(uid, item):
@@ -55,6 +61,7 @@ class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has n
                     await asyncio.shield(put)
                     await item.event.wait()
             except TimeoutError as error:
+                self._given_up[uid] = len(request.body)
                 raise DeadlineExceededError(f"no answer within {self._deadline_s:g} s; send fewer rows") from error
         answer, status = item.response
         if status == LitAPIStatus.ERROR or not isinstance(answer, Answer):
@@ -82,6 +89,20 @@ class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has n
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    async def _refuse_backlog(self, size: int) -> None:
+        if not self._given_up:
+            return
+        async with self._putting:
+            waiting = await self._waiting()
+        self._given_up = {uid: held for uid, held in self._given_up.items() if uid in waiting}
+        if sum(self._given_up.values()) + size > self._most_bytes:
+            raise OverloadedError("requests that were given up still wait for the workers; try again later")
+
+    async def _waiting(self) -> set[str]:
+        """Return what nobody has taken from the queue; to be called while nobody puts."""
+        size = await asyncio.to_thread(self._queue.qsize)
+        return set(list(self._sent)[-size:] if size else ())
+
     async def _put(self, uid: str, message: Any) -> None:
         async with self._putting:
             self._sent.append(uid)
@@ -106,8 +127,7 @@ class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has n
     async def _lost(self, dead: set[int]) -> set[str]:
         """Return the requests that went down with a worker: begun by it, or taken by somebody who never said so."""
         async with self._putting:
-            size = await asyncio.to_thread(self._queue.qsize)
-            waiting = set(list(self._sent)[-size:] if size else ())
+            waiting = await self._waiting()
             sent = set(self._sent)
         return {
             uid

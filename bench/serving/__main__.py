@@ -16,11 +16,15 @@ import httpx
 
 from bench.serving.contenders import Server, baseline, ours, registered
 from bench.serving.load import Measured, Wrk, cpu_s, pss_mb
+from bench.serving.misbehaving import MISBEHAVIOURS
 from bench.serving.model import body
+from bench.serving.probe import waits
 
 # Rows of a request, connections, and what is asked of ours: at least so many times A's and B's requests a second.
 CASES = ((1, 1, 1.0, 0.9), (1, 16, 1.0, 0.9), (1_000, 8, 8.0, 1.2), (10_000, 8, 8.0, 1.2))
 SMALL_P99_MS = 25.0
+# Of requests of one row, whatever one other client does.
+OTHERS_P99_MS = 50.0
 MANY = 100
 
 
@@ -30,11 +34,16 @@ def main() -> None:
     options.add_argument("--seconds", type=int, default=8, help="of each run of wrk")
     options.add_argument("--turns", type=int, default=2, help="runs of each case; the best counts")
     options.add_argument("--without-many", action="store_true", help=f"leave {MANY} versions out")
+    options.add_argument("--misbehaving", action="store_true", help="only the clients that misbehave")
     chosen = options.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("no wrk on PATH; on Debian: apt-get install wrk")
     if "MLFLOW_TRACKING_URI" not in os.environ:
         sys.exit('no services in the environment; `make up`, then: eval "$(python -m infra env)"')
+    if chosen.misbehaving:
+        with tempfile.TemporaryDirectory() as folder, registered(1) as model, ours(model, Path(folder)) as server:
+            _misbehaving(server, f"/api/{model}/v1", chosen.seconds)
+        return
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         server = stack.enter_context(ours(stack.enter_context(registered(3)), Path(folder) / "three"))
         chain = _chain(server)
@@ -98,6 +107,17 @@ def _mixed(server: Server, seconds: int) -> None:
     )
 
 
+def _misbehaving(server: Server, routes: str, seconds: float) -> None:
+    print(
+        f"{'one client':26}{'requests':>10}{'p50 ms':>9}{'p99 ms':>9}{'longest':>9}  asked: p99 of {OTHERS_P99_MS:g} ms"
+    )
+    for name, what in MISBEHAVIOURS.items():
+        found = waits(name, int(server.url.rpartition(":")[2]), routes, row=body(1), features=5, seconds=seconds)
+        told = "".join(f"{1000 * x:>9.1f}" for x in (found.p50, found.p99, found.longest))
+        verdict = "met" if found.p99 * 1000 <= OTHERS_P99_MS else "missed"
+        print(f"{name:26}{len(found.seconds):>10,}{told}  {verdict}: {what.__doc__}", flush=True)
+
+
 def _many(model: str, folder: Path, seconds: int) -> None:
     # Once without a cache, as on its first day; then as after a restart.
     for cached in ("empty", "filled"):
@@ -114,6 +134,7 @@ def _many(model: str, folder: Path, seconds: int) -> None:
                 url = f"{server.url}/api/{model}/v{number}/predict"
                 rate = Wrk(url, body(1), 16, seconds, server.process).result().requests_s
                 print(f"{MANY} versions: v{number} answers {rate:,.0f} requests/s at 16 connections")
+            _misbehaving(server, f"/api/{model}/v1", seconds)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,13 @@ import psutil
 from mlflow.tracking import MlflowClient
 
 from bench.serving.model import rows, scoring
+from bench.serving.stored import store
 from contract.model_version import (
     GOLDEN_FILE,
     SCORING_FILE,
     STATISTICS_FILE,
     TAG_BATCH,
+    TAG_RESULTS,
     TAG_ROWS,
     TAG_STATE,
     ClusterStatistics,
@@ -36,6 +38,7 @@ from scoring.golden import Golden
 from scoring.kmeans import Assigner
 
 READY_S = 60.0
+STORED_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,9 @@ def _register(client: MlflowClient, model: str, count: int) -> None:
             run = client.create_run(experiment).info.run_id
             logged = client.create_logged_model(experiment, f"{model}-{number}", run).model_id
             client.log_model_artifacts(logged, folder)
-            tags = {TAG_BATCH: str(number), TAG_ROWS: "50", TAG_STATE: "ready"}
+            tags = {TAG_BATCH: str(number), TAG_ROWS: str(STORED_ROWS), TAG_STATE: "ready"}
+            if number == 1:
+                tags[TAG_RESULTS] = store(model, run, STORED_ROWS)
             client.create_model_version(model, f"models:/{logged}", run, tags=tags, model_id=logged)
 
 

@@ -23,6 +23,11 @@ class Waits:
     seconds: tuple[float, ...]
 
     @property
+    def p50(self) -> float:
+        """What half of them stay below."""
+        return self.seconds[len(self.seconds) // 2]
+
+    @property
     def p99(self) -> float:
         """What 99 of 100 stay below."""
         return self.seconds[int(len(self.seconds) * 0.99)]

@@ -49,7 +49,10 @@ def _is_worker(process: psutil.Process) -> bool:
 class PredictionServer:
     """The server's processes and a client for it."""
 
-    def __init__(self, environment: Mapping[str, str], directory: Path, **settings: str) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], directory: Path, module: str = "serving", **settings: str
+    ) -> None:
+        self._module = module
         self.port = free_port()
         self.log = directory / f"serving-{self.port}.log"
         self._environment = {
@@ -68,7 +71,7 @@ class PredictionServer:
         """Start it and wait until it is ready, or only alive."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "serving"],
+                [sys.executable, "-m", self._module],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -123,6 +125,63 @@ def test_a_silent_store_keeps_no_more_threads_than_places(new_server: NewServer,
     assert process.num_threads() - before <= 4
     assert server.predict(made.path, predict_body(made, range(1))).status_code == 200
     assert server.stop() == 0
+
+
+def test_bodies_that_come_slowly_do_not_take_the_room_of_small_ones(new_server: NewServer, made: Made) -> None:
+    server = new_server(
+        SWATHE_SERVING_MODELS=made.model, SWATHE_SERVING_MAX_BODY_BYTES="1000000", SWATHE_SERVING_BODIES_BYTES="2000000"
+    ).start()
+    head = f"POST {made.path}/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n".encode()
+    with contextlib.ExitStack() as held:
+        for _ in range(2):
+            connection = held.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+            connection.sendall(head + b"content-length: 900000\r\n\r\n{")
+        eventually("they are being read", lambda: "swathe_requests_in_flight 3.0" in server.http.get("/metrics").text)
+        refused = server.predict(made.path, b" " * 900_000)
+        assert refused.status_code == 429 and refused.headers["retry-after"] == "1"
+        assert "SWATHE_SERVING_BODIES_BYTES" in refused.json()["message"]
+        assert server.predict(made.path, predict_body(made, range(100))).status_code == 200
+    eventually("their room is free", lambda: server.predict(made.path, b" " * 900_000).status_code == 400)
+    assert server.stop() == 0
+
+
+def test_silent_connections_and_exports_that_nobody_reads_leave_room_for_others(
+    new_server: NewServer, maker: Maker, tmp_path: Path
+) -> None:
+    made = maker.version(maker.model(f"clients-{os.urandom(4).hex()}"), tmp_path, n=60_000, row_groups=20_000)
+    server = new_server(SWATHE_SERVING_MODELS=made.model)
+    # What the shell gives; half of it are connections.
+    most, highest = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (300, highest))
+    try:
+        server.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, highest))
+    head = f"GET {made.path}/clustering-results HTTP/1.1\r\nhost: x\r\naccept: application/x-ndjson\r\n\r\n"
+    with contextlib.ExitStack() as held:
+
+        def connect() -> socket.socket:
+            return held.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+
+        for _ in range(400):
+            connect()
+        assert server.predict(made.path, predict_body(made, range(1))).status_code == 200
+        exports = [connect() for _ in range(9)]
+        for connection in exports:
+            connection.sendall(head.encode())
+        codes = sorted(connection.recv(64).split()[1] for connection in exports)
+        assert codes == [b"200"] * 8 + [b"429"]
+        # Pages do not wait for them.
+        assert len(server.get(f"{made.path}/clustering-results", limit=5)["results"]) == 5
+    eventually("their places are free", lambda: _lines(server, made) == 60_000)
+    assert "is the limit" in server.said() and "Too many open files" not in server.said()
+    assert server.stop() == 0
+
+
+def _lines(server: PredictionServer, made: Made) -> int:
+    path = f"{made.path}/clustering-results"
+    with server.http.stream("GET", path, headers={"accept": "application/x-ndjson"}) as answer:
+        return sum(1 for _ in answer.iter_lines()) if answer.status_code == 200 else 0
 
 
 def test_results_that_cannot_be_cached_are_told_at_the_start(new_server: NewServer, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +13,11 @@ from bench.serving.misbehaving import MISBEHAVIOURS
 from bench.serving.probe import waits
 from tests.integration.serving.prediction_server import PredictionServer
 from tests.integration.serving.registered import FEATURES, Made, Maker, predict_body
+from tests.integration.serving.watched_server import STALLS_VARIABLE, longest_s
 
-# 50 ms is the aim on a machine of its own (`python -m bench.serving`); here clients, services and other tests take
-# their share. What holds the loop up does so for one second and more.
-LONGEST_S = 0.6
-TURNS = 3
+# What others wait for is measured by `python -m bench.serving`, on a machine of its own; here it is what the loop
+# computes in one go, which a busy machine does not change. What was bad took a second and more.
+MOST_S = 0.05
 SHORT = (
     "endless_header", "endless_headers", "silent_connections", "slow_bodies", "faulty_rows", "last_row_wrong",
     "tensor_of_30_mb", "exports_never_read", "documents",
@@ -31,11 +33,19 @@ def made(maker: Maker, tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture(scope="module")
+def stalls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the watch on the event loop writes."""
+    return tmp_path_factory.mktemp("watch") / "stalls"
+
+
+@pytest.fixture(scope="module")
 def server(
-    services: dict[str, str], made: Made, tmp_path_factory: pytest.TempPathFactory
+    services: dict[str, str], made: Made, stalls: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PredictionServer]:
     """One server for all of them, one after the other: none leaves it worse."""
-    server = PredictionServer(services, tmp_path_factory.mktemp("serving"), SWATHE_SERVING_MODELS=made.model).start()
+    settings = {"SWATHE_SERVING_MODELS": made.model, STALLS_VARIABLE: str(stalls)}
+    module = "tests.integration.serving.watched_server"
+    server = PredictionServer(services, tmp_path_factory.mktemp("serving"), module, **settings).start()
     try:
         yield server
         assert "unexpected error" not in server.said() and "Traceback" not in server.said()
@@ -45,13 +55,9 @@ def server(
 
 
 @pytest.mark.parametrize("name", LISTED)
-def test_nobody_else_waits(server: PredictionServer, made: Made, name: str) -> None:
+def test_the_event_loop_goes_on(server: PredictionServer, made: Made, stalls: Path, name: str) -> None:
+    began = time.monotonic()
     row = predict_body(made, range(1))
-    longest = []
-    for _ in range(TURNS):
-        # A stall that is ours is there every time; one of the machine is not.
-        found = waits(name, server.port, made.path, row=row, features=len(FEATURES), seconds=0.5)
-        longest.append(found.longest)
-        if found.longest < LONGEST_S:
-            return
-    pytest.fail(f"{name}: others waited for {longest} s")
+    others = waits(name, server.port, made.path, row=row, features=len(FEATURES), seconds=0.5)
+    assert longest_s(stalls, began) < MOST_S
+    assert others.longest < 10

@@ -153,11 +153,21 @@ def test_a_worker_that_hangs_ends_in_504_and_holds_up_nobody(new_server: NewServ
     workers = server.workers()
     for worker in workers:
         worker.suspend()
+    tensor = {"name": "rows", "datatype": "FP64", "shape": [100_000, 3], "data": [1] * 300_000}
+    faulty = json.dumps({"instances": [[1, 2, 3]] * 5000 + [["x"]]}).encode()
+    # All that is worked on by workers: what is large, by either route, and what has a fault to be looked for.
+    asked = [
+        (f"{made.path}/predict", large),
+        (f"{made.path}/predict", faulty),
+        (f"{made.path}/predict?on_error=null", faulty),
+        (f"/v2/models/{made.model}/versions/{made.number}/infer", json.dumps({"inputs": [tensor]}).encode()),
+    ]
+    headers = {"content-type": "application/json"}
     began = time.monotonic()
-    with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(server.predict, made.path, large)
+    with ThreadPoolExecutor(len(asked)) as pool:
+        slow = [pool.submit(server.http.post, path, content=body, headers=headers) for path, body in asked]
         assert server.predict(made.path, predict_body(made, range(1))).status_code == 200
-        assert slow.result().status_code == 504
+        assert [answer.result().status_code for answer in slow] == [504] * len(asked)
     assert 0.9 < time.monotonic() - began < 5
     for worker in workers:
         worker.resume()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from contract.model_version import ClusterStatistics
 from scoring.kmeans import Assigner, Scoring
 from serving.catalogue import Catalogue, Numbers, ServedModel, Version
@@ -19,14 +21,16 @@ def scoring(*, width: int = 2, clusters: int = 2, step: float = 10.0, labels: st
     )
 
 
-def version(number: int, found: Scoring | None = None, model: str = "m", **tags: str) -> Version:
+def version(
+    number: int, found: Scoring | None = None, model: str = "m", tags: Mapping[str, str] | None = None
+) -> Version:
     """Return a ready version."""
     own = found or scoring()
     statistics = tuple(
         ClusterStatistics(i, label, 1, 0.5, own.centers[i], {}) for i, label in enumerate(own.labels)
     )  # fmt: skip
     numbers = Numbers(own, Assigner(own), statistics, {})
-    return Version(model, number, f"run-{number}", "", "ready", tags, 0, numbers=numbers)
+    return Version(model, number, f"run-{number}", "", "ready", tags or {}, 0, numbers=numbers)
 
 
 def catalogue(*versions: Version, **aliases: int) -> Catalogue:

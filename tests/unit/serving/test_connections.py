@@ -40,8 +40,9 @@ class Running:
 
     def __init__(self, most: int) -> None:
         self.bounds = Connections(most=most, body_s=BODY_S, head_s=HEAD_S)
+        http: Any = self.bounds.protocol
         config = uvicorn.Config(
-            _app, http=self.bounds.protocol, ws="none", lifespan="off", log_level="critical", backlog=BACKLOG
+            _app, http=http, ws="none", lifespan="off", log_level="critical", backlog=BACKLOG
         )  # fmt: skip
         self.server = uvicorn.Server(config)
         self.socket = socket.create_server(("127.0.0.1", 0))

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from serving import pages as pages_module
+from serving import openapi
 from serving.catalogue import Catalogue
 from serving.metrics import Metrics
 from serving.pages import Pages
@@ -62,7 +62,7 @@ def test_all_who_ask_get_the_same_and_it_is_made_once_for_each_catalogue(monkeyp
         made.append(found)
         return {"versions": len(found.models["m"].versions)}
 
-    monkeypatch.setattr(pages_module.openapi, "document", document)
+    monkeypatch.setattr(openapi, "document", document)
     one, again, two = catalogue(version(1)), catalogue(version(1)), catalogue(version(1), version(2))
     moment = Moment(one)
 
@@ -90,7 +90,7 @@ def test_what_cannot_be_made_is_told_to_all_and_tried_again(monkeypatch: pytest.
     async def scenario() -> None:
         pages = _pages(moment)
         with monkeypatch.context() as broken:
-            broken.setattr(pages_module.openapi, "document", document)
+            broken.setattr(openapi, "document", document)
             told = await asyncio.gather(*(pages.openapi() for _ in range(3)), return_exceptions=True)
             assert [type(each) for each in told] == [RuntimeError] * 3
         assert orjson.loads(await pages.openapi())["openapi"]

@@ -142,7 +142,7 @@ def _stored(tmp_path: Path, ids: list[str], group: int) -> tuple[Results, Versio
     body, file = _file(rows, group)
     manifest = ResultsManifest("m", "run-1", len(rows), (), (file,), (file,))
     ranges = RangeCache(CountingStore({"k": body, "manifest": results_to_json(manifest)}), tmp_path, 0)  # type: ignore[arg-type] # what it reads of a store
-    return Results(ranges, SortedFiles(ranges)), version(1, **{TAG_RESULTS: "manifest"})
+    return Results(ranges, SortedFiles(ranges)), version(1, tags={TAG_RESULTS: "manifest"})
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from litserve.utils import LitAPIStatus
 
-from contract.errors import DeadlineExceededError, InterruptedRequestError
+from contract.errors import DeadlineExceededError, InterruptedRequestError, OverloadedError
 from scoring.kmeans import Assigner
 from serving.answers import Answer
 from serving.clusterer import PredictRequest
@@ -39,7 +39,7 @@ class Ways:
         for lock in self.locks:
             fcntl.flock(lock, fcntl.LOCK_EX)
         api = SimpleNamespace(api_path="/q")
-        self.queue = WorkerQueue(api, self.server, directory, workers=2, deadline_s=deadline_s)
+        self.queue = WorkerQueue(api, self.server, directory, workers=2, deadline_s=deadline_s, most_bytes=5)
 
     def kill(self, worker: int) -> None:
         """Let go of a worker's lock, as its death does."""
@@ -109,6 +109,24 @@ def test_a_request_that_takes_too_long_is_given_up(play: Callable[..., None]) ->
         with pytest.raises(DeadlineExceededError, match="send fewer rows"):
             await ways.queue.answer(ASKED)
 
+        ways.messages.get()
+
+    play(scenario, deadline_s=0.05)
+
+
+def test_what_was_given_up_and_still_waits_is_bounded_in_bytes(play: Callable[..., None]) -> None:
+    async def scenario(ways: Ways) -> None:
+        # Two bytes each, of five.
+        for _ in range(2):
+            with pytest.raises(DeadlineExceededError):
+                await ways.queue.answer(ASKED)
+        with pytest.raises(OverloadedError, match="given up"):
+            await ways.queue.answer(ASKED)
+        # A worker comes back, and takes one.
+        await ways.taken()
+        with pytest.raises(DeadlineExceededError):
+            await ways.queue.answer(ASKED)
+
     play(scenario, deadline_s=0.05)
 
 
@@ -126,6 +144,6 @@ def test_a_dead_worker_takes_its_own_request_along_and_no_other(play: Callable[.
         assert not second.done() and not waiting.done()
         ways.answered(uids[1])
         ways.answered(await ways.taken())
-        assert await asyncio.gather(second, waiting) == [ANSWER] * 2
+        assert [await second, await waiting] == [ANSWER] * 2
 
     play(scenario)
