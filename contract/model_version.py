@@ -1,7 +1,8 @@
 """What training leaves in the registry and the object store, and what serving reads.
 
-A registered model is a stream under one scheme; its version i is batch i. Facts of a version are its tags;
-its numbers are files of its artifact; the rows it was trained on, with their clusters, are its results.
+A registered model is a stream under one scheme; its version i is batch i. What a version is found by are its tags; its
+numbers, and what it says of its batch, are files of its artifact; the rows it was trained on, with their clusters, are
+its results.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ LAUNCHES_EXPERIMENT: Final = "swathe-launches"
 
 State = Literal["ready", "failed", "orphan"]
 
-# Tags of a model version. All but STATE and the last two are given in the call that creates it.
+# Tags of a model version. All but STATE and the last two are given in the call that creates it. OFFSETS, REJECTED and
+# WINDOW are those of failed versions, which have no artifact. These, the REF_ ones, DRIFT and SILHOUETTE are also those of
+# versions from before `contract.version_facts`.
 TAG_STATE: Final = "state"
 TAG_REASON: Final = "reason"
 TAG_STREAM: Final = "stream"

@@ -56,7 +56,12 @@ def _stamp() -> str:
 
 
 def _wanted(level: str) -> str:
-    return f"{level} {hashlib.sha256((REQUIREMENTS / f'{level}.txt').read_bytes()).hexdigest()}"
+    # pyproject.toml names the plugins that MLflow finds in the environment.
+    files = (REQUIREMENTS / f"{level}.txt", REQUIREMENTS.parent / "pyproject.toml")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return f"{level} {digest.hexdigest()}"
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import orjson
 from contract.errors import UnknownNameError, VersionUnavailableError
 from contract.lineage import Lineage
 from contract.model_version import ALIASES, TAG_BATCH, ClusterStatistics
+from contract.version_facts import VersionFacts
 from scoring.kmeans import Assigner, Scoring
 from serving.tags import whole
 
@@ -23,7 +24,7 @@ State = Literal["ready", "failed", "unavailable"]
 class Numbers:
     """What a ready version answers with; ``digests`` are the SHA-256 of the files they came from, by name.
 
-    ``lineage`` is None where its training recorded none.
+    ``lineage`` and ``facts`` are None where its training recorded none.
     """
 
     scoring: Scoring
@@ -31,6 +32,7 @@ class Numbers:
     statistics: tuple[ClusterStatistics, ...]
     digests: Mapping[str, str]
     lineage: Lineage | None = None
+    facts: VersionFacts | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from contract.model_version import (
     ClusterStatistics,
     statistics_from_json,
 )
+from contract.version_facts import FACTS, FACTS_FILE, facts_from_json
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Scoring
 from serving.cache import LocalCache
@@ -33,13 +34,14 @@ logger = logging.getLogger(__name__)
 
 FILES: Final = (SCORING_FILE, STATISTICS_FILE, GOLDEN_FILE)
 DIRECTORY: Final = "swathe"
-# Versions of before there was a lineage have none.
-OPTIONAL_FILES: Final = (LINEAGE_FILE,)
+# Versions of before there were these have none.
+OPTIONAL_FILES: Final = (LINEAGE_FILE, FACTS_FILE)
 MOST_BYTES: Final[Mapping[str, int]] = {
     SCORING_FILE: SCORING.most_bytes,
     STATISTICS_FILE: STATISTICS.most_bytes,
     GOLDEN_FILE: GOLDEN.most_bytes,
     LINEAGE_FILE: LINEAGE.most_bytes,
+    FACTS_FILE: FACTS.most_bytes,
 }
 # Memory is that of one decoded artifact, however many are on their way; side by side would not be quicker.
 _READING: Final = threading.Lock()
@@ -106,7 +108,8 @@ def read(bodies: Mapping[str, bytes]) -> Numbers:
         assigner = Assigner(scoring)
         _check_golden(bodies[GOLDEN_FILE], assigner)
         digests = {name: hashlib.sha256(body).hexdigest() for name, body in bodies.items()}
-        return Numbers(scoring, assigner, statistics, digests, lineage)
+        facts = facts_from_json(bodies[FACTS_FILE], FACTS_FILE) if FACTS_FILE in bodies else None
+        return Numbers(scoring, assigner, statistics, digests, lineage, facts)
 
 
 def _scoring(body: bytes) -> Scoring:

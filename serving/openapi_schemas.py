@@ -72,6 +72,7 @@ _VERSION: Final = _object(
         "stream": _MAYBE_STRING,
         "scheme": _MAYBE_STRING,
         "window": _MAYBE_STRING,
+        "event_window": _MAYBE_STRING,
         "offsets": {"type": ["object", "null"], "additionalProperties": _array(_INTEGER)},
         "silhouette": _CELL,
         "ref_silhouette": _CELL,

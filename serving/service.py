@@ -14,19 +14,12 @@ from contract.model_version import (
     ALIASES,
     DRIFTS,
     GATES,
-    TAG_DRIFT,
-    TAG_DRIFT_REASON,
     TAG_GATE,
     TAG_GATE_REASON,
-    TAG_OFFSETS,
-    TAG_REF_SILHOUETTE,
-    TAG_REJECTED,
     TAG_ROLLED_BACK,
     TAG_ROWS,
     TAG_SCHEME,
-    TAG_SILHOUETTE,
     TAG_STREAM,
-    TAG_WINDOW,
 )
 from contract.uri import without_credentials
 from serving import tags as read
@@ -191,6 +184,8 @@ class Service:
     def describe(self, version: Version) -> dict[str, Any]:
         """Return a version as it is listed."""
         tags = version.tags
+        written = version.numbers.facts if version.numbers else None
+        facts = written or read.facts(tags)
         run = f"{self._tracking_uri}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
         return {
             "version": version.number,
@@ -198,19 +193,20 @@ class Service:
             "reason": version.reason,
             "batch": version.batch,
             "rows": read.whole(tags.get(TAG_ROWS)),
-            "rejected": read.whole(tags.get(TAG_REJECTED)),
+            "rejected": facts.rejected,
             "run_id": version.run_id,
             "run_url": run if version.experiment_id else None,
             "stream": read.text(tags.get(TAG_STREAM)),
             "scheme": read.text(tags.get(TAG_SCHEME)),
-            "window": read.interval(tags.get(TAG_WINDOW)),
-            "offsets": read.offsets(tags.get(TAG_OFFSETS)),
-            "silhouette": read.real(tags.get(TAG_SILHOUETTE)),
-            "ref_silhouette": read.real(tags.get(TAG_REF_SILHOUETTE)),
+            "window": read.interval(facts.window),
+            "event_window": read.interval(facts.event_window),
+            "offsets": facts.offsets and {str(lane): span for lane, span in facts.offsets.items()},
+            "silhouette": facts.silhouette,
+            "ref_silhouette": facts.ref_silhouette,
             "gate": read.word(tags.get(TAG_GATE), GATES),
             "gate_reason": read.text(tags.get(TAG_GATE_REASON)),
-            "drift": read.word(tags.get(TAG_DRIFT), DRIFTS),
-            "drift_reason": read.text(tags.get(TAG_DRIFT_REASON)),
+            "drift": read.word(facts.drift, DRIFTS),
+            "drift_reason": facts.drift_reason,
             "rolled_back": read.instant(tags.get(TAG_ROLLED_BACK)),
             "features": list(version.numbers.scoring.features) if version.numbers else None,
             "clusters": len(version.numbers.scoring.centers) if version.numbers else None,

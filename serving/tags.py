@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Final
 
 from msgspec import Meta
 
 from contract.decoding import Decoder
+from contract.model_version import (
+    TAG_DRIFT,
+    TAG_DRIFT_REASON,
+    TAG_OFFSETS,
+    TAG_REF_SILHOUETTE,
+    TAG_REJECTED,
+    TAG_SILHOUETTE,
+    TAG_WINDOW,
+)
+from contract.version_facts import VersionFacts
 
 MOST_TEXT: Final = 5000
 """Characters of a text that is shown; MLflow itself takes up to 100,000."""
@@ -65,6 +75,20 @@ def offsets(tag: str | None) -> dict[str, tuple[int, int]] | None:
         return _OFFSETS.decode(tag.encode()) if tag else None
     except ValueError:
         return None
+
+
+def facts(tags: Mapping[str, str]) -> VersionFacts:
+    """Return what a version without a facts file says in its tags; an odd one is as if it were absent."""
+    spans = offsets(tags.get(TAG_OFFSETS))
+    return VersionFacts(
+        offsets=None if spans is None else {int(lane): span for lane, span in spans.items()},
+        rejected=whole(tags.get(TAG_REJECTED)),
+        window=interval(tags.get(TAG_WINDOW)),
+        silhouette=real(tags.get(TAG_SILHOUETTE)),
+        ref_silhouette=real(tags.get(TAG_REF_SILHOUETTE)),
+        drift=text(tags.get(TAG_DRIFT)),
+        drift_reason=text(tags.get(TAG_DRIFT_REASON)),
+    )
 
 
 def _is_instant(tag: str) -> bool:

@@ -25,6 +25,7 @@ from contract.model_version import (
     ClusterStatistics,
     statistics_to_json,
 )
+from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
 from pipeline.train.drift import Profile
 from scoring.golden import Golden
 from scoring.kmeans import Scoring
@@ -48,6 +49,7 @@ class Numbers:
     golden: Golden
     lineage: Lineage
     profile: Profile
+    facts: VersionFacts
 
 
 def save_artifact(
@@ -75,6 +77,7 @@ def save_artifact(
         GOLDEN_FILE: numbers.golden.to_json(),
         LINEAGE_FILE: lineage_to_json(numbers.lineage),
         PROFILE_FILE: numbers.profile.to_json(),
+        FACTS_FILE: facts_to_json(numbers.facts),
     }
     for name, body in files.items():
         target = path / name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import logging
 import tempfile
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from mlflow.entities import Run
 from mlflow.models import Model as MlflowModel
 
 from contract.batch import Manifest, manifest_key
-from contract.model_version import TAG_REASON, TAG_RESULTS, TAG_SILHOUETTE
+from contract.model_version import TAG_REASON, TAG_RESULTS
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
 from pipeline.train import describe
@@ -23,6 +23,7 @@ from pipeline.train.assign import Sample
 from pipeline.train.batches import SealedBatch
 from pipeline.train.comparison import Comparer, Comparison
 from pipeline.train.evaluate import statistics
+from pipeline.train.event_window import event_window_ms
 from pipeline.train.pictures import Drawn, draw
 from pipeline.train.publish import Artifact, VersionRecord
 from pipeline.train.results import write_results
@@ -58,6 +59,7 @@ class VersionBuilder:
     def failed(self, run: Run, key: str, manifests: Sequence[Manifest], reason: str) -> VersionRecord:
         series = self._series
         tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
+        tags |= describe.tags_of_facts(describe.batch_facts(manifests))
         sentence = f"**Failed**: {reason}."
         return VersionRecord(
             run_id=run.info.run_id,
@@ -84,22 +86,25 @@ class VersionBuilder:
             trained = train(prepared, rows, series.stream, watch)
             fault_point("train.fitted")
             results = beside.submit(self._write_results, run, trained)
+            happened = beside.submit(event_window_ms, spark, self._store.bucket, series.stream, manifests)
             golden, sample = prove(spark, trained, watch)
             with watch.measured("compare"):
                 comparison = self._compare(trained, sample, manifests[-1])
             trained = trained.named(comparison.lineage.labels)
             shown = beside.submit(self._show, run, trained, sample, comparison)
             score = silhouette(trained, sample, watch)
-            params, metrics = self._numbers(trained, score)
+            params, metrics = self._numbers(trained, score, manifests[-1].batch)
+            facts = comparison.told_in(describe.batch_facts(manifests, happened.result()))
             numbers = Numbers(
                 trained.scoring,
                 statistics(trained.clusters, trained.scoring),
                 golden,
                 comparison.lineage,
                 comparison.profile,
+                dataclasses.replace(facts, silhouette=metrics.get("silhouette")),
             )
             with watch.measured("artifact"):
-                artifact = self._upload(run, trained, numbers, params)
+                artifact = self._upload(run, manifests[-1].batch, trained, numbers, params)
             fault_point("train.uploaded")
             with watch.measured("results"):
                 results_key = results.result()
@@ -116,10 +121,11 @@ class VersionBuilder:
         return VersionRecord(
             run_id=run.info.run_id,
             source=f"models:/{artifact.model_id}",
-            tags={**tags, **comparison.tags, TAG_RESULTS: results_key, TAG_SILHOUETTE: repr(score)},
+            tags={**tags, TAG_RESULTS: results_key},
             description=self._description(run, manifests, [*why, *comparison.sentences]),
             artifact=artifact,
             metrics=metrics,
+            reference=comparison.reference_key,
         )
 
     def _compare(self, trained: Trained, sample: Sample, newest: Manifest) -> Comparison:
@@ -156,10 +162,11 @@ class VersionBuilder:
             rows=trained.rows,
         )
 
-    def _numbers(self, trained: Trained, score: float) -> tuple[dict[str, object], dict[str, float]]:
+    def _numbers(self, trained: Trained, score: float, batch: int) -> tuple[dict[str, object], dict[str, float]]:
         """Return the run's parameters and metrics."""
         stream = self._series.stream
-        params = describe.run_params(stream, len(trained.clusters), trained.clustering.seed)
+        k, seed = len(trained.clusters), trained.clustering.seed
+        params = describe.run_params(stream, k, seed, batch=batch, rows=trained.rows)
         converged = trained.next_step <= stream.model.tol
         iterations = trained.clustering.iterations
         metrics = describe.run_metrics(trained.scoring, trained.clusters, score, iterations, converged=converged)
@@ -181,14 +188,21 @@ class VersionBuilder:
             name=dataset,
             url=f"s3://{self._store.bucket}/{manifest_key(self._series.stream.name, last)}",
             digest=digest,
-            tags={"offsets": json.dumps(describe.offsets([batch.manifest for batch in batches]))},
+            profile={
+                "rows": sum(batch.manifest.rows for batch in batches),
+                "offsets": describe.offsets([batch.manifest for batch in batches]),
+            },
         )
         self._runs.log(run_id, params, metrics, model=LoggedOn(artifact.model_id, dataset, digest))
 
-    def _upload(self, run: Run, trained: Trained, numbers: Numbers, params: dict[str, object]) -> Artifact:
+    def _upload(self, run: Run, batch: int, trained: Trained, numbers: Numbers, params: dict[str, object]) -> Artifact:
         """Save the artifact, bring it to MLflow and read it back; return where it is."""
+        # Named like its version: MLflow's Models tab shows nothing else that tells two apart.
         logged = self._artifacts.begin(
-            run.info.run_id, self._series.model, {name: str(value) for name, value in params.items()}, {}
+            run.info.run_id,
+            f"{self._series.model}-v{batch}",
+            {name: str(value) for name, value in params.items()},
+            {},
         )
         description = MlflowModel(
             artifact_path=logged.artifact_location,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 from collections.abc import Mapping
@@ -11,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from contract.lineage import Lineage
-from contract.model_version import TAG_DRIFT, TAG_DRIFT_REASON, TAG_REF_SILHOUETTE, TAG_REF_WSSSE, TAG_REFERENCE
 from contract.stream import Identity
+from contract.version_facts import VersionFacts
 from pipeline.object_store import ObjectStore
 from pipeline.train import drift
 from pipeline.train.assign import Sample
@@ -24,6 +25,8 @@ from scoring.kmeans import Assigner, Scoring
 
 logger = logging.getLogger(__name__)
 
+# Of more clusters a description counts the fates.
+_FATES_SAID: Final = 20
 _SAID: Final = {"stable": "stayed stable", "moderate": "drifted moderately", "large": "drifted far"}
 
 
@@ -61,20 +64,17 @@ class Comparison:
             found |= {f"identity/{kind}": float(count) for kind, count in self.lineage.counts().items()}
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
-    @property
-    def tags(self) -> dict[str, str]:
-        """What the version carries of it; nothing that no double can hold."""
-        measured = {
-            TAG_REF_SILHOUETTE: self.quality["silhouette"],
-            TAG_REF_WSSSE: self.quality["wssse_per_row"],
-        }
-        tags = {
-            TAG_REFERENCE: self.reference_key,
-            **{tag: repr(value) for tag, value in measured.items() if math.isfinite(value)},
-        }
-        if self.change is not None:
-            tags |= {TAG_DRIFT: self.change.band, TAG_DRIFT_REASON: self.change.sentence}
-        return tags
+    def told_in(self, facts: VersionFacts) -> VersionFacts:
+        """Return ``facts`` with what the version says of itself beside others; nothing that no double can hold."""
+        measured = {name: value if math.isfinite(value) else None for name, value in self.quality.items()}
+        return dataclasses.replace(
+            facts,
+            reference=self.reference_key,
+            ref_silhouette=measured["silhouette"],
+            ref_wssse_per_row=measured["wssse_per_row"],
+            drift=self.change.band if self.change else None,
+            drift_reason=self.change.sentence if self.change else None,
+        )
 
     @property
     def sentences(self) -> list[str]:
@@ -154,6 +154,9 @@ def _change(earlier: Predecessor, scoring: Scoring, counts: Counts, sample: Samp
 
 
 def _identity_sentence(lineage: Lineage) -> str:
+    if len(lineage.transitions) > _FATES_SAID:
+        told = ", ".join(f"{count} {kind}" for kind, count in lineage.counts().items() if count)
+        return f"Clusters: {told}; `transitions.json` in the run has each."
     said = []
     for each in lineage.transitions:
         before, after = " and ".join(each.before), " and ".join(each.after)

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from contract.batch import Manifest, manifest_key
 from contract.lineage import Lineage
@@ -20,27 +21,47 @@ from contract.model_version import (
     TAG_WINDOW,
 )
 from contract.stream import KRange, Model, Scheme, Stream
+from contract.version_facts import FACTS_FILE, VersionFacts
 from pipeline.train.evaluate import ClusterRows, balance, calinski_harabasz, davies_bouldin
 from pipeline.train.fit import RANDOM, RANK_ERROR, Clustering
+from pipeline.train.mlflow_limits import REGISTRY_CHARS
 from pipeline.train.sweep import Sweep
 from scoring.kmeans import Scoring
 
+# Of more partitions a description names no offsets.
+_LANES_SAID: Final = 12
+
 
 def batch_tags(stream: Stream, scheme: Scheme, manifests: Sequence[Manifest], key: str) -> dict[str, str]:
-    """Return the tags that say which rows a version was trained on."""
-    tags = {
+    """Return the tags that say which batch a version is of: what the registry is searched by."""
+    return {
         TAG_STREAM: stream.name,
         TAG_SCHEME: scheme,
         TAG_BATCH: str(manifests[-1].batch),
         TAG_TRAIN_KEY: key,
         TAG_ROWS: str(sum(manifest.rows for manifest in manifests)),
-        TAG_REJECTED: str(sum(manifest.rejected for manifest in manifests)),
-        TAG_OFFSETS: json.dumps(offsets(manifests)),
     }
+
+
+def batch_facts(manifests: Sequence[Manifest], event_ms: tuple[int, int] | None = None) -> VersionFacts:
+    """Return what a version says of its batches; ``event_ms`` are their rows' earliest and latest event time."""
     earliest = [m.min_timestamp_ms for m in manifests if m.min_timestamp_ms is not None]
     latest = [m.max_timestamp_ms for m in manifests if m.max_timestamp_ms is not None]
-    if earliest and latest:
-        tags[TAG_WINDOW] = f"{_iso(min(earliest))}/{_iso(max(latest))}"
+    return VersionFacts(
+        offsets=offsets(manifests),
+        rejected=sum(manifest.rejected for manifest in manifests),
+        window=_interval(min(earliest), max(latest)) if earliest and latest else None,
+        event_window=_interval(*event_ms) if event_ms else None,
+    )
+
+
+def tags_of_facts(facts: VersionFacts) -> dict[str, str]:
+    """Return the facts as tags, for a version without an artifact; offsets that are too many for one are left out."""
+    tags = {TAG_REJECTED: str(facts.rejected)}
+    if len(told := json.dumps(facts.offsets)) <= REGISTRY_CHARS:
+        tags[TAG_OFFSETS] = told
+    if facts.window is not None:
+        tags[TAG_WINDOW] = facts.window
     return tags
 
 
@@ -54,17 +75,29 @@ def offsets(manifests: Sequence[Manifest]) -> dict[int, tuple[int, int]]:
     return spans
 
 
+def _interval(first_ms: int, last_ms: int) -> str:
+    return f"{_iso(first_ms)}/{_iso(last_ms)}"
+
+
 def _iso(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    try:
+        at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        # Beyond the year 9999, which both Kafka and Parquet can say.
+        return f"{milliseconds} ms"
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def run_params(stream: Stream, k: int, seed: int) -> dict[str, object]:
+def run_params(stream: Stream, k: int, seed: int, *, batch: int, rows: int) -> dict[str, object]:
     """Return the parameters of a run: what may differ between runs, under the same keys in every one.
 
-    Short ones, because MLflow writes them above each picture. The features are in the model's signature.
+    Short ones, because MLflow writes them above each picture. The features are in the model's signature. MLflow's
+    page of compared runs draws nothing until a parameter differs: the batch always does.
     """
     model = stream.model
     return {
+        "batch": batch,
+        "rows": rows,
         "k": k,
         "k_search": f"{model.k.start}..{model.k.to}" if isinstance(model.k, KRange) else "fixed",
         "seed": seed,
@@ -130,11 +163,18 @@ def version_description(
     last = manifests[-1]
     rows = sum(manifest.rows for manifest in manifests)
     which = f"Batch {last.batch}" if len(manifests) == 1 else f"Batches 1–{last.batch}"
-    spans = ", ".join(f"{lane}: {first}–{after - 1}" for lane, (first, after) in sorted(offsets(manifests).items()))
+    spans = _spans(offsets(manifests))
     manifest = f"s3://{bucket}/{manifest_key(last.stream, last.batch)}"
     lines = [f"{which} of stream `{last.stream}` (`{manifest}`): {rows} rows, offsets by partition {spans or 'none'}."]
     lines.append(f"Trained by [this run]({run_url}). Served at [{route_url}]({route_url}).")
     return "\n\n".join([*lines, *sentences])
+
+
+def _spans(found: Mapping[int, tuple[int, int]]) -> str:
+    lanes = sorted(found.items())
+    said = ", ".join(f"{lane}: {first}–{after - 1}" for lane, (first, after) in lanes[:_LANES_SAID])
+    more = len(lanes) - _LANES_SAID
+    return f"{said} and those of {more} more, in `{FACTS_FILE}`" if more > 0 else said
 
 
 def route_url(serving_url: str, model: str, version: int) -> str:

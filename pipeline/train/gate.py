@@ -8,11 +8,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from contract.model_version import TAG_REF_SILHOUETTE, TAG_REF_WSSSE, TAG_REFERENCE
 from contract.stream import Gate
-from pipeline.train.registry import RegisteredVersion
 
 Earned = Literal["champion", "challenger", "none"]
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version to be beaten, and what it reached on the reference sample; None: nothing that can be read."""
+
+    number: int
+    reference: str | None
+    silhouette: float | None
+    wssse_per_row: float | None
 
 
 @dataclass(frozen=True)
@@ -40,9 +48,7 @@ class Decision:
         return json.dumps(asdict(self), indent=1)
 
 
-def decide(
-    metrics: Mapping[str, float], reference: str | None, limits: Gate, champion: RegisteredVersion | None
-) -> Decision:
+def decide(metrics: Mapping[str, float], reference: str | None, limits: Gate, champion: Champion | None) -> Decision:
     """Return what a version with ``metrics`` earns beside ``champion``; a metric that is missing fails its check.
 
     A champion that was measured on another sample than ``reference`` cannot be compared and holds nobody back.
@@ -79,13 +85,12 @@ def _absolute(metrics: Mapping[str, float], limits: Gate) -> tuple[Check, ...]:
 
 
 def _relative(
-    metrics: Mapping[str, float], reference: str | None, limits: Gate, champion: RegisteredVersion
+    metrics: Mapping[str, float], reference: str | None, limits: Gate, champion: Champion
 ) -> tuple[Check, ...]:
-    try:
-        silhouette, wssse = (float(champion.tags[tag]) for tag in (TAG_REF_SILHOUETTE, TAG_REF_WSSSE))
-    except (KeyError, ValueError):
+    silhouette, wssse = champion.silhouette, champion.wssse_per_row
+    if silhouette is None or wssse is None or not math.isfinite(silhouette + wssse):
         return ()
-    if champion.tags.get(TAG_REFERENCE) != reference or not math.isfinite(silhouette + wssse):
+    if champion.reference != reference:
         return ()
     most, found = wssse * (1 + limits.max_wssse_rise), metrics.get("ref/wssse_per_row")
     return (

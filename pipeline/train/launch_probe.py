@@ -1,21 +1,55 @@
-"""`mlflow run` against a tracking server that is down: one sentence at once, instead of MLflow's traceback.
+"""`mlflow run` against a tracking server that is down, or against none: one sentence at once.
 
-MLflow's own command asks the server before any code of the project runs. It asks its plugins for headers before
-each request (entry point `mlflow.request_header_provider`, in pyproject.toml): the one place to speak earlier.
+MLflow's own command turns to its store before any code of the project runs: to a server with a traceback where that is
+down, and where no server is named to a database file that it makes for the purpose. It asks its plugins for an
+experiment first, and for headers before each request (entry points in pyproject.toml): the places to speak earlier.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from pathlib import Path
+from typing import Final
 
 import httpx
 from mlflow.tracking import get_tracking_uri
+from mlflow.tracking.default_experiment.abstract_context import DefaultExperimentProvider
 from mlflow.tracking.request_header.abstract_request_header_provider import RequestHeaderProvider
 
 from contract.errors import ServiceDownError
+from pipeline.train.settings import is_server, no_server
 
 TIMEOUT_S = 5.0
+
+
+_PROJECT: Final = re.compile(r"^name:\s*swathe\s*$", re.MULTILINE)
+
+
+def _is_mlflow_run() -> bool:
+    return "mlflow" in Path(sys.argv[0]).parts[-2:] and sys.argv[1:2] == ["run"]
+
+
+def _is_of_this_project() -> bool:
+    """Whether one of the words of the command is a directory that holds Swathe's MLproject."""
+    projects = (Path(word) / "MLproject" for word in sys.argv[2:])
+    return any(path.is_file() and _PROJECT.search(path.read_text(errors="replace")) for path in projects)
+
+
+class ServerNamed(DefaultExperimentProvider):
+    """Ends `mlflow run` of this project with a clear error where no tracking server is named; names no experiment."""
+
+    def in_context(self) -> bool:
+        """Return False; exit with code 1 if this is `mlflow run` of this project without a tracking server."""
+        uri = get_tracking_uri()
+        if _is_mlflow_run() and not is_server(uri) and _is_of_this_project():
+            raise SystemExit(f"error: {no_server(os.environ.get('MLFLOW_TRACKING_URI', ''))}")
+        return False
+
+    def get_experiment_id(self) -> str:
+        """Never asked for, since this names none."""
+        raise LookupError("no experiment is named here")
 
 
 class LaunchProbe(RequestHeaderProvider):
@@ -25,8 +59,7 @@ class LaunchProbe(RequestHeaderProvider):
 
     def in_context(self) -> bool:
         """Whether this process is `mlflow run` against a tracking server, and has not asked it yet."""
-        is_mlflow = "mlflow" in Path(sys.argv[0]).parts[-2:]
-        return not self._answered and is_mlflow and sys.argv[1:2] == ["run"] and get_tracking_uri().startswith("http")
+        return not self._answered and _is_mlflow_run() and is_server(get_tracking_uri())
 
     def request_headers(self) -> dict[str, str]:
         """Return no headers; exit with code 1 if the server does not answer within ``TIMEOUT_S``."""

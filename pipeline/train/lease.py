@@ -16,7 +16,7 @@ from typing import Final, Self
 
 import psutil
 
-from contract.errors import RetryError, ServiceDownError, StopError
+from contract.errors import RetryError, StopError, SwatheError
 from pipeline.object_store import ObjectStore
 
 logger = logging.getLogger(__name__)
@@ -101,14 +101,20 @@ class Lease:
                 holder, etag_seen = _holder(found[0]), found[1]
                 if etag_seen != seen:
                     seen, since = etag_seen, time.monotonic()
+                if holder.token == self._me.token:
+                    # The answer to our own PUT was lost on the way back.
+                    return self._taken(etag_seen)
                 free = not holder.token or holder.is_dead() or time.monotonic() - since > self._ttl_s
                 etag = self._store.put_if_match(self._key, self._body(self._me), etag_seen) if free else None
                 if etag is None:
                     self._wait_for(holder, deadline)
             if etag is not None:
-                self._etag = etag
-                self._renewer.start()
-                return self
+                return self._taken(etag)
+
+    def _taken(self, etag: str) -> Self:
+        self._etag = etag
+        self._renewer.start()
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Give the lease back, by PUT: MinIO ignores `If-Match` on DELETE."""
@@ -118,7 +124,7 @@ class Lease:
             return
         try:
             self._store.put_if_match(self._key, self._body(Holder("", "", 0, 0.0, 0)), self._etag)
-        except ServiceDownError:
+        except SwatheError:
             logger.warning("lease not given back, it expires model=%s", self._model)
 
     def check(self) -> None:
@@ -148,7 +154,8 @@ class Lease:
         while not self._ended.wait(self._renew_s):
             try:
                 self._beat()
-            except ServiceDownError as error:
+            except SwatheError as error:
+                # A refusal may be as passing as silence: the next renewal tells, and `check` before each version.
                 logger.warning("lease not renewed model=%s reason=%s", self._model, error)
 
     def _beat(self) -> None:

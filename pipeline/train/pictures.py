@@ -15,6 +15,7 @@ from scoring.kmeans import Floats, Integers, Scoring
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
     from pipeline.train.comparison import Change, Comparison
     from pipeline.train.sweep import Sweep
@@ -25,6 +26,9 @@ Pixels = npt.NDArray[np.uint8]
 _INCHES: Final = (5.0, 3.6)
 _DPI: Final = 130
 _POINTS: Final = 2_000
+# Where more would be written over each other, and take minutes to write.
+_CELLS_WRITTEN: Final = 240
+_NAMES_SHOWN: Final = 24
 # A label has one colour in all versions. Paul Tol's "muted" scheme, which the colour-blind can tell apart.
 _COLOURS: Final = (
     "#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255", "#aa4499", "#777777",
@@ -75,6 +79,12 @@ def _pixels(figure: Figure) -> Pixels:
     return np.array(canvas.buffer_rgba(), dtype=np.uint8)[..., :3]  # type: ignore[no-untyped-call]
 
 
+def _name_ticks(axis: Axis, names: Sequence[str], rotation: float = 0) -> None:
+    """Write ``names`` along ``axis``; of very many every n-th, because nobody could read them all."""
+    step = -(-len(names) // _NAMES_SHOWN)
+    axis.set_ticks(range(0, len(names), step), names[::step], rotation=rotation)
+
+
 def _order(labels: Sequence[str]) -> list[int]:
     return sorted(range(len(labels)), key=lambda i: int(labels[i].removeprefix("C")))
 
@@ -91,10 +101,11 @@ def _profile(drawn: Drawn) -> Pixels:
     own = (np.array(scoring.centers) * np.array(scoring.std) + np.array(scoring.mean))[order]
     figure, axes = _figure(f"{drawn.title}: centroids; colour: reference std")
     image = axes.imshow(fixed, cmap="RdBu_r", vmin=-3, vmax=3, aspect="auto")
-    for (i, j), z in np.ndenumerate(fixed):
-        axes.text(j, i, f"{own[i, j]:.4g}", ha="center", va="center", color="white" if abs(z) > 2 else "black")
-    axes.set_xticks(range(len(scoring.features)), scoring.features, rotation=20)
-    axes.set_yticks(range(len(order)), [scoring.labels[i] for i in order])
+    if fixed.size <= _CELLS_WRITTEN:
+        for (i, j), z in np.ndenumerate(fixed):
+            axes.text(j, i, f"{own[i, j]:.4g}", ha="center", va="center", color="white" if abs(z) > 2 else "black")
+    _name_ticks(axes.xaxis, scoring.features, rotation=20)
+    _name_ticks(axes.yaxis, [scoring.labels[i] for i in order])
     figure.colorbar(image, ax=axes)
     return _pixels(figure)
 
@@ -108,9 +119,11 @@ def _sizes(drawn: Drawn) -> Pixels:
     figure, axes = _figure(
         f"{drawn.title}: shares" + (f"; outlined: version {change.earlier.number}" if change else "")
     )
-    axes.bar(names, [now.get(name, 0.0) for name in names], color=[_colour(name) for name in names], width=0.6)
+    places = range(len(names))
+    axes.bar(places, [now.get(name, 0.0) for name in names], color=[_colour(name) for name in names], width=0.6)
     if before:
-        axes.bar(names, [before.get(name, 0.0) for name in names], fill=False, edgecolor="black", width=0.8)
+        axes.bar(places, [before.get(name, 0.0) for name in names], fill=False, edgecolor="black", width=0.8)
+    _name_ticks(axes.xaxis, names)
     axes.set_ylim(0, 1)
     axes.set_ylabel("share of rows")
     return _pixels(figure)
@@ -138,7 +151,8 @@ def _pca(drawn: Drawn) -> Pixels:
     axes.set_xlabel(f"first component ({explained[0]:.0%})")
     if len(plane) > 1:
         axes.set_ylabel(f"second component ({explained[1]:.0%})")
-    axes.legend(markerscale=3, fontsize=8)
+    if len(drawn.scoring.labels) <= _NAMES_SHOWN:
+        axes.legend(markerscale=3, fontsize=8)
     return _pixels(figure)
 
 
@@ -150,11 +164,11 @@ def _fate(drawn: Drawn, change: Change) -> Pixels:
     figure, axes = _figure(f"{drawn.title}: from version {change.earlier.number}")
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (i, j), share in np.ndenumerate(shares):
-        if share >= 0.005:
+        if share >= 0.005 and shares.size <= _CELLS_WRITTEN:
             axes.text(j, i, f"{share:.0%}", ha="center", va="center", color="white" if share > 0.6 else "black")
     fates = {label: each.kind for each in drawn.comparison.lineage.transitions for label in each.before}
-    axes.set_yticks(range(len(rows)), [f"{before[i]} {fates[before[i]]}" for i in rows])
-    axes.set_xticks(range(len(columns)), [after[i] for i in columns])
+    _name_ticks(axes.yaxis, [f"{before[i]} {fates[before[i]]}" for i in rows])
+    _name_ticks(axes.xaxis, [after[i] for i in columns])
     axes.set_xlabel("cluster now")
     figure.colorbar(image, ax=axes)
     return _pixels(figure)

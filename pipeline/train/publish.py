@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
-from mlflow.artifacts import load_text
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 
 from contract.errors import ChainError, ModelArtifactError, ServiceDownError
 from contract.model_version import TAG_GATE, TAG_GATE_REASON, TAG_REASON, TAG_REFERENCE, TAG_STATE
 from contract.stream import Gate
 from pipeline.fault import fault_point
 from pipeline.train.aliases import promote
+from pipeline.train.facts import champion_of
 from pipeline.train.gate import decide
 from pipeline.train.lease import Lease
 from pipeline.train.plan import check_registry
@@ -43,7 +42,8 @@ class Artifact:
 class VersionRecord:
     """All that is needed to register a run's version; a run that is FINISHED has it as an artifact.
 
-    ``artifact`` is None for a batch whose rows cannot be trained; ``metrics`` are what the gate looks at.
+    ``artifact`` is None for a batch whose rows cannot be trained; ``metrics`` are what the gate looks at, and
+    ``reference`` the sample that some of them were measured on.
     """
 
     run_id: str
@@ -52,6 +52,7 @@ class VersionRecord:
     description: str
     artifact: Artifact | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    reference: str | None = None
 
     def to_json(self) -> str:
         """Return the record as text."""
@@ -84,9 +85,8 @@ class Publisher:
         if run.info.status != "FINISHED":
             return None
         try:
-            text = load_text(f"{run.info.artifact_uri}/{RECORD_FILE}")
-            return VersionRecord.from_json(text)
-        except (MlflowException, ValueError, TypeError) as error:
+            return VersionRecord.from_json(self._artifacts.read_file(run.info.artifact_uri, RECORD_FILE).decode())
+        except (ModelArtifactError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelArtifactError(
                 f"run {run.info.run_id} is FINISHED, but its {RECORD_FILE} cannot be read: {error}"
             ) from error
@@ -135,8 +135,11 @@ class Publisher:
         """Return ``record`` with what the gate says of it today: the champion may have changed since it was trained."""
         if record.artifact is None:
             return record
-        champion = versions.get(self._registry.aliases().get("champion", 0))
-        decision = decide(record.metrics, record.tags.get(TAG_REFERENCE), self._limits, champion)
+        crowned = versions.get(self._registry.aliases().get("champion", 0))
+        champion = champion_of(crowned, self._artifacts) if crowned else None
+        # The tag: where a run that ended before there was a field for it has it.
+        reference = record.reference or record.tags.get(TAG_REFERENCE)
+        decision = decide(record.metrics, reference, self._limits, champion)
         self._runs.log_text(record.run_id, decision.to_json(), GATE_FILE)
         said = f"Gate: **{decision.earned}**; {decision.reason}."
         return replace(

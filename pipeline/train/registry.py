@@ -15,6 +15,7 @@ import httpx
 
 from contract.errors import AccessDeniedError, ServiceDownError, StopError
 from contract.model_version import Alias
+from pipeline.train.mlflow_limits import REGISTRY_CHARS, shortened
 from pipeline.train.settings import TrackingSettings
 
 logger = logging.getLogger(__name__)
@@ -93,8 +94,8 @@ class Registry:
             "name": self.model,
             "source": source,
             "run_id": run_id,
-            "description": description,
-            "tags": [{"key": key, "value": value} for key, value in tags.items()],
+            "description": shortened(description, REGISTRY_CHARS, f"whole as the description of run {run_id}"),
+            "tags": [{"key": key, "value": self._fitting(value)} for key, value in tags.items()],
         }
         if model_id is not None:
             body["model_id"] = model_id
@@ -103,7 +104,7 @@ class Registry:
     def set_tags(self, number: int, tags: Mapping[str, str]) -> None:
         """Set tags of a version, one call each, in the order given."""
         for key, value in tags.items():
-            body = {"name": self.model, "version": str(number), "key": key, "value": value}
+            body = {"name": self.model, "version": str(number), "key": key, "value": self._fitting(value)}
             self._call("POST", "model-versions/set-tag", body)
 
     def delete_tag(self, number: int, key: str) -> None:
@@ -119,6 +120,10 @@ class Registry:
     def delete_alias(self, alias: Alias) -> None:
         """Remove ``alias``; no error where there is none."""
         self._call("DELETE", "registered-models/alias", {"name": self.model, "alias": alias}, absent_ok=True)
+
+    @staticmethod
+    def _fitting(value: str) -> str:
+        return shortened(value, REGISTRY_CHARS, "the run's description has it whole")
 
     def _call(
         self, method: str, path: str, fields: Mapping[str, Any], *, absent_ok: bool = False, exists_ok: bool = False

@@ -16,14 +16,20 @@ import mlflow
 import numpy as np
 import numpy.typing as npt
 from mlflow.data.dataset_source_registry import resolve_dataset_source
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from requests import RequestException
 
 from contract.errors import AccessDeniedError, ServiceDownError, StopError
 from contract.uri import without_credentials
 from pipeline.train.lease import this_process
+from pipeline.train.mlflow_limits import (
+    METRICS_PER_CALL,
+    RUN_TAG_CHARS,
+    portions,
+    shortened,
+)
 from pipeline.train.settings import TrackingSettings
 
 logger = logging.getLogger(__name__)
@@ -38,8 +44,8 @@ TAG_OWNER: Final = "swathe.owner"
 TAG_LAUNCHER: Final = "swathe.launcher_run_id"
 TAG_ERROR: Final = "swathe.error"
 TAG_SUPERSEDED: Final = "swathe.superseded_by"
-TAG_PUBLISHED: Final = "swathe.published"
-"""JSON of all that registering needs; on a run whose artifact and results are complete."""
+TAG_NOTE: Final = "mlflow.note.content"
+"""What MLflow's page of a run shows as its description."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,12 @@ def mlflow_errors(uri: str) -> Iterator[None]:
         if status >= 500 or "API request to" in first:
             raise ServiceDownError("mlflow", uri, first) from error
         raise StopError(f"the tracking server at {uri} refuses a request: {first}") from error
+    except RequestException as error:
+        # Artifacts go through its proxy, whose failures are not said as MLflow's other ones.
+        status = error.response.status_code if error.response is not None else 0
+        if status in {401, 403}:
+            raise AccessDeniedError(f"the tracking server at {uri} refuses us ({status})") from error
+        raise ServiceDownError("mlflow", uri, f"{type(error).__name__}: {str(error)[:300]}") from error
 
 
 class Runs:
@@ -112,25 +124,28 @@ class Runs:
             return list(self.client.search_runs([self.experiment_id], where))
 
     def log(self, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float], *, model: LoggedOn) -> None:
-        """Log everything in one call; the step is 0, so that a run is one point of each metric.
+        """Log parameters and metrics; the step is 0, so that a run is one point of each metric.
 
         The metrics are the logged model's, too, as measured on the rows of its dataset.
         """
         now_ms = int(time.time() * 1000)
         of_model = {"model_id": model.model_id, "dataset_name": model.dataset, "dataset_digest": model.digest}
+        points = [Metric(name, float(value), now_ms, 0, **of_model) for name, value in metrics.items()]
         with mlflow_errors(self._uri):
-            self.client.log_batch(
-                run_id,
-                metrics=[Metric(name, float(value), now_ms, 0, **of_model) for name, value in metrics.items()],
-                params=[Param(name, str(value)) for name, value in params.items()],
-            )
+            self.client.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
+        self._log_metrics(run_id, points)
+
+    def _log_metrics(self, run_id: str, points: Sequence[Metric]) -> None:
+        with mlflow_errors(self._uri):
+            for some in portions(points, METRICS_PER_CALL):
+                self.client.log_batch(run_id, metrics=list(some))
 
     def log_curves(self, run_id: str, curves: Mapping[str, Mapping[int, float]]) -> None:
         """Log metrics that have a value at each of several steps."""
         now_ms = int(time.time() * 1000)
-        points = [Metric(name, y, now_ms, x) for name, curve in curves.items() for x, y in curve.items()]
-        with mlflow_errors(self._uri):
-            self.client.log_batch(run_id, metrics=points)
+        self._log_metrics(
+            run_id, [Metric(name, y, now_ms, x) for name, curve in curves.items() for x, y in curve.items()]
+        )
 
     def log_text(self, run_id: str, text: str, name: str) -> None:
         """Log ``text`` as the run's artifact ``name``."""
@@ -155,18 +170,20 @@ class Runs:
         with mlflow_errors(self._uri):
             self.client.log_table(run_id, {key: list(values) for key, values in columns.items()}, name)
 
-    def log_dataset(self, run_id: str, *, name: str, url: str, digest: str, tags: Mapping[str, str]) -> None:
-        """Log which rows the run was trained on."""
+    def log_dataset(self, run_id: str, *, name: str, url: str, digest: str, profile: Mapping[str, object]) -> None:
+        """Log which rows the run was trained on; ``profile`` says how many and where, however long that is."""
         source = resolve_dataset_source(url)
-        dataset = MetaDataset(source, name=name, digest=digest)  # type: ignore[abstract]
-        labels = {"mlflow.data.context": "training", **tags}
-        entry = DatasetInput(dataset._to_mlflow_entity(), [InputTag(key, value) for key, value in labels.items()])
+        dataset = Dataset(name, digest, source._get_source_type(), source.to_json(), profile=json.dumps(profile))
+        entry = DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
         with mlflow_errors(self._uri):
             self.client.log_inputs(run_id, [entry])
 
     def end(self, run_id: str, status: str, tags: Mapping[str, str] | None = None) -> None:
-        """End the run as FINISHED, FAILED or KILLED, with ``tags``."""
+        """End the run as FINISHED, FAILED or KILLED, with ``tags``; who worked on it is nobody's business any more."""
         with mlflow_errors(self._uri):
             for key, value in (tags or {}).items():
-                self.client.set_tag(run_id, key, without_credentials(value)[:5000])
+                said = shortened(without_credentials(value), RUN_TAG_CHARS, "whole in swathe/version.json")
+                self.client.set_tag(run_id, key, said)
             self.client.set_terminated(run_id, status)
+            if TAG_OWNER in self.client.get_run(run_id).data.tags:
+                self.client.delete_tag(run_id, TAG_OWNER)

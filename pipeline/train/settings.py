@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,6 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from contract import environment
 from contract.errors import ConfigurationError
 from contract.tracking import TrackingServer, tracking_server
+from contract.uri import without_credentials
+
+_OLDEST_JAVA: Final = 17
 
 
 class TrackingSettings(BaseSettings):
@@ -59,15 +64,27 @@ def tracking_settings() -> TrackingSettings:
         raise ConfigurationError(
             f'{names} is not set or not valid; `eval "$(python -m infra env)"` sets what the running services need'
         ) from error
-    if not re.match(r"https?://", settings.uri):
-        raise ConfigurationError(
-            f"MLFLOW_TRACKING_URI={settings.uri} is no http(s) address; versions are numbered by a tracking server, "
-            f'which `eval "$(python -m infra env)"` points to'
-        )
+    if not is_server(settings.uri):
+        raise ConfigurationError(no_server(settings.uri))
     server = settings.server
     os.environ.update(server.environment)
     known = {"uri": server.uri, "username": server.username, "password": SecretStr(server.password)}
     return settings.model_copy(update=known)
+
+
+def is_server(uri: str) -> bool:
+    """Whether ``uri`` is that of a tracking server, and not of a file or a database."""
+    return re.match(r"https?://[^/]", uri) is not None
+
+
+def no_server(uri: str) -> str:
+    """Return the words for a ``uri`` that is none of a tracking server."""
+    if uri:
+        said = f"MLFLOW_TRACKING_URI={without_credentials(uri)} is no http(s) address"
+    else:
+        said = "MLFLOW_TRACKING_URI is not set"
+    meant = f" (did you mean http://{uri}?)" if re.fullmatch(r"[\w.-]+:\d+/?", uri) else ""
+    return f'{said}{meant}; versions are numbered by a tracking server, which `eval "$(python -m infra env)"` points to'
 
 
 def spark_settings() -> SparkSettings:
@@ -75,7 +92,8 @@ def spark_settings() -> SparkSettings:
 
     Raises
     ------
-    ConfigurationError: the jars that read `s3a://` are not named or not there, or the memory is no size.
+    ConfigurationError: the jars that read `s3a://` are not named or not there, Java is not where JAVA_HOME says
+        or too old, or the memory is no size.
     """
     environment.settle(os.environ)
     settings = SparkSettings()
@@ -87,6 +105,22 @@ def spark_settings() -> SparkSettings:
     gone = [jar for jar in settings.jars.split(",") if not Path(jar).is_file()]
     if gone:
         raise ConfigurationError(f"SWATHE_SPARK_JARS names {gone[0]}, which is not there; run `python -m infra up`")
+    _check_java(os.environ.get("JAVA_HOME", ""))
     if not re.fullmatch(r"[1-9][0-9]*[kmgtKMGT]", settings.memory):
         raise ConfigurationError(f"SWATHE_SPARK_MEMORY={settings.memory} is not a size such as 2g")
     return settings
+
+
+def _check_java(home: str) -> None:
+    """Look for Java before anything is begun: Spark's own launcher tells what it misses in a trace, after a run has."""
+    remedy = f"set JAVA_HOME to a Java {_OLDEST_JAVA} or newer, or unset it; `python -m infra up` brings one"
+    java = Path(home) / "bin" / "java" if home else shutil.which("java")
+    if java is None:
+        raise ConfigurationError(f"no java on PATH, and JAVA_HOME is not set; {remedy}")
+    if not os.access(java, os.X_OK):
+        raise ConfigurationError(f"JAVA_HOME={home} holds no bin/java that can be run; {remedy}")
+    told = Path(home) / "release"
+    said = told.read_text(errors="replace") if home and told.is_file() else ""
+    found = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', said, re.MULTILINE)
+    if found is not None and int(found[1]) < _OLDEST_JAVA:
+        raise ConfigurationError(f"JAVA_HOME={home} is Java {found[1]}; {remedy}")

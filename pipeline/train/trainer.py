@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from mlflow.entities import Run
 
 from contract.errors import DataError, SwatheError
-from contract.model_version import TAG_REASON, TAG_SILHOUETTE, TAG_STATE, TAG_TRAIN_KEY
+from contract.model_version import TAG_REASON, TAG_STATE, TAG_TRAIN_KEY
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
 from pipeline.train.batches import SealedBatch, check_parts
@@ -19,7 +19,7 @@ from pipeline.train.build import VersionBuilder
 from pipeline.train.lease import lease_key
 from pipeline.train.plan import Action, Step
 from pipeline.train.publish import RECORD_FILE, Publisher
-from pipeline.train.runs import TAG_ERROR, TAG_SUPERSEDED, Runs
+from pipeline.train.runs import TAG_ERROR, TAG_NOTE, TAG_SUPERSEDED, Runs
 from pipeline.train.series import Outcome, Series
 from pipeline.train.spark_errors import spark_errors
 
@@ -85,16 +85,19 @@ class Trainer:
                     record = self._builder.build(run, step.key, batches)
             except DataError as error:
                 record = self._builder.failed(run, step.key, manifests, str(error))
-                self._runs.end(run.info.run_id, "FAILED", {TAG_ERROR: str(error), TAG_STATE: "failed"})
+                self._runs.log_text(run.info.run_id, record.to_json(), RECORD_FILE)
+                told = {TAG_ERROR: str(error), TAG_STATE: "failed", TAG_NOTE: record.description}
+                self._runs.end(run.info.run_id, "FAILED", told)
             else:
                 self._runs.log_text(run.info.run_id, record.to_json(), RECORD_FILE)
-                self._runs.end(run.info.run_id, "FINISHED")
+                self._runs.end(run.info.run_id, "FINISHED", {TAG_NOTE: record.description})
         fault_point("train.run-ended")
         earned = self._publisher.publish(step.batch, record)
         if TAG_REASON in record.tags:
             return f"cannot be trained, and is registered as failed: {record.tags[TAG_REASON]}"
-        score = float(record.tags[TAG_SILHOUETTE])
-        return f"trained on {record.tags['rows']} rows, silhouette {score:.3f}, alias {earned}"
+        score = record.metrics.get("silhouette")
+        measured = "not measured" if score is None else f"{score:.3f}"
+        return f"trained on {record.tags['rows']} rows, silhouette {measured}, alias {earned}"
 
     @contextmanager
     def _ended(self, run: Run) -> Iterator[None]:
@@ -105,7 +108,8 @@ class Trainer:
             killed = self._stopping.is_set() or not isinstance(error, Exception)
             status = "KILLED" if killed else "FAILED"
             try:
-                self._runs.end(run.info.run_id, status, {TAG_ERROR: str(error) or type(error).__name__})
+                said = str(error) or type(error).__name__
+                self._runs.end(run.info.run_id, status, {TAG_ERROR: said, TAG_NOTE: f"**{status.title()}**: {said}"})
             except SwatheError as second:
                 logger.warning("run not ended run_id=%s reason=%s", run.info.run_id, second)
             raise

@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import tenacity
 from mlflow.entities import LoggedModel, LoggedModelOutput
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from requests import HTTPError
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError
+from requests.exceptions import ConnectionError as RequestsConnectionError
 
-from contract.errors import ModelArtifactError, ServiceDownError
+from contract.errors import ModelArtifactError
 from pipeline.train.artifact import digests
 from pipeline.train.runs import Runs, mlflow_errors
 
@@ -20,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 # The server's proxy answers one file in some 20 ms, most of it waiting.
 _THREADS = 4
+_CUT_OFF = (ChunkedEncodingError, ContentDecodingError, RequestsConnectionError)
+_ATTEMPTS = 3
 
 
 class ArtifactStore:
@@ -58,8 +63,20 @@ class ArtifactStore:
         """
         with mlflow_errors(self._uri):
             model = self._runs.client.get_logged_model(source.removeprefix("models:/"))
+        return self._read(model.artifact_location, names)
+
+    def read_file(self, location: str, name: str) -> bytes:
+        """Return the file ``name`` of the run or the logged model whose artifacts are at ``location``.
+
+        Raises
+        ------
+        ModelArtifactError: it is not there.
+        """
+        return self._read(location, [name])[name]
+
+    def _read(self, location: str, names: Sequence[str]) -> dict[str, bytes]:
         with tempfile.TemporaryDirectory(prefix="swathe-read-") as directory:
-            self._fetch(model.artifact_location, names, Path(directory))
+            self._fetch(location, names, Path(directory))
             return {name: (Path(directory) / name).read_bytes() for name in names}
 
     def check(self, location: str, expected: Mapping[str, str]) -> None:
@@ -79,6 +96,13 @@ class ArtifactStore:
     def _fetch(self, location: str, names: Sequence[str], directory: Path) -> None:
         repository = get_artifact_repository(location)
 
+        @tenacity.retry(
+            # Cut off on the way: what has come is written anew.
+            retry=tenacity.retry_if_exception_type(_CUT_OFF),
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            wait=tenacity.wait_exponential(0.2),
+            reraise=True,
+        )
         def fetch(name: str) -> None:
             target = directory / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +111,7 @@ class ArtifactStore:
             except HTTPError as error:
                 if error.response is not None and error.response.status_code == 404:
                     raise ModelArtifactError(f"the artifact at {location} has no file {name}") from error
-                raise ServiceDownError("mlflow", self._uri, f"it does not give {location}/{name}: {error}") from error
+                raise
 
         with mlflow_errors(self._uri), ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(fetch, names))

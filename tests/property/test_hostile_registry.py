@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from contract.lineage import Lineage, Transition, lineage_to_json
 from contract.model_version import ALIASES, LINEAGE_FILE
 from contract.tracking import TrackingServer
+from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
 from serving import inference_protocol as protocol
 from serving import openapi
 from serving.cache import LocalCache
@@ -36,7 +37,13 @@ TOLD = Lineage(
     (Transition("survived", ("C1",), ("C1",), 0.9), Transition("split", ("C2",), ("C2", "C3"), 0.8),
      Transition("merged", ("C3",), ("C4",), 0.7), Transition("appeared", (), ("C3",), 1.0)),
 )  # fmt: skip
-WITH_LINEAGE = {**GOOD, LINEAGE_FILE: lineage_to_json(TOLD)}
+WITH_LINEAGE = {
+    **GOOD,
+    LINEAGE_FILE: lineage_to_json(TOLD),
+    FACTS_FILE: facts_to_json(
+        VersionFacts({0: (3, 9), 11: (0, 2)}, 1, "x", "2024-01-01/2024-01-02", 0.5, "r", 0.4, 1.0)
+    ),
+}
 
 HOSTILE: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from([2**31, 2**40, 2**63, 2**64, -1, 10**4000, 1e308, -1e308, 5e-324, 1e-320, 0, 1, 0.0, 1.0, 0.5]),

@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from contract.batch import Manifest, manifest_key
 from contract.model_version import LAUNCHES_EXPERIMENT, SCORING_FILE, ResultsManifest, results_from_json
 from contract.stream import Stream, parse_stream
+from contract.version_facts import FACTS_FILE, VersionFacts, facts_from_json
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
 from pipeline.train.registry import RegisteredVersion, Registry
@@ -38,6 +39,7 @@ COMMAND_S = 240.0
 STREAM = """
 name: {name}
 topic: {name}
+event_time: seen
 columns:
   code: {{type: string, required: true}}
   seen: {{type: timestamp}}
@@ -244,15 +246,19 @@ class Lab:
         metadata = pq.ParquetFile(io.BytesIO(body[0])).metadata
         return [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
 
-    def artifact(self, number: int, name: str = SCORING_FILE) -> bytes:
+    def artifact(self, number: int, name: str = SCORING_FILE, model: str | None = None) -> bytes:
         """Return a file of a version's artifact, as serving reads it: over the tracking server's proxy."""
-        version = self.versions()[number]
-        model = self.get(f"logged-models/{version.source.removeprefix('models:/')}")["model"]["info"]
-        path = model["artifact_uri"].removeprefix("mlflow-artifacts:/")
+        version = self.versions(model)[number]
+        logged = self.get(f"logged-models/{version.source.removeprefix('models:/')}")["model"]["info"]
+        path = logged["artifact_uri"].removeprefix("mlflow-artifacts:/")
         uri = f"{self.services['MLFLOW_TRACKING_URI']}/api/2.0/mlflow-artifacts/artifacts/{path}/{name}"
         answer = httpx.get(uri)
         answer.raise_for_status()
         return answer.content
+
+    def facts(self, number: int, model: str | None = None) -> VersionFacts:
+        """Return what a version says of its batch."""
+        return facts_from_json(self.artifact(number, FACTS_FILE, model), f"version {number}")
 
     def run_artifact(self, run_id: str, name: str) -> bytes:
         """Return a run's own artifact."""

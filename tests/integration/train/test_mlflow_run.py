@@ -64,3 +64,14 @@ def test_a_tracking_server_that_is_down_is_told_within_seconds(lab: Lab, tmp_pat
     said = done.stderr.strip().splitlines()[-1]
     assert done.returncode != 0 and "mlflow does not answer at http://127.0.0.1:9" in said and "infra up" in said
     assert time.monotonic() - begin < 15
+
+
+def test_without_a_tracking_server_no_database_is_made(lab: Lab, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    done = mlflow_run(lab, here, MLFLOW_TRACKING_URI="127.0.0.1:5000", MLFLOW_EXPERIMENT_NAME="")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("error: MLFLOW_TRACKING_URI=127.0.0.1:5000 is no http(s)")
+    done = mlflow_run(lab, here, MLFLOW_TRACKING_URI="", MLFLOW_EXPERIMENT_NAME="")
+    assert done.returncode == 1 and "MLFLOW_TRACKING_URI is not set" in done.stderr
+    assert list(here.iterdir()) == []

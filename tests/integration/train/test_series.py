@@ -168,11 +168,34 @@ def test_runs_carry_the_same_keys_and_the_batch_as_dataset(trained: Lab) -> None
     # The first of a series has none before it to be compared with.
     assert {key.split("/")[0] for key in keys[1] ^ keys[0]} == {"preq", "drift", "identity"} and keys[0] < keys[1]
     params = [{param["key"]: param["value"] for param in run["data"]["params"]} for run in runs]
-    assert params[0] == params[1] and params[0]["k"] == "3"
+    # MLflow's page of compared runs plots what differs between them.
+    assert {key for key in params[0] if params[0][key] != params[1][key]} == {"batch", "rows"}
+    assert (params[0]["k"], params[1]["batch"], params[1]["rows"]) == ("3", "3", str(BIG))
     datasets = [run["inputs"]["dataset_inputs"][0]["dataset"] for run in runs]
     assert [d["name"] for d in datasets] == [f"{trained.name}-1", f"{trained.name}-3"]
     assert len({d["digest"] for d in datasets}) == 2
+    assert json.loads(datasets[1]["profile"])["rows"] == BIG
     assert all(len(run["outputs"]["model_outputs"]) == 1 for run in runs)
+
+
+def test_a_run_that_has_ended_says_what_it_made_or_why_not_and_nothing_of_the_machinery(trained: Lab) -> None:
+    tags = [{tag["key"]: tag["value"] for tag in run["data"]["tags"]} for run in trained.runs()]
+    assert all("swathe.owner" not in each for each in tags)
+    assert tags[0]["mlflow.note.content"].startswith("Batch 1 of stream")
+    assert "**Failed**: feature 'count' is constant" in tags[1]["mlflow.note.content"]
+
+
+def test_a_version_has_the_tags_that_it_is_found_by_and_the_rest_in_its_artifact(trained: Lab) -> None:
+    versions = trained.versions()
+    assert set(versions[3].tags) == {
+        *("stream", "scheme", "batch", "train_key", "rows", "results", "gate", "gate_reason", "state", "aliased")
+    }
+    assert versions[2].tags["offsets"] == '{"0": [600, 750], "1": [600, 750]}'
+    facts = trained.facts(3)
+    assert (facts.offsets, facts.rejected) == ({0: (750, 750 + BIG // 2), 1: (750, 750 + BIG // 2)}, 0)
+    assert facts.event_window == f"2013-01-01T00:00:00.000Z/2013-01-01T{(BIG - 1) // 7200:02d}:19:59.500Z"
+    metrics = {metric["key"]: metric["value"] for metric in trained.runs()[-1]["data"]["metrics"]}
+    assert (facts.silhouette, facts.ref_silhouette) == (metrics["silhouette"], metrics["ref/silhouette"])
 
 
 def test_labels_follow_the_clusters_and_not_their_numbers(trained: Lab) -> None:
@@ -193,10 +216,11 @@ def test_labels_follow_the_clusters_and_not_their_numbers(trained: Lab) -> None:
 
 
 def test_a_version_is_measured_against_the_one_before(trained: Lab) -> None:
-    tags = {number: version.tags for number, version in trained.versions().items()}
-    assert "drift" not in tags[1] and tags[3]["drift"] == "stable", tags[3]
-    assert tags[3]["drift_reason"].startswith("Against version 1, features stayed stable")
-    assert tags[1]["reference"] == tags[3]["reference"]
+    first, third = trained.facts(1), trained.facts(3)
+    assert first.drift is None and third.drift == "stable", third
+    assert third.drift_reason is not None
+    assert third.drift_reason.startswith("Against version 1, features stayed stable")
+    assert first.reference == third.reference
     metrics = {metric["key"]: metric["value"] for metric in trained.runs()[-1]["data"]["metrics"]}
     # The same three clusters: what the first version knew is as good on rows that it had not seen.
     assert metrics["preq/silhouette"] == pytest.approx(metrics["ref/silhouette"], abs=0.02)
@@ -219,6 +243,7 @@ def test_pictures_have_the_batch_as_step_and_the_same_keys(trained: Lab) -> None
 def test_the_logged_model_has_the_metrics_and_the_rows_they_were_measured_on(trained: Lab) -> None:
     source = trained.versions()[3].source.removeprefix("models:/")
     model = trained.get(f"logged-models/{source}")["model"]
+    assert model["info"]["name"] == f"{trained.name}-v3"
     metrics = {metric["key"]: metric for metric in model["data"]["metrics"]}
     run = trained.runs()[-1]
     assert {metric["key"] for metric in run["data"]["metrics"]} == metrics.keys()
@@ -242,9 +267,10 @@ def test_cumulative_trains_one_to_i_into_a_model_of_its_own(trained: Lab) -> Non
     versions = trained.versions(model)
     assert trained.states(model) == [(1, "ready"), (2, "ready"), (3, "ready")]
     assert [versions[n].tags["rows"] for n in (1, 2, 3)] == ["1200", "1500", str(1500 + BIG)]
+    facts = trained.facts(3, model)
     # Compared on the rows of batch 3 alone, which version 2 has not seen.
-    assert versions[3].tags["drift_reason"].startswith("Against version 2") and "gate" in versions[3].tags
-    assert versions[3].tags["offsets"] == f'{{"0": [0, {750 + BIG // 2}], "1": [0, {750 + BIG // 2}]}}'
+    assert str(facts.drift_reason).startswith("Against version 2") and "gate" in versions[3].tags
+    assert facts.offsets == {0: (0, 750 + BIG // 2), 1: (0, 750 + BIG // 2)}
     manifest, by_id, _ = trained.results(3, model)
     assert by_id.num_rows == manifest.rows == 1500 + BIG
     assert trained.states() == [(1, "ready"), (2, "failed"), (3, "ready")]

@@ -24,6 +24,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "requirements").mkdir()
     for level in ("base", "dev"):
         (tmp_path / "requirements" / f"{level}.txt").write_text(level)
+    (tmp_path / "pyproject.toml").write_text("plugins")
     monkeypatch.setattr(bootstrap, "ENVIRONMENT", tmp_path / ".venv")
     monkeypatch.setattr(bootstrap, "STAMP", tmp_path / ".venv" / ".swathe")
     monkeypatch.setattr(bootstrap, "REQUIREMENTS", tmp_path / "requirements")
@@ -42,6 +43,12 @@ def test_dev_serves_base_until_the_lock_changes(clone: Path) -> None:
     assert bootstrap._installed("base")
     assert bootstrap._installed("dev")
     (clone / "requirements" / "dev.txt").write_text("changed")
+    assert not bootstrap._installed("base")
+
+
+def test_a_new_plugin_is_installed(clone: Path) -> None:
+    bootstrap.STAMP.write_text(bootstrap._wanted("dev"))
+    (clone / "pyproject.toml").write_text("more plugins")
     assert not bootstrap._installed("base")
 
 

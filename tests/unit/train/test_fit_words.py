@@ -45,5 +45,5 @@ def test_a_median_says_how_exact_it_is() -> None:
     assert "0.1%" in said and "0.1 %" in DOCS.read_text()
     text = "name: s\ntopic: s\ncolumns: {a: {type: float64}}\ncut: {rows: 9}\nfeatures: [a]\nmodel: "
     streams = [parse_stream(text + json.dumps({"k": 3, "impute": how}), "s") for how in ("mean", "median")]
-    mean, median = (run_params(stream, 3, 1) for stream in streams)
+    mean, median = (run_params(stream, 3, 1, batch=1, rows=9) for stream in streams)
     assert (mean["impute_rank_error"], median["impute_rank_error"]) == (0, RANK_ERROR) and mean.keys() == median.keys()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 import pytest
 
 from contract.stream import Gate
-from pipeline.train.gate import Decision, decide
+from pipeline.train.facts import champion_of
+from pipeline.train.gate import Champion, Decision, decide
 from pipeline.train.registry import RegisteredVersion
+from pipeline.train.upload import ArtifactStore
 
 GOOD = {
     "silhouette": 0.5,
@@ -19,11 +22,17 @@ GOOD = {
 }
 TAGS = {"reference": "r", "ref_silhouette": "0.5", "ref_wssse_per_row": "1.0"}
 LIMITS = Gate()
+# Versions with tags have no need of them.
+NO_ARTIFACTS = cast(ArtifactStore, None)
+
+
+def champion(number: int, tags: dict[str, str]) -> Champion:
+    return champion_of(RegisteredVersion(number, "run", "", tags), NO_ARTIFACTS)
 
 
 def decided(tags: dict[str, str] | None = None, **more: float) -> Decision:
-    champion = RegisteredVersion(3, "run", "", tags) if tags is not None else None
-    return decide({**GOOD, **{name.replace("__", "/"): value for name, value in more.items()}}, "r", LIMITS, champion)
+    beaten = champion(3, tags) if tags is not None else None
+    return decide({**GOOD, **{name.replace("__", "/"): value for name, value in more.items()}}, "r", LIMITS, beaten)
 
 
 def test_the_first_version_that_is_sound_is_champion() -> None:
@@ -60,12 +69,19 @@ def test_one_that_is_not_sound_earns_nothing_even_without_a_champion(name: str, 
 
 
 def test_what_could_not_be_measured_fails_its_check() -> None:
-    found = decide({"silhouette": 0.5, "min_cluster_share": 0.1}, "r", LIMITS, RegisteredVersion(1, "", "", TAGS))
+    found = decide(
+        {"silhouette": 0.5, "min_cluster_share": 0.1},
+        "r",
+        LIMITS,
+        champion(1, TAGS),
+    )
     assert found.earned == "challenger"
     assert found.reason.startswith("ref/silhouette is not measured, limit 0.4; ref/wssse_per_row is not measured")
     assert json.loads(found.to_json())["relative"][0]["value"] is None
 
 
-@pytest.mark.parametrize("tags", [{}, {**TAGS, "reference": "another"}, {**TAGS, "ref_silhouette": "nan"}])
+@pytest.mark.parametrize(
+    "tags", [{"reference": "r"}, {**TAGS, "reference": "another"}, {**TAGS, "ref_silhouette": "nan"}]
+)
 def test_a_champion_that_was_measured_otherwise_holds_nobody_back(tags: dict[str, str]) -> None:
     assert decided(tags, ref__silhouette=-1.0).earned == "champion"
