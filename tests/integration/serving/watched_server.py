@@ -49,5 +49,5 @@ if __name__ == "__main__":
     from serving.__main__ import main
 
     # LitServe makes uvicorn's server itself, in a process of its own.
-    uvicorn.Server.startup = _watched_startup  # type: ignore[method-assign] # there is no hook for it
+    uvicorn.Server.startup = _watched_startup  # type: ignore[method-assign, assignment] # there is no hook for it
     main()

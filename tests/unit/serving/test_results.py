@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def _file(rows: list[tuple[str, int]], group: int) -> tuple[bytes, ResultsFile]:
             OFFSET: pa.array([offset for _, offset in rows], pa.int64()),
             CLUSTER: pa.array([0] * len(rows), pa.int32()),
             DISTANCE: pa.array([0.5] * len(rows)),
+            "f": pa.array([1.0] * len(rows)),
         }
     )
     buffer = io.BytesIO()
@@ -140,7 +142,8 @@ def test_a_cursor_survives_the_round_trip(row_id: str, partition: int, offset: i
 def _stored(tmp_path: Path, ids: list[str], group: int) -> tuple[Results, Version]:
     rows = sorted((row_id, offset) for offset, row_id in enumerate(ids))
     body, file = _file(rows, group)
-    manifest = ResultsManifest("m", "run-1", len(rows), (), (file,), (file,))
+    by_cluster = replace(file, first=(0, *file.first), last=(0, *file.last))
+    manifest = ResultsManifest("m", "run-1", len(rows), ("f",), (file,), (by_cluster,))
     ranges = RangeCache(CountingStore({"k": body, "manifest": results_to_json(manifest)}), tmp_path, 0)  # type: ignore[arg-type] # what it reads of a store
     return Results(ranges, SortedFiles(ranges)), version(1, tags={TAG_RESULTS: "manifest"})
 
