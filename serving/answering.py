@@ -21,8 +21,18 @@ class Answering:
         ------
         OverloadedError, DeadlineExceededError, InterruptedRequestError: it is a large one, and not answered.
         """
-        answer = self._clusterer.answer_soon(request)
-        if answer is None:
-            with self._slow.one():
-                answer = await self._workers.answer(request)
-        return answer
+        return self.soon(request) or await self.later(request)
+
+    def soon(self, request: PredictRequest) -> Answer | None:
+        """Return the answer, which may be an error; None where it takes long."""
+        return self._clusterer.answer_soon(request)
+
+    async def later(self, request: PredictRequest) -> Answer:
+        """Return the answer of a worker.
+
+        Raises
+        ------
+        OverloadedError, DeadlineExceededError, InterruptedRequestError: there is none.
+        """
+        with self._slow.one():
+            return await self._workers.answer(request)

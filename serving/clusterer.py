@@ -145,7 +145,8 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         else:
             rows = reader(request.assigner.scoring.features).read_sound(request.body)
             decoded = _points(rows, request) if rows else None
-        if isinstance(decoded, Points) and seconds(len(decoded.rows), request.assigner) > _SOON_S:
+        n = len(decoded.rows) if isinstance(decoded, Points) else 0
+        if n > 1 and seconds(n, request.assigner) > _SOON_S:
             return None
         return decoded
 

@@ -14,6 +14,8 @@ _WINDOW: Final[Mapping[str, int]] = {
     "x-gzip": 16 + zlib.MAX_WBITS,
     "deflate": zlib.MAX_WBITS,
 }
+# A header of some KB has thousands, of which no client means the last.
+_MOST_ENTRIES: Final = 100
 _PIECE: Final = 256 * 1024
 
 
@@ -23,7 +25,7 @@ def quality(header: str, name: str, *, family: str = "") -> float | None:
     ``family`` is what names it too, less exactly, such as `*`.
     """
     found: dict[str, float] = {}
-    for entry in header.split(","):
+    for entry in header.split(",", _MOST_ENTRIES)[:_MOST_ENTRIES]:
         named, *parameters = [part.strip().lower() for part in entry.split(";")]
         if named in {name, family}:
             found[named] = next((_number(p[2:]) for p in parameters if p.startswith("q=")), 1.0)

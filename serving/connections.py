@@ -32,6 +32,8 @@ _HEAD_S: Final = 10.0
 # How long the rest of a body is read away that was answered before it was whole: some clients read only then.
 _LINGER_S: Final = 5.0
 _TELL_S: Final = 10.0
+# Part of the time for a head after which all connections are looked at.
+_EVERY: Final = 0.1
 
 
 def connections_allowed() -> int:
@@ -54,6 +56,8 @@ class Connections:
         self._most, self.body_s, self.head_s = most, body_s, min(head_s, body_s)
         self._open: set[BoundedProtocol] = set()
         self._sweeping: asyncio.TimerHandle | None = None
+        # As of the last look at all connections: asking the clock for each request would cost more than the looks.
+        self.now = 0.0
         self._told_at = float("-inf")
 
     def protocol(self, **given: Any) -> BoundedProtocol:
@@ -66,6 +70,7 @@ class Connections:
         if len(self._open) > self._most:
             self._make_room(connection)
         if self._sweeping is None:
+            self.now = connection.since
             self._sweep_later(connection.loop)
 
     def closed(self, connection: BoundedProtocol) -> None:
@@ -85,11 +90,11 @@ class Connections:
             logger.warning("connections=%d is the limit: the idle ones are closed for new ones", self._most)
 
     def _sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._sweeping = loop.call_later(min(1.0, self.head_s / 4), self._sweep, loop)
+        self._sweeping = loop.call_later(_EVERY * self.head_s, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        for connection in [each for each in self._open if each.is_overdue(now)]:
+        self.now = now = loop.time()
+        for connection in [each for each in self._open if each.is_overdue(now - _EVERY * self.head_s)]:
             connection.transport.abort()
         self._sweeping = None
         if self._open:
@@ -146,6 +151,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse ``data``, of a head no more than its bound."""
+        if self._in_head and self._head_bytes + len(data) < HEAD_BYTES:
+            # Nearly every request: there is nothing that it could exceed.
+            self._head_bytes += len(data)
+            super().data_received(data)
+            return
         while data and not self.transport.is_closing():
             # One header without an end reaches no callback of the parser: bytes are counted here.
             part = data[: HEAD_BYTES - self._head_bytes] if self._in_head else data
@@ -195,7 +205,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin a request, unless too many wait already."""
         if len(self.pipeline) >= MOST_PIPELINED:
             self._stop(400, f"more than {MOST_PIPELINED} requests wait on this connection")
-        self.since, self._owing = self.loop.time(), True
+        self.since, self._owing = self._bounds.now, True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -216,12 +226,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End the request's body."""
         super().on_message_complete()
-        self._in_head, self._owing = True, not self._is_answering()
+        self._in_head, self._owing = True, self.cycle.response_complete
 
     def on_response_complete(self) -> None:
         """Wait for the rest of the body, or for the next request."""
         self._lingering = not self._in_head and not self.pipeline
-        self.since, self._owing = self.loop.time(), True
+        self.since, self._owing = self._bounds.now, True
         super().on_response_complete()
 
     def pause_writing(self) -> None:

@@ -52,7 +52,7 @@ class Predict:
         with self._bodies.room() as room:
             body = await self._bodies.read(scope, receive, room)
             asked = PredictRequest(body, drawn.version.required_numbers().assigner, drawn.version.chain_json, apart)
-            answer = await self._answering.answer(asked)
+            answer = self._answering.soon(asked) or await self._answering.later(asked)
         if answer.error is not None:
             raise answer.error
         self._metrics.predicted(drawn.version, answer.counts)

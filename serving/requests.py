@@ -21,6 +21,7 @@ from serving.codings import coding_of, inflating
 # Bodies up to here need no room: as many as there are connections fit.
 SMALL_BYTES: Final = 64 * 1024
 _SLOW_S: Final = 5.0
+_MOST_PARAMETERS: Final = 20
 
 
 def read_query(request: Request) -> dict[str, str]:
@@ -28,8 +29,10 @@ def read_query(request: Request) -> dict[str, str]:
 
     Raises
     ------
-    InvalidRequestError: one is given twice.
+    InvalidRequestError: one is given twice, or there are more than any route has.
     """
+    if request.scope["query_string"].count(b"&") > _MOST_PARAMETERS:
+        raise InvalidRequestError("the query has too many parameters", [Fault(("query",), "each may be given once")])
     pairs = request.query_params.multi_items()
     query = dict(pairs)
     if len(query) != len(pairs):
@@ -159,7 +162,7 @@ class BodyReader:
             room.hold(size)
         try:
             async with asyncio.timeout(self._deadline_s) as limit:
-                pace = _Pace(limit, size, self._deadline_s)
+                pace = _Pace(limit, size, self._deadline_s) if size > SMALL_BYTES else None
                 message = await receive()
                 if message["type"] == "http.request" and not message.get("more_body"):
                     body: bytes = message.get("body", b"")
@@ -171,7 +174,7 @@ class BodyReader:
             told_s = f"within {self._deadline_s:g} s, or came too slowly for that"
             raise DeadlineExceededError(f"the body was not whole {told_s}") from error
 
-    async def _joined(self, message: Message, receive: Receive, room: Room, most: int, pace: _Pace) -> bytes:
+    async def _joined(self, message: Message, receive: Receive, room: Room, most: int, pace: _Pace | None) -> bytes:
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -186,7 +189,8 @@ class BodyReader:
             chunks.append(chunk)
             if not message.get("more_body"):
                 return b"".join(chunks)
-            pace.came(size)
+            if pace is not None:
+                pace.came(size)
             message = await receive()
 
     def _too_large(self, most: int, told: str = "more bytes") -> RequestTooLargeError:
@@ -204,5 +208,4 @@ class _Pace:
 
     def came(self, size: int) -> None:
         """Note that ``size`` bytes have come."""
-        if self._size > SMALL_BYTES:
-            self._limit.reschedule(self._begun + min(self._deadline_s, _SLOW_S + self._deadline_s * size / self._size))
+        self._limit.reschedule(self._begun + min(self._deadline_s, _SLOW_S + self._deadline_s * size / self._size))

@@ -32,6 +32,7 @@ from contract.model_version import (
     TAG_ROWS,
     TAG_STATE,
     ClusterStatistics,
+    FeatureStatistics,
     statistics_to_json,
 )
 from scoring.golden import Golden
@@ -69,8 +70,9 @@ def _register(client: MlflowClient, model: str, count: int) -> None:
     numbers = scoring()
     sample = rows(50)
     clusters, distances = Assigner(numbers).assign(sample)
+    features = dict.fromkeys(numbers.features, FeatureStatistics(0.0, 1.0, -1.0, 1.0, 0))
     statistics = [
-        ClusterStatistics(i, label, 10, 1 / len(numbers.labels), numbers.centers[i], {})
+        ClusterStatistics(i, label, 10, 1 / len(numbers.labels), numbers.centers[i], features)
         for i, label in enumerate(numbers.labels)
     ]
     bodies = {

@@ -118,18 +118,25 @@ def _post(at: Target, path: str, body: bytes, **how: bool | int) -> None:
 
 def endless_header(at: Target) -> None:
     """One header line without an end."""
-    _pour(at, b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Big: ", itertools.repeat(b"a" * MIB))
+    _pour(at, b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Big: ", itertools.repeat(b"a" * MIB))
 
 
 def endless_headers(at: Target) -> None:
     """Headers without an end."""
     piece = b"".join(b"X-%05d: %s\r\n" % (i, b"a" * 100) for i in range(5000))
-    _pour(at, b"GET /health/live HTTP/1.1\r\nHost: x\r\n", itertools.repeat(piece))
+    _pour(at, b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n", itertools.repeat(piece))
 
 
 def tiny_headers(at: Target) -> None:
     """As many headers as fit below the bound, in whole requests."""
     _ask(at, at.head("/health/live", *["a:"] * 6000, method="GET"))
+
+
+def long_lists(at: Target) -> None:
+    """Headers and a query that are lists of thousands of entries."""
+    headers = (f"Accept: {'a,' * 4000}", f"Accept-Encoding: {'a,' * 4000}", f"If-None-Match: {'*,' * 2000}")
+    path = f"{at.routes}/clustering-results?{'a&' * 3000}"
+    _ask(at, at.head(path, *headers, method="GET"))
 
 
 def endless_path(at: Target) -> None:
@@ -155,7 +162,7 @@ def tiny_chunks(at: Target) -> None:
 
 def pipelined(at: Target) -> None:
     """Requests without an end, sent before any answer is read."""
-    _pour(at, b"", itertools.repeat(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n" * 1000))
+    _pour(at, b"", itertools.repeat(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 1000))
 
 
 def reconnecting(at: Target) -> None:
@@ -310,13 +317,40 @@ def _rows(at: Target, size: int, last: str = "") -> bytes:
 MISBEHAVIOURS: Final[dict[str, Callable[[Target], None]]] = {
     each.__name__: each
     for each in (
-        endless_header, endless_headers, tiny_headers, endless_path, endless_chunk_extension, endless_trailers,
-        tiny_chunks, pipelined, reconnecting, silent_connections, slow_heads, slow_bodies, faulty_rows,
-        faulty_rows_of_30_mb, last_row_wrong, last_row_wrong_of_30_mb, many_rows, rows_of_30_mb, tensor_of_30_mb,
-        binary_tensor_of_30_mb, tensor_wrong_at_its_end, index_of_30_mb, body_that_nobody_reads, answers_never_read,
-        exports_never_read, pages, documents, listings, metrics, nested, long_numbers,
+        endless_header,
+        endless_headers,
+        tiny_headers,
+        long_lists,
+        endless_path,
+        endless_chunk_extension,
+        endless_trailers,
+        tiny_chunks,
+        pipelined,
+        reconnecting,
+        silent_connections,
+        slow_heads,
+        slow_bodies,
+        faulty_rows,
+        faulty_rows_of_30_mb,
+        last_row_wrong,
+        last_row_wrong_of_30_mb,
+        many_rows,
+        rows_of_30_mb,
+        tensor_of_30_mb,
+        binary_tensor_of_30_mb,
+        tensor_wrong_at_its_end,
+        index_of_30_mb,
+        body_that_nobody_reads,
+        answers_never_read,
+        exports_never_read,
+        pages,
+        documents,
+        listings,
+        metrics,
+        nested,
+        long_numbers,
     )
-}  # fmt: skip
+}
 
 
 def main() -> None:

@@ -131,7 +131,7 @@ def test_bodies_that_come_slowly_do_not_take_the_room_of_small_ones(new_server: 
     server = new_server(
         SWATHE_SERVING_MODELS=made.model, SWATHE_SERVING_MAX_BODY_BYTES="1000000", SWATHE_SERVING_BODIES_BYTES="2000000"
     ).start()
-    head = f"POST {made.path}/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n".encode()
+    head = f"POST {made.path}/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n".encode()
     with contextlib.ExitStack() as held:
         for _ in range(2):
             connection = held.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
@@ -157,7 +157,7 @@ def test_silent_connections_and_exports_that_nobody_reads_leave_room_for_others(
         server.start()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, highest))
-    head = f"GET {made.path}/clustering-results HTTP/1.1\r\nhost: x\r\naccept: application/x-ndjson\r\n\r\n"
+    head = f"GET {made.path}/clustering-results HTTP/1.1\r\nhost: localhost\r\naccept: application/x-ndjson\r\n\r\n"
     with contextlib.ExitStack() as held:
 
         def connect() -> socket.socket:
