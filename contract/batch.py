@@ -2,6 +2,7 @@
 
     <stream>/lane=<p>/<sequence:08d>.parquet      a part; its conditional PUT is the commit
     <stream>/rejects/lane=<p>/<attempt>.parquet   records that are no rows, named by the part they belong to
+    <stream>/again/<n:08d>.parquet                rejected records that became rows later; one chain over all lanes
     <stream>/_batches/<i:08d>.json                a manifest; batch i is manifest i
     <stream>/_chain.json                          the topic's id and the offset at which each lane begins
     <stream>/_origin.json                         where the first record-time window begins
@@ -54,6 +55,16 @@ def rejects_key(stream: str, lane: int, attempt: str) -> str:
 def rejects_prefix(stream: str) -> str:
     """Common prefix of the stream's rejects."""
     return f"{stream}/rejects/"
+
+
+def again_key(stream: str, sequence: int) -> str:
+    """Key of object ``sequence`` (from 0) of rejects that were landed again."""
+    return f"{stream}/again/{sequence:08d}.parquet"
+
+
+def again_prefix(stream: str) -> str:
+    """Common prefix of the stream's rejects that were landed again."""
+    return f"{stream}/again/"
 
 
 def manifest_key(stream: str, batch: int) -> str:
@@ -125,6 +136,28 @@ class Part:
 
 
 @dataclass(frozen=True)
+class LandedAgain:
+    """Rejected records of ``lane`` that became rows later, of offsets ``first_offset`` ≤ o < ``next_offset``.
+
+    The lane's parts cover these offsets, as rejects. Timestamps and bytes are as in :class:`Part`.
+    """
+
+    key: str
+    etag: str
+    bytes: int
+    lane: int
+    sequence: int
+    first_offset: int
+    next_offset: int
+    rows: int
+    value_bytes: int
+    min_timestamp_ms: int
+    max_timestamp_ms: int
+    topic_id: str
+    writer: str
+
+
+@dataclass(frozen=True)
 class Lane:
     """A lane's share of a batch; ``parts`` may be empty.
 
@@ -140,7 +173,10 @@ class Lane:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Batch ``batch`` of a stream: exactly the rows of its parts. Sealed once, never changed."""
+    """Batch ``batch`` of a stream: exactly the rows of its parts and of ``again``. Sealed once, never changed.
+
+    ``next_again`` is where the next batch begins in the chain of rejects that were landed again.
+    """
 
     stream: str
     batch: int
@@ -156,11 +192,23 @@ class Manifest:
     sealed_at_ms: int
     writer: str
     lanes: tuple[Lane, ...]
+    again: tuple[LandedAgain, ...] = ()
+    next_again: int = 0
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """All parts, by lane and then by offset: the order in which training reads rows."""
+        """All parts, by lane and then by offset."""
         return tuple(part for lane in self.lanes for part in lane.parts)
+
+    @property
+    def objects(self) -> tuple[Part | LandedAgain, ...]:
+        """All objects that hold the batch's rows."""
+        return (*self.parts, *self.again)
+
+    @property
+    def rows_again(self) -> int:
+        """How many of the rows were rejected at first."""
+        return sum(again.rows for again in self.again)
 
     @property
     def offsets(self) -> Mapping[int, tuple[int, int]]:
@@ -179,11 +227,14 @@ def seal(
     sealed_at_ms: int,
     writer: str,
     lanes: Sequence[Lane],
+    again: Sequence[LandedAgain] = (),
+    next_again: int = 0,
 ) -> Manifest:
-    """Return the manifest of ``lanes``, with its totals added up."""
+    """Return the manifest of ``lanes`` and ``again``, with its totals added up."""
     parts = [part for lane in lanes for part in lane.parts]
-    earliest = [part.min_timestamp_ms for part in parts if part.min_timestamp_ms is not None]
-    latest = [part.max_timestamp_ms for part in parts if part.max_timestamp_ms is not None]
+    holding_rows: list[Part | LandedAgain] = [*parts, *again]
+    earliest = [part.min_timestamp_ms for part in holding_rows if part.min_timestamp_ms is not None]
+    latest = [part.max_timestamp_ms for part in holding_rows if part.max_timestamp_ms is not None]
     return Manifest(
         stream=stream,
         batch=batch,
@@ -191,7 +242,7 @@ def seal(
         topic_id=topic_id,
         cut=cut,
         window=window,
-        rows=sum(part.rows for part in parts),
+        rows=sum(part.rows for part in holding_rows),
         rejected=sum(part.rejected for part in parts),
         gap_records=sum(part.gap_records for part in parts),
         min_timestamp_ms=min(earliest, default=None),
@@ -199,6 +250,8 @@ def seal(
         sealed_at_ms=sealed_at_ms,
         writer=writer,
         lanes=tuple(lanes),
+        again=tuple(again),
+        next_again=next_again,
     )
 
 
@@ -226,7 +279,8 @@ def manifest_from_json(body: bytes, key: str) -> Manifest:
             _refuse_later_fields(Manifest, [fields])
             _refuse_later_fields(Lane, lanes)
             _refuse_later_fields(Part, [part for lane in lanes for part in lane["parts"]])
-        return Manifest(lanes=tuple(_lane(lane) for lane in lanes), **fields)
+        again = tuple(LandedAgain(**found) for found in fields.pop("again", ()))
+        return Manifest(lanes=tuple(_lane(lane) for lane in lanes), again=again, **fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ChainError(f"{key} is not a batch manifest that this version of Swathe wrote: {error}") from error
 

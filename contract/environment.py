@@ -33,6 +33,7 @@ KNOWN: Mapping[str, str] = {
     "SWATHE_SERVING_HOST": "address the prediction server listens on (default 127.0.0.1)",
     "SWATHE_SERVING_PORT": "port the prediction server listens on (default 18000)",
     "SWATHE_SERVING_URL": "where people and tools find the prediction server",
+    "SWATHE_MLFLOW_URL": "where people find MLflow's pages (default: MLFLOW_TRACKING_URI)",
     "SWATHE_SERVING_CACHE": "directory of the prediction server's checked local copies",
     "SWATHE_SERVING_MODELS": "comma-separated registered models to serve (default: all)",
     "SWATHE_SERVING_DEFAULT_MODEL": "model behind the assignment's own paths (default: the first or oldest)",

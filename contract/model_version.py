@@ -23,7 +23,7 @@ LAUNCHES_EXPERIMENT: Final = "swathe-launches"
 State = Literal["ready", "failed", "orphan"]
 
 # Tags of a model version. All but STATE and the last two are given in the call that creates it. OFFSETS, REJECTED and
-# WINDOW are those of failed versions, which have no artifact. These, the REF_ ones, DRIFT and SILHOUETTE are also those of
+# WINDOW are those of failed versions, which have no artifact. These, the REF_ ones, DRIFT and SILHOUETTE are also on
 # versions from before `contract.version_facts`.
 TAG_STATE: Final = "state"
 TAG_REASON: Final = "reason"

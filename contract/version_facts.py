@@ -14,11 +14,24 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from contract.decoding import Count, Decoder
+from contract.artifact import MOST_CLUSTERS, Label
+from contract.decoding import Count, Decoder, Share
 from contract.errors import ModelArtifactError
 
 FACTS_FILE: Final = "swathe/facts.json"
 FACTS_FORMAT: Final = 1
+MOST_FLOWS: Final = 10
+"""Of one cluster."""
+LEAST_FLOW: Final = 0.005
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Of the batch's rows, those that the version before has in ``before``: ``share``, 0 to 1, are in ``after``."""
+
+    before: Label
+    after: Label
+    share: Share
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,7 @@ class VersionFacts:
     ``offsets`` are, per lane, the first offset and the one after the last. ``window`` and ``event_window`` are ISO
     8601 intervals, UTC: of the records' timestamps, and of the stream's event-time column where it has one.
     ``reference`` is the key of the sample on which ``ref_silhouette`` and ``ref_wssse_per_row`` were measured.
+    ``flows`` are where the rows of each cluster of the version before are now: the ten largest of at least 0.5 %.
     """
 
     offsets: Mapping[int, tuple[int, int]] | None = None
@@ -40,6 +54,7 @@ class VersionFacts:
     ref_wssse_per_row: float | None = None
     drift: str | None = None
     drift_reason: str | None = None
+    flows: tuple[Flow, ...] = ()
 
 
 def facts_to_json(facts: VersionFacts) -> bytes:
@@ -80,6 +95,7 @@ class _FactsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ref_wssse_per_row: float | None
     drift: _Text | None
     drift_reason: _Text | None
+    flows: Annotated[tuple[Flow, ...], Meta(max_length=MOST_FLOWS * MOST_CLUSTERS)]
 
 
 FACTS: Final[Decoder[_FactsFile]] = Decoder(_FactsFile, most_bytes=4 * 2**20, most_values=500_000)

@@ -19,6 +19,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "land": ("pipeline.land.command", "Land the topic's records as batches in the object store."),
     "status": ("pipeline.status", "Show a stream's batches, their versions, its lanes and their lag."),
     "verify": ("pipeline.land.verify_command", "Prove that every offset is in exactly one batch, reject or gap."),
+    "rejects": ("pipeline.land.rejects_command", "List the records that landed as rejects, or land them again."),
     "doctor": ("pipeline.doctor.command", "List what killed processes have left, and put it away when asked."),
     "train": ("pipeline.train.command", "Train a model version for each batch that has none."),
     "watch": ("pipeline.train.watch_command", "Stay, and train a model version for each batch that is sealed."),

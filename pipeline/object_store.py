@@ -16,7 +16,7 @@ from pipeline.settings import StoreSettings
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_PROBE_KEY = "_probe/if-none-match"
+PROBE_PREFIX = "_probe/"
 # A person who asks for something learns within ten seconds that the store does not answer.
 FIRST_ANSWER_S = 7.0
 
@@ -24,6 +24,10 @@ FIRST_ANSWER_S = 7.0
 # The same request would be refused again; a request that did not arrive whole would not.
 _REFUSALS = {400, 405, 411, 413, 501}
 _TRANSIENT = {"RequestTimeout", "IncompleteBody", "BadDigest"}
+
+
+class ConflictError(ServiceDownError):
+    """Another conditional write of the same key was under way; this one may be tried again."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,9 @@ class ObjectStore:
     Every method raises :class:`ServiceDownError` when the store does not answer (after the client's own
     retries) or answers 5xx, and :class:`AccessDeniedError` when it refuses the credentials.
     """
+
+    tells_writers_apart = False
+    """Whether it was probed; see :mod:`pipeline.store_probe`."""
 
     def __init__(self, settings: StoreSettings, *, attempts: int = 3, read_timeout_s: float = 30) -> None:
         self.bucket = settings.bucket
@@ -68,7 +75,7 @@ class ObjectStore:
     @classmethod
     def answering(cls, settings: StoreSettings) -> ObjectStore:
         """Return a store that has just answered; one that hangs is given up after ``FIRST_ANSWER_S`` seconds."""
-        cls(settings, attempts=1, read_timeout_s=FIRST_ANSWER_S).head(_PROBE_KEY)
+        cls(settings, attempts=1, read_timeout_s=FIRST_ANSWER_S).head(f"{PROBE_PREFIX}answers")
         return cls(settings)
 
     def ensure_bucket(self) -> None:
@@ -80,20 +87,6 @@ class ObjectStore:
                 self._raise(error)
         except (BotoCoreError, HTTPClientError) as error:
             self._raise(error)
-
-    def refuse_unconditional_store(self) -> None:
-        """Check that the store honours `If-None-Match: *`, on which exactly-once rests.
-
-        Raises
-        ------
-        ChainError: it let the same key be written twice.
-        """
-        self.put_if_absent(_PROBE_KEY, b"")
-        if self.put_if_absent(_PROBE_KEY, b"") is not None:
-            raise ChainError(
-                f"the object store at {self.endpoint_url} ignores `If-None-Match: *`, so two writers could not be "
-                f"told apart; use a store with conditional writes (MinIO from 2024 on, AWS S3)"
-            )
 
     def put_if_absent(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> str | None:
         """Write ``key`` unless it exists; return its ETag, or None where it does."""
@@ -204,6 +197,8 @@ class ObjectStore:
                 raise StopError(
                     f"the object store at {self.endpoint_url} refuses a request to bucket {self.bucket!r}: {error}"
                 ) from error
+            if _code(error) == "ConditionalRequestConflict":
+                raise ConflictError("minio", self.endpoint_url, str(error).splitlines()[0]) from error
         raise ServiceDownError("minio", self.endpoint_url, str(error).splitlines()[0]) from error
 
 

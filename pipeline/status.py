@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -13,13 +14,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from contract.batch import Manifest, manifest_from_json, manifest_prefix
-from contract.errors import ServiceDownError, SwatheError
+from contract.batch import Manifest, Part, manifest_from_json, manifest_prefix
+from contract.errors import ChainError, ServiceDownError, SwatheError
 from contract.model_version import TAG_BATCH, TAG_STATE
 from contract.stream import Stream
 from pipeline.command_line import Command
-from pipeline.land.chain import Chain
-from pipeline.land.start import read_start
+from pipeline.land.again import AgainChain
+from pipeline.land.chain import Chain, listed_lanes
+from pipeline.land.reasons import ReasonCount
+from pipeline.land.rejected import newest_reasons, rejected_of
+from pipeline.land.start import ChainStart, read_start
 from pipeline.land.topic import Topic, committed_offsets, make_consumer, watermarks
 from pipeline.object_store import ObjectStore
 from pipeline.settings import kafka_settings, store_settings
@@ -38,6 +42,8 @@ class BatchStatus:
     cut: str
     sealed_at: str
     versions: dict[str, str]
+    rows_again: int = 0
+    """Of the rows, those that some batch had rejected at first."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,12 @@ class StreamStatus:
     stream: str
     batches: list[BatchStatus] = field(default_factory=list)
     lanes: list[LaneStatus] = field(default_factory=list)
+    rejected: int | None = None
+    """Records that were rejected and not landed again; None where it could not be asked."""
+    rows_again_unsealed: int | None = None
+    """Rows that were landed again and wait for their batch."""
+    reasons: list[ReasonCount] = field(default_factory=list)
+    """Why the newest of the rejected records are."""
     unreachable: list[str] = field(default_factory=list)
 
 
@@ -81,7 +93,7 @@ def status(stream_path: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(found), indent=1))
     else:
-        _print(found)
+        _print(found, stream_path)
     if found.unreachable:
         raise SystemExit(1)
 
@@ -99,7 +111,10 @@ def look(stream: Stream) -> StreamStatus:
     try:
         store = ObjectStore.answering(store_settings())
         manifests = [_read(store, entry.key) for entry in store.list_objects(manifest_prefix(stream.name))]
-        found.lanes = _lanes(stream, store, manifests[-1] if manifests else None, topic)
+        start = read_start(store, stream.name)
+        unsealed = _unsealed(stream, store, manifests[-1] if manifests else None)
+        found.lanes = _lanes(start, manifests[-1] if manifests else None, unsealed, topic)
+        _look_at_rejects(stream, store, manifests, unsealed, found)
     except ServiceDownError as error:
         found.unreachable.append(f"{error} Until then landing waits, and loses nothing.")
         found.lanes = [
@@ -111,7 +126,9 @@ def look(stream: Stream) -> StreamStatus:
         sealed_at = datetime.fromtimestamp(manifest.sealed_at_ms / 1000, UTC).isoformat(timespec="seconds")
         states = {model: states[manifest.batch] for model, states in versions.items() if manifest.batch in states}
         found.batches.append(
-            BatchStatus(manifest.batch, manifest.rows, manifest.rejected, manifest.cut, sealed_at, states)
+            BatchStatus(
+                manifest.batch, manifest.rows, manifest.rejected, manifest.cut, sealed_at, states, manifest.rows_again
+            )
         )
     return found
 
@@ -139,21 +156,46 @@ def _versions(stream: Stream, found: StreamStatus) -> dict[str, dict[int, str]]:
     return states
 
 
+def _unsealed(stream: Stream, store: ObjectStore, newest: Manifest | None) -> dict[int, list[Part]]:
+    """Return, per lane, the parts that are in no batch yet."""
+    ends = {lane.lane: lane for lane in newest.lanes} if newest else {}
+    return {
+        lane: Chain(store, stream.name, lane).parts_from(ends[lane].next_sequence if lane in ends else 0)
+        for lane in sorted({*ends, *listed_lanes(store, stream.name)})
+    }
+
+
 def _lanes(
-    stream: Stream, store: ObjectStore, newest: Manifest | None, topic: Mapping[int, _LaneEnds]
+    start: ChainStart | None,
+    newest: Manifest | None,
+    unsealed: Mapping[int, Sequence[Part]],
+    topic: Mapping[int, _LaneEnds],
 ) -> list[LaneStatus]:
-    start = read_start(store, stream.name)
     ends = {lane.lane: lane for lane in newest.lanes} if newest else {}
     lanes = []
-    for number in sorted({*topic, *ends, *(start.starts if start else ())}):
-        end = ends.get(number)
-        parts = Chain(store, stream.name, number).parts_from(end.next_sequence if end else 0)
+    for number in sorted({*topic, *unsealed, *(start.starts if start else ())}):
+        end, parts = ends.get(number), unsealed.get(number, ())
         first = end.next_offset if end else (start.offset(number) if start else 0)
         landed_to = parts[-1].next_offset if parts else first
         mark = topic[number].high if number in topic else None
         lag = None if mark is None else mark - landed_to
         lanes.append(LaneStatus(number, landed_to, sum(part.rows for part in parts), mark, lag))
     return lanes
+
+
+def _look_at_rejects(
+    stream: Stream,
+    store: ObjectStore,
+    manifests: Sequence[Manifest],
+    unsealed: Mapping[int, Sequence[Part]],
+    found: StreamStatus,
+) -> None:
+    rejected = rejected_of(manifests, unsealed, AgainChain(store, stream.name).objects_from(0))
+    found.rejected, found.rows_again_unsealed = rejected.rejected, rejected.waiting
+    try:
+        found.reasons = newest_reasons(store, stream.name, rejected).first()
+    except ChainError as error:
+        found.unreachable.append(str(error))
 
 
 def _topic(stream: Stream, found: StreamStatus) -> dict[int, _LaneEnds]:
@@ -177,18 +219,26 @@ def _topic(stream: Stream, found: StreamStatus) -> dict[int, _LaneEnds]:
         return {}
 
 
-def _print(found: StreamStatus) -> None:
+def _print(found: StreamStatus, stream_path: str) -> None:
     console = Console(width=110)
     batches = Table("batch", "rows", "rejected", "cut by", "sealed at", "versions", title=f"stream {found.stream}")
     for batch in found.batches:
         versions = ", ".join(f"{model} v{batch.batch} {state}" for model, state in batch.versions.items())
-        batches.add_row(
-            *(str(batch.batch), f"{batch.rows:,}", f"{batch.rejected:,}", batch.cut, batch.sealed_at, versions or "–")
-        )
+        rows = f"{batch.rows:,}" + (f", {batch.rows_again:,} again" if batch.rows_again else "")
+        batches.add_row(*(str(batch.batch), rows, f"{batch.rejected:,}", batch.cut, batch.sealed_at, versions or "–"))
     console.print(batches)
     for lane in found.lanes:
         lag = "lag unknown" if lane.lag is None else f"lag {lane.lag:,}"
         unsealed = "" if lane.unsealed_rows is None else f", {lane.unsealed_rows:,} rows unsealed"
         console.print(f"lane {lane.lane}: landed to {lane.landed_to:,}, {lag}{unsealed}")
+    if found.rows_again_unsealed:
+        console.print(f"{found.rows_again_unsealed:,} rows that were landed again wait for the next batch")
+    if found.rejected:
+        click.echo(
+            f"{found.rejected:,} records are rejected; "
+            f"`python -m pipeline rejects --stream {shlex.quote(stream_path)}` lists them. Why the newest are:"
+        )
+    for reason in found.reasons:
+        click.echo(f"  {reason}")
     for problem in found.unreachable:
         console.print(f"not asked: {problem}", style="red", markup=False)

@@ -15,6 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Router
 
+from contract.uri import without_credentials
 from serving.access_key import AddressedHere, RequiredKey
 from serving.admission import Admission
 from serving.answering import Answering
@@ -93,7 +94,8 @@ def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: L
     pickup = Pickup(registry, cache, models=settings.models, poll_s=settings.poll_s, grace_s=settings.grace_s)
     ranges = RangeCache(ObjectStore(settings), settings.cache / "results", settings.results_cache_bytes)
     ranges.prepare()
-    service = Service(pickup, Results(ranges, SortedFiles(ranges)), settings.default, settings.tracking.uri)
+    mlflow_url = without_credentials(settings.mlflow_url or settings.tracking.uri).rstrip("/")
+    service = Service(pickup, Results(ranges, SortedFiles(ranges)), settings.default, mlflow_url)
     metrics = Metrics(lambda: service.catalogue)
     workers = WorkerQueue(
         clusterer,

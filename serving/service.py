@@ -43,9 +43,9 @@ class Selected:
 class Service:
     """Answers from the catalogue of the moment. Safe to share between threads."""
 
-    def __init__(self, pickup: Pickup, results: Results, default_model: str | None, tracking_uri: str) -> None:
+    def __init__(self, pickup: Pickup, results: Results, default_model: str | None, mlflow_url: str) -> None:
         self._pickup, self._results = pickup, results
-        self._default_model, self._tracking_uri = default_model, tracking_uri
+        self._default_model, self._mlflow_url = default_model, mlflow_url
 
     @property
     def catalogue(self) -> Catalogue:
@@ -96,7 +96,7 @@ class Service:
             "readiness": "/health/ready",
             "metrics": "/metrics",
         }
-        return {name: base + path for name, path in own.items()} | {"MLflow": self._tracking_uri}
+        return {name: base + path for name, path in own.items()} | {"MLflow": self._mlflow_url}
 
     def statistics(self, version: Version) -> dict[str, Any]:
         """Return the version's clusters.
@@ -185,7 +185,7 @@ class Service:
         tags = version.tags
         written = version.numbers.facts if version.numbers else None
         facts = written or read.facts(tags)
-        run = f"{self._tracking_uri}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
+        run = f"{self._mlflow_url}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
         return {
             "version": version.number,
             "state": version.state,

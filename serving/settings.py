@@ -41,6 +41,7 @@ class ServingSettings(BaseSettings):
     tracking_username: str = Field(default="", validation_alias="MLFLOW_TRACKING_USERNAME")
     tracking_password: SecretStr = Field(default=SecretStr(""), validation_alias="MLFLOW_TRACKING_PASSWORD")
     tracking_token: SecretStr = Field(default=SecretStr(""), validation_alias="MLFLOW_TRACKING_TOKEN")
+    mlflow_url: str | None = Field(default=None, validation_alias="SWATHE_MLFLOW_URL")
     store_url: str | None = Field(
         default=None, validation_alias=AliasChoices("SWATHE_STORE_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     )

@@ -70,12 +70,15 @@ class Line:
     @property
     def store(self) -> ObjectStore:
         """The bucket of batches."""
-        return ObjectStore(
-            StoreSettings(
-                endpoint_url=self.services["AWS_ENDPOINT_URL_S3"],
-                access_key=SecretStr(self.services["AWS_ACCESS_KEY_ID"]),
-                secret_key=SecretStr(self.services["AWS_SECRET_ACCESS_KEY"]),
-            )
+        return ObjectStore(self.store_settings)
+
+    @property
+    def store_settings(self) -> StoreSettings:
+        """Where the bucket of batches is."""
+        return StoreSettings(
+            endpoint_url=self.services["AWS_ENDPOINT_URL_S3"],
+            access_key=SecretStr(self.services["AWS_ACCESS_KEY_ID"]),
+            secret_key=SecretStr(self.services["AWS_SECRET_ACCESS_KEY"]),
         )
 
     def make_topic(self, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
@@ -192,8 +195,8 @@ class Line:
         return found
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the rows of all batches, in the order of batches, lanes and offsets."""
-        return [row for manifest in self.manifests() for part in manifest.parts for row in self._read(part.key)]
+        """Return the rows of all batches, in the order of batches, lanes and offsets, then what was landed again."""
+        return [row for manifest in self.manifests() for held in manifest.objects for row in self._read(held.key)]
 
     def rejects(self) -> list[dict[str, Any]]:
         """Return the rejected records that parts of batches name."""

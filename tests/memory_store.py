@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
 from collections.abc import Iterator, Mapping
 
 from contract.errors import ChainError, ServiceDownError
@@ -21,6 +23,8 @@ class MemoryStore(ObjectStore):
         self.endpoint_url = "memory:"
         self.faults: list[str] = []
         self._objects: dict[str, tuple[bytes, Mapping[str, str]]] = {}
+        self._modified_at_s: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     def ensure_bucket(self) -> None:
         """As the real one."""
@@ -31,10 +35,12 @@ class MemoryStore(ObjectStore):
         fault = self.faults.pop(0) if self.faults else None
         if fault == "crash-before":
             raise ServiceDownError("minio", self.endpoint_url, fault)
-        etag = self._write(key, body, metadata, condition)
+        with self._lock:
+            etag = self._write(key, body, metadata, condition)
         if fault == "crash-after":
             raise ServiceDownError("minio", self.endpoint_url, fault)
-        return self._write(key, body, metadata, condition) if fault == "lost" else etag
+        with self._lock:
+            return self._write(key, body, metadata, condition) if fault == "lost" else etag
 
     def _write(
         self, key: str, body: bytes, metadata: Mapping[str, str] | None, condition: Mapping[str, str]
@@ -47,6 +53,7 @@ class MemoryStore(ObjectStore):
             if self._etag(key) != condition["IfMatch"].strip('"'):
                 return None
         self._objects[key] = (bytes(body), dict(metadata or {}))
+        self._modified_at_s[key] = time.time()
         return self._etag(key)
 
     def _etag(self, key: str) -> str:
@@ -73,7 +80,7 @@ class MemoryStore(ObjectStore):
         """As the real one."""
         for key in sorted(self._objects):
             if key.startswith(prefix) and key > after:
-                yield StoredObject(key, self._etag(key), len(self._objects[key][0]), {})
+                yield StoredObject(key, self._etag(key), len(self._objects[key][0]), {}, self._modified_at_s[key])
 
     def list_folders(self, prefix: str) -> list[str]:
         """As the real one."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from contract.batch import (
     CutReason,
+    LandedAgain,
     Lane,
     Manifest,
     Part,
@@ -20,6 +21,7 @@ from contract.batch import (
 from contract.errors import ChainError
 from contract.stream import Cut
 from pipeline.fault import fault_point
+from pipeline.land.again import AgainChain
 from pipeline.land.chain import Writer
 from pipeline.object_store import ObjectStore
 
@@ -27,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 # A part cut by one of these ends a batch by itself: time has passed, whatever the rows add up to.
 _TIMED: tuple[CutReason, ...] = ("max_age", "idle")
+
+# Rejects are landed again by people: seldom.
+_LOOK_AGAIN_S = 2.0
 
 LandedParts = Mapping[int, Sequence[Part]]
 """Per lane, its parts that are in no batch yet, in order."""
@@ -40,6 +45,10 @@ class Batches:
         self._stream = stream
         self._topic = topic
         self._writer = writer
+        self._again_chain = AgainChain(store, stream)
+        self._again: list[LandedAgain] = []
+        self._again_looked: float | None = None
+        self._again_since = 0.0
         self.newest: Manifest | None = None
 
     def refresh(self) -> None:
@@ -66,6 +75,28 @@ class Batches:
         return {lane.lane: lane for lane in self.newest.lanes} if self.newest else {}
 
     @property
+    def again(self) -> Sequence[LandedAgain]:
+        """What was landed again of the rejects and is in no batch yet, as of the last look."""
+        first = self.newest.next_again if self.newest else 0
+        return [again for again in self._again if again.sequence >= first]
+
+    @property
+    def again_since(self) -> float | None:
+        """Monotonic seconds at which the first of these was seen to wait; None where none does."""
+        return self._again_since if self.again else None
+
+    def look_for_again(self) -> None:
+        """Look for rejects that were landed again, every ``_LOOK_AGAIN_S`` seconds."""
+        now = time.monotonic()
+        if self._again_looked is None or now - self._again_looked >= _LOOK_AGAIN_S:
+            self._again_looked = now
+            self._again = list(self.again)
+            if not self._again:
+                self._again_since = now
+            behind = self._again[-1].sequence + 1 if self._again else self.newest.next_again if self.newest else 0
+            self._again += self._again_chain.objects_from(behind)
+
+    @property
     def first_window(self) -> int | None:
         """The earliest record-time window that the next batch can be of: a window that is over stays so. None: any."""
         if self.newest is None or self.newest.window is None:
@@ -80,10 +111,10 @@ class Batches:
         ``window_over(j)`` says whether every lane is past record-time window ``j``; ``time_up`` ends the batch
         whatever the rows add up to.
         """
-        due = _due(cut, landed, window_over, time_up, self.first_window)
+        due = _due(cut, landed, window_over, time_up, self.first_window, again=self.again)
         if due is None:
             return None
-        reason, window, chosen = due
+        reason, window, chosen, again = due
         manifest = seal(
             stream=self._stream,
             batch=self.newest.batch + 1 if self.newest else 1,
@@ -94,6 +125,8 @@ class Batches:
             sealed_at_ms=int(time.time() * 1000),
             writer=self._writer.name,
             lanes=self._lanes(chosen),
+            again=again,
+            next_again=again[-1].sequence + 1 if again else self.newest.next_again if self.newest else 0,
         )
         fault_point("before-manifest")
         key = manifest_key(self._stream, manifest.batch)
@@ -136,29 +169,32 @@ def _due(
     window_over: Callable[[int], bool],
     time_up: CutReason | None,
     first_window: int | None = None,
-) -> tuple[CutReason, int | None, LandedParts] | None:
-    """Return why, for which window and from which parts the next batch is to be made, or None."""
+    *,
+    again: Sequence[LandedAgain] = (),
+) -> tuple[CutReason, int | None, LandedParts, Sequence[LandedAgain]] | None:
+    """Return why, for which window, from which parts and rejects landed again the next batch is to be made, or None."""
     landed = {lane: parts for lane, parts in landed.items() if parts}
-    if rows_of(landed) == 0:
+    if rows_of(landed) == 0 and not again:
         return None
     windows = [part.window for parts in landed.values() for part in parts if part.window is not None]
     if cut.window is not None and windows:
         # A part that came too late for its own window's batch goes with the next.
         first = min(windows) if first_window is None else max(min(windows), first_window)
-        within = {lane: _through(parts, first) for lane, parts in landed.items()}
-        if (amount := _amounts(cut, within)) is not None:
-            return amount, first, _enough(cut, within)
+        within = {lane: held for lane, parts in landed.items() if (held := _through(parts, first))}
+        if (amount := _amounts(cut, within, again)) is not None:
+            return amount, first, *_enough(cut, within, again)
         if window_over(first):
-            return "window", first, within
-    elif (amount := _amounts(cut, landed)) is not None:
-        return amount, None, _enough(cut, landed)
-    return (time_up, None, landed) if time_up else None
+            return "window", first, within, again
+    elif (amount := _amounts(cut, landed, again)) is not None:
+        return amount, None, *_enough(cut, landed, again)
+    return (time_up, None, landed, again) if time_up else None
 
 
-def _amounts(cut: Cut, landed: LandedParts) -> CutReason | None:
-    if cut.rows is not None and rows_of(landed) >= cut.rows:
+def _amounts(cut: Cut, landed: LandedParts, again: Sequence[LandedAgain]) -> CutReason | None:
+    holding_rows: list[Part | LandedAgain] = [*(part for parts in landed.values() for part in parts), *again]
+    if cut.rows is not None and sum(part.rows for part in holding_rows) >= cut.rows:
         return "rows"
-    if cut.bytes is not None and sum(part.value_bytes for parts in landed.values() for part in parts) >= cut.bytes:
+    if cut.bytes is not None and sum(part.value_bytes for part in holding_rows) >= cut.bytes:
         return "bytes"
     return None
 
@@ -169,11 +205,16 @@ def _through(parts: Sequence[Part], window: int) -> tuple[Part, ...]:
     return tuple(parts[: last + 1])
 
 
-def _enough(cut: Cut, landed: LandedParts) -> LandedParts:
-    """Return the shortest run of parts, oldest first, that holds the rows or bytes of a batch."""
+def _enough(cut: Cut, landed: LandedParts, again: Sequence[LandedAgain]) -> tuple[LandedParts, Sequence[LandedAgain]]:
+    """Return the shortest run that holds the rows or bytes of a batch: what was landed again, then the oldest parts."""
+    rows = size = 0
+    for count, rejects in enumerate(again, start=1):
+        rows += rejects.rows
+        size += rejects.value_bytes
+        if _is_enough(cut, rows, size):
+            return {}, again[:count]
     queues = {lane: list(parts) for lane, parts in landed.items() if parts}
     chosen: dict[int, list[Part]] = {}
-    rows = size = 0
     while queues:
         lane = min(queues, key=lambda lane: (queues[lane][0].min_timestamp_ms or 0, lane))
         part = queues[lane].pop(0)
@@ -182,6 +223,10 @@ def _enough(cut: Cut, landed: LandedParts) -> LandedParts:
         chosen.setdefault(lane, []).append(part)
         rows += part.rows
         size += part.value_bytes
-        if (cut.rows is not None and rows >= cut.rows) or (cut.bytes is not None and size >= cut.bytes):
+        if _is_enough(cut, rows, size):
             break
-    return chosen
+    return chosen, again
+
+
+def _is_enough(cut: Cut, rows: int, size: int) -> bool:
+    return (cut.rows is not None and rows >= cut.rows) or (cut.bytes is not None and size >= cut.bytes)

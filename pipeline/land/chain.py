@@ -140,6 +140,12 @@ def _facts(part: OpenPart, cut: CutReason, writer: Writer, rejects: Rejects | No
     return {name: str(value) for name, value in facts.items() if value is not None}
 
 
+def listed_lanes(store: ObjectStore, stream: str) -> set[int]:
+    """Return the lanes that have landed a part; a partition that was added later is in no other object at first."""
+    folders = store.list_folders(f"{stream}/")
+    return {int(name.removeprefix("lane=")) for name in folders if name.removeprefix("lane=").isdigit()}
+
+
 def part_of(found: StoredObject) -> Part:
     """Return the part whose object is ``found``, from its metadata.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shlex
 import signal
 import socket
 import sys
@@ -36,9 +37,14 @@ from pipeline.land.topic import Topic, make_consumer, offsets_at
 from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import FIRST_ANSWER_S, ObjectStore
 from pipeline.settings import kafka_settings, store_settings
+from pipeline.store_probe import refuse_racing_store
 from pipeline.stream_file import load_stream
 
 logger = logging.getLogger(__name__)
+
+
+# Told apart from an error, after which landing again would do the same: these records have landed.
+ALL_REJECTED = 3
 
 
 class _Unit(click.ParamType[float]):
@@ -80,7 +86,10 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     metrics_port: int | None,
     start: str | None,
 ) -> None:
-    """Land the topic's records as batches. A flag about the cut replaces all of the stream file's `cut`."""
+    """Land the topic's records as batches. A flag about the cut replaces all of the stream file's `cut`.
+
+    Exits with 3 if records landed and every one of them was rejected, and with 1 after any other error.
+    """
     stream = load_stream(stream_path)
     flags = {"rows": rows, "bytes": bytes_, "window": window, "max_age": max_age, "idle": idle}
     cut = Cut.model_validate(flags) if any(value is not None for value in flags.values()) else stream.cut
@@ -94,12 +103,14 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     shown = progress(member.lander, member.landing, lambda: member.store.failure)
     with served(_metrics(member, stream.name), metrics_port), shown:
         member.landing.run()
-    _summarise(member.lander.landed)
+    _summarise(member.lander.landed, stream_path)
     _say_absent(member.lander.landed, stream)
+    code = ALL_REJECTED if member.lander.landed.rejected_all else 0
     if not member.landing.left:
         # A thread waits for a service; the interpreter's own end would wait for it too.
         sys.stdout.flush()
-        os._exit(0)
+        os._exit(code)
+    sys.exit(code)
 
 
 def _start(text: str | None) -> str | int | None:
@@ -142,7 +153,7 @@ def prepare(
     # What is wrong at the start is said at once; later the line waits.
     store = ObjectStore(settings, attempts=1, read_timeout_s=FIRST_ANSWER_S)
     store.ensure_bucket()
-    store.refuse_unconditional_store()
+    refuse_racing_store(store)
     broker = BrokerState()
     consumer = make_consumer(kafka, stream.consumer_group, broker.note_error)
     if start is not None and read_start(store, stream.name) is not None:
@@ -189,10 +200,11 @@ def _metrics(member: Member, stream: str) -> CollectorRegistry:
 
 def _show_batch(batch: Manifest) -> None:
     offsets = ", ".join(f"{lane}:{first}-{end}" for lane, (first, end) in batch.offsets.items())
-    click.echo(f"batch {batch.batch} of {batch.stream}: {batch.rows:,} rows, offsets {offsets}, cut by {batch.cut}")
+    rows = f"{batch.rows:,} rows" + (f", {batch.rows_again:,} of them landed again" if batch.again else "")
+    click.echo(f"batch {batch.batch} of {batch.stream}: {rows}, offsets {offsets or '–'}, cut by {batch.cut}")
 
 
-def _summarise(landed: Landed) -> None:
+def _summarise(landed: Landed, stream_path: str) -> None:
     said = f"landed {landed.rows:,} rows in {landed.batches.total()} batches, rejected {landed.rejected:,}"
     if landed.ignored_keys:
         said += f", ignored {landed.ignored_keys:,} keys that are not in the schema"
@@ -201,6 +213,13 @@ def _summarise(landed: Landed) -> None:
     click.echo(said)
     if landed.strangers:
         click.echo(f"warning: {landed.strangers:,} rows are of records with none of the columns, all null", err=True)
+    for line in landed.reasons.lines():
+        click.echo(f"  {line}")
+    if landed.rejected:
+        click.echo(
+            f"  `python -m pipeline rejects --stream {shlex.quote(stream_path)}` lists them; with --land-again it "
+            f"lands those that parse, once the stream file is corrected"
+        )
 
 
 def _say_absent(landed: Landed, stream: Stream) -> None:

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow.parquet as pq
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]
 
 from contract.batch import Part
 from contract.errors import ChainError
 from pipeline.land.batches import Batches
 from pipeline.land.patience import StoppedError
+from pipeline.land.rejected import rejects_in
 from pipeline.land.stretch import Reject
 from pipeline.land.topic import TIMEOUT_S, explain
 from pipeline.object_store import ObjectStore
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 SUFFIX = ".dlq"
 # With headers it stays below the broker's default of 1 MiB; the whole value is in the rejects object.
 LONGEST_VALUE = 900_000
+# Key, headers and Kafka's own bytes beside a value.
+_ENVELOPE_BYTES = 4_096
 _FLUSH_S = 1.0
 
 
@@ -40,7 +43,9 @@ class DeadLetters:
         self._failed: str | None = None
         logs = logging.getLogger("pipeline.land.librdkafka")
         common: dict[str, str | int | float | bool] = {"client.id": "swathe-land-dlq", **settings}
-        self._ensure_topic(AdminClient(common, logger=logs), settings["bootstrap.servers"])
+        admin = AdminClient(common, logger=logs)
+        self._ensure_topic(admin, settings["bootstrap.servers"])
+        self._longest_value = min(LONGEST_VALUE, max(0, self._record_bytes(admin) - _ENVELOPE_BYTES))
         # Nothing is given up while the broker is down: landing waits, as it does for the object store.
         fixed: dict[str, str | int | float | bool] = {
             "enable.idempotence": True,
@@ -71,16 +76,7 @@ class DeadLetters:
         found = store.get(part.rejects.key) if part.rejects else None
         if found is None:
             return
-        table = pq.read_table(io.BytesIO(found[0]))
-        self.send(
-            lane,
-            (
-                Reject(
-                    row["_offset"], int(row["_timestamp"].timestamp() * 1000), row["_key"], row["value"], row["reason"]
-                )
-                for row in table.to_pylist()
-            ),
-        )
+        self.send(lane, rejects_in(pq.read_table(io.BytesIO(found[0]))))
 
     def _produce(self, lane: int, reject: Reject) -> None:
         value = reject.value
@@ -90,9 +86,9 @@ class DeadLetters:
             ("offset", str(reject.offset)),
             ("reason", reject.reason),
         ]
-        if value is not None and len(value) > LONGEST_VALUE:
+        if value is not None and len(value) > self._longest_value:
             headers.append(("truncated", str(len(value))))
-            value = value[:LONGEST_VALUE]
+            value = value[: self._longest_value]
         key = f"{self._source}-{lane}-{reject.offset}"
         while True:
             try:
@@ -115,6 +111,16 @@ class DeadLetters:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise explain(error, address, self._topic) from error
+
+    def _record_bytes(self, admin: AdminClient) -> int:
+        """Return the largest record that the topic takes; the broker's default where we may not ask."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, self._topic)
+        try:
+            found = admin.describe_configs([resource], request_timeout=TIMEOUT_S)[resource].result()
+        except KafkaException as error:
+            logger.warning("topic configuration not known; topic=%s reason=%s", self._topic, error.args[0].str())
+            return LONGEST_VALUE + _ENVELOPE_BYTES
+        return int(found["max.message.bytes"].value)
 
 
 def parts_behind(batches: Batches, lane: int, unsealed: Sequence[Part], committed: int) -> list[Part]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
 from contract.batch import CutReason, Part
 from pipeline.land.open_part import OpenPart
+from pipeline.land.reasons import Reasons
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,17 @@ class Landed:
     """Columns that had a value in some row."""
     parts: Counter[CutReason] = field(default_factory=Counter)
     batches: Counter[CutReason] = field(default_factory=Counter)
+    reasons: Reasons = field(default_factory=Reasons)
+
+    @property
+    def rejected_all(self) -> bool:
+        """Whether records landed, and not one of them is a row."""
+        return self.rejected > 0 and self.rows == 0
 
     def count(self, part: OpenPart, landed: Part) -> None:
-        """Count ``part``, which has become ``landed``."""
+        """Count ``part``, which has become ``landed``; say why records were rejected, each reason once."""
+        for reason in self.reasons.count(part.lane, part.rejects):
+            logger.warning("records are rejected; lane=%d offset=%d reason=%s", *reason.place, reason.reason)
         self.rows += part.rows
         self.rejected += len(part.rejects)
         self.ignored_keys += part.ignored_keys

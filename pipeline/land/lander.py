@@ -128,7 +128,7 @@ class Lander:
         if not self._continues(lane, fetched.position):
             return
         stretch = to_stretch(fetched, lane.open.next_offset)
-        self._tolerance.count(stretch)
+        self._tolerance.count(lane.lane, stretch)
         self._add(lane, stretch)
 
     def reach_end(self, lane_number: int, epoch: int, position: int, offset: int) -> None:
@@ -186,7 +186,8 @@ class Lander:
         self._seal(landed_now=self.landed.parts.total() > landed)
 
     def _time_up(self, now: float) -> CutReason | None:
-        since = [lane.since for lane in self._lanes.values() if lane.since is not None]
+        waiting = [*(lane.since for lane in self._lanes.values()), self._batches.again_since]
+        since = [at for at in waiting if at is not None]
         if not since or self._sealing.ending:
             return None
         if self._cut.max_age is not None and now - min(since) >= self._cut.max_age:
@@ -206,12 +207,12 @@ class Lander:
     def land_tail(self) -> bool:
         """Land all that is open, as the last batch of a topic that has come to its end.
 
-        Returns False while its batch waits for the other members' parts: ask again.
+        Returns False while its batch waits for the other members' parts, or rejects landed again for theirs: ask again.
         """
         if not self._sealing.ending:
             self._end_by("idle")
         self.seal_left_over()
-        return not self._sealing.ending
+        return not (self._sealing.ending or self._batches.again)
 
     @property
     def open_rows(self) -> int:
@@ -311,6 +312,9 @@ class Lander:
             owned=len(self._lanes),
             lanes=max(self._partitions, len(self._lanes)),
             # Windows are batches of their own, each with the rows and bytes of one.
-            landed=((part.rows, part.value_bytes) for part in landed if part.window == window),
+            landed=[
+                *((part.rows, part.value_bytes) for part in landed if part.window == window),
+                *((again.rows, again.value_bytes) for again in self._batches.again),
+            ],
             open_=((own.open.rows, own.open.value_bytes) for own in self._lanes.values()),
         )

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from contract.batch import lane_prefix, part_key
+from pipeline.land.again import AgainChain
 from pipeline.land.batches import Batches
-from pipeline.land.chain import Writer
+from pipeline.land.chain import Chain, Writer, listed_lanes
 from pipeline.object_store import ObjectStore
 
 
 def newest_parts(store: ObjectStore, stream: str, topic: str, writer: Writer) -> list[str]:
-    """Return the keys of the newest sealed part, and of each lane's newest part that is in no batch yet."""
+    """Return the keys of the newest objects with rows: of the newest batch, and of those that are in no batch yet.
+
+    A part of nothing but rejects has no row of its types; correcting these is how its records come back.
+    """
     batches = Batches(store, stream, topic, writer)
     batches.refresh()
-    sealed = batches.newest.parts[-1:] if batches.newest else ()
-    keys = [part.key for part in sealed]
+    sealed = batches.newest.objects if batches.newest else ()
     ends = batches.ends()
-    folders = [name.removeprefix("lane=") for name in store.list_folders(f"{stream}/") if name.startswith("lane=")]
-    for lane in (int(number) for number in folders if number.isdigit()):
-        sequence = ends[lane].next_sequence if lane in ends else 0
-        after = part_key(stream, lane, sequence - 1) if sequence else ""
-        keys += [found.key for found in store.list_objects(lane_prefix(stream, lane), after=after)][-1:]
-    return keys
+    unsealed = [
+        Chain(store, stream, lane).parts_from(ends[lane].next_sequence if lane in ends else 0)
+        for lane in sorted(listed_lanes(store, stream))
+    ]
+    again = AgainChain(store, stream).objects_from(batches.newest.next_again if batches.newest else 0)
+    return [held.key for objects in (sealed, *unsealed, again) for held in [held for held in objects if held.rows][-1:]]

@@ -17,6 +17,8 @@ from pipeline.land.stretch import Reject, Stretch
 ROW_GROUP_ROWS = 65_536
 # Large rows make smaller groups: what waits is not encoded yet.
 ROW_GROUP_BYTES = 16 * 2**20
+# Replayed files that a part keeps the last header of.
+MOST_SOURCES = 10_000
 
 _REJECTS_SCHEMA = pa.schema(
     [
@@ -88,6 +90,9 @@ class OpenPart:
         for source, header in stretch.origins.last(stretch.first_offset, stretch.next_offset).items():
             self.sources.pop(source, None)
             self.sources[source] = header
+            if len(self.sources) > MOST_SOURCES:
+                # Anybody may write headers; the footer must not grow with them.
+                del self.sources[next(iter(self.sources))]
         self.ignored_keys += stretch.ignored_keys
         self.strangers += len(stretch.strangers)
         if stretch.rows.num_rows:

@@ -34,6 +34,7 @@ _FIRST_BYTE = operator.itemgetter(0)
 _BEHIND_FIRST_BYTE = operator.itemgetter(slice(1, None))
 # Ordinals that are written beforehand; a longer chunk is parsed in pieces.
 LONGEST_CHUNK = 10_000
+LONGEST_REASON = 300
 _UNEXPECTED_FIELD = "unexpected field"
 
 
@@ -134,7 +135,8 @@ class RecordParser:
                 if (table := self._with_finer_times(values)) is not None:
                     tables.append((table, indexes))
                     return
-                rejected.append(RejectedRecord(int(indexes[0]), self._why_no_row(values[0], error)))
+                reason = self._why_no_row(values[0], error)
+                rejected.append(RejectedRecord(int(indexes[0]), _shortened(reason)))
                 return
             half = len(values) // 2
             self._parse_piece(values[:half], indexes[:half], tables, rejected)
@@ -242,6 +244,11 @@ class RecordParser:
                 return f"not of the schema: {fault}"
         said = str(error).removeprefix("JSON parse error: ").removesuffix(" in row 0").rstrip(".")
         return _not_json(value) or f"not of the schema: {said}"
+
+
+def _shortened(reason: str) -> str:
+    """Arrow repeats the value at fault, which may have a megabyte; the rejects object has it anyway."""
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 2]} …"
 
 
 def _counts_up(ordinals: pa.ChunkedArray) -> bool:

@@ -62,6 +62,7 @@ class Sealing:
         if not others:
             self._forget_sealed(own)
             self._foreign.look(())
+        self._batches.look_for_again()
         reason = time_cut(self._landed(own))
         if reason is not None and self._ending is None:
             self.end_by(reason)
@@ -75,7 +76,7 @@ class Sealing:
             self._ending if not others or self._grace_is_over() else None,
         )
         if manifest is None:
-            if rows_of(landed) == 0:
+            if rows_of(landed) == 0 and not self._batches.again:
                 self._ending = self._ending_since = None
             return None
         self._forget_sealed(own)

@@ -7,6 +7,7 @@ import logging
 from contract.errors import SchemaBrokenError
 from contract.stream import Stream
 from pipeline.land.near_names import why_no_column
+from pipeline.land.reasons import Reasons
 from pipeline.land.stretch import Reject, Stretch
 
 logger = logging.getLogger(__name__)
@@ -21,12 +22,13 @@ class RejectTolerance:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._records = self._rejected = self._strangers = 0
+        self._reasons = Reasons()
         self._only_strangers: Reject | None = None
         self._usable = False
         self._warned = False
 
-    def count(self, stretch: Stretch) -> None:
-        """Count the records of ``stretch``.
+    def count(self, lane: int, stretch: Stretch) -> None:
+        """Count the records of ``stretch``, of ``lane``.
 
         Raises
         ------
@@ -35,6 +37,7 @@ class RejectTolerance:
         limits = self._stream.rejects
         self._records += stretch.rows.num_rows + len(stretch.rejects)
         self._rejected += len(stretch.rejects)
+        self._reasons.count(lane, stretch.rejects)
         self._strangers += len(stretch.strangers)
         if stretch.strangers:
             self._only_strangers = stretch.strangers[-1]
@@ -46,6 +49,7 @@ class RejectTolerance:
         if (self._rejected + self._strangers) / self._records > limits.max_share and self._only_strangers is not None:
             self._stop_or_warn(self._only_strangers)
         self._records = self._rejected = self._strangers = 0
+        self._reasons = Reasons()
 
     def refuse_first_strangers(self) -> None:
         """Stop before a stream's first rows land, if none of them has a column, however few they are.
@@ -75,11 +79,10 @@ class RejectTolerance:
 
     def _rejected_error(self, stretch: Stretch) -> SchemaBrokenError:
         last = stretch.rejects[-1] if stretch.rejects else None
-        example = f", the last at offset {last.offset}: {last.reason}" if last else ""
         hint = why_no_column(last.value, self._stream.columns) if last else None
         return SchemaBrokenError(
             f"{self._rejected} of the last {self._records} records of topic {self._stream.topic!r} are not of the "
-            f"schema ({self._rejected / self._records:.0%}, tolerated are {self._stream.rejects.max_share:.0%})"
-            f"{example}{f' ({hint})' if hint else ''}. Nothing of them is lost: correct `columns` in the stream file, "
-            f"or raise `rejects.max_share`, and start landing again"
+            f"schema ({self._rejected / self._records:.0%}, tolerated are {self._stream.rejects.max_share:.0%}): "
+            f"{'; '.join(self._reasons.lines())}{f'; {hint}' if hint else ''}. Nothing of them is lost: correct "
+            f"`columns` in the stream file, or raise `rejects.max_share`, and start landing again"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from contract.batch import (
     FOOTER_KEY,
     OFFSET,
     PARTITION,
+    LandedAgain,
     Lane,
     Manifest,
     Part,
@@ -24,9 +25,10 @@ from contract.batch import (
     manifest_prefix,
 )
 from contract.errors import ChainError
-from pipeline.land.chain import Chain, part_of
+from pipeline.land.chain import Chain, listed_lanes, part_of
 from pipeline.land.origins import Longs
 from pipeline.land.start import ChainStart, read_start
+from pipeline.land.verify_again import AgainProof, RejectedOffsets, check_again
 from pipeline.object_store import ObjectStore
 
 
@@ -40,6 +42,9 @@ class LaneProof:
     parts: int = 0
     rows: int = 0
     rejected: int = 0
+    """Records that are still rejected."""
+    landed_again: int = 0
+    """Records that were rejected at first, and are rows of a batch or wait for one."""
     gap_records: int = 0
     unsealed_rows: int = 0
     low_watermark: int | None = None
@@ -48,11 +53,17 @@ class LaneProof:
 
 @dataclass
 class BatchProof:
-    """What was found of one batch."""
+    """What was found of one batch.
+
+    ``rejected`` of its parts' records still are; ``landed_again_in`` says how many of them are rows of which batch by
+    now, "" for none yet. ``rows`` counts in ``rows_again``, which the parts of any batch rejected at first.
+    """
 
     batch: int
     rows: int
+    rows_again: int
     rejected: int
+    landed_again_in: dict[str, int]
     gap_records: int
     offsets: Mapping[int, tuple[int, int]]
     cut: str
@@ -65,7 +76,25 @@ class Proof:
     stream: str
     batches: list[BatchProof] = field(default_factory=list)
     lanes: dict[int, LaneProof] = field(default_factory=dict)
+    rows_again_unsealed: int = 0
+    """Rows that were landed again and wait for their batch."""
     problems: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Reading:
+    """What the checks need, and what they leave for those that follow."""
+
+    store: ObjectStore
+    start: ChainStart
+    proof: Proof
+    rejected: list[RejectedOffsets] = field(default_factory=list)
+
+    def say(self, problem: str) -> None:
+        self.proof.problems.append(problem)
+
+    def lane(self, lane: int, next_offset: int) -> LaneProof:
+        return self.proof.lanes.setdefault(lane, LaneProof(lane, self.start.offset(lane), next_offset))
 
 
 def verify_stream(store: ObjectStore, stream: str) -> Proof:
@@ -75,12 +104,21 @@ def verify_stream(store: ObjectStore, stream: str) -> Proof:
     if start is None:
         proof.problems.append(f"stream {stream!r} has landed nothing: there is no _chain.json")
         return proof
+    reading = _Reading(store, start, proof)
     ends: dict[int, Lane] = {}
+    listed: list[tuple[int, LandedAgain]] = []
+    next_again = 0
     for manifest in _manifests(store, stream, proof):
-        _check_manifest(store, manifest, start, ends, proof)
+        _check_manifest(reading, manifest, ends, next_again)
         ends |= {lane.lane: lane for lane in manifest.lanes}
-    for lane in sorted({*start.starts, *ends, *_listed_lanes(store, stream)}):
-        _check_tail(store, stream, lane, start=start, end=ends.get(lane), proof=proof)
+        listed += [(manifest.batch, again) for again in manifest.again]
+        next_again = manifest.next_again
+    # Behind the manifests and before the tails: so every object that a manifest names, and every part of its
+    # rejects, has been seen, even while the stream is being landed.
+    again = check_again(store, stream, start.topic_id, listed, proof.problems)
+    for lane in sorted({*start.starts, *ends, *listed_lanes(store, stream)}):
+        _check_tail(reading, stream, lane, ends.get(lane))
+    _count_again(proof, again, reading.rejected)
     return proof
 
 
@@ -97,92 +135,114 @@ def _manifests(store: ObjectStore, stream: str, proof: Proof) -> Iterator[Manife
             return
 
 
-def _check_manifest(
-    store: ObjectStore, manifest: Manifest, start: ChainStart, ends: Mapping[int, Lane], proof: Proof
-) -> None:
+def _check_manifest(reading: _Reading, manifest: Manifest, ends: Mapping[int, Lane], next_again: int) -> None:
     key = manifest_key(manifest.stream, manifest.batch)
-    if manifest.topic_id != start.topic_id:
-        proof.problems.append(f"{key} is of topic id {manifest.topic_id}, the stream of {start.topic_id}")
+    if manifest.topic_id != reading.start.topic_id:
+        reading.say(f"{key} is of topic id {manifest.topic_id}, the stream of {reading.start.topic_id}")
     for lane in manifest.lanes:
         before = ends.get(lane.lane)
-        expected = (before.next_offset, before.next_sequence) if before else (start.offset(lane.lane), 0)
+        expected = (before.next_offset, before.next_sequence) if before else (reading.start.offset(lane.lane), 0)
         if (lane.first_offset, lane.next_sequence - len(lane.parts)) != expected:
-            proof.problems.append(
+            reading.say(
                 f"{key} lane {lane.lane} begins at offset {lane.first_offset}, the batch before ends at {expected[0]}"
             )
-        _check_lane(store, key, lane, start=start, proof=proof)
+        _check_lane(reading, key, manifest.batch, lane)
     for lost in ends.keys() - {lane.lane for lane in manifest.lanes}:
-        proof.problems.append(f"{key} does not say where lane {lost} stands")
-    totals = tuple(sum(getattr(part, name) for part in manifest.parts) for name in ("rows", "rejected", "gap_records"))
-    if totals != (manifest.rows, manifest.rejected, manifest.gap_records):
-        proof.problems.append(f"{key} says rows, rejected and gaps are not the sums of its parts: {totals}")
-    proof.batches.append(
-        BatchProof(
-            manifest.batch, manifest.rows, manifest.rejected, manifest.gap_records, manifest.offsets, manifest.cut
+        reading.say(f"{key} does not say where lane {lost} stands")
+    if [again.sequence for again in manifest.again] != list(range(next_again, manifest.next_again)):
+        reading.say(
+            f"{key} lists other rejects landed again than numbers {next_again} to {manifest.next_again - 1}: "
+            f"the batch before ends at {next_again}"
         )
-    )
+    totals = (sum(held.rows for held in manifest.objects), *_rejected_and_gaps(manifest))
+    if totals != (manifest.rows, manifest.rejected, manifest.gap_records):
+        reading.say(f"{key} says rows, rejected and gaps are not the sums of its objects: {totals}")
+    reading.proof.batches.append(
+        BatchProof(
+            batch=manifest.batch, rows=manifest.rows, rows_again=manifest.rows_again, rejected=manifest.rejected,
+            landed_again_in={}, gap_records=manifest.gap_records, offsets=manifest.offsets, cut=manifest.cut,
+        )
+    )  # fmt: skip
 
 
-def _check_lane(store: ObjectStore, key: str, lane: Lane, *, start: ChainStart, proof: Proof) -> None:
+def _rejected_and_gaps(manifest: Manifest) -> tuple[int, int]:
+    return sum(part.rejected for part in manifest.parts), sum(part.gap_records for part in manifest.parts)
+
+
+def _check_lane(reading: _Reading, key: str, batch: int, lane: Lane) -> None:
     offset = lane.first_offset
     sequence = lane.next_sequence - len(lane.parts)
     for part in lane.parts:
         if (part.first_offset, part.sequence) != (offset, sequence):
-            proof.problems.append(f"{key}: {part.key} begins at {part.first_offset}, expected was {offset}")
-        found = store.head(part.key)
+            reading.say(f"{key}: {part.key} begins at {part.first_offset}, expected was {offset}")
+        found = reading.store.head(part.key)
         try:
             stored = part_of(found) if found else None
         except ChainError as error:
-            proof.problems.append(f"{part.key} was altered: {error}")
+            reading.say(f"{part.key} was altered: {error}")
         else:
             if stored is None:
-                proof.problems.append(f"{key} names {part.key}, which does not exist")
+                reading.say(f"{key} names {part.key}, which does not exist")
             elif stored != part:
-                proof.problems.append(f"{part.key} was altered: {_difference(part, stored)}")
+                reading.say(f"{part.key} was altered: {_difference(part, stored)}")
             else:
-                _check_part(store, lane.lane, part, start, proof)
+                _check_part(reading, lane.lane, batch, part)
         offset, sequence = part.next_offset, sequence + 1
     if offset != lane.next_offset:
-        proof.problems.append(f"{key} lane {lane.lane} says it ends at {lane.next_offset}, its parts end at {offset}")
+        reading.say(f"{key} lane {lane.lane} says it ends at {lane.next_offset}, its parts end at {offset}")
 
 
-def _check_tail(
-    store: ObjectStore, stream: str, lane: int, *, start: ChainStart, end: Lane | None, proof: Proof
-) -> None:
+def _check_tail(reading: _Reading, stream: str, lane: int, end: Lane | None) -> None:
     """Check the parts that are in no batch yet."""
-    offset = end.next_offset if end else start.offset(lane)
+    offset = end.next_offset if end else reading.start.offset(lane)
     try:
-        parts = Chain(store, stream, lane).parts_from(end.next_sequence if end else 0)
+        parts = Chain(reading.store, stream, lane).parts_from(end.next_sequence if end else 0)
     except ChainError as error:
-        proof.problems.append(str(error))
+        reading.say(str(error))
         return
-    totals = proof.lanes.setdefault(lane, LaneProof(lane, start.offset(lane), offset))
+    totals = reading.lane(lane, offset)
     for part in parts:
         if part.first_offset != offset:
-            proof.problems.append(f"{part.key} begins at {part.first_offset}, the lane's last batch ends at {offset}")
-        _check_part(store, lane, part, start, proof)
+            reading.say(f"{part.key} begins at {part.first_offset}, the lane's last batch ends at {offset}")
+        _check_part(reading, lane, None, part)
         totals.unsealed_rows += part.rows
         offset = part.next_offset
     totals.next_offset = offset
 
 
-def _check_part(store: ObjectStore, lane: int, part: Part, start: ChainStart, proof: Proof) -> None:
+def _check_part(reading: _Reading, lane: int, batch: int | None, part: Part) -> None:
     try:
-        starts, ends = _covered(store, lane, part, proof)
+        rejected = _rejected_offsets(reading, part)
+        starts, ends = _covered(reading, lane, part, rejected)
     except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
-        proof.problems.append(f"{part.key} cannot be read: {error}")
+        reading.say(f"{part.key} cannot be read: {error}")
         return
-    if part.topic_id != start.topic_id:
-        proof.problems.append(f"{part.key} is of topic id {part.topic_id}, the stream of {start.topic_id}")
-    proof.problems.extend(
-        f"{part.key}: {count} offsets {what}, the first is {first}"
-        for what, count, first in misfits(starts, ends, part.first_offset, part.next_offset)
-    )
-    totals = proof.lanes.setdefault(lane, LaneProof(lane, start.offset(lane), part.next_offset))
+    if part.topic_id != reading.start.topic_id:
+        reading.say(f"{part.key} is of topic id {part.topic_id}, the stream of {reading.start.topic_id}")
+    for what, count, first in misfits(starts, ends, part.first_offset, part.next_offset):
+        reading.say(f"{part.key}: {count} offsets {what}, the first is {first}")
+    reading.rejected.append(RejectedOffsets(lane, batch, rejected))
+    totals = reading.lane(lane, part.next_offset)
     totals.parts += 1
     totals.rows += part.rows
     totals.rejected += part.rejected
     totals.gap_records += part.gap_records
+
+
+def _count_again(proof: Proof, again: AgainProof, rejected: Sequence[RejectedOffsets]) -> None:
+    """Count each reject once: it is rejected, or landed again."""
+    proof.rows_again_unsealed = again.waiting
+    batches = {batch.batch: batch for batch in proof.batches}
+    for seen in rejected:
+        landed_in = again.landed_in(seen)
+        proof.lanes[seen.lane].rejected -= sum(landed_in.values())
+        proof.lanes[seen.lane].landed_again += sum(landed_in.values())
+        if seen.batch is not None:
+            batch = batches[seen.batch]
+            batch.rejected -= sum(landed_in.values())
+            for number, count in landed_in.items():
+                batch.landed_again_in[number] = batch.landed_again_in.get(number, 0) + count
+    proof.problems.extend(again.never_rejected(rejected))
 
 
 def misfits(starts: Longs, ends: Longs, first: int, end: int) -> list[tuple[str, int, int]]:
@@ -209,50 +269,43 @@ def misfits(starts: Longs, ends: Longs, first: int, end: int) -> list[tuple[str,
     return wrong
 
 
-def _covered(store: ObjectStore, lane: int, part: Part, proof: Proof) -> tuple[Longs, Longs]:
-    """Return starts and ends of what the part's rows, rejects and gaps cover; contradictions go to ``proof``."""
-    found = store.get(part.key)
+def _covered(reading: _Reading, lane: int, part: Part, rejected: Longs) -> tuple[Longs, Longs]:
+    """Return starts and ends of what the part's rows, its ``rejected`` offsets and its gaps cover."""
+    found = reading.store.get(part.key)
     if found is None:
         raise ValueError("it does not exist")
     file = pq.ParquetFile(io.BytesIO(found[0]))
     footer: dict[str, Any] = json.loads(file.metadata.metadata[FOOTER_KEY])
-    head = store.head(part.key)
+    head = reading.store.head(part.key)
     for name, value in (head.metadata if head else {}).items():
         if str(footer.get(name)) != value:
-            proof.problems.append(
-                f"{part.key}: {name} is {value!r} in the metadata, {footer.get(name)!r} in the footer"
-            )
+            reading.say(f"{part.key}: {name} is {value!r} in the metadata, {footer.get(name)!r} in the footer")
     rows = file.read([PARTITION, OFFSET])
     offsets: Longs = rows.column(OFFSET).to_numpy()
     if len(offsets) != part.rows:
-        proof.problems.append(f"{part.key} holds {len(offsets)} rows, not {part.rows}")
+        reading.say(f"{part.key} holds {len(offsets)} rows, not {part.rows}")
     if not (rows.column(PARTITION).to_numpy() == lane).all() or not (np.diff(offsets) > 0).all():
-        proof.problems.append(f"{part.key} holds rows of another lane, or not in the order of their offsets")
+        reading.say(f"{part.key} holds rows of another lane, or not in the order of their offsets")
     gaps: Longs = np.array(footer["gaps"], dtype=np.int64).reshape(-1, 2)
     lengths = gaps[:, 1] - gaps[:, 0]
     if (lengths < 1).any() or lengths.sum() != part.gap_records:
-        proof.problems.append(f"{part.key}: the footer's gaps are not {part.gap_records} offsets")
-    single = np.concatenate([offsets, _rejected_offsets(store, part, proof)])
+        reading.say(f"{part.key}: the footer's gaps are not {part.gap_records} offsets")
+    single = np.concatenate([offsets, rejected])
     return np.concatenate([single, gaps[:, 0]]), np.concatenate([single + 1, gaps[:, 1]])
 
 
-def _rejected_offsets(store: ObjectStore, part: Part, proof: Proof) -> Longs:
+def _rejected_offsets(reading: _Reading, part: Part) -> Longs:
     none: Longs = np.empty(0, dtype=np.int64)
     if part.rejects is None:
         return none
-    found = store.get(part.rejects.key)
+    found = reading.store.get(part.rejects.key)
     if found is None or found[1] != part.rejects.etag:
-        proof.problems.append(f"{part.rejects.key}, which {part.key} names, is {'altered' if found else 'missing'}")
+        reading.say(f"{part.rejects.key}, which {part.key} names, is {'altered' if found else 'missing'}")
         return none
     offsets: Longs = pq.read_table(io.BytesIO(found[0]), columns=[OFFSET]).column(OFFSET).to_numpy()
     if len(offsets) != part.rejects.rows:
-        proof.problems.append(f"{part.rejects.key} holds {len(offsets)} records, not {part.rejects.rows}")
+        reading.say(f"{part.rejects.key} holds {len(offsets)} records, not {part.rejects.rows}")
     return offsets
-
-
-def _listed_lanes(store: ObjectStore, stream: str) -> set[int]:
-    folders = store.list_folders(f"{stream}/")
-    return {int(name.removeprefix("lane=")) for name in folders if name.removeprefix("lane=").isdigit()}
 
 
 def _difference(part: Part, stored: Part) -> str:

@@ -15,7 +15,7 @@ from contract.stream import Stream
 from pipeline.command_line import Command
 from pipeline.land.start import ChainStart, read_start, refuse_other_topic
 from pipeline.land.topic import Topic, make_consumer, watermarks
-from pipeline.land.verify import Proof, verify_stream
+from pipeline.land.verify import BatchProof, Proof, verify_stream
 from pipeline.object_store import ObjectStore
 from pipeline.settings import kafka_settings, store_settings
 from pipeline.stream_file import load_stream
@@ -74,22 +74,35 @@ def _compare_with_topic(stream: Stream, start: ChainStart, proof: Proof) -> None
         consumer.close()
 
 
+def _landed_again(batch: BatchProof) -> str:
+    """Return how many of the batch's rejects are rows of which other batch by now, and how many of its rows were."""
+    went = [f"{count:,} in {f'batch {to}' if to else 'none yet'}" for to, count in batch.landed_again_in.items()]
+    return "; ".join([*went, *([f"{batch.rows_again:,} here"] if batch.rows_again else [])]) or "–"
+
+
 def _print(proof: Proof) -> None:
     console = Console(width=110)
-    batches = Table("batch", "rows", "rejected", "gaps", "lane: offsets", "cut by", title=f"stream {proof.stream}")
+    batches = Table(
+        "batch", "rows", "rejected", "landed again", "gaps", "lane: offsets", "cut by", title=f"stream {proof.stream}"
+    )
     for batch in proof.batches:
         offsets = ", ".join(f"{lane}: {first}-{end - 1}" for lane, (first, end) in batch.offsets.items())
         batches.add_row(
-            *(str(batch.batch), f"{batch.rows:,}", f"{batch.rejected:,}", f"{batch.gap_records:,}", offsets, batch.cut)
+            *(str(batch.batch), f"{batch.rows:,}", f"{batch.rejected:,}", _landed_again(batch)),
+            *(f"{batch.gap_records:,}", offsets, batch.cut),
         )
     console.print(batches)
     for lane in proof.lanes.values():
-        total = lane.rows + lane.rejected + lane.gap_records
+        total = lane.rows + lane.rejected + lane.landed_again + lane.gap_records
         console.print(
             f"lane {lane.lane}: offsets {lane.first_offset} to {lane.next_offset - 1} = {total:,} = {lane.rows:,} rows "
-            f"+ {lane.rejected:,} rejected + {lane.gap_records:,} in gaps, in {lane.parts} parts"
+            f"+ {lane.rejected:,} rejected"
+            + (f" + {lane.landed_again:,} rejected and landed again" if lane.landed_again else "")
+            + f" + {lane.gap_records:,} in gaps, in {lane.parts} parts"
             + (f"; {lane.unsealed_rows:,} rows wait for their batch" if lane.unsealed_rows else "")
         )
+    if proof.rows_again_unsealed:
+        console.print(f"{proof.rows_again_unsealed:,} rows that were landed again wait for their batch")
     for problem in proof.problems:
         console.print(f"PROBLEM {problem}", style="red", markup=False)
     console.print("every offset is in exactly one place" if not proof.problems else "the proof FAILS")

@@ -112,7 +112,9 @@ def _rows(path: Path, batch: pa.RecordBatch, stream: Stream, line: int | None) -
         try:
             columns.append(_column(found, field.type, stream.columns[field.name]))
         except (pa.ArrowException, OverflowError, ValueError) as error:
-            raise SourceFileError(str(path), line, field.name, f"is {_plain(found.type)}: {error}") from error
+            raise SourceFileError(
+                str(path), line, field.name, f"is {_plain(found.type)}: {str(error)[:300]}"
+            ) from error
     return [dict(zip(stream.columns, row, strict=True)) for row in zip(*columns, strict=True)]
 
 

@@ -11,6 +11,7 @@ import orjson
 
 from contract.errors import SourceFileError, StopError
 from contract.origin import NO_ROWS, Origin, with_row
+from pipeline.replay.earlier import Earlier, EarlierRows
 from pipeline.replay.rows import SourceRow
 
 
@@ -48,11 +49,15 @@ class Position:
     Parameters
     ----------
     rows: the file's rows from its first on; what is left behind those compared stays in it
+    earlier: per partition, the rows of files whose headers have no digest
     """
 
-    def __init__(self, file: FileId, held: Held, rows: Iterator[SentRow]) -> None:
+    def __init__(
+        self, file: FileId, held: Held, rows: Iterator[SentRow], earlier: Sequence[Mapping[str, EarlierRows]] = ()
+    ) -> None:
         self._file = file
         self._held = held
+        self._earlier = Earlier(file.fingerprint, earlier, len(held))
         self._digests: dict[int, str] = {}
         self.passed = 0
         """How many rows were read."""
@@ -65,11 +70,12 @@ class Position:
 
     def _compare(self, rows: Iterator[SentRow]) -> None:
         wanted = {origin.row for held in self._held for origin in held.values() if origin.digest is not None}
-        last = max(wanted, default=-1)
+        last = max(max(wanted, default=-1), self._earlier.last_row)
         while last >= 0 and (sent := next(rows, None)) is not None:
             self.passed, self.last_read = self.passed + 1, sent.row.number
             if sent.row.number in wanted:
                 self._digests[sent.row.number] = sent.digest.hex()
+            self._earlier.compare(sent.row.number, sent.value)
             if sent.row.number >= last:
                 break
 
@@ -89,7 +95,7 @@ class Position:
 
     def _is_ours(self, origin: Origin) -> bool:
         if origin.digest is None:
-            return origin.source == self._file.fingerprint
+            return self._earlier.is_ours(origin.source)
         return self._digests.get(origin.row) == origin.digest
 
 

@@ -42,7 +42,7 @@ def go_on(  # noqa: PLR0917 - a file, a topic, and how each is read
     landed = _landed(file, stream, topic.id, partitions)
     known = [{**landed.get(number, {}), **partition.last} for number, partition in enumerate(partitions)]
     rows = read()
-    position = Position(file, known, rows)
+    position = Position(file, known, rows, [partition.earlier for partition in partitions])
     if position.changed is not None:
         there = origins_of(stream.topic, position.changed.source, topic.partitions, settings)
         raise changed_beginning(str(path), position.changed, read(), there)

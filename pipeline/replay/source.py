@@ -174,7 +174,9 @@ def _row(
         try:
             row[name] = read(fields[place])
         except (ValueError, OverflowError) as error:
-            raise SourceFileError(source, line, name, f"unreadable cell {fields[place][:80]!r}: {error}") from error
+            raise SourceFileError(
+                source, line, name, f"unreadable cell {fields[place][:80]!r}: {str(error)[:200]}"
+            ) from error
     return row
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import tenacity
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type:
 
 from contract.errors import ConfigurationError, ServiceDownError, StopError
 from contract.origin import HEADER, Origin, origin_of
+from pipeline.replay.earlier import EarlierRows
 
 logger = logging.getLogger(__name__)
 
@@ -64,11 +65,15 @@ class TopicFacts:
 
 @dataclass(frozen=True)
 class HeldPartition:
-    """What a partition holds: offsets ``low`` ≤ o < ``high``; per file the last of its records."""
+    """What a partition holds: offsets ``low`` ≤ o < ``high``; per file the last of its records.
+
+    ``earlier`` has the rows of files whose headers have no digest: their values are all that tells them.
+    """
 
     low: int
     high: int
     last: Mapping[str, Origin]
+    earlier: Mapping[str, EarlierRows] = field(default_factory=dict)
 
 
 def make_producer(settings: Mapping[str, str], record_bytes: int | None) -> Producer:
@@ -229,8 +234,15 @@ def _held(consumer: Consumer, topic: str, partition: int, own: Collection[str]) 
         )
     if last[0] is not None and last[0].source in own:
         return HeldPartition(low, high, {last[0].source: last[0]})
-    origins = map(_origin, _records(consumer, topic, partition, low, high))
-    return HeldPartition(low, high, {origin.source: origin for origin in origins if origin is not None})
+    found: dict[str, Origin] = {}
+    earlier: dict[str, EarlierRows] = {}
+    for message in _records(consumer, topic, partition, low, high):
+        if (origin := _origin(message)) is not None:
+            found[origin.source] = origin
+            if origin.digest is None:
+                rows = earlier.setdefault(origin.source, EarlierRows(origin.row, origin.partitions))
+                rows.add(origin.row, message.value() or b"")
+    return HeldPartition(low, high, found, earlier)
 
 
 def _records(consumer: Consumer, topic: str, lane: int, first: int, end: int) -> Iterator[Message]:

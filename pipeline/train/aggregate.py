@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 # More would be expressions by the thousand, over which Spark spends minutes, or its stack.
-WIDE: Final = 50
+WIDE: Final = 200
 
 Measures = tuple[Any, ...]
 

@@ -6,7 +6,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from contract.batch import Manifest, Part, manifest_from_json, manifest_key, manifest_prefix
+from contract.batch import LandedAgain, Manifest, Part, manifest_from_json, manifest_key, manifest_prefix
 from contract.errors import ChainError
 from pipeline.object_store import ObjectStore
 
@@ -55,18 +55,18 @@ def _read(store: ObjectStore, key: str) -> SealedBatch:
 
 
 def check_parts(store: ObjectStore, batches: tuple[SealedBatch, ...]) -> None:
-    """Check that every part that ``batches`` name is there, unaltered.
+    """Check that every object that ``batches`` name is there, unaltered.
 
     Raises
     ------
-    ChainError: names the batch and the part.
+    ChainError: names the batch and the object.
     """
-    parts = [(batch.number, part) for batch in batches for part in batch.manifest.parts]
+    parts = [(batch.number, part) for batch in batches for part in batch.manifest.objects]
     with ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(lambda pair: _check_part(store, *pair), parts))
 
 
-def _check_part(store: ObjectStore, batch: int, part: Part) -> None:
+def _check_part(store: ObjectStore, batch: int, part: Part | LandedAgain) -> None:
     found = store.head(part.key)
     if found is None:
         raise ChainError(

@@ -13,7 +13,7 @@ import numpy as np
 
 from contract.lineage import Lineage
 from contract.stream import Identity
-from contract.version_facts import VersionFacts
+from contract.version_facts import LEAST_FLOW, MOST_FLOWS, Flow, VersionFacts
 from pipeline.object_store import ObjectStore
 from pipeline.train import drift
 from pipeline.train.assign import Sample
@@ -74,6 +74,7 @@ class Comparison:
             ref_wssse_per_row=measured["wssse_per_row"],
             drift=self.change.band if self.change else None,
             drift_reason=self.change.sentence if self.change else None,
+            flows=_flows(self.change, self.lineage) if self.change else (),
         )
 
     @property
@@ -151,6 +152,16 @@ def _change(earlier: Predecessor, scoring: Scoring, counts: Counts, sample: Samp
         f"{of_clusters:.3f}); on the reference sample both agree to an adjusted Rand index of {agreement:.3f}."
     )
     return Change(earlier, counts, metrics, drift.band(max(by_feature[worst], of_clusters)), sentence)
+
+
+def _flows(change: Change, lineage: Lineage) -> tuple[Flow, ...]:
+    shares = change.counts / np.maximum(change.counts.sum(axis=1), 1)[:, None]
+    return tuple(
+        Flow(before, lineage.labels[after], float(row[after]))
+        for before, row in zip(change.earlier.lineage.labels, shares, strict=True)
+        for after in np.argsort(-row, kind="stable")[:MOST_FLOWS]
+        if row[after] >= LEAST_FLOW
+    )
 
 
 def _identity_sentence(lineage: Lineage) -> str:

@@ -145,7 +145,7 @@ def fit_sentences(model: Model, clustering: Clustering, next_step: float, swept:
         )
     if next_step > model.tol:
         said.append(
-            f"KMeans **stopped at {model.max_iter} iterations** (`max_iter`): one more would still move a centre by "
+            f"KMeans **stopped at `max_iter`** ({model.max_iter}): one more would still move a centre by "
             f"{next_step:.2g}, and {model.tol:g} (`tol`) is where it ends."
         )
     if model.impute == "median":
@@ -166,6 +166,8 @@ def version_description(
     spans = _spans(offsets(manifests))
     manifest = f"s3://{bucket}/{manifest_key(last.stream, last.batch)}"
     lines = [f"{which} of stream `{last.stream}` (`{manifest}`): {rows} rows, offsets by partition {spans or 'none'}."]
+    if again := sum(manifest.rows_again for manifest in manifests):
+        lines.append(f"{again} of the rows were rejected at first and landed again later.")
     lines.append(f"Trained by [this run]({run_url}). Served at [{route_url}]({route_url}).")
     return "\n\n".join([*lines, *sentences])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import functions as fn
 
-from contract.batch import OFFSET, PARTITION, Manifest, Part
+from contract.batch import OFFSET, PARTITION, LandedAgain, Manifest, Part
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -31,18 +31,22 @@ def partition_of(manifests: Sequence[Manifest], count: int) -> Column:
     expression = fn.lit(0)
     if count == 1:
         return expression
-    for number, (lane, offset) in enumerate(_cuts(_in_order(manifests), count), start=1):
+    # Sorted: what was landed again lies among the offsets of the parts that rejected it.
+    for number, (lane, offset) in enumerate(sorted(_cuts(_in_order(manifests), count)), start=1):
         behind = (fn.col(PARTITION) > lane) | ((fn.col(PARTITION) == lane) & (fn.col(OFFSET) >= offset))
         expression = fn.when(behind, fn.lit(number)).otherwise(expression)
     return expression
 
 
-def _in_order(manifests: Sequence[Manifest]) -> list[tuple[int, Part]]:
-    pairs = [(lane.lane, part) for manifest in manifests for lane in manifest.lanes for part in lane.parts]
+def _in_order(manifests: Sequence[Manifest]) -> list[tuple[int, Part | LandedAgain]]:
+    pairs: list[tuple[int, Part | LandedAgain]] = [
+        (lane.lane, part) for manifest in manifests for lane in manifest.lanes for part in lane.parts
+    ]
+    pairs += [(again.lane, again) for manifest in manifests for again in manifest.again]
     return sorted(pairs, key=lambda pair: (pair[0], pair[1].first_offset))
 
 
-def _cuts(parts: Sequence[tuple[int, Part]], count: int) -> Iterator[tuple[int, int]]:
+def _cuts(parts: Sequence[tuple[int, Part | LandedAgain]], count: int) -> Iterator[tuple[int, int]]:
     """Yield the (lane, offset) at which partitions 1..count−1 begin, as even as offsets tell."""
     total = sum(part.rows for _, part in parts)
     wanted = [total * number / count for number in range(1, count)]

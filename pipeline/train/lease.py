@@ -18,6 +18,7 @@ import psutil
 
 from contract.errors import RetryError, StopError, SwatheError
 from pipeline.object_store import ObjectStore
+from pipeline.store_probe import refuse_racing_store
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,9 @@ class Lease:
         Raises
         ------
         RetryError: another trainer holds it for longer.
+        ChainError: the object store cannot tell two trainers apart.
         """
+        refuse_racing_store(self._store)
         deadline = time.monotonic() + self._wait_s
         seen, since = "", time.monotonic()
         while True:

@@ -45,7 +45,7 @@ def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Seque
 
     Ordered by partition and offset, in partitions that depend on the manifests alone.
     """
-    paths = [f"s3a://{bucket}/{part.key}" for manifest in manifests for part in manifest.parts if part.rows]
+    paths = [f"s3a://{bucket}/{part.key}" for manifest in manifests for part in manifest.objects if part.rows]
     parts = spark.read.schema(_schema(stream)).parquet(*paths)
     count = partitions_for(sum(manifest.rows for manifest in manifests), len(stream.features))
     rows = parts.select(

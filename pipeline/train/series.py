@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from contract.errors import ConfigurationError
+from contract.errors import ConfigurationError, StreamFileError
 from contract.stream import Scheme, Stream
 from contract.uri import without_credentials
 from pipeline.landed_types import refuse_changed_types
@@ -21,6 +21,8 @@ from pipeline.train.train_key import train_key
 FROM_FILE: Final = "from-file"
 FROM_STREAM: Final = "from-stream"
 SCHEMES: Final = ("disjoint", "cumulative", FROM_FILE)
+# Spark's plans hold several expressions of each: a thousand take minutes, and time grows faster than their number.
+MOST_FEATURES: Final = 2_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Series:
         read = {batch.number: batch for number in numbers for batch in self.trained_on(batches, number)}
         filled = [[part.key for part in batch.manifest.parts if part.rows] for batch in read.values()]
         keys = dict.fromkeys(key for parts in filled for key in (*parts[:1], *parts[-1:]))
+        keys |= dict.fromkeys(again.key for batch in read.values() for again in batch.manifest.again)
         names = dict.fromkeys((*self.stream.features, *self.stream.id))
         refuse_changed_types(store, self.stream, self.stream_path, keys, names)
 
@@ -79,10 +82,16 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
 
     Raises
     ------
-    StreamFileError: the stream file cannot be meant.
+    StreamFileError: the stream file cannot be meant, or has more features than can be trained.
     ConfigurationError: the model's name is none.
     """
     stream = load_stream(stream_path)
+    if len(stream.features) > MOST_FEATURES:
+        raise StreamFileError(
+            stream_path,
+            None,
+            f"features: {len(stream.features)} are more than the {MOST_FEATURES} that can be trained; choose fewer",
+        )
     chosen: Scheme = stream.model.scheme
     if scheme != FROM_FILE:
         chosen = "cumulative" if scheme == "cumulative" else "disjoint"
@@ -93,4 +102,5 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
     for variable in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         os.environ.pop(variable, None)
     serving = without_credentials(os.environ.get("SWATHE_SERVING_URL") or "http://127.0.0.1:18000")
-    return Series(stream, chosen, name, tracking.uri.rstrip("/"), serving, launcher, stream_path)
+    shown = without_credentials(os.environ.get("SWATHE_MLFLOW_URL") or tracking.uri).rstrip("/")
+    return Series(stream, chosen, name, shown, serving, launcher, stream_path)

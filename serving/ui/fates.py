@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from contract.lineage import Lineage, Transition
+from contract.version_facts import Flow
 from serving.catalogue import Version
 
 BAR: Final = 84
@@ -17,8 +18,14 @@ _TOP: Final = 34
 _HEIGHT: Final = 330
 _GAP: Final = 5.0
 _FOOT: Final = 30
-# Lower bars have no room for their text.
+# Lower bars have no room for their text: it stands beside them, and not over another's.
 _TEXT: Final = 15
+_LINE: Final = 11.0
+# Of the clusters that lost rows went to, so many are told.
+_OTHERS: Final = 3
+BESIDE: Final = 64
+# One version alone is not drawn larger than several.
+_LEAST_WIDTH: Final = 2 * BAR + _BAND
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Bar:
     colour: int
     y: float
     height: float
+    beside: float | None = None
+    """Where the middle of its text stands beside it, where it has no room for it."""
 
     @property
     def roomy(self) -> bool:
@@ -77,10 +86,11 @@ def draw(versions: Sequence[Version]) -> Drawing:
     )
     bands = tuple(band for old, new in pairwise(columns) for band in _bands(old, new))
     words = tuple(_words(version) for version in versions if lineage_of(version) is not None)
-    width = len(columns) * (BAR + _BAND) - _BAND
-    # The smallest bars are drawn higher than they are, so many of them need more room.
-    bottom = max(bar.y + bar.height for column in columns for bar in column.bars)
-    return Drawing(max(width, BAR), round(bottom) + _FOOT, columns, bands, words)
+    width = len(columns) * (BAR + _BAND) - _BAND + BESIDE
+    # The smallest bars are drawn higher than they are, so many of them need more room, and so do their labels.
+    bars = [bar for column in columns for bar in column.bars]
+    bottom = max(max(bar.y + bar.height, (bar.beside or 0) + _LINE) for bar in bars)
+    return Drawing(max(width, _LEAST_WIDTH), round(bottom) + _FOOT, columns, bands, words)
 
 
 def colours_of(versions: Sequence[Version]) -> Mapping[str, int]:
@@ -114,14 +124,23 @@ def said(transition: Transition) -> str:
     }[transition.kind]
 
 
+def _elsewhere(transition: Transition, flows: Sequence[Flow]) -> str:
+    """Return where the other rows of a cluster went, as far as that was measured."""
+    others = [flow for flow in flows if flow.before in transition.before and flow.after not in transition.after]
+    ordered = sorted(others, key=lambda flow: -flow.share)[:_OTHERS]
+    return "".join(f"{'; ' if not n else ', '}{flow.share:.0%} to {flow.after}" for n, flow in enumerate(ordered))
+
+
 def _column(version: Version, x: float, colours: Mapping[str, int], before: Version | None) -> Column:
     clusters = sorted(version.required_numbers().statistics, key=lambda cluster: natural(cluster.label))
     gap = min(_GAP, _HEIGHT / 4 / len(clusters))
     room = _HEIGHT - gap * (len(clusters) - 1)
-    bars, y = [], float(_TOP)
+    bars, y, free = list[Bar](), float(_TOP), 0.0
     for cluster in clusters:
         height = max(1.0, cluster.share * room)
-        bars.append(Bar(cluster.label, cluster.share, cluster.size, colours[cluster.label], y, height))
+        beside = max(y + height / 2, free) if height < _TEXT else None
+        free = beside + _LINE if beside is not None else free
+        bars.append(Bar(cluster.label, cluster.share, cluster.size, colours[cluster.label], y, height, beside))
         y += height + gap
     return Column(version, x, tuple(bars), _foot(version, before))
 
@@ -141,7 +160,7 @@ def _words(version: Version) -> tuple[str, tuple[str, ...]]:
     if lineage.predecessor is None:
         return f"{version.name}: the first of its series", ()
     ordered = sorted(lineage.transitions, key=lambda each: natural((each.before or each.after)[0]))
-    told = tuple(said(transition) for transition in ordered)
+    told = tuple(said(transition) + _elsewhere(transition, _measured(version)) for transition in ordered)
     return f"{version.name} against v{lineage.predecessor}", told
 
 
@@ -149,33 +168,49 @@ def _bands(old: Column, new: Column) -> Iterator[Band]:
     lineage = lineage_of(new.version)
     if lineage is None or lineage.predecessor != old.version.number:
         return
+    measured = _measured(new.version)
     before, after = ({bar.label: bar for bar in column.bars} for column in (old, new))
-    flows = [flow for each in lineage.transitions for flow in _flows(each, before, after)]
+    if measured:
+        flows = [flow for each in measured for flow in _flow(each, before, after)]
+    else:
+        flows = [flow for each in lineage.transitions for flow in _flows(each, before, after)]
     left, right = ({label: bar.y for label, bar in bars.items()} for bars in (before, after))
     coming: dict[str, float] = {}
     for _, _, target, height in flows:
         coming[target] = coming.get(target, 0.0) + height
     # In the order of the bars, so that bands cross no more than they must.
-    for transition, source, target, height in sorted(flows, key=lambda flow: (natural(flow[1]), natural(flow[2]))):
+    for title, source, target, height in sorted(flows, key=lambda flow: (natural(flow[1]), natural(flow[2]))):
         # All that comes may be of no height: a cluster of no rows, or none of them went there.
         arriving = height * min(1.0, after[target].height / coming[target]) if coming[target] else 0.0
         path = _path((old.x + BAR, left[source], height), (new.x, right[target], arriving))
         left[source] += height
         right[target] += arriving
-        yield Band(path, before[source].colour, said(transition))
+        yield Band(path, before[source].colour, title)
+
+
+def _measured(version: Version) -> tuple[Flow, ...]:
+    """Return where the rows of each earlier cluster went, the few that no transition tells of as well."""
+    facts = version.numbers.facts if version.numbers else None
+    return facts.flows if facts else ()
+
+
+def _flow(flow: Flow, before: Mapping[str, Bar], after: Mapping[str, Bar]) -> Iterator[tuple[str, str, str, float]]:
+    if flow.before in before and flow.after in after:
+        words = f"{flow.share:.1%} of the rows of {flow.before} are in {flow.after} now"
+        yield words, flow.before, flow.after, before[flow.before].height * flow.share
 
 
 def _flows(
     transition: Transition, before: Mapping[str, Bar], after: Mapping[str, Bar]
-) -> Iterator[tuple[Transition, str, str, float]]:
-    """Yield source, target and height; what splits is shared out by the size of the parts."""
+) -> Iterator[tuple[str, str, str, float]]:
+    """Yield words, source, target and height; what splits is shared out by the size of the parts."""
     targets = [label for label in transition.after if label in after]
     whole = sum(after[label].share for label in targets)
     for source in transition.before:
         for target in targets:
             if source in before and whole:
                 part = after[target].share / whole
-                yield transition, source, target, before[source].height * min(1.0, transition.share) * part
+                yield said(transition), source, target, before[source].height * min(1.0, transition.share) * part
 
 
 def _path(left: tuple[float, float, float], right: tuple[float, float, float]) -> str:

@@ -31,6 +31,45 @@ HEADERS: Final[Mapping[str, str]] = {
 MOST_DRAWN: Final = 12
 """Versions that are drawn; the table lists all."""
 
+MOST_LINKS: Final = 6
+"""Models that are linked in a row; of more there is a list to look one up in."""
+# What a version earned when it was made; the champion of today is the one with the badge.
+_GATES: Final[Mapping[str, str]] = {
+    "champion": "passed",
+    "challenger": "behind the champion",
+    "none": "not sound",
+}
+TERMS: Final = (
+    (
+        "Event time, record time",
+        "When the batch's rows happened, by the column that the stream file names as event_time; without one, the "
+        "timestamps that Kafka has for the records.",
+    ),
+    (
+        "Silhouette",
+        "How much nearer a row is to its own cluster than to the next one: 1 is far apart, 0 is on the border. On the "
+        "version's own rows, so it says how well this batch falls into clusters, not which version is better.",
+    ),
+    (
+        "On reference",
+        "The same on a sample of the series' first batch that never changes: what versions can be ranked by.",
+    ),
+    (
+        "Drift",
+        "How far this batch differs from the one before, by the population stability index (PSI) of the worst feature "
+        "or of the clusters' shares: below 0.1 stable, below 0.25 moderate, above it large.",
+    ),
+    (
+        "Gate",
+        "What the checks said when the version was made: passed, it became champion then; behind the champion, it is "
+        "sound and became challenger; not sound, it got no alias. The badge says who is champion now.",
+    ),
+    (
+        "Label",
+        "C1, C2 and so on name a cluster through all versions, as long as enough of its rows stay together.",
+    ),
+)
+
 _HERE: Final = Path(__file__).parent
 # A colour step each half standard deviation, four to either side of the middle.
 _STEPS: Final = 4
@@ -68,6 +107,7 @@ class UserInterface:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        environment.globals |= {"MOST_LINKS": MOST_LINKS, "TERMS": TERMS, "GATES": _GATES}
         environment.filters |= {"whole": _whole, "real": _real, "percent": _percent, "window": _window}
         self._page, self._home = (environment.get_template(name) for name in ("page.html", "home.html"))
         self._made: dict[str, tuple[ServedModel | None, list[str], bytes]] = {}
@@ -115,6 +155,7 @@ class UserInterface:
             "features": list(dict.fromkeys(f for v in reversed(ready) for f in v.required_numbers().scoring.features)),
             "example": example(newest) if newest else {},
             "signposts": self._service.signposts(),
+            "when": "Event time" if any(facts["event_window"] for facts in described) else "Record time",
             "base": _BASE.decode(),
         }
 

@@ -7,16 +7,21 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
+from pipeline.object_store import ObjectStore
+
 Fault = Literal["500", "503", "409", "reset", "stall", "lost", "silence"]
+
+P = TypeVar("P", bound="FaultyProxy")
 
 STALL_S = 3.0
 _BODIES = {
     "500": (500, "InternalError"),
     "503": (503, "SlowDown"),
     "409": (409, "ConditionalRequestConflict"),
+    "412": (412, "PreconditionFailed"),
 }
 
 
@@ -118,7 +123,12 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def faulty_proxy(upstream: str, faults: Sequence[Fault], spoiled: str) -> Iterator[FaultyProxy]:
     """Run a proxy inside the block."""
-    proxy = FaultyProxy(upstream, faults, spoiled)
+    with _running(FaultyProxy(upstream, faults, spoiled)) as proxy:
+        yield proxy
+
+
+@contextmanager
+def _running(proxy: P) -> Iterator[P]:
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -128,3 +138,47 @@ def faulty_proxy(upstream: str, faults: Sequence[Fault], spoiled: str) -> Iterat
         proxy.shutdown()
         thread.join()
         proxy.server_close()
+
+
+class RacingProxy(FaultyProxy):
+    """In front of ``store``; looks whether the condition of a PUT holds, and puts then, as several stores do.
+
+    PUTs that follow each other are told apart; those that come at once all win. ``broken`` is the header that is
+    treated so, `If-None-Match` or `If-Match`.
+    """
+
+    def __init__(self, store: ObjectStore, broken: str) -> None:
+        super().__init__(store.endpoint_url, (), "")
+        self.RequestHandlerClass = _RacingHandler
+        self.store = store
+        self.broken = broken
+
+
+class _RacingHandler(_Handler):
+    server: RacingProxy
+
+    def _put(self) -> None:
+        wanted = self.headers.get(self.server.broken)
+        if wanted is None:
+            self._forward()
+            return
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        key = self.path.removeprefix(f"/{self.server.store.bucket}/").partition("?")[0]
+        found = self.server.store.head(key)
+        if found is None if wanted == "*" else found is not None and found.etag == wanted.strip('"'):
+            etag = self.server.store.put(key, body)
+            self.send_response_only(200)
+            self.send_header("ETag", f'"{etag}"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            self._refuse("412")
+
+    do_PUT = _put  # noqa: N815 - name of the base class
+
+
+@contextmanager
+def racing_proxy(store: ObjectStore, broken: str) -> Iterator[RacingProxy]:
+    """Run a proxy that tells writers apart only when they come one after the other."""
+    with _running(RacingProxy(store, broken)) as proxy:
+        yield proxy

@@ -172,6 +172,12 @@ def test_a_record_alone_and_behind_finer_times_means_the_same(text: str) -> None
     assert alone.rows.to_pylist() == behind.rows.to_pylist()
 
 
+def test_the_reason_for_a_long_value_is_short() -> None:
+    values = [b'{"x":1,"t":"%b"}' % (b"z" * 500_000), b'{"x":"%b"}' % (b"z" * 500_000)]
+    for stream in (STREAMS[None], STREAMS["s"]):
+        assert all(len(str(reason)) <= 300 for reason in _landed(stream, values))
+
+
 def test_rows_of_parquet_know_their_line(tmp_path: Path) -> None:
     times = pa.array(["2024-01-01", "x", "2024-01-03"])
     pq.write_table(pa.table({"x": [1, 2, 3], "t": times}), tmp_path / "t.parquet")

@@ -32,7 +32,14 @@ function show(row, prediction) {
   chip.className = colour === undefined ? "chip" : `chip c${colour % 10}`;
   chip.textContent = prediction.label;
   row.querySelector(".cluster").replaceChildren(chip);
+  refuse(row, "");
   row.querySelector(".distance").textContent = prediction.distance.toFixed(3);
+}
+
+function refuse(row, reason) {
+  const place = row.querySelector(".refused");
+  place.textContent = reason;
+  place.hidden = !reason;
 }
 
 async function submit(event) {
@@ -42,19 +49,40 @@ async function submit(event) {
   for (const field of form.querySelectorAll("input")) {
     values.set(field.name, field.value === "" ? null : Number(field.value));
   }
-  const trouble = document.getElementById("trouble");
-  trouble.textContent = "";
   await Promise.all(
     [...document.querySelectorAll(".answers tbody tr")].map(async (row) => {
       try {
         show(row, await ask(row, values));
       } catch (error) {
         row.querySelector(".cluster").textContent = row.querySelector(".distance").textContent = "–";
-        trouble.textContent = `${row.querySelector("th").textContent}: ${error.message}`;
+        refuse(row, error.message);
       }
     }),
   );
 }
 
+// The server may know MLflow under an address that only it can follow.
+function isLoopback(host) {
+  return host === "localhost" || host === "[::1]" || host.startsWith("127.");
+}
+
+function explainAddresses() {
+  if (isLoopback(location.hostname)) return;
+  for (const link of document.querySelectorAll("a.elsewhere")) {
+    if (!isLoopback(new URL(link.href).hostname)) continue;
+    link.title = `${link.href} is on the server's own machine; SWATHE_MLFLOW_URL names the address for readers`;
+    link.removeAttribute("href");
+  }
+}
+
+function find(event) {
+  const wanted = event.target.value.toLowerCase();
+  for (const item of document.querySelectorAll("details.models li")) {
+    item.hidden = !item.textContent.toLowerCase().includes(wanted);
+  }
+}
+
+explainAddresses();
+document.getElementById("find")?.addEventListener("input", find);
 document.getElementById("row")?.addEventListener("submit", submit);
 showFreshness().catch((error) => console.warn(error));

@@ -220,9 +220,10 @@ def test_a_broken_schema_stops_the_line_and_loses_nothing(line: Line) -> None:
     code, said = line.run("land", "--exit-when-idle", "1s")
     assert code == 1
     assert "150 of the last 150 records" in said
+    assert "150 × column 'n' is required, and absent (the first: lane 0, offset 0)" in said
     assert line.manifests() == []
     line.max_share = 1.0
-    line.land()
+    assert line.run("land", "--exit-when-idle", "1s")[0] == 3
     line.send(record(n) for n in range(100))
     line.land()
     line.assert_proved(range(100))

@@ -9,6 +9,7 @@ import pytest
 
 from contract.errors import ServiceDownError
 from pipeline.object_store import ObjectStore
+from pipeline.store_probe import refuse_racing_store
 from tests.line import Line
 from tests.memory_store import MemoryStore
 
@@ -72,5 +73,9 @@ def test_listings_are_in_key_order_and_begin_behind_a_key(store: ObjectStore, pr
     assert [found.key for found in store.list_objects(prefix + "a/")] == [prefix + "a/1", prefix + "a/2"]
 
 
-def test_a_store_with_conditional_writes_is_accepted(store: ObjectStore) -> None:
-    store.refuse_unconditional_store()
+def test_a_store_that_tells_writers_apart_is_accepted_and_nothing_stays_behind(store: ObjectStore) -> None:
+    store.bucket = f"probe-{uuid.uuid4().hex}"
+    store.ensure_bucket()
+    store.put("_probe/of-now", b"of another process that starts")
+    refuse_racing_store(store)
+    assert [left.key for left in store.list_objects("")] == ["_probe/of-now"]

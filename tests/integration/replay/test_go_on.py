@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import orjson
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Producer, TopicPartition
@@ -101,6 +102,19 @@ def test_a_row_that_was_skipped_and_mended_since_is_told(line: Line, tmp_path: P
     assert f"{file}:22: row 20 (from 0) is not what was sent" in _send(line, _write(file, range(50)))
 
 
+def test_a_row_beyond_what_the_topic_takes_is_named_and_can_be_left_out(line: Line, tmp_path: Path) -> None:
+    line.max_record_bytes = "2MB"
+    file = _write(tmp_path / "rows.csv", range(10), row4=f"4,2.0,{'long' * 300_000}")
+    said = _send(line, file, "--partitions", "2")
+    assert f"{file}:6: as a record the row has 1,200," in said
+    assert f"topic {line.name!r} takes 1,048,588: raise its `max.message.bytes`" in said
+    said = _send(line, file, "--skip-bad")
+    assert "sent 5 rows" in said and "skipped 1 rows" in said
+    assert "sent 2 rows" in _send(line, _write(file, range(12), row4=f"4,2.0,{'long' * 300_000}"), "--skip-bad")
+    assert "--partitions 3: topic" in _send(line, file, "--partitions", "3")
+    assert _keys(line) == _once(n for n in range(12) if n != 4)
+
+
 def test_a_topic_half_filled_by_an_earlier_replay_goes_on(line: Line, tmp_path: Path) -> None:
     file = _write(tmp_path / "rows.csv", range(50))
     line.make_topic(partitions=2)
@@ -116,6 +130,22 @@ def test_a_topic_half_filled_by_an_earlier_replay_goes_on(line: Line, tmp_path: 
     assert "sent 25 rows" in said and "25 were there already" in said
     assert "sent 10 rows" in _send(line, _write(file, range(60)))
     assert _keys(line) == _once(range(60)) + Counter({b"foreign": 4})
+
+
+def test_a_file_that_stopped_an_earlier_replay_and_was_mended_goes_on(line: Line, tmp_path: Path) -> None:
+    file = _write(tmp_path / "rows.csv", range(50), row30="30,?,row 30")
+    line.make_topic(partitions=2)
+    producer = Producer({"bootstrap.servers": line.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]})
+    columns = ("n", "x", "s")
+    for n in range(30):
+        value = orjson.dumps(dict(zip(columns, (n, n / 2, f"row {n}"), strict=True)))
+        header = f"{fingerprint(file)} {n} 2".encode()
+        producer.produce(line.name, value, str(n).encode(), n % 2, headers=[(HEADER, header)])
+    assert producer.flush(30) == 0
+    assert "sent 20 rows" in _send(line, _write(file, range(50)))
+    other = _write(tmp_path / "other.csv", range(50), row7="7,0.0,row 7")
+    assert "sent 50 rows" in _send(line, other)
+    assert _keys(line) == _once(range(50)) + _once(range(50))
 
 
 def test_what_landed_is_not_sent_again_when_the_topic_has_lost_it(

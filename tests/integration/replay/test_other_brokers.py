@@ -76,6 +76,7 @@ def test_only_replay_makes_topics_and_long_rows_are_named(line: Line) -> None:
     assert code == 0 and "sent 6 rows" in said and "skipped 1 rows" in said
     code, said = line.run("replay", "--file", str(file), "--partitions", "3")
     assert code == 1 and f"--partitions 3: topic {line.name!r} is there, and has 2" in said
+    line.send([b"poison" * 3_290])
     line.land("--dlq")
     line.assert_proved([n for n in range(10) if n != 3])
     said = line.land("--from", "latest")

@@ -16,6 +16,7 @@ from contract.lineage import Lineage, Transition
 from tests.integration.serving.conftest import NewServer, Served
 from tests.integration.serving.prediction_server import PredictionServer
 from tests.integration.serving.registered import FEATURES, Maker
+from tests.line import wait_for
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
 # Without these Chromium looks for its maker's servers at every start.
@@ -41,6 +42,7 @@ def test_every_version_is_there_with_its_state_reason_alias_and_run(served: Serv
     assert "3 usable rows are fewer than 5 clusters" in text and "golden rows get another answer" in text
     assert '<span class="badge champion">champion</span>' in text
     assert "1,500" in text and "do not record what became" in text
+    assert "Record time, UTC" in text and "What these words mean" in text
     for feature in FEATURES:
         assert f'name="{feature}"' in text
 
@@ -107,7 +109,8 @@ def chromium_page() -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("console", lambda message: complaints.append(message.text))
+        # An answer that is refused is told by the browser as well; the page shows it.
+        page.on("console", lambda message: complaints.append(message.text) if "409" not in message.text else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(request.url))
         yield page
@@ -116,7 +119,7 @@ def chromium_page() -> Iterator[Page]:
 
 
 @pytest.mark.long
-def test_in_a_real_browser(three: PredictionServer, chromium_page: Page) -> None:
+def test_in_a_real_browser(three: PredictionServer, chromium_page: Page, maker: Maker) -> None:
     asked: list[str] = []
     chromium_page.on("request", lambda request: asked.append(request.url))
     chromium_page.goto(f"{three.url}/ui", wait_until="networkidle")
@@ -150,6 +153,16 @@ def test_in_a_real_browser(three: PredictionServer, chromium_page: Page) -> None
     for row, number in enumerate((3, 2, 1)):
         answer = three.http.post(f"/api/{model}/v{number}/predict", json={"dataframe_records": [values]}).json()
         assert chips.nth(row).inner_text() == answer["predictions"][0]["label"]
+
+    # One version refuses: it says so in its own row, and the others have answered.
+    maker.set_state(model, 2, "failed")
+    wait_for(lambda: three.code(f"/api/{model}/v2/cluster-stats") == 409)
+    chromium_page.get_by_role("button", name="Ask all versions").click()
+    refused = chromium_page.locator(".answers .refused")
+    refused.nth(1).wait_for(state="visible", timeout=5_000)
+    assert "version 2" in refused.nth(1).inner_text()
+    assert [refused.nth(row).is_visible() for row in range(3)] == [False, True, False]
+    assert chips.count() == 2
 
 
 @pytest.mark.long

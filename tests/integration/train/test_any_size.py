@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ FEATURES = 1_000
 
 
 @pytest.mark.long
-def test_sizes_that_no_other_version_has_train_and_so_do_the_next(lab: Lab) -> None:
+def test_sizes_that_no_other_version_has_train_and_so_do_the_next(make_lab: Callable[..., Lab]) -> None:
+    lab = make_lab(k="{k: 3, seed: 7, seeds: 3, max_iter: 1}")
     usual = batch(400, 1)
 
     def sized(factor: float) -> pa.Table:
@@ -31,6 +33,11 @@ def test_sizes_that_no_other_version_has_train_and_so_do_the_next(lab: Lab) -> N
     assert code == 0, said
     assert [state for _, state in lab.states()] == ["ready"] * 5
     assert "RuntimeWarning" not in said, said
+    # Three seeds, and none had the time to converge.
+    run = lab.runs()[0]["data"]
+    assert {param["key"]: param["value"] for param in run["params"]}["seed"] in {"7", "8", "9"}
+    assert {metric["key"]: metric["value"] for metric in run["metrics"]}["converged"] == 0.0
+    assert "KMeans **stopped at `max_iter`** (1)" in lab.description(1)
 
 
 class Wide(Lab):

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped] # as in the trainer
 from pyspark.errors import PySparkException
 
 from contract.stream import NUMERIC_TYPES, ColumnType
@@ -16,11 +17,13 @@ from pipeline.landed_types import WIDENED
 from pipeline.train.rows import _SPARK_TYPES
 from pipeline.train.session import SparkOnDemand
 
+pytestmark = pytest.mark.long
+
 
 def _read(spark: SparkOnDemand, path: Path, wanted: ColumnType) -> Any:
     try:
         row = spark.session().read.schema(f"x {_SPARK_TYPES[wanted].simpleString()}").parquet(str(path)).first()
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:
         return str(error)
     return row[0] if row else None
 

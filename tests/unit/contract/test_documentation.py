@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+import yaml
+from pydantic import AliasChoices, BaseModel, TypeAdapter
 
 from contract import environment
 from contract.stream import Column, Cut, Gate, Identity, Model, Rejects, Source, Stream
+from infra.settings import ROOT
+from infra.settings import Settings as InfraSettings
+from pipeline.settings import StoreSettings
+from pipeline.train.settings import SparkSettings
+from serving.settings import ServingSettings
+
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    "": Stream,
+    "cut.": Cut,
+    "source.": Source,
+    "rejects.": Rejects,
+    "model.": Model,
+    "gate.": Gate,
+    "identity.": Identity,
+}
 
 
 def _documented(page: str) -> set[str]:
@@ -20,17 +38,67 @@ def test_every_setting_is_on_its_page() -> None:
     assert _documented("docs/settings.md") == environment.KNOWN.keys() | prefixes
 
 
-def test_every_field_of_the_stream_file_is_on_its_page() -> None:
-    sections: dict[str, type[BaseModel]] = {
-        "": Stream,
-        "cut.": Cut,
-        "source.": Source,
-        "rejects.": Rejects,
-        "model.": Model,
-        "gate.": Gate,
-        "identity.": Identity,
+def _rows(page: str) -> dict[str, list[str]]:
+    """Return the cells of each row of a page's table, by the name in its first one."""
+    lines = re.findall(r"^\| `([^`]+)` \|(.*)\|$", Path(page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {name: [cell.strip() for cell in cells.split(" | ")] for name, cells in lines}
+
+
+def test_every_setting_is_told_in_the_same_words_wherever_it_is_told() -> None:
+    told = {name: cells[0] for name, cells in _rows("docs/settings.md").items() if name in environment.KNOWN}
+    assert told == environment.KNOWN
+
+
+def _defaults() -> dict[str, object]:
+    """Return the default of each setting that a class of settings reads, by the variable's name."""
+    found: dict[str, object] = {}
+    for section in (InfraSettings, StoreSettings, SparkSettings, ServingSettings):
+        prefix = str(section.model_config.get("env_prefix", ""))
+        for name, field in section.model_fields.items():
+            alias = field.validation_alias
+            names = alias.choices if isinstance(alias, AliasChoices) else [alias or f"{prefix}{name}".upper()]
+            found |= {str(each): field.get_default(call_default_factory=False) for each in names}
+    return found
+
+
+def _shown(default: object) -> str:
+    text = f"{default:g}" if isinstance(default, float) else str(default)
+    return text.replace(str(Path.home()), "~").replace(f"{ROOT}/", "")
+
+
+def test_defaults_are_told_as_they_are() -> None:
+    defaults = _defaults()
+    told = {
+        name: found[1]
+        for name, text in environment.KNOWN.items()
+        if (found := re.search(r"\(default ([^:)]+)\)", text))
     }
-    fields = {prefix + name for prefix, section in sections.items() for name in section.model_fields}
+    assert len(told) > 20
+    # What only the shell reads has no class.
+    assert {name: _shown(defaults[name]) for name in told} == told
+
+
+def test_defaults_of_the_stream_file_are_told_as_they_are() -> None:
+    told = 0
+    for name, cells in _rows("docs/streams.md").items():
+        section, _, key = name.rpartition(".")
+        kind = Column if section == "columns.*" else SECTIONS[f"{section}." if section else ""]
+        field = kind.model_fields[next(n for n, f in kind.model_fields.items() if key in {n, f.alias})]
+        default = cells[-1]
+        if default == "required":
+            assert field.is_required(), name
+        elif default == "none":
+            assert field.default is None, name
+        elif quoted := re.fullmatch(r"`([^`]+)`", default):
+            shape: Any = Annotated[field.annotation, None, *field.metadata]
+            adapter: TypeAdapter[object] = TypeAdapter(shape)
+            assert adapter.validate_python(yaml.safe_load(quoted[1])) == field.default, name
+            told += 1
+    assert told > 12
+
+
+def test_every_field_of_the_stream_file_is_on_its_page() -> None:
+    fields = {prefix + name for prefix, section in SECTIONS.items() for name in section.model_fields}
     # A column's type is explained beside `columns`, and a section with fields of its own needs no row.
     fields |= {f"columns.*.{name}" for name in Column.model_fields} - {"columns.*.type"}
     assert fields - {"rejects", "model", "gate", "identity"} == _documented("docs/streams.md")

@@ -8,6 +8,7 @@ import pytest
 
 from contract.errors import StreamFileError
 from contract.stream import parse_stream
+from pipeline.stream_file import load_stream
 
 FLIGHTS = Path("streams/flights.yaml").read_text(encoding="utf-8")
 
@@ -47,6 +48,21 @@ def _line_of(text: str, part: str) -> int:
             "columns.month.required",
         ),
         ("topic: flights", "topic: ..", "topic: ..", "no name that Kafka takes"),
+        ("topic: flights", "topic: 2013-01-01", "topic:", 'for a date, so write it in quotes: "2013-01-01"'),
+        ('null_values: ["", NA]', "null_values: [NA, NO]", "null_values", "YAML takes a bare NO for true or false, so"),
+        ('null_values: ["", NA]', "null_values: [NA, ~]", "null_values", 'write it in quotes: "~"'),
+        (
+            "  month:",
+            "  on:",
+            "  on:",
+            """key 'on': YAML takes a bare on for true or false, so write it in quotes: "on\"""",
+        ),
+        ("  month:", "  1:", "  1:", "key '1': YAML takes a bare 1 for a number"),
+        ("  rows: 112259", "  window: 1:30", "window", "YAML takes a bare 1:30 for a number"),
+        ("  rows: 112259", "  rows: 010", "rows: 010", "YAML takes a bare 010 for a number"),
+        ("  month:", "  Year:", "  Year:", "'Year' and 'year' (line 11) differ in letter case only"),
+        ("tailnum: {type: string}", "tailnum: {type: string, epoch: s}", "tailnum:", "this one is string"),
+        ("time_hour: {type: timestamp", "time_hour: {epoch: m, type: timestamp", "time_hour: {", "'ms', 'us' or 'ns'"),
     ],
 )
 def test_names_key_and_line(old: str, new: str, at: str, said: str) -> None:
@@ -81,6 +97,43 @@ NOT_MEANT = [
 @pytest.mark.parametrize("text", NOT_MEANT, ids=range(len(NOT_MEANT)))
 def test_what_is_no_mapping_is_refused(text: str) -> None:
     with pytest.raises(StreamFileError):
+        parse_stream(text, "mine.yaml")
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BOMB, r"mine.yaml:5: .*more than 50,000 values, each alias counted as what it stands for"),
+        ("x: [" + "a," * 60_000 + "]", "more than 50,000 values"),
+        ("a: &a [*a]", "mine.yaml:1: not YAML: an alias stands for what holds it"),
+        ("a: &a {b: &b [*a]}", "an alias stands for what holds it"),
+        ("# " + "x" * 2**20, "longer than 1,048,576 bytes"),
+    ],
+    ids=["bomb", "many", "itself", "itself inside", "long"],
+)
+def test_a_stream_file_is_bounded(text: str, said: str) -> None:
+    with pytest.raises(StreamFileError, match=said):
+        parse_stream(text, "mine.yaml")
+
+
+def test_an_endless_stream_file_is_not_read_to_its_end() -> None:
+    with pytest.raises(StreamFileError, match="longer than 1,048,576 bytes"):
+        load_stream("/dev/zero")
+
+
+def test_aliases_in_reason_are_fine() -> None:
+    text = FLIGHTS.replace("dep_delay: {type: int32}", "dep_delay: &int {type: int32}")
+    assert parse_stream(text.replace("arr_delay: {type: int32}", "arr_delay: *int"), "mine.yaml").columns
+
+
+def test_every_fault_of_yaml_is_told_at_once() -> None:
+    text = FLIGHTS.replace("  month:", "  no:").replace("  day:", "  yes:")
+    with pytest.raises(StreamFileError, match=r"(?s)mine.yaml:12: key 'no'.*\nmine.yaml:13: key 'yes'"):
         parse_stream(text, "mine.yaml")
 
 

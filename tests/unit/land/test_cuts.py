@@ -81,7 +81,7 @@ def _choose(
     due = _due(cut, landed, lambda _: over, time_up)
     if due is None:
         return None
-    reason, window, chosen = due
+    reason, window, chosen, _ = due
     return reason, window, {lane: [part.key for part in parts] for lane, parts in chosen.items() if parts}
 
 

@@ -9,6 +9,7 @@ import pytest
 from contract.errors import ChainError, StreamFileError
 from contract.stream import Cut
 from pipeline.land.chain import Writer
+from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.newest_parts import newest_parts
 from pipeline.land.start import begin_or_read
@@ -36,7 +37,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def _landed(store: MemoryStore, path: Path, rows: int) -> list[str]:
+def land(store: MemoryStore, path: Path, rows: int, *, first: int = 0) -> list[str]:
     """Land ``rows`` rows, which make a batch of 5 each; return the newest parts."""
     stream = load_stream(path)
     start = begin_or_read(store, "s", "s", "id", {0: 0})
@@ -44,7 +45,7 @@ def _landed(store: MemoryStore, path: Path, rows: int) -> list[str]:
     lander = Lander(stream, Cut(rows=5), store=store, writer=writer, start=start, partitions=1, topic=Offsets())
     lander.own(0, 1)
     lander.begin(1)
-    lander.take(fetched(0, 0, [b'{"id":1,"x":0.5}'] * rows, stream))
+    lander.take(fetched(0, first, [b'{"id":1,"x":1}'] * rows, stream))
     return newest_parts(store, "s", "s", writer)
 
 
@@ -56,7 +57,7 @@ def _check(store: MemoryStore, path: Path, keys: list[str], old: str = "", new: 
 
 def test_a_narrowed_type_is_refused_with_its_line(path: Path) -> None:
     store = MemoryStore()
-    keys = _landed(store, path, 10)
+    keys = land(store, path, 10)
     assert keys == ["s/lane=0/00000001.parquet"]
     for new in ("int32", "int64", "float32", "string", "bool", "timestamp"):
         text = TEXT.replace("features: [x]", "features: [id]").replace("float64", new)
@@ -71,10 +72,30 @@ def test_a_narrowed_type_is_refused_with_its_line(path: Path) -> None:
     _check(store, path, keys, "  x:", "  more: {type: int32}\n  x:")
 
 
+def test_a_part_of_nothing_but_rejects_has_no_type_and_what_was_landed_again_has(path: Path) -> None:
+    store, writer = MemoryStore(), Writer("w", "id")
+    path.write_text(TEXT.replace("float64", "int64"))
+    stream = load_stream(path)
+    start = begin_or_read(store, "s", "s", "id", {0: 0})
+    lander = Lander(stream, Cut(rows=5), store=store, writer=writer, start=start, partitions=1, topic=Offsets())
+    lander.own(0, 1)
+    lander.begin(1)
+    lander.take(fetched(0, 0, [b'{"id":1,"x":0.5}'] * 3, stream))
+    lander.land_tail()
+    keys = newest_parts(store, "s", "s", writer)
+    assert len(list(store.list_objects("s/lane="))) == 1 and keys == []
+    _check(store, path, keys)
+    assert LandingAgain(store, load_stream(path), writer).run().rows == 3
+    keys = newest_parts(store, "s", "s", writer)
+    assert keys == ["s/again/00000000.parquet"]
+    with pytest.raises(StreamFileError, match=r"0\.parquet was landed with float64"):
+        _check(store, path, keys, "float64", "int64")
+
+
 def test_a_wider_type_is_read(path: Path) -> None:
     store = MemoryStore()
     path.write_text(TEXT.replace("int64", "int32"))
-    keys = _landed(store, path, 5)
+    keys = land(store, path, 5)
     _check(store, path, keys)
     _check(store, path, keys, "int64", "float64")
     with pytest.raises(StreamFileError, match=r"int32 to float64, int32 to int64"):
@@ -84,7 +105,7 @@ def test_a_wider_type_is_read(path: Path) -> None:
 def test_a_part_with_a_long_footer_and_one_that_is_gone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.landed_types._TAIL_BYTES", 64)
     store = MemoryStore()
-    keys = _landed(store, path, 5)
+    keys = land(store, path, 5)
     _check(store, path, keys)
     with pytest.raises(ChainError, match="is not in bucket"):
         _check(store, path, ["s/lane=0/9.parquet"])

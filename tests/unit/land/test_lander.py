@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from contract.stream import Cut, Stream
-from pipeline.land import lanes, sealing
+from pipeline.land import batches, lanes, sealing
 from pipeline.land.chain import Writer
+from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.lanes import PART_BYTES
 from pipeline.land.open_part import ROW_GROUP_BYTES, OpenPart
@@ -117,6 +118,45 @@ def test_rejects_without_a_row_behind_them_are_landed(cut: Cut) -> None:
     assert lander.landed.rows == 0
     proof = verify_stream(store, "model")
     assert proof.problems == [] and proof.lanes[0].rejected == 1
+
+
+def test_a_window_is_sealed_beside_a_lane_that_has_landed_nothing_but_rejects() -> None:
+    store = MemoryStore()
+    lander = _lander(store, "one", Cut(window=0.1))
+    for lane in (0, 1):
+        lander.own(lane, 1)
+    lander.begin(2)
+    lander.take(fetched(0, 0, [b"poison"]))
+    lander.reach_end(0, 1, 1, 1)
+    lander.tick()
+    lander.take(fetched(1, 0, _records(0, 30)))
+    lander.reach_end(1, 1, 30, 30)
+    lander.land_tail()
+    proof = verify_stream(store, "model")
+    assert proof.problems == [] and [batch.rows for batch in proof.batches] == [10, 10, 10]
+    assert proof.lanes[0].rejected == 1
+
+
+def test_the_age_of_what_was_landed_again_cuts_its_own_batch_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "_LOOK_AGAIN_S", 0.0)
+    store = MemoryStore()
+    lander = _lander(store, "one", Cut(max_age=0.2))
+    lander.own(0, 1)
+    lander.begin(1)
+    lander.take(fetched(0, 0, [b'{"n":1,"pad":"%s"}' % (b"x" * 2_000_000), b"poison"]))
+    lander.land_tail()
+    longer = STREAM.model_copy(update={"rejects": STREAM.rejects.model_copy(update={"max_record_bytes": 3_000_000})})
+    assert LandingAgain(store, longer, Writer("person", "id")).run().rows == 1
+    deadline = time.monotonic() + 10
+    while not lander.landed.batches and time.monotonic() < deadline:
+        lander.tick()
+        time.sleep(0.01)
+    assert lander.landed.batches == {"max_age": 1}
+    # The next row begins its own batch: it is not cut for the age of what has left.
+    lander.take(fetched(0, 2, _records(2, 1)))
+    lander.tick()
+    assert lander.open_rows == 1
+    assert verify_stream(store, "model").problems == []
 
 
 def test_large_rows_are_encoded_before_they_fill_the_memory() -> None:

@@ -27,7 +27,7 @@ class Record:
 
 # What a run of replay sends to one partition: of a file, from a row on, some of its rows unreadable.
 runs = st.tuples(st.sampled_from(FILES), st.integers(0, 50), st.lists(st.integers(1, 3), min_size=1, max_size=8))
-others = st.sampled_from([None, b"", b"2 x", f"{FILES[0]} 7 1".encode()])
+others: st.SearchStrategy[bytes | None] = st.sampled_from([None, b"", b"2 x", f"{FILES[0]} 7 1".encode()])
 
 
 @st.composite

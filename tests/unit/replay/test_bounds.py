@@ -11,10 +11,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
-from contract.errors import SourceFileError
+from contract.errors import ServiceDownError, SourceFileError
 from contract.stream import Stream, parse_stream
-from pipeline.replay import source
+from pipeline.replay import source, topic
 from pipeline.replay.sending import limits_of
 from pipeline.replay.source import default_path, read_rows
 
@@ -102,6 +103,21 @@ def test_a_row_larger_than_topic_or_landing_take() -> None:
     assert limits.refusal(1_000_000, 100) is None
     assert "`max.message.bytes`" in str(limits.refusal(1_048_500, 100))
     assert "`rejects.max_record_bytes`" in str(limits_of(STREAM, None).refusal(1_048_577, 100))
+
+
+@pytest.mark.parametrize(
+    ("code", "passes"),
+    [
+        (KafkaError._UNKNOWN_PARTITION, True),
+        (KafkaError._UNKNOWN_TOPIC, True),
+        (KafkaError.LEADER_NOT_AVAILABLE, True),
+        (KafkaError._ALL_BROKERS_DOWN, False),
+    ],
+)
+def test_what_a_topic_that_was_made_just_now_may_say_is_waited_for(code: int, passes: bool) -> None:
+    error = ServiceDownError("kafka", "a", "b")
+    error.__cause__ = KafkaException(KafkaError(code))
+    assert topic._leaderless(error) is passes
 
 
 def test_the_source_lies_beside_the_stream_file_or_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,18 @@ def test_wrong_encoding(tmp_path: Path, stream: Stream) -> None:
     assert raised.value.line == 3
 
 
+def test_what_is_wrong_with_a_long_cell_is_short(tmp_path: Path, stream: Stream) -> None:
+    for column in ("i", "f", "t", "b"):
+        fields = dict(zip(HEADER.split(","), GOOD.split(","), strict=True)) | {column: "x" * 1_000_000}
+        with pytest.raises(SourceFileError, match="unreadable cell 'xxx") as raised:
+            _read(_csv(tmp_path, HEADER, ",".join(fields.values())), stream)
+        assert len(str(raised.value)) < 500
+        pq.write_table(pa.table({name: [value] for name, value in fields.items()}), tmp_path / "a.parquet")
+        with pytest.raises(SourceFileError) as raised:
+            _read(tmp_path / "a.parquet", stream)
+        assert len(str(raised.value)) < 600
+
+
 @pytest.mark.parametrize("lines", [(), ("",)])
 def test_empty_file(tmp_path: Path, stream: Stream, lines: tuple[str, ...]) -> None:
     with pytest.raises(SourceFileError, match="empty"):

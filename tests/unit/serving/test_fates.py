@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
 from contract.lineage import Lineage, Transition
 from contract.model_version import ClusterStatistics
+from contract.version_facts import Flow, VersionFacts
 from scoring.kmeans import Assigner, Scoring
 from serving.catalogue import Numbers, Version
-from serving.ui.fates import Drawing, draw
+from serving.ui.fates import BESIDE, Drawing, draw
 
 
-def version(number: int, shares: dict[str, float], lineage: Lineage | None = None) -> Version:
+def version(
+    number: int, shares: dict[str, float], lineage: Lineage | None = None, facts: VersionFacts | None = None
+) -> Version:
     """A ready version with clusters of these labels and shares."""
     labels = tuple(shares)
     centers = tuple((float(i),) for i in range(len(labels)))
@@ -21,7 +25,7 @@ def version(number: int, shares: dict[str, float], lineage: Lineage | None = Non
         ClusterStatistics(i, label, round(1000 * share), share, (0.0,), {})
         for i, (label, share) in enumerate(shares.items())
     )
-    numbers = Numbers(scoring, Assigner(scoring), statistics, {}, lineage)
+    numbers = Numbers(scoring, Assigner(scoring), statistics, {}, lineage, facts)
     return Version("m", number, f"run-{number}", "s", "ready", {}, 0, numbers=numbers)
 
 
@@ -100,3 +104,32 @@ def test_a_hundred_clusters_stay_inside() -> None:
     assert all(bar.height > 0 for bar in drawing.columns[0].bars)
     last = drawing.columns[0].bars[-1]
     assert last.y + last.height <= drawing.height
+
+
+def test_rows_that_a_cluster_lost_are_drawn_and_told() -> None:
+    told = lineage(AFTER, ("survived", ("C1",), ("C1",), 0.6), ("vanished", ("C4",), (), 0.0))
+    flows = (Flow("C1", "C1", 0.6), Flow("C1", "C7", 0.3), Flow("C1", "C5", 0.1), Flow("C4", "C6", 1.0))
+    drawing = draw([version(1, BEFORE), version(2, AFTER, told, VersionFacts(flows=flows))])
+    assert [band.title.partition(" of the rows of ")[2] for band in drawing.bands] == [
+        "C1 are in C1 now", "C1 are in C5 now", "C1 are in C7 now", "C4 are in C6 now",
+    ]  # fmt: skip
+    ((_, words),) = drawing.words
+    assert words == ("C1 survived (60% of its rows); 30% to C7, 10% to C5", "C4 vanished; 100% to C6")
+    old = {bar.label: bar for bar in drawing.columns[0].bars}
+    heights = [ends(band.path)[3] - ends(band.path)[0] for band in drawing.bands[:3]]
+    assert abs(sum(heights) - old["C1"].height) < 0.5
+
+
+def test_a_version_alone_is_drawn_no_larger_than_among_others() -> None:
+    alone, pair = draw([version(1, BEFORE)]), drawn()
+    assert (alone.width, alone.height) == (pair.width - BESIDE, pair.height)
+
+
+def test_clusters_too_small_for_their_label_have_it_beside_them() -> None:
+    shares = {"C1": 0.95, "C2": 0.02, "C3": 0.02, "C4": 0.01}
+    drawing = draw([version(1, shares)])
+    large, *small = drawing.columns[0].bars
+    assert large.roomy and large.beside is None
+    places = [bar.beside for bar in small if bar.beside is not None]
+    assert len(places) == 3 and all(low + 10 < high for low, high in itertools.pairwise(places))
+    assert max(places) < drawing.height

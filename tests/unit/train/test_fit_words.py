@@ -31,7 +31,7 @@ def test_of_a_fit_as_usual_nothing_is_said() -> None:
 
 def test_one_that_was_stopped_says_so() -> None:
     [said] = fit_sentences(model(max_iter=20), clustering(1), 0.0312, None)
-    assert "stopped at 20 iterations" in said and "`max_iter`" in said and "0.031" in said and "0.0001" in said
+    assert "stopped at `max_iter`** (20)" in said and "0.031" in said and "0.0001" in said
 
 
 @pytest.mark.parametrize(("start", "words"), [(PARALLEL, "by k-means||"), (RANDOM, "distinct points, drawn at random")])

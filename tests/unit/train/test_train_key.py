@@ -72,6 +72,15 @@ def test_where_batches_are_cut_does_not() -> None:
     assert key(stream(rows="20")) == key(stream())
 
 
+def test_how_records_are_read_does_not() -> None:
+    text = STREAM.format(**USUAL | {"id": "t"})
+    plain = parse_stream(text.replace("c: {type: string}", "t: {type: timestamp}"), "test")
+    told = parse_stream(
+        text.replace("c: {type: string}", "t: {type: timestamp, epoch: ms}") + "rejects: {no_column: warn}\n", "test"
+    )
+    assert key(told) == key(plain)
+
+
 def test_rows_scheme_and_revision_do(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = key(stream())
     assert train_key(stream(), "disjoint", [b"two"]) != usual

@@ -1,0 +1,161 @@
+"""Lands again what was rejected and parses now, by the stream file as it is today."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from contract.batch import KEY, OFFSET, TIMESTAMP, LandedAgain
+from contract.stream import Stream
+from pipeline.columns import part_schema
+from pipeline.land.again import AgainChain, OvertakenError
+from pipeline.land.chain import Writer
+from pipeline.land.lanes import PART_BYTES, PART_ROWS
+from pipeline.land.open_part import OpenPart
+from pipeline.land.origins import Longs
+from pipeline.land.parse import LONGEST_CHUNK, Parsed, RecordParser
+from pipeline.land.reasons import Reasons
+from pipeline.land.rejected import RejectedPart, read_rejects, rejected_stream
+from pipeline.land.stretch import Fetched, Stretch, to_stretch
+from pipeline.object_store import ObjectStore
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Outcome:
+    """What was landed again, and why the rest is still rejected."""
+
+    landed: list[LandedAgain]
+    reasons: Reasons
+    rejected: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows that were landed again."""
+        return sum(again.rows for again in self.landed)
+
+
+@dataclass
+class _Piece:
+    """Rows of one lane that become one object, and their offsets."""
+
+    rows: OpenPart
+    offsets: list[Longs]
+
+    def add(self, stretch: Stretch) -> None:
+        """Append rows; what lies between them stays where it is."""
+        joined = dataclasses.replace(stretch, rejects=(), gaps=(), strangers=(), first_offset=self.rows.next_offset)
+        self.rows.add(joined)
+        self.offsets.append(stretch.offsets)
+
+
+class LandingAgain:
+    """One run over a stream's rejects. Safe beside any number of others, and beside landing."""
+
+    def __init__(self, store: ObjectStore, stream: Stream, writer: Writer) -> None:
+        self._store, self._stream, self._writer = store, stream, writer
+        self._chain = AgainChain(store, stream.name)
+        self._parser = RecordParser(stream)
+        self._schema = part_schema(stream)
+        self._most_rows = min(PART_ROWS, stream.cut.rows or PART_ROWS)
+
+    def run(self) -> Outcome:
+        """Land again all that parses.
+
+        Raises
+        ------
+        ChainError: objects are missing or altered.
+        """
+        rejected = rejected_stream(self._store, self._stream.name)
+        self._known = list(rejected.landed_again)
+        landed: list[LandedAgain] = []
+        while True:
+            outcome = Outcome(landed, Reasons())
+            try:
+                for lane in sorted({named.lane for named in rejected.parts}):
+                    mine = [named for named in rejected.parts if named.lane == lane]
+                    for piece in self._pieces(lane, mine, outcome):
+                        self._commit(piece, landed)
+            except OvertakenError as error:
+                logger.info("rejects were landed again by somebody else, looking again; key=%s", error)
+                self._known += self._chain.objects_from(len(self._known))
+            else:
+                return outcome
+
+    def _commit(self, piece: _Piece, landed: list[LandedAgain]) -> None:
+        again = self._chain.commit(piece.rows, len(self._known), np.concatenate(piece.offsets), self._writer)
+        self._known.append(again)
+        landed.append(again)
+        logger.info("rejects landed again; key=%s lane=%d rows=%d", again.key, again.lane, again.rows)
+
+    def _pieces(self, lane: int, parts: list[RejectedPart], outcome: Outcome) -> Iterator[_Piece]:
+        """Yield the lane's rows, at most a batch's in one piece."""
+        piece = self._piece(lane)
+        for stretch in self._stretches(lane, parts, outcome):
+            left: Stretch | None = stretch
+            while left is not None and left.rows.num_rows:
+                room = self._most_rows - piece.rows.rows
+                if left.rows.num_rows > room:
+                    here, left = left.split(int(left.offsets[room]))
+                else:
+                    here, left = left, None
+                piece.add(here)
+                if piece.rows.rows >= self._most_rows or piece.rows.encoded_bytes >= PART_BYTES:
+                    yield piece
+                    piece = self._piece(lane)
+        if piece.rows.rows:
+            yield piece
+
+    def _piece(self, lane: int) -> _Piece:
+        return _Piece(OpenPart(lane, 0, 0, self._schema), [])
+
+    def _stretches(self, lane: int, parts: list[RejectedPart], outcome: Outcome) -> Iterator[Stretch]:
+        """Yield the records that are still rejected, parsed, a chunk at a time."""
+        for named in parts:
+            table = read_rejects(self._store, self._chain, self._known, named)
+            for first in range(0, table.num_rows, LONGEST_CHUNK):
+                stretch = self._parse(lane, table.slice(first, LONGEST_CHUNK))
+                outcome.reasons.count(lane, stretch.rejects)
+                outcome.rejected += len(stretch.rejects)
+                yield stretch
+
+    def _parse(self, lane: int, records: pa.Table) -> Stretch:
+        values = records["value"].to_pylist()
+        offsets = records[OFFSET].to_numpy()
+        parsed: Future[Parsed] = Future()
+        parsed.set_result(self._parser.parse(values))
+        fetched = Fetched(
+            lane=lane,
+            epoch=0,
+            position=int(offsets[0]),
+            values=values,
+            keys=records[KEY].to_pylist(),
+            offsets=offsets,
+            timestamps_ms=records[TIMESTAMP].cast(pa.int64()).to_numpy(),
+            parsed=parsed,
+        )
+        stretch = to_stretch(fetched, int(offsets[0]))
+        return stretch if self._stream.rejects.no_column == "warn" else _without_strangers(stretch)
+
+
+def _without_strangers(stretch: Stretch) -> Stretch:
+    """Return ``stretch`` with the records that have no column as rejects: landing would stop at them."""
+    if not stretch.strangers:
+        return stretch
+    kept = ~np.isin(stretch.offsets, [stranger.offset for stranger in stretch.strangers])
+    return dataclasses.replace(
+        stretch,
+        rows=stretch.rows.filter(pa.array(kept)),
+        offsets=stretch.offsets[kept],
+        timestamps_ms=stretch.timestamps_ms[kept],
+        value_bytes=stretch.value_bytes[kept],
+        rejects=(*stretch.rejects, *stretch.strangers),
+        strangers=(),
+    )

@@ -1,0 +1,171 @@
+"""`python -m pipeline rejects`."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import os
+import re
+import secrets
+import shlex
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from contract.errors import ConfigurationError
+from contract.stream import Stream
+from pipeline.command_line import Command
+from pipeline.land.chain import Writer
+from pipeline.land.land_again import LandingAgain, Outcome
+from pipeline.land.newest_parts import newest_parts
+from pipeline.land.rejected import RejectedPart, RejectedStream, rejected_stream, rejects_in, tables
+from pipeline.land.start import read_start
+from pipeline.land.stretch import Reject
+from pipeline.landed_types import refuse_changed_types
+from pipeline.object_store import ObjectStore
+from pipeline.settings import store_settings
+from pipeline.store_probe import refuse_racing_store
+from pipeline.stream_file import load_stream
+
+_SHOWN_BYTES = 80
+_AFTER = re.compile(r"(\d{1,10})-(\d{1,19})")
+
+
+@click.command(cls=Command)
+@click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
+@click.option("--land-again", is_flag=True, help="Land those that parse now; the next batch holds their rows.")
+@click.option("--lane", type=click.IntRange(min=0), help="List those of this lane only.")
+@click.option("--offset", type=click.IntRange(min=0), help="List those of this offset only.")
+@click.option("--reason", help="List those whose reason holds this text only.")
+@click.option("--after", help="List what follows this `lane-offset`: the end of the page before.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="List so many at most.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: one object a line, with the whole bytes.")
+def rejects(  # noqa: PLR0917 - click hands over one argument an option
+    stream_path: str,
+    lane: int | None,
+    offset: int | None,
+    reason: str | None,
+    after: str | None,
+    limit: int,
+    *,
+    land_again: bool,
+    as_json: bool,
+) -> None:
+    """List the records that landed as rejects and still are, by lane and offset, or land them again."""
+    stream = load_stream(stream_path)
+    behind = _place(after)
+    if land_again and (as_json or any(given is not None for given in (lane, offset, reason, after))):
+        raise ConfigurationError("--land-again takes all rejects that parse now; it goes with --stream alone")
+    store = ObjectStore.answering(store_settings())
+    if land_again:
+        _land_again(store, stream, stream_path)
+        return
+    found = rejected_stream(store, stream.name)
+    # What cannot hold them is not read.
+    parts = [
+        named for named in found.parts
+        if lane in {None, named.lane} and (offset is None or named.part.first_offset <= offset < named.part.next_offset)
+    ]  # fmt: skip
+    wanted = (
+        (named, reject) for named, reject in _listed(store, stream.name, replace(found, parts=parts), behind)
+        if offset in {None, reject.offset} and (reason is None or reason in reject.reason)
+    )  # fmt: skip
+    if as_json:
+        for named, reject in itertools.islice(wanted, limit):
+            click.echo(_json(named, reject))
+    else:
+        _print(stream.name, found, wanted, limit)
+
+
+def _place(after: str | None) -> tuple[int, int] | None:
+    if after is None:
+        return None
+    found = _AFTER.fullmatch(after)
+    if found is None:
+        raise ConfigurationError(f"--after {after!r} is no lane and offset; write 0-1234, as the page before ended")
+    return int(found[1]), int(found[2])
+
+
+def _listed(
+    store: ObjectStore, stream: str, found: RejectedStream, after: tuple[int, int] | None
+) -> Iterator[tuple[RejectedPart, Reject]]:
+    for named, table in tables(store, stream, found, after=after):
+        for reject in rejects_in(table):
+            yield named, reject
+
+
+def _json(named: RejectedPart, reject: Reject) -> str:
+    fields = {
+        "lane": named.lane,
+        "offset": reject.offset,
+        "timestamp_ms": reject.timestamp_ms,
+        "batch": named.batch,
+        "reason": reject.reason,
+        "key_base64": _base64(reject.key),
+        "value_base64": _base64(reject.value),
+    }
+    return json.dumps(fields)
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+def _print(stream: str, found: RejectedStream, wanted: Iterator[tuple[RejectedPart, Reject]], limit: int) -> None:
+    console = Console(width=140)
+    table = Table("lane-offset", "batch", "reason", "value", title=f"rejects of stream {stream}")
+    place = ""
+    for named, reject in itertools.islice(wanted, limit):
+        place = f"{named.lane}-{reject.offset}"
+        batch = "–" if named.batch is None else str(named.batch)
+        table.add_row(place, batch, escape(shown(reject.reason.encode(), 400)), escape(shown(reject.value)))
+    console.print(table)
+    console.print(f"{found.rejected:,} records are rejected{_again(found)}", markup=False)
+    if next(wanted, None) is not None:
+        console.print(f"there are more: --after {place}", markup=False)
+
+
+def _again(found: RejectedStream) -> str:
+    rows = sum(again.rows for again in found.landed_again)
+    if not rows:
+        return ""
+    return f", {rows:,} others were landed again" + (f", {found.waiting:,} of them wait" if found.waiting else "")
+
+
+def shown(value: bytes | None, longest: int = _SHOWN_BYTES) -> str:
+    """Return the beginning of ``value`` as text that no terminal obeys: what does not print is escaped."""
+    if value is None:
+        return "(no value)"
+    text = value[:longest].decode("utf-8", "backslashreplace")
+    safe = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+    return safe + (f"… ({len(value):,} bytes)" if len(value) > longest else "")
+
+
+def _land_again(store: ObjectStore, stream: Stream, stream_path: str) -> None:
+    start = read_start(store, stream.name)
+    if start is None:
+        click.echo(f"stream {stream.name} has landed nothing yet, and rejected nothing")
+        return
+    refuse_racing_store(store)
+    writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", start.topic_id)
+    refuse_changed_types(
+        store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
+    )
+    _say(stream_path, LandingAgain(store, stream, writer).run())
+
+
+def _say(stream_path: str, outcome: Outcome) -> None:
+    click.echo(f"landed {outcome.rows:,} rows again, {outcome.rejected:,} records are still rejected")
+    for line in outcome.reasons.lines():
+        click.echo(f"  {line}")
+    if outcome.rows:
+        click.echo(
+            f"the next batch holds them; if no more records come, "
+            f"`python -m pipeline land --stream {shlex.quote(stream_path)} --exit-when-idle 5s` seals it"
+        )
