@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contract import remedies
 from contract.errors import AccessDeniedError, ConfigurationError, ServiceUnwellError, StopError, SwatheError
 
 # The same request would be refused again; a request that did not arrive whole would not.
@@ -12,7 +13,7 @@ _TRANSIENT = {"RequestTimeout", "IncompleteBody", "BadDigest"}
 _FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage"}
 _WRONG_CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
 _NO_PERMISSION = {"AccessDenied", "AllAccessDisabled"}
-_LOG = "its log says why: `python -m infra logs minio`"
+_LOG = f"its log says why: {remedies.service_log('minio')}"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class StoreAnswer:
         if self.code == "NoSuchBucket":
             return ConfigurationError(
                 f"{store} has no bucket {bucket!r} ({self.code}); correct SWATHE_BUCKET, or make it with "
-                f"`python -m infra up`"
+                f"{remedies.infra_up()}"
             )
         if not self.transient:
             return StopError(f"{store} refuses a request to bucket {bucket!r}: {self.code}: {self.message}")
