@@ -154,8 +154,10 @@ def test_a_fault_that_stays_is_one_run_and_the_next_attempt_goes_on_in_it(lab: L
     part, key = manifest.parts[0], manifest_key(lab.name, 1)
     whole, sealed = lab.store.get(part.key), lab.store.get(key)
     assert whole is not None and sealed is not None
-    # Neither size nor ETag tell.
-    spoilt = bytes(reversed(whole[0]))
+    # Neither size nor ETag tell, nor the footer: only the pages are spoilt.
+    body = whole[0]
+    pages = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
+    spoilt = body[:4] + bytes(reversed(body[4:pages])) + body[pages:]
     etag = lab.store.put(part.key, spoilt)
     lab.store.put(key, sealed[0].replace(part.etag.encode(), etag.encode()))
 
