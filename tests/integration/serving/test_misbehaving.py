@@ -16,8 +16,8 @@ from tests.integration.serving.registered import FEATURES, Made, Maker, predict_
 from tests.integration.serving.watched_server import STALLS_VARIABLE, longest_s
 
 # What others wait for is measured by `python -m bench.serving`, on a machine of its own; here it is what the loop
-# computes in one go, which a busy machine does not change. What was bad took a second and more.
-MOST_S = 0.05
+# computes in one go, which a busy machine does not change. What was bad took 0.12 s to 2 s, at every load.
+MOST_S = 0.1
 SHORT = (
     "endless_header", "endless_headers", "silent_connections", "slow_bodies", "faulty_rows", "last_row_wrong",
     "tensor_of_30_mb", "exports_never_read", "documents",
