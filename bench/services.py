@@ -18,7 +18,7 @@ from infra.settings import PORTS, variable
 @contextmanager
 def services() -> Iterator[dict[str, str]]:
     """Give the environment of running services: those that the shell names, or new ones for the length of the block."""
-    if "MLFLOW_TRACKING_URI" in os.environ:
+    if os.environ.get("MLFLOW_TRACKING_URI"):
         yield dict(os.environ)
         return
     with tempfile.TemporaryDirectory(prefix="swathe-bench-") as folder:

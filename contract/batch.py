@@ -126,6 +126,8 @@ class Part:
     cut: CutReason
     topic_id: str
     writer: str
+    early_rows: int = 0
+    """Rows that were too far ahead of the lane's clock to move it; parts landed before there was one have none."""
     sources: tuple[str, ...] = ()
     sources_seen: int | None = None
 

@@ -24,6 +24,7 @@ KNOWN: Mapping[str, str] = {
     "SWATHE_PORT_SUPERVISOR": "port of the process supervisor's control channel (default 19010)",
     "SWATHE_KAFKA_HEAP": "Java heap of the Kafka broker (default 512m)",
     "SWATHE_MLFLOW_BACKEND_URI": "SQLAlchemy URI of MLflow's store (default: SQLite in the data directory)",
+    "SWATHE_LAND_STREAM": "stream file that a supervised `land` lands beside the services (default: none)",
     "SWATHE_MLFLOW_APP": "basic-auth: the MLflow server asks for a name and a password (default: it asks nobody)",
     "SWATHE_WATCH_STREAM": "stream file that a supervised `watch` trains beside the services (default: none)",
     "SWATHE_BUCKET": "bucket of batches and results (default batches)",

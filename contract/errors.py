@@ -11,6 +11,7 @@ SwatheError
 │   └── ModelArtifactError     stored numbers of a version that cannot be read or do not agree
 ├── RetryError                 may succeed later
 │   ├── ServiceDownError       a service does not answer: name, address, command that starts it
+│   │   └── ServiceUnwellError   it is there, and cannot do it now: what is in the way, and what mends it
 │   └── UnreadableAnswerError  a service answers, with something that cannot be used
 ├── DataError                  this batch cannot be trained; the next one may
 └── RequestError               a request that cannot be answered as it was asked
@@ -31,6 +32,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contract import remedies
 from contract.uri import without_credentials
 
 
@@ -117,9 +119,22 @@ class ServiceDownError(RetryError):
         self.reason = without_credentials(reason)
         super().__init__(
             f"{service} does not answer at {address} ({reason}). "
-            f"Start it with `python -m infra up` (or `make up`), or point the settings at the one you mean: "
-            f'`eval "$(python -m infra env)"`.'
+            f"Start it with {remedies.start_services()}, or point the settings at the one you mean: "
+            f"{remedies.set_environment()}."
         )
+
+
+class ServiceUnwellError(ServiceDownError):
+    """A service is there and cannot do what it was asked now; starting it would not help.
+
+    Parameters
+    ----------
+    remedy: what a person can do about it, as a sentence without its full stop
+    """
+
+    def __init__(self, service: str, address: str, reason: str, remedy: str) -> None:
+        super().__init__(service, address, reason)
+        self.args = (f"{service} at {address} cannot do this now ({reason}). {remedy}.",)
 
 
 class UnreadableAnswerError(RetryError):

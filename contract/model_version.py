@@ -58,6 +58,10 @@ TAG_ALIASED: Final = "aliased"
 TAG_ROLLED_BACK: Final = "rolled_back"
 """ISO 8601 time at which a person took the champion alias away; such a version is not promoted by itself."""
 
+# Tag of a registered model.
+TAG_RESTORING: Final = "restoring"
+"""There while the model is made again with its old versions: what it does not list yet goes on being served."""
+
 Alias = Literal["champion", "previous", "challenger"]
 ALIASES: Final[tuple[Alias, ...]] = ("champion", "previous", "challenger")
 GATES: Final = ("champion", "challenger", "none")

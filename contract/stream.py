@@ -95,11 +95,15 @@ class Cut(_Section):
     window: Duration | None = Field(default=None, description="stretch of record time, in seconds")
     max_age: Duration | None = Field(default=None, description="wall clock since the batch's first row, in seconds")
     idle: Duration | None = Field(default=None, description="wall clock since the last record, in seconds")
+    max_ahead: Duration = Field(default=3600.0, description="how far ahead a record moves its lane's clock, in seconds")
 
     @model_validator(mode="after")
     def _some_rule(self) -> Cut:
-        if all(getattr(self, name) is None for name in type(self).model_fields):
-            raise ValueError(f"cut needs at least one of {', '.join(type(self).model_fields)}")
+        rules = [name for name in type(self).model_fields if name != "max_ahead"]
+        if all(getattr(self, name) is None for name in rules):
+            raise ValueError(f"cut needs at least one of {', '.join(rules)}")
+        if self.window is None and "max_ahead" in self.model_fields_set:
+            raise ValueError("max_ahead says which records end a window, and there is no `window`")
         return self
 
 

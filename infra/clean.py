@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 
+from contract import remedies
 from contract.errors import ConfigurationError
 from infra.layout import Layout
 from infra.processes import marked
@@ -44,5 +45,6 @@ def refuse_if_running(layout: Layout) -> None:
     running = marked(layout.mark())
     if running:
         raise ConfigurationError(
-            f"the services of {layout.data} run ({len(running)} processes); stop them with `python -m infra down` first"
+            f"the services of {layout.data} run ({len(running)} processes); stop them with "
+            f"{remedies.stop_services()} first"
         )

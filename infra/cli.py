@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from contract import remedies
 from contract.errors import ConfigurationError, SwatheError
 from infra import clean as cleaning
 from infra import down as stopping
@@ -58,7 +59,7 @@ def up(without: tuple[str, ...]) -> None:
     for service in wanted_services(running, frozenset(without)):
         if service.address:
             click.echo(f"{service.title:18} {service.address}", err=True)
-    click.echo('For your shell: eval "$(python -m infra env)"', err=True)
+    click.echo(f"For your shell: {remedies.set_environment()}", err=True)
 
 
 @cli.command()
@@ -83,8 +84,8 @@ def status(as_json: bool) -> None:
     if ill:
         # To standard error, so that --json stays JSON.
         click.echo(
-            f"not running or not answering: {', '.join(ill)}. Start them with `python -m infra up` (or `make up`); "
-            f"`python -m infra logs {ill[0]}` shows why.",
+            f"not running or not answering: {', '.join(ill)}. Start them with {remedies.start_services()}; "
+            f"{remedies.service_log(ill[0])} shows why.",
             err=True,
         )
         sys.exit(1)
@@ -114,7 +115,7 @@ def env(as_json: bool) -> None:
     found = environment.variables(running_settings.load(layout), layout)
     found["PATH"] = environment.path()
     if not looking.supervised(running_settings.load(layout), layout):
-        click.echo("warning: these services do not run; start them with `python -m infra up` (or `make up`)", err=True)
+        click.echo(f"warning: these services do not run; start them with {remedies.start_services()}", err=True)
     click.echo(json.dumps(found, indent=1) if as_json else environment.shell_lines(found))
 
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from contract import remedies
 from contract.errors import ConfigurationError
 from infra.files import create_private, write_private
 from infra.layout import Layout
@@ -73,7 +74,7 @@ def _read(layout: Layout) -> dict[str, str]:
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"{layout.credentials} is not there: no services were ever started with this data directory. "
-            "Start them with `python -m infra up` (or `make up`), or set SWATHE_DATA to the directory you mean."
+            f"Start them with {remedies.start_services()}, or set SWATHE_DATA to the directory you mean."
         ) from error
     except (OSError, ValueError) as error:
         raise _unreadable(layout, error) from error
@@ -81,6 +82,6 @@ def _read(layout: Layout) -> dict[str, str]:
 
 def _unreadable(layout: Layout, error: Exception) -> ConfigurationError:
     return ConfigurationError(
-        f"{layout.credentials} cannot be read as credentials ({error}). Run `python -m infra down`, then remove "
-        "it, and `python -m infra up` makes it anew."
+        f"{layout.credentials} cannot be read as credentials ({error}). Run {remedies.stop_services()}, then "
+        f"remove it, and {remedies.infra_up()} makes it anew."
     )

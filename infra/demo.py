@@ -15,6 +15,8 @@ from typing import Any, Final
 import click
 import httpx
 
+from contract import remedies
+
 STREAM: Final = "streams/flights.yaml"
 MODEL: Final = "flights"
 ROW: Final[Mapping[str, int | None]] = {
@@ -43,7 +45,7 @@ def main() -> None:
     click.echo()
     click.echo(f"MLflow       {environ['MLFLOW_TRACKING_URI']}")
     click.echo(f"predictions  {environ['SWATHE_SERVING_URL']}/api  (every route: {environ['SWATHE_SERVING_URL']}/docs)")
-    click.echo(f"took {time.monotonic() - began:.0f} s; the services stay up until `make down`")
+    click.echo(f"took {time.monotonic() - began:.0f} s; the services stay up until {remedies.make_down()}")
 
 
 def with_own_programs() -> dict[str, str]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from contract import remedies
 from infra.layout import MARK_VARIABLE, Layout
 from infra.processes import end, wait_for_port
 
@@ -24,12 +25,12 @@ _PORT_S = 15.0
 def launch(arguments: Sequence[str]) -> NoReturn:
     """Become the service named by ``arguments``: ``[service, data directory]``."""
     if len(arguments) != 2:
-        sys.exit("usage: python -m infra run SERVICE DATA_DIRECTORY (the process supervisor calls this)")
+        sys.exit("usage: infra run SERVICE DATA_DIRECTORY (the process supervisor calls this)")
     service, layout = arguments[0], Layout(Path(arguments[1]))
     try:
         command = json.loads(layout.command(service).read_text())
     except OSError as error:
-        sys.exit(f"{service} was never prepared ({error}); start it with `python -m infra up`")
+        sys.exit(f"{service} was never prepared ({error}); start it with {remedies.infra_up()}")
     ended = end(layout.mark(service), patience_s=_PATIENCE_S)
     if ended:
         _say(f"event=predecessor_ended service={service} processes={','.join(map(str, ended))}")

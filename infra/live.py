@@ -15,6 +15,7 @@ import click
 import httpx
 import yaml
 
+from contract import remedies
 from infra.demo import STREAM, run, service_environment, with_own_programs
 
 NAME: Final = "flights-live"
@@ -47,7 +48,7 @@ def main(batches: int, rate: float) -> None:
                 f"batch {version}: its last record was acknowledged, {answered - acknowledged:.1f} s later ", nl=False
             )
             click.echo(f"{url}/api/{NAME}/v{version}/ answers")
-    click.echo("landing and training have ended; the services stay up until `make down`")
+    click.echo(f"landing and training have ended; the services stay up until {remedies.make_down()}")
 
 
 def _stream_file(data: Path) -> Path:
@@ -89,7 +90,7 @@ def _send(environ: Mapping[str, str], options: str) -> float:
     if process.wait() or not said:
         sys.exit(process.returncode or 1)
     if said.startswith("sent 0 rows"):
-        raise click.ClickException("all flights were sent before: `make down clean` begins anew")
+        raise click.ClickException(f"all flights were sent before: {remedies.begin_anew()} begins anew")
     return acknowledged
 
 

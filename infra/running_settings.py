@@ -10,6 +10,7 @@ import json
 
 from pydantic import ValidationError
 
+from contract import remedies
 from contract.errors import ConfigurationError
 from infra.files import write_private
 from infra.layout import Layout
@@ -37,10 +38,12 @@ def load(layout: Layout) -> Settings:
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"no services were ever started with the data directory {layout.data}. "
-            "Start them with `python -m infra up` (or `make up`), or set SWATHE_DATA to the directory you mean."
+            f"Start them with {remedies.start_services()}, or set SWATHE_DATA to the directory you mean."
         ) from error
     except (OSError, ValueError, ValidationError) as error:
-        raise ConfigurationError(f"{layout.settings} is broken ({error}); remove it and run `make up` again") from error
+        raise ConfigurationError(
+            f"{layout.settings} is broken ({error}); remove it, and {remedies.infra_up()} makes it anew"
+        ) from error
 
 
 def load_or(layout: Layout, otherwise: Settings) -> Settings:
@@ -62,6 +65,6 @@ def refuse_changes(running: Settings, asked: Settings) -> None:
     ]
     if changes:
         raise ConfigurationError(
-            f"the services run with {', '.join(changes)}. Stop them with `python -m infra down` first, then start "
+            f"the services run with {', '.join(changes)}. Stop them with {remedies.stop_services()} first, then start "
             "them anew; or unset what differs."
         )

@@ -40,7 +40,8 @@ class Service:
     ``ports`` maps the setting of each port to the port; ``probe`` takes a timeout in seconds and raises
     ServiceDownError, or is None where only the process can be watched; ``prepare`` makes what must be there
     before the first start and returns the command. ``stop_s`` is how long it may take to end by itself,
-    ``start_s`` how long until it answers.
+    ``start_s`` how long until it answers. One that ends within ``steady_s`` of its start, again and again, is taken
+    as one that cannot run: it is FATAL until the watchdog starts it again.
     """
 
     name: str
@@ -51,3 +52,4 @@ class Service:
     prepare: Callable[[Start], Command]
     stop_s: int = 15
     start_s: int = 60
+    steady_s: int = 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra import prediction_server, watch_service, watchdog_service
+from infra import land_service, prediction_server, watch_service, watchdog_service
 from infra.kafka.service import service as kafka
 from infra.minio.service import service as minio
 from infra.mlflow.service import service as mlflow
@@ -20,6 +20,7 @@ def all_services(settings: Settings) -> list[Service]:
         minio(settings),
         kafka(settings),
         prediction_server.service(settings),
+        *([land_service.service()] if settings.land_stream else []),
         *([watch_service.service()] if settings.watch_stream else []),
         watchdog_service.service(),
     ]

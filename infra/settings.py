@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     port_supervisor: Port = 19010
     kafka_heap: Annotated[str, Field(pattern=r"^[1-9][0-9]*[mMgG]$")] = "512m"
     mlflow_backend_uri: str | None = None
+    land_stream: AbsolutePath | None = None
     mlflow_app: Literal["basic-auth"] | None = None
     watch_stream: AbsolutePath | None = None
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = "batches"

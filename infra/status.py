@@ -34,7 +34,10 @@ class ServiceStatus:
     @property
     def well(self) -> bool:
         """Whether this service is as it should be."""
-        return self.answers is True or (self.state == "RUNNING" if self.answers is None else self.off)
+        if self.answers is None:
+            # One that ends and is started again is in BACKOFF or FATAL for most of the time.
+            return self.state in {"RUNNING", "STARTING"}
+        return self.answers or self.off
 
     @property
     def off(self) -> bool:

@@ -84,7 +84,7 @@ def _program(service: Service, layout: Layout) -> list[str]:
         "redirect_stderr=true",
         "autostart=false",
         "autorestart=true",
-        "startsecs=2",
+        f"startsecs={service.steady_s}",
         # Three quick failures make it FATAL, so that `up` can tell; the watchdog tries again later.
         "startretries=3",
         "stopasgroup=true",

@@ -33,6 +33,7 @@ FAILURES = 4
 # No answer, and a child that was there at the last answer is gone: that does not heal by waiting.
 FAILURES_WITHOUT_CHILD = 2
 _FATAL_RETRY_S = 10.0
+_STOPPED_RETRY_S = 60.0
 _PATIENCE_S = 2.0
 
 
@@ -71,12 +72,14 @@ class Watchdog:
         states = self.supervisor.states()
         for service in self.services:
             state = states.get(service.name)
-            if state is None or service.probe is None:
+            if state is None:
                 continue
-            if state.state == "FATAL" and state.since_s > _FATAL_RETRY_S:
+            # What cannot be asked ends by itself when a person has something to put right: not every few seconds.
+            wait_s = _FATAL_RETRY_S if service.probe else _STOPPED_RETRY_S
+            if state.state == "FATAL" and state.since_s > wait_s:
                 logger.warning("event=start_again service=%s", service.name)
                 self.supervisor.start(service.name)
-            elif state.state == "RUNNING":
+            elif state.state == "RUNNING" and service.probe is not None:
                 self._probe(service, state)
 
     def _probe(self, service: Service, state: ProcessState) -> None:

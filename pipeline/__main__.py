@@ -23,6 +23,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor": ("pipeline.doctor.command", "List what killed processes have left, and put it away when asked."),
     "train": ("pipeline.train.command", "Train a model version for each batch that has none."),
     "watch": ("pipeline.train.watch_command", "Stay, and train a model version for each batch that is sealed."),
+    "restore": ("pipeline.train.restore", "Make a series whole again whose registry was edited."),
     "rollback": ("pipeline.train.rollback", "Make the previous champion the champion again."),
 }
 

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Any, Never
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    ParamValidationError,
+    ProxyConnectionError,
+    SSLError,
+)
 
-from contract.errors import AccessDeniedError, ChainError, ServiceDownError, StopError
+from contract.errors import ChainError, ConfigurationError, ServiceDownError, ServiceUnwellError
+from contract.store_answer import StoreAnswer
 from pipeline.settings import StoreSettings
 
 if TYPE_CHECKING:
@@ -19,11 +27,6 @@ if TYPE_CHECKING:
 PROBE_PREFIX = "_probe/"
 # A person who asks for something learns within ten seconds that the store does not answer.
 FIRST_ANSWER_S = 7.0
-
-
-# The same request would be refused again; a request that did not arrive whole would not.
-_REFUSALS = {400, 405, 411, 413, 501}
-_TRANSIENT = {"RequestTimeout", "IncompleteBody", "BadDigest"}
 
 
 class ConflictError(ServiceDownError):
@@ -45,7 +48,8 @@ class ObjectStore:
     """One bucket. Safe to share between threads.
 
     Every method raises :class:`ServiceDownError` when the store does not answer (after the client's own
-    retries) or answers 5xx, and :class:`AccessDeniedError` when it refuses the credentials.
+    retries), its :class:`ServiceUnwellError` when it has no room or answers 5xx, and a :class:`StopError` when it
+    refuses us: keys, permissions, a clock that is wrong, a bucket that is not there.
     """
 
     tells_writers_apart = False
@@ -54,9 +58,8 @@ class ObjectStore:
     def __init__(self, settings: StoreSettings, *, attempts: int = 3, read_timeout_s: float = 30) -> None:
         self.bucket = settings.bucket
         self.endpoint_url = settings.endpoint_url
-        self._client: S3Client = boto3.client(
-            "s3",
-            endpoint_url=settings.endpoint_url,
+        self._client: S3Client = _client(
+            settings.endpoint_url,
             aws_access_key_id=settings.access_key.get_secret_value(),
             aws_secret_access_key=settings.secret_key.get_secret_value(),
             region_name=settings.region,
@@ -187,19 +190,46 @@ class ObjectStore:
 
     def _raise(self, error: ClientError | BotoCoreError | HTTPClientError) -> Never:
         if isinstance(error, ClientError):
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if status in {401, 403}:
-                raise AccessDeniedError(
-                    f"the object store at {self.endpoint_url} refuses access to bucket {self.bucket!r} "
-                    f"({_code(error)}); check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                ) from error
-            if status in _REFUSALS and _code(error) not in _TRANSIENT:
-                raise StopError(
-                    f"the object store at {self.endpoint_url} refuses a request to bucket {self.bucket!r}: {error}"
-                ) from error
+            if _code(error) == "403":
+                error = self._with_words(error)
             if _code(error) == "ConditionalRequestConflict":
                 raise ConflictError("minio", self.endpoint_url, str(error).splitlines()[0]) from error
-        raise ServiceDownError("minio", self.endpoint_url, str(error).splitlines()[0]) from error
+            raise _answer(error).error(self.endpoint_url, self.bucket) from error
+        if isinstance(error, ParamValidationError):
+            raise ConfigurationError(f"bucket {self.bucket!r}: {str(error).splitlines()[-1]}") from error
+        reason = str(error).splitlines()[0]
+        if isinstance(error, SSLError):
+            remedy = "Correct http or https in its address, or name its certificate's authority in AWS_CA_BUNDLE"
+            raise ServiceUnwellError("minio", self.endpoint_url, reason, remedy) from error
+        if isinstance(error, ProxyConnectionError):
+            remedy = "Unset HTTP_PROXY and HTTPS_PROXY, or name its host in NO_PROXY"
+            raise ServiceUnwellError("minio", self.endpoint_url, reason, remedy) from error
+        raise ServiceDownError("minio", self.endpoint_url, reason) from error
+
+    def _with_words(self, refused: ClientError) -> ClientError:
+        """Return the refusal of a HEAD with its cause: its answer has no body, that of a listing has."""
+        try:
+            self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
+        except ClientError as error:
+            return error
+        except (BotoCoreError, HTTPClientError):
+            return refused
+        return refused
+
+
+def _client(endpoint_url: str, **settings: Any) -> S3Client:
+    try:
+        return boto3.client("s3", endpoint_url=endpoint_url, **settings)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{endpoint_url!r} is no address of an object store ({error}); SWATHE_STORE_URL or AWS_ENDPOINT_URL_S3 is "
+            f"http://host:port"
+        ) from error
+
+
+def _answer(error: ClientError) -> StoreAnswer:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return StoreAnswer(status, _code(error), error.response.get("Error", {}).get("Message", ""))
 
 
 def _code(error: ClientError) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contract import environment
+from contract import environment, remedies
 from contract.errors import ConfigurationError
 
 
@@ -56,4 +56,4 @@ def kafka_settings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def _unset(names: str) -> str:
-    return f'{names} not set; `eval "$(python -m infra env)"` sets what the running services need'
+    return f"{names} not set; {remedies.set_environment()} sets what the running services need"

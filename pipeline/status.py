@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from contract import remedies
 from contract.batch import Manifest, Part, manifest_from_json, manifest_prefix
 from contract.errors import ChainError, ServiceDownError, SwatheError
 from contract.model_version import TAG_BATCH, TAG_STATE
@@ -30,6 +30,7 @@ from pipeline.settings import kafka_settings, store_settings
 from pipeline.stream_file import load_stream
 from pipeline.train.registry import Registry
 from pipeline.train.settings import tracking_settings
+from pipeline.train.survey import all_edits, series_of
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class StreamStatus:
     stream: str
     batches: list[BatchStatus] = field(default_factory=list)
     lanes: list[LaneStatus] = field(default_factory=list)
+    edits: list[str] = field(default_factory=list)
+    """What somebody deleted or changed in the registry, and what puts it right."""
     rejected: int | None = None
     """Records that were rejected and not landed again; None where it could not be asked."""
     rows_again_unsealed: int | None = None
@@ -89,7 +92,7 @@ def status(stream_path: str, *, as_json: bool) -> None:
 
     Exits with 1 if a service could not be asked, and shows what the others know.
     """
-    found = look(load_stream(stream_path))
+    found = look(load_stream(stream_path), stream_path)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(found), indent=1))
     else:
@@ -98,7 +101,7 @@ def status(stream_path: str, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def look(stream: Stream) -> StreamStatus:
+def look(stream: Stream, stream_file: str) -> StreamStatus:
     """Ask the object store, the topic and the registry; what does not answer is named, and the others are shown.
 
     Raises
@@ -107,6 +110,7 @@ def look(stream: Stream) -> StreamStatus:
     """
     found = StreamStatus(stream.name)
     versions = _versions(stream, found)
+    registry_answers = not found.unreachable
     topic = _topic(stream, found)
     try:
         store = ObjectStore.answering(store_settings())
@@ -122,6 +126,8 @@ def look(stream: Stream) -> StreamStatus:
             for lane, ends in topic.items()
         ]
         return found
+    if registry_answers:
+        found.edits = _edits(store, stream, stream_file, found)
     for manifest in manifests:
         sealed_at = datetime.fromtimestamp(manifest.sealed_at_ms / 1000, UTC).isoformat(timespec="seconds")
         states = {model: states[manifest.batch] for model, states in versions.items() if manifest.batch in states}
@@ -146,14 +152,25 @@ def _versions(stream: Stream, found: StreamStatus) -> dict[str, dict[int, str]]:
             registry = Registry(tracking_settings(), model)
             try:
                 states[model] = {
-                    int(version.tags.get(TAG_BATCH, version.number)): version.tags.get(TAG_STATE, "not ready")
-                    for version in registry.versions().values()
+                    number: version.tags.get(TAG_STATE, "not ready")
+                    for number, version in registry.versions().items()
+                    if version.tags.get(TAG_BATCH) == str(number)
                 }
             finally:
                 registry.close()
     except SwatheError as error:
         found.unreachable.append(str(error))
     return states
+
+
+def _edits(store: ObjectStore, stream: Stream, stream_file: str, found: StreamStatus) -> list[str]:
+    """Return what somebody changed in the registry."""
+    try:
+        series = series_of(store, stream_file, stream)
+        return [str(edit) for commands in series for edit in all_edits(tracking_settings(), store, commands)]
+    except ServiceDownError as error:
+        found.unreachable.append(str(error))
+        return []
 
 
 def _unsealed(stream: Stream, store: ObjectStore, newest: Manifest | None) -> dict[int, list[Part]]:
@@ -231,12 +248,13 @@ def _print(found: StreamStatus, stream_path: str) -> None:
         lag = "lag unknown" if lane.lag is None else f"lag {lane.lag:,}"
         unsealed = "" if lane.unsealed_rows is None else f", {lane.unsealed_rows:,} rows unsealed"
         console.print(f"lane {lane.lane}: landed to {lane.landed_to:,}, {lag}{unsealed}")
+    for edit in found.edits:
+        console.print(f"edited: {edit}", style="yellow", markup=False, soft_wrap=True)
     if found.rows_again_unsealed:
         console.print(f"{found.rows_again_unsealed:,} rows that were landed again wait for the next batch")
     if found.rejected:
         click.echo(
-            f"{found.rejected:,} records are rejected; "
-            f"`python -m pipeline rejects --stream {shlex.quote(stream_path)}` lists them. Why the newest are:"
+            f"{found.rejected:,} records are rejected; {remedies.rejects(stream_path)} lists them. Why the newest are:"
         )
     for reason in found.reasons:
         click.echo(f"  {reason}")

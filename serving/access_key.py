@@ -46,15 +46,17 @@ class AddressedHere:
             await self._refuse(scope, receive, send, reason)
 
     def _reason(self, scope: Scope) -> str | None:
-        hosts = [value for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) > 1:
+        pairs = scope["headers"]
+        headers: dict[bytes, bytes] = dict(pairs)
+        host = headers.get(b"host")
+        if len(headers) != len(pairs) and sum(name == b"host" for name, _ in pairs) > 1:
             return "the request has more than one Host"
-        if self._hosts and hosts and scope["path"] not in OPEN and not self._is_ours(hosts[0]):
+        if host is not None and self._hosts and not self._is_ours(host) and scope["path"] not in OPEN:
             return (
                 "the request's Host is no name of this server (a page could reach it by DNS rebinding); "
                 "SWATHE_SERVING_ALLOWED_HOSTS names those it has beside localhost"
             )
-        if scope["method"] not in _READING and self._is_foreign(dict(scope["headers"]), hosts):
+        if scope["method"] not in _READING and self._is_foreign(headers, host):
             return "a page of another origin may send JSON only, and asks before; see SWATHE_SERVING_CORS_ORIGINS"
         return None
 
@@ -66,7 +68,7 @@ class AddressedHere:
         patterns = [pattern.replace("[", "[[]") for pattern in self._hosts]
         return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
-    def _is_foreign(self, headers: dict[bytes, bytes], hosts: list[bytes]) -> bool:
+    def _is_foreign(self, headers: dict[bytes, bytes], host: bytes | None) -> bool:
         if is_json(headers.get(b"content-type", b"")):
             return False
         site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
@@ -75,7 +77,7 @@ class AddressedHere:
         if site is not None:
             return site.lower() not in _OWN_PAGE
         # Clients that are no browsers send neither.
-        return origin is not None and origin.partition(b"://")[2].lower() not in {host.lower() for host in hosts}
+        return origin is not None and origin.partition(b"://")[2].lower() != (host or b"").lower()
 
 
 class RequiredKey:

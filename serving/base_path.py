@@ -7,7 +7,8 @@ that it can name no other host, and caches keep the answers apart (`Vary`). docs
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -74,8 +75,6 @@ def _below(location: bytes, base: str) -> bytes:
     return f"{base}{parts.path}{'?' if parts.query else ''}{parts.query}".encode("latin-1")
 
 
-def _told(headers: Any) -> str | None:
-    for name, value in headers:
-        if name == _HEADER:
-            return base_path(value.decode("latin-1").partition(",")[0])
-    return None
+def _told(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    value = dict(headers).get(_HEADER)
+    return None if value is None else base_path(value.decode("latin-1").partition(",")[0])

@@ -90,11 +90,15 @@ class Version:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A registered model: its versions by number, in order, and its aliases."""
+    """A registered model: its versions by number, in order, and its aliases.
+
+    While it ``is_restoring``, it is what was served before, until the registry has all of it again.
+    """
 
     name: str
     versions: Mapping[int, Version]
     aliases: Mapping[str, int] = field(default_factory=dict)
+    is_restoring: bool = False
 
     def version(self, number: int) -> Version:
         """Return version ``number``.

@@ -25,6 +25,8 @@ class ListedModel:
     name: str
     aliases: Mapping[str, int]
     entries: tuple[RegisteredVersion, ...]
+    is_gone: bool = False
+    is_restoring: bool = False
 
     def rank(self, entry: RegisteredVersion) -> int:
         """Return 0 for what the champion's route means, 1 for what another alias means, 2 for all others."""
@@ -72,11 +74,13 @@ class Listing:
         return found
 
     def _model(self, name: str) -> ListedModel:
-        aliases = self._registry.aliases(name)
-        entries = () if aliases is None else tuple(self._registry.versions(name))
+        model = self._registry.model(name)
+        entries = () if model is None else tuple(self._registry.versions(name))
         self._unread.pop(name, None)
         self._told.over(_subject(name))
-        return ListedModel(name, aliases or {}, entries)
+        if model is None:
+            return ListedModel(name, {}, entries, is_gone=True)
+        return ListedModel(name, model.aliases, entries, is_restoring=model.is_restoring)
 
     def _keep(self, name: str, error: SwatheError) -> None:
         self._told.fault(_subject(name), error)

@@ -8,8 +8,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 
+from contract import remedies
 from contract.decoding import shortened, too_large
-from contract.errors import AccessDeniedError, ConfigurationError, ModelArtifactError, ServiceDownError
+from contract.errors import ConfigurationError, ModelArtifactError, ServiceDownError
+from contract.store_answer import StoreAnswer
 from serving.settings import ServingSettings
 
 if TYPE_CHECKING:
@@ -20,13 +22,13 @@ class ObjectStore:
     """One bucket. Safe to share between threads.
 
     Every method raises :class:`ServiceDownError` when the store does not answer or answers 5xx,
-    :class:`AccessDeniedError` when it refuses us, and :class:`ModelArtifactError` when the object is not the
+    a :class:`StopError` when it refuses us, and :class:`ModelArtifactError` when the object is not the
     one that was meant.
     """
 
     def __init__(self, settings: ServingSettings) -> None:
         if settings.store_url is None:
-            raise ConfigurationError('AWS_ENDPOINT_URL_S3 is not set; `eval "$(python -m infra env)"` sets it')
+            raise ConfigurationError(f"AWS_ENDPOINT_URL_S3 is not set; {remedies.set_environment()} sets it")
         self.bucket, self.endpoint_url = settings.bucket, settings.store_url
         self._client: S3Client = boto3.client(
             "s3",
@@ -77,13 +79,11 @@ class ObjectStore:
             raise ModelArtifactError(f"{shortened(key)!r} is no key of an object") from error
         if isinstance(error, ClientError):
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if status in {401, 403}:
-                raise AccessDeniedError(
-                    f"the object store at {self.endpoint_url} refuses access to bucket {self.bucket!r}; "
-                    f"check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                ) from error
-            if 400 <= status < 500:
+            said = error.response.get("Error", {})
+            answer = StoreAnswer(status, said.get("Code", ""), said.get("Message", ""))
+            if status in {404, 412, 416} or (status not in {401, 403} and not answer.transient):
                 raise ModelArtifactError(
                     f"{shortened(key)} is not in bucket {self.bucket!r}, or is not what it was"
                 ) from error
+            raise answer.error(self.endpoint_url, self.bucket) from error
         raise ServiceDownError("minio", self.endpoint_url, shortened(str(error))) from error

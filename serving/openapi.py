@@ -152,7 +152,11 @@ def _reading(base: str, tag: str, operation: str, who: str, clusters: int | None
 def _row_query() -> list[dict[str, Any]]:
     return [
         _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000}, "Rows in the answer"),
-        _query("cursor", {"type": "string"}, "`next_cursor` of the answer before, where an id has more rows"),
+        _query(
+            "cursor",
+            {"type": "string", "minLength": 1},
+            "`next_cursor` of the answer before, where an id has more rows",
+        ),
     ]
 
 
@@ -160,7 +164,7 @@ def _page_query(clusters: int | None) -> list[dict[str, Any]]:
     most = {} if clusters is None else {"maximum": clusters - 1}
     return [
         _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "Rows on the page"),
-        _query("cursor", {"type": "string"}, "`next_cursor` of the page before"),
+        _query("cursor", {"type": "string", "minLength": 1}, "`next_cursor` of the page before"),
         _query("cluster", {"type": "integer", "minimum": 0, **most}, "Only this cluster's rows"),
     ]
 

@@ -133,7 +133,12 @@ COMPONENTS: Final[dict[str, Any]] = {
                     "properties": {
                         "name": {"const": INPUT},
                         "datatype": {"const": DATATYPE},
-                        "shape": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+                        "shape": {
+                            "type": "array",
+                            "items": {"type": "integer", "minimum": 1},
+                            "minItems": 2,
+                            "maxItems": 2,
+                        },
                         "data": {"anyOf": [_NUMBERS, {"type": "array", "items": _NUMBERS}]},
                     },
                 },

@@ -19,6 +19,7 @@ from serving.loading import fetch, restore
 from serving.loads import Loaded, Loads
 from serving.picture import KeptVersion, to_facts
 from serving.registry import RegisteredVersion, Registry
+from serving.restoring import whole
 from serving.told import Told
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,8 @@ class Pickup:
         ------
         SwatheError: the registry could not be read; the catalogue stays as it is.
         """
-        listed = self._listing.read(self.catalogue.models)
+        models = self.catalogue.models
+        listed = [whole(model, models.get(model.name)) for model in self._listing.read(models)]
         wanted = self._wanted(listed)
         self._loads.want(wanted)
         # What is known is not to wait for what is being loaded.
@@ -133,9 +135,9 @@ class Pickup:
             if version is not None:
                 versions[entry.number] = version
         for number, version in known.items():
-            if number not in versions and (kept := self._kept(version)):
+            if number not in versions and (kept := self._kept(version, is_restoring=model.is_restoring)):
                 versions[number] = kept
-        return ServedModel(model.name, dict(sorted(versions.items())), aliases)
+        return ServedModel(model.name, dict(sorted(versions.items())), aliases, model.is_restoring)
 
     def _aliases(self, model: ListedModel, known: Mapping[int, Version]) -> Mapping[str, int]:
         """Return what the aliases mean: what they meant before, until their new version was read."""
@@ -158,10 +160,10 @@ class Pickup:
             self._told.over(subject)
         return served(entry, before, self._loads.outcome(entry))
 
-    def _kept(self, version: Version) -> Version | None:
-        """Return a version that the registry lists no more, until its grace is over."""
+    def _kept(self, version: Version, *, is_restoring: bool) -> Version | None:
+        """Return a version that the registry lists no more, until its grace is over; one that comes back, till then."""
         gone_at = version.gone_at or time.time()
-        if time.time() - gone_at >= self._grace_s:
+        if time.time() - gone_at >= self._grace_s and not is_restoring:
             logger.info("version removed model=%s version=%d", version.model, version.number)
             return None
         return version if version.gone_at else dataclasses.replace(version, gone_at=gone_at)

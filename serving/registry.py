@@ -13,6 +13,7 @@ import msgspec
 
 from contract.decoding import Decoder, shortened, too_large
 from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownError, UnreadableAnswerError
+from contract.model_version import TAG_RESTORING
 from contract.tracking import TrackingServer
 from serving import registry_answers as answers
 
@@ -39,6 +40,14 @@ class RegisteredVersion:
     created_ms: int
     tags: Mapping[str, str]
     fault: str | None = None
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A registered model; while it ``is_restoring``, its versions and aliases come back one by one."""
+
+    aliases: Mapping[str, int]
+    is_restoring: bool
 
 
 @dataclass(frozen=True)
@@ -81,13 +90,17 @@ class Registry:
         found = [_decoded(answers.MODEL, entry) for page in pages for entry in page.registered_models]
         return [model.name for model in found if model is not None]
 
-    def aliases(self, model: str) -> dict[str, int] | None:
-        """Return the aliases of ``model``, or None where it is not registered. A search leaves them out."""
-        answer = self._get("registered-models/get", {"name": model}, answers.ALIASES, absent_ok=True)
+    def model(self, name: str) -> RegisteredModel | None:
+        """Return the registered model ``name``, or None where there is none. A search leaves its aliases out."""
+        answer = self._get("registered-models/get", {"name": name}, answers.ALIASES, absent_ok=True)
         if answer is None:
             return None
         found = [_decoded(answers.ALIAS, entry) for entry in answer.registered_model.aliases]
-        return {entry.alias: int(entry.version) for entry in found if entry is not None}
+        tags = [_decoded(answers.MODEL_TAG, entry) for entry in answer.registered_model.tags]
+        return RegisteredModel(
+            aliases={entry.alias: int(entry.version) for entry in found if entry is not None},
+            is_restoring=any(tag is not None and tag.key == TAG_RESTORING for tag in tags),
+        )
 
     def versions(self, model: str) -> list[RegisteredVersion]:
         """Return all versions of ``model`` in order; those of which not even the number can be read are left out."""

@@ -49,6 +49,7 @@ class Alias(msgspec.Struct, frozen=True):
 
 class _ModelAliases(msgspec.Struct, frozen=True):
     aliases: list[Raw] = []
+    tags: list[Raw] = []
 
 
 class ModelAnswer(msgspec.Struct, frozen=True):
@@ -116,6 +117,7 @@ VERSIONS: Final[Decoder[VersionsPage]] = _decoder(VersionsPage, 64 * 2**20)
 MODEL: Final[Decoder[Model]] = _decoder(Model, 2**20)
 ALIASES: Final[Decoder[ModelAnswer]] = _decoder(ModelAnswer, 16 * 2**20)
 ALIAS: Final[Decoder[Alias]] = _decoder(Alias, 10_000)
+MODEL_TAG: Final[Decoder[Tag]] = _decoder(Tag, 2**20)
 NUMBER: Final[Decoder[Number]] = _decoder(Number, 16 * 2**20)
 VERSION: Final[Decoder[Version]] = _decoder(Version, 16 * 2**20)
 LOGGED_MODEL: Final[Decoder[LoggedModelAnswer]] = _decoder(LoggedModelAnswer, 16 * 2**20)

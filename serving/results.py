@@ -28,8 +28,9 @@ from contract.model_version import (
     results_from_json,
 )
 from serving.catalogue import Version
+from serving.footer import Key
 from serving.range_cache import RangeCache
-from serving.sorted_file import Key, SortedFiles, first_group
+from serving.sorted_file import SortedFiles, first_group
 from serving.stretch import Stretch
 from serving.tags import text
 
@@ -131,7 +132,7 @@ class Results:
         begin = bisect_left(files, True, key=lambda file: file.last[: len(start)] >= start)
         for file in files[begin:]:
             footer = self._files.footer(file, sort_key)
-            for group in range(first_group(footer.upper, start), footer.metadata.num_row_groups):
+            for group in range(first_group(footer.upper, start), len(footer.groups)):
                 yield self._files.table(file, footer, group)
 
 

@@ -21,6 +21,7 @@ from contract.model_version import (
     TAG_SCHEME,
     TAG_STREAM,
 )
+from contract.uri import without_credentials
 from serving import tags as read
 from serving.catalogue import Catalogue, ServedModel, Version
 from serving.pickup import Pickup
@@ -165,7 +166,7 @@ class Service:
         checked_at = self.catalogue.checked_at
         return {
             "registry_age_s": None if checked_at is None else round(time.time() - checked_at, 3),
-            "registry_error": self._pickup.last_error,
+            "registry_error": without_credentials(self._pickup.last_error or "") or None,
         }
 
     def require_ready(self) -> None:

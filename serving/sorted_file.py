@@ -16,13 +16,12 @@ import pyarrow.parquet as pq
 from contract.decoding import shortened
 from contract.errors import ModelArtifactError
 from contract.model_version import ROW_ID, ResultsFile
-from serving import row_groups
+from serving.footer import Key, RowGroup, row_groups
 from serving.range_cache import RangeCache
-
-Key = tuple[Any, ...]
+from serving.row_ids import checked
 
 _TAIL: Final = 64 * 1024
-_MOST_FOOTER: Final = 32 * 2**20
+_MOST_FOOTER: Final = 16 * 2**20
 
 
 class _Span(io.RawIOBase):
@@ -57,10 +56,15 @@ class _Span(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Footer:
-    """A file's metadata and, per row group, an upper bound of its keys; None where the file does not tell."""
+    """A file's row groups, and its metadata as Arrow reads them."""
 
     metadata: Any
-    upper: tuple[Key | None, ...]
+    groups: tuple[RowGroup, ...]
+
+    @property
+    def upper(self) -> tuple[Key | None, ...]:
+        """Per row group an upper bound of its keys; None where the file does not tell."""
+        return tuple(group.upper for group in self.groups)
 
 
 class SortedFiles:
@@ -89,12 +93,13 @@ class SortedFiles:
                 self._footers.move_to_end(name)
                 return known
         try:
-            metadata = self._metadata(file)
-            row_groups.check(metadata, file)
-            upper = tuple(_upper(metadata, group, sort_key) for group in range(metadata.num_row_groups))
+            tail, first = self._tail(file)
+            size = int.from_bytes(tail[-8:-4], "little")
+            groups = row_groups(tail[-8 - size : -8], file, sort_key)
+            metadata = pq.read_metadata(pa.PythonFile(_Span(file.bytes, first, tail), mode="r"))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise ModelArtifactError(f"{file.key} is not a file of results: {shortened(str(error))}") from error
-        footer = Footer(metadata, upper)
+        footer = Footer(metadata, groups)
         with self._lock:
             self._footers[name] = footer
             while len(self._footers) > 256:
@@ -113,12 +118,12 @@ class SortedFiles:
             if (known := self._tables.get(name)) is not None:
                 self._tables.move_to_end(name)
                 return known
-        first, after = row_groups.span(footer.metadata.row_group(group))
+        first, after = footer.groups[group].first, footer.groups[group].after
         body = self._ranges.get(file.key, file.etag, first, after)
         try:
             source = pa.PythonFile(_Span(file.bytes, first, body), mode="r")
             parquet = pq.ParquetFile(source, metadata=footer.metadata, read_dictionary=[ROW_ID])
-            table = row_groups.checked(parquet.read_row_group(group, use_threads=False))
+            table = checked(parquet.read_row_group(group, use_threads=False))
         except (pa.ArrowException, OSError, ValueError) as error:
             problem = f"row group {group} of {file.key} cannot be read: {shortened(str(error))}"
             raise ModelArtifactError(problem) from error
@@ -134,34 +139,17 @@ class SortedFiles:
                 _, dropped = self._tables.popitem(last=False)
                 self._bytes -= dropped.nbytes
 
-    def _metadata(self, file: ResultsFile) -> Any:
+    def _tail(self, file: ResultsFile) -> tuple[bytes, int]:
+        """Return the bytes of the footer and what is behind it, and where they begin."""
         first = max(0, file.bytes - _TAIL)
         tail = self._ranges.get(file.key, file.etag, first, file.bytes)
         needed = int.from_bytes(tail[-8:-4], "little") + 8
-        if needed > _MOST_FOOTER:
-            raise ValueError(f"its footer has {needed:,} bytes")
-        if needed > len(tail) and needed <= file.bytes:
+        if tail[-4:] != b"PAR1" or needed > min(_MOST_FOOTER, file.bytes):
+            raise ValueError("it does not end as a Parquet file")
+        if needed > len(tail):
             first = file.bytes - needed
             tail = self._ranges.get(file.key, file.etag, first, file.bytes)
-        return pq.read_metadata(pa.PythonFile(_Span(file.bytes, first, tail), mode="r"))
-
-
-def _upper(metadata: Any, group: int, sort_key: Sequence[str]) -> Key | None:
-    """Return a key that no key in the group is above, shortened where later columns are not bounded by it."""
-    columns = {
-        metadata.schema.column(i).name: metadata.row_group(group).column(i).statistics
-        for i in range(metadata.num_columns)
-    }
-    upper: list[Any] = []
-    for name in sort_key:
-        statistics = columns[name]
-        if statistics is None or not statistics.has_min_max:
-            break
-        upper.append(statistics.max)
-        if statistics.min != statistics.max:
-            # The next column's maximum need not belong to this value.
-            break
-    return tuple(upper) or None
+        return tail, first
 
 
 def first_group(upper: Sequence[Key | None], after: Key) -> int:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from contract.batch import OFFSET, PARTITION
 from contract.model_version import CLUSTER, DISTANCE, ROW_ID
-from serving.sorted_file import Key
+from serving.footer import Key
 
 # Arrow makes Python objects without letting other threads in: some milliseconds at a time, and one thread at a time,
 # so that the event loop waits for one of them and never for all.

@@ -43,8 +43,8 @@ def main(stream_path: str, rows: int) -> None:
         loglevel="ERROR",
     )
     sink = Timed(
-        bucket=os.environ.get("SWATHE_BUCKET", "batches"),
-        region_name=os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
+        bucket=os.environ.get("SWATHE_BUCKET") or "batches",
+        region_name=os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
         endpoint_url=os.environ["AWS_ENDPOINT_URL_S3"],
         aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"],

@@ -38,7 +38,7 @@ def main() -> None:
     chosen = options.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("no wrk on PATH; on Debian: apt-get install wrk")
-    if "MLFLOW_TRACKING_URI" not in os.environ:
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
         sys.exit('no services in the environment; `make up`, then: eval "$(python -m infra env)"')
     if chosen.misbehaving:
         with tempfile.TemporaryDirectory() as folder, registered(1) as model, ours(model, Path(folder)) as server:

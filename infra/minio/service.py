@@ -9,6 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.errors import ServiceDownError
+from contract.store_answer import StoreAnswer
 from infra.credentials import Credentials
 from infra.http_probe import probe
 from infra.service import HOST, Command, Service, Start
@@ -62,7 +63,7 @@ def make_buckets(settings: Settings, credentials: Credentials) -> None:
 
     Raises
     ------
-    ServiceDownError: MinIO does not do it; the reason says why.
+    SwatheError: MinIO does not do it; the reason says why.
     """
     client = boto3.client(
         "s3",
@@ -77,5 +78,10 @@ def make_buckets(settings: Settings, credentials: Credentials) -> None:
             client.create_bucket(Bucket=bucket)
         except (client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
             continue
-        except (ClientError, BotoCoreError) as error:
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            said = error.response.get("Error", {})
+            answer = StoreAnswer(status, said.get("Code", ""), said.get("Message", ""))
+            raise answer.error(endpoint(settings), bucket) from error
+        except BotoCoreError as error:
             raise ServiceDownError("minio", endpoint(settings), f"bucket {bucket!r}: {error}") from error

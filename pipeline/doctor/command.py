@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import click
 
+from contract import remedies
 from contract.errors import ConfigurationError, SwatheError
+from contract.series_commands import SeriesCommands
 from contract.stream import Stream
 from contract.units import seconds
 from pipeline.command_line import Command
@@ -17,8 +19,10 @@ from pipeline.doctor.finding import Finding
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.stream_file import load_stream
+from pipeline.train.ledger import Ledger
 from pipeline.train.registry import RegisteredVersion, Registry
 from pipeline.train.settings import TrackingSettings, tracking_settings
+from pipeline.train.survey import all_edits, series_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +44,13 @@ def doctor(*, stream_path: str, models: tuple[str, ...], older_than: str, fix: b
     except ValueError as error:
         raise ConfigurationError(f"--older-than: {error}") from error
     stream = load_stream(stream_path)
-    own = (stream.registered_model("disjoint"), stream.registered_model("cumulative"))
     tracking, store = tracking_settings(), ObjectStore.answering(store_settings())
-    found = list(_look(stream, tuple(dict.fromkeys((*own, *models))), tracking, store, older_than_s))
+    found = list(_look(series_of(store, stream_path, stream, models), stream, tracking, store, older_than_s))
     for finding in found:
         click.echo(f"{finding.kind} {finding.name}: {finding.why} → {finding.remedy}")
     fixes = [finding for finding in found if finding.fix is not None]
     if not fix:
-        hint = "; `--fix` does what is listed" if fixes else ""
+        hint = f"; {remedies.doctor_fix(stream_path, models, older_than)} does what is listed" if fixes else ""
         click.echo(f"{len(found)} things found, {len(fixes)} of them can be put away here{hint}")
         return
     failed = [finding for finding in fixes if not _put_away(finding)]
@@ -56,20 +59,29 @@ def doctor(*, stream_path: str, models: tuple[str, ...], older_than: str, fix: b
 
 
 def _look(
-    stream: Stream, models: tuple[str, ...], tracking: TrackingSettings, store: ObjectStore, older_than_s: float
+    series: list[SeriesCommands],
+    stream: Stream,
+    tracking: TrackingSettings,
+    store: ObjectStore,
+    older_than_s: float,
 ) -> Iterator[Finding]:
     # mlflow takes seconds to import, which a wrong flag should not cost.
     from pipeline.doctor.machine import left_directories, stale_environments  # noqa: PLC0415
     from pipeline.doctor.objects import orphaned_rejects, orphaned_results  # noqa: PLC0415
     from pipeline.doctor.runs import RunStore, unsettled_versions  # noqa: PLC0415
 
-    versions = {model: _versions(tracking, model) for model in models}
+    versions = {commands.model: _versions(tracking, commands.model) for commands in series}
     runs = RunStore(tracking, stream.name)
     yield from runs.left_running(older_than_s)
     statuses = runs.statuses()
-    for model, known in versions.items():
-        yield from unsettled_versions(model, known)
-        yield from orphaned_results(store, model, known, statuses, older_than_s)
+    for commands in series:
+        model, known = commands.model, versions[commands.model]
+        for edit in all_edits(tracking, store, commands):
+            yield Finding("series", edit.name, edit.why, edit.remedy)
+        yield from unsettled_versions(commands, known)
+        # What can be restored is not to lose its results.
+        named = [*Ledger(store, model).versions().values(), *known.values()]
+        yield from orphaned_results(store, model, named, statuses, older_than_s)
     yield from orphaned_rejects(store, stream.name, older_than_s)
     yield from itertools.chain(stale_environments(older_than_s), left_directories(older_than_s))
 

@@ -20,7 +20,7 @@ _OVER = frozenset({"FAILED", "KILLED"})
 def orphaned_results(
     store: ObjectStore,
     model: str,
-    versions: Mapping[int, RegisteredVersion],
+    versions: Sequence[RegisteredVersion],
     statuses: Mapping[str, str],
     older_than_s: float,
 ) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def orphaned_results(
 
     Those of an unknown run are not deleted here: this may be another tracking server than the one they belong to.
     """
-    named = {version.tags.get(TAG_RESULTS) for version in versions.values()}
+    named = {version.tags.get(TAG_RESULTS) for version in versions}
     for run_id in store.list_folders(results_model_prefix(model)):
         status = statuses.get(run_id)
         if results_manifest_key(model, run_id) in named or (status is not None and status not in _OVER):

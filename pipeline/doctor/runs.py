@@ -14,6 +14,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from contract.model_version import LAUNCHES_EXPERIMENT, TAG_STATE
+from contract.series_commands import SeriesCommands
 from pipeline.doctor.finding import Finding
 from pipeline.train.lease import Holder
 from pipeline.train.registry import RegisteredVersion
@@ -76,16 +77,13 @@ class RunStore:
             self._client.set_terminated(run_id, "KILLED")
 
 
-def unsettled_versions(model: str, versions: Mapping[int, RegisteredVersion]) -> Iterator[Finding]:
-    """Yield versions without a state, which the next training settles, and orphans, which only a person can."""
+def unsettled_versions(commands: SeriesCommands, versions: Mapping[int, RegisteredVersion]) -> Iterator[Finding]:
+    """Yield versions without a state, which the next training settles."""
     for number, version in versions.items():
-        state = version.tags.get(TAG_STATE)
-        if state is None:
-            remedy = "checked and made ready by the next `mlflow run . --env-manager local`"
-            yield Finding("version", f"{model} {number}", "registered, but neither ready nor failed", remedy)
-        elif state == "orphan":
-            remedy = "train the series anew with -P model=<new name>; the registry never gives a number twice"
-            yield Finding("version", f"{model} {number}", "registered under a number that is not its batch", remedy)
+        if TAG_STATE not in version.tags:
+            remedy = f"{commands.train()} checks it and makes it ready"
+            name = f"{commands.model} {number}"
+            yield Finding("version", name, "registered, but neither ready nor failed", remedy)
 
 
 def _owner(run: Run) -> Holder | None:

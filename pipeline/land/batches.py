@@ -50,6 +50,8 @@ class Batches:
         self._again_looked: float | None = None
         self._again_since = 0.0
         self.newest: Manifest | None = None
+        self._first_window: tuple[int, int | None] = (0, None)
+        """The number of a batch, and what :attr:`first_window` is behind it."""
 
     def refresh(self) -> None:
         """Read the manifests that came since the last look."""
@@ -99,9 +101,18 @@ class Batches:
     @property
     def first_window(self) -> int | None:
         """The earliest record-time window that the next batch can be of: a window that is over stays so. None: any."""
-        if self.newest is None or self.newest.window is None:
-            return None
-        return self.newest.window + (self.newest.cut == "window")
+        if self.newest is not None and self.newest.batch != self._first_window[0]:
+            self._first_window = (self.newest.batch, self._find_first_window(self.newest))
+        return self._first_window[1]
+
+    def _find_first_window(self, manifest: Manifest) -> int | None:
+        """Go back to the last batch that was of a window: those by age, or of a time without windows, are of none."""
+        known, first = self._first_window
+        while manifest.window is None:
+            if manifest.batch - 1 <= known:
+                return first
+            manifest = self.read(manifest.batch - 1)
+        return manifest.window + (manifest.cut == "window")
 
     def seal_due(
         self, cut: Cut, landed: LandedParts, window_over: Callable[[int], bool], time_up: CutReason | None
@@ -111,7 +122,8 @@ class Batches:
         ``window_over(j)`` says whether every lane is past record-time window ``j``; ``time_up`` ends the batch
         whatever the rows add up to.
         """
-        due = _due(cut, landed, window_over, time_up, self.first_window, again=self.again)
+        first_window = None if cut.window is None else self.first_window
+        due = _due(cut, landed, window_over, time_up, first_window, again=self.again)
         if due is None:
             return None
         reason, window, chosen, again = due

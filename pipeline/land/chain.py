@@ -26,6 +26,7 @@ from contract.batch import (
 )
 from contract.errors import ChainError
 from pipeline.fault import fault_point
+from pipeline.land.clock import LaneClock
 from pipeline.land.open_part import OpenPart, encode_rejects
 from pipeline.object_store import ObjectStore, StoredObject
 
@@ -74,6 +75,17 @@ class Chain:
                     f"{earlier.next_offset}: the chain is broken"
                 )
         return parts
+
+    def clock_at(self, sequence: int) -> LaneClock:
+        """Return the lane's clock where part ``sequence`` begins."""
+        for before in range(sequence - 1, -1, -1):
+            key = part_key(self._stream, self._lane, before)
+            found = self._store.head(key)
+            if found is None:
+                raise ChainError(f"{key} is gone; landed parts must never be deleted")
+            if (clock := _clock(found.metadata)) is not None:
+                return clock
+        return LaneClock()
 
     def commit(self, part: OpenPart, cut: CutReason, writer: Writer) -> Part:
         """Land ``part``; its rejects go first, so that no part names rejects that are not there.
@@ -127,6 +139,9 @@ def _facts(part: OpenPart, cut: CutReason, writer: Writer, rejects: Rejects | No
         "max_timestamp_ms": part.max_timestamp_ms,
         "window": part.window,
         "late_rows": part.late_rows,
+        "early_rows": part.early_rows,
+        "clock_ms": part.clock.time_ms,
+        "ahead_ms": ",".join(map(str, part.clock.ahead_ms)) or None,
         "cut": cut,
         "topic_id": writer.topic_id,
         "writer": writer.name,
@@ -176,6 +191,7 @@ def part_of(found: StoredObject) -> Part:
             max_timestamp_ms=_optional(facts, "max_timestamp_ms"),
             window=_optional(facts, "window"),
             late_rows=int(facts["late_rows"]),
+            early_rows=int(facts.get("early_rows", 0)),
             cut=facts["cut"],  # type: ignore[arg-type]
             topic_id=facts["topic_id"],
             writer=facts["writer"],
@@ -184,6 +200,14 @@ def part_of(found: StoredObject) -> Part:
         )
     except (KeyError, ValueError) as error:
         raise ChainError(f"{found.key} is not a part that Swathe landed: {error!r} in its metadata") from error
+
+
+def _clock(facts: Mapping[str, str]) -> LaneClock | None:
+    """Return the clock behind a part; one that was landed before there was a clock believed every record."""
+    if "clock_ms" in facts:
+        return LaneClock(int(facts["clock_ms"]), tuple(map(int, filter(None, facts.get("ahead_ms", "").split(",")))))
+    latest = _optional(facts, "max_timestamp_ms")
+    return None if latest is None else LaneClock(latest)
 
 
 def _optional(facts: Mapping[str, str], name: str) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shlex
 import signal
 import socket
 import sys
@@ -16,6 +15,7 @@ from datetime import datetime
 import click
 from prometheus_client import CollectorRegistry
 
+from contract import remedies
 from contract.batch import Manifest
 from contract.errors import ConfigurationError
 from contract.stream import Cut, Stream
@@ -92,7 +92,11 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     """
     stream = load_stream(stream_path)
     flags = {"rows": rows, "bytes": bytes_, "window": window, "max_age": max_age, "idle": idle}
-    cut = Cut.model_validate(flags) if any(value is not None for value in flags.values()) else stream.cut
+    cut = stream.cut
+    if any(value is not None for value in flags.values()):
+        # It is no rule of its own: how wrong clocks can be does not depend on the flags.
+        ahead = {"max_ahead": stream.cut.max_ahead} if window is not None else {}
+        cut = Cut.model_validate({**flags, **ahead})
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -210,6 +214,8 @@ def _summarise(landed: Landed, stream_path: str) -> None:
         said += f", ignored {landed.ignored_keys:,} keys that are not in the schema"
     if landed.late_rows:
         said += f", {landed.late_rows:,} rows were late for their window"
+    if landed.early_rows:
+        said += f", {landed.early_rows:,} were far ahead of their lane's clock"
     click.echo(said)
     if landed.strangers:
         click.echo(f"warning: {landed.strangers:,} rows are of records with none of the columns, all null", err=True)
@@ -217,7 +223,7 @@ def _summarise(landed: Landed, stream_path: str) -> None:
         click.echo(f"  {line}")
     if landed.rejected:
         click.echo(
-            f"  `python -m pipeline rejects --stream {shlex.quote(stream_path)}` lists them; with --land-again it "
+            f"  {remedies.rejects(stream_path)} lists them; with --land-again it "
             f"lands those that parse, once the stream file is corrected"
         )
 

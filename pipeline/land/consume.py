@@ -72,6 +72,8 @@ class Landing:
         self._positions: dict[int, int] = {}
         """Per lane, the offset behind all that was handed over in its epoch."""
         self._paused = False
+        self._told: set[tuple[int | None, int]] = set()
+        """Partition and code of the errors that were logged since the partition's last record."""
         self.show: Callable[[], None] = lambda: None
         self.lag: dict[int, int] = {}
         """Per lane of ours, the records that have not landed; measured once a second."""
@@ -106,24 +108,29 @@ class Landing:
             logger.warning("left without waiting for a service that does not answer; what has not landed is read again")
 
     def _commit_and_close(self) -> None:
+        """Runs in a thread of its own, whose errors nobody would raise; why the line stops is told elsewhere."""
         try:
             self._apply_moves(last=True)
-        finally:
             self._consumer.close()
+        except KafkaException as error:
+            logger.warning("consumer group not left, its session ends by itself; reason=%s", error.args[0].str())
 
     # ------------------------------------------------------------------ records
 
     def _poll(self) -> None:
-        try:
-            messages = self._consumer.consume(FETCH_RECORDS, FETCH_WAIT_S)
-        except KafkaException as error:
-            raise explain(error, self._address, self._topic) from error
+        messages = self._fetch(FETCH_WAIT_S)
         if messages:
             self.broker.note_answer()
         for item in self._sorted(messages):
             self._hand_over(item)
         self._apply_moves()
         self._measure_lag()
+
+    def _fetch(self, wait_s: float) -> list[Message]:
+        try:
+            return self._consumer.consume(FETCH_RECORDS, wait_s)
+        except KafkaException as error:
+            raise explain(error, self._address, self._topic) from error
 
     def _measure_lag(self) -> None:
         now = time.monotonic()
@@ -178,6 +185,8 @@ class Landing:
                 return None
             offsets = offsets[-len(messages) :]
         self._positions[lane] = int(offsets[-1]) + 1
+        if self._told:
+            self._told = {said for said in self._told if said[0] != lane}
         values = list(map(Message.value, messages))
         return Fetched(
             lane=lane,
@@ -214,7 +223,10 @@ class Landing:
             )
         if error.fatal() or not error.retriable():
             raise explain(KafkaException(error), self._address, self._topic)
-        logger.warning("kafka: %s", error.str())
+        # A partition without a leader says so at each fetch.
+        if (said := (lane, error.code())) not in self._told:
+            logger.warning("kafka: %s; partition=%s", error.str(), lane)
+        self._told.add(said)
         return None
 
     def _hand_over(self, item: Work) -> None:
@@ -226,7 +238,7 @@ class Landing:
                 waiting.pop(0)
             except queue.Full:
                 self._pause()
-                waiting.extend(self._sorted(self._consumer.consume(FETCH_RECORDS, 0)))
+                waiting.extend(self._sorted(self._fetch(0)))
                 self.show()
         self._resume()
 
@@ -250,7 +262,8 @@ class Landing:
             if move.seek_epoch is not None and move.seek_epoch == self._epochs.get(move.lane, 0) + 1:
                 self._epochs[move.lane] = move.seek_epoch
                 self._positions[move.lane] = move.next_offset
-                self._consumer.seek(TopicPartition(self._topic, move.lane, move.next_offset))
+                if not last:
+                    self._consumer.seek(TopicPartition(self._topic, move.lane, move.next_offset))
             ends[move.lane] = move.next_offset
         if not ends:
             return
@@ -290,11 +303,14 @@ class Landing:
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Return what ``call`` answers, however long the broker takes; a broker that restarts only delays."""
+        told: set[str] = set()
         while True:
             try:
                 return call()
             except ServiceDownError as error:
-                logger.warning("kafka does not answer while lanes are assigned, asking again; %s", error)
+                if str(error) not in told:
+                    logger.warning("lanes cannot be taken yet, asking again until they can; %s", error)
+                told.add(str(error))
                 if self._stop.wait(1.0):
                     raise StoppedError from error
 

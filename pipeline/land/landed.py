@@ -33,6 +33,7 @@ class Landed:
     rejected: int = 0
     ignored_keys: int = 0
     late_rows: int = 0
+    early_rows: int = 0
     adopted: int = 0
     strangers: int = 0
     present: set[str] = field(default_factory=set)
@@ -54,6 +55,7 @@ class Landed:
         self.rejected += len(part.rejects)
         self.ignored_keys += part.ignored_keys
         self.late_rows += part.late_rows
+        self.early_rows += part.early_rows
         self.strangers += part.strangers
         self.present |= part.present
         self.parts[landed.cut] += 1

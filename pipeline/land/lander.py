@@ -7,19 +7,23 @@ each lane goes on where its landed chain ends; parts without a manifest are seal
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from contract.batch import CutReason, Manifest, Part
+from contract.batch import CutReason, Manifest
 from contract.stream import Cut, Stream
 from pipeline.columns import part_schema
 from pipeline.land.batches import Batches
 from pipeline.land.chain import Chain, OutrunError, Writer
+from pipeline.land.clock import LaneClock, put_into_time
 from pipeline.land.dead_letters import DeadLetters, parts_behind
 from pipeline.land.foreign import ForeignLanes, LaneOffsets
 from pipeline.land.landed import Landed, Moved
 from pipeline.land.lanes import (
+    HELD_OFFSETS,
     OwnedLane,
     add_to_open,
     first_cut,
@@ -34,6 +38,7 @@ from pipeline.land.share import rooms
 from pipeline.land.start import ChainStart
 from pipeline.land.stretch import Fetched, Stretch, empty_stretch, to_stretch
 from pipeline.land.tolerance import RejectTolerance
+from pipeline.land.unsealed import Unsealed
 from pipeline.land.windows import Windows, shared_windows
 from pipeline.object_store import ObjectStore
 
@@ -58,14 +63,14 @@ class Lander:
         self._cut = cut
         self._store = store
         self._writer = writer
-        self._start = start
         self._partitions = partitions
         self._schema = part_schema(stream)
         self._dead_letters = dead_letters
         self._tolerance = RejectTolerance(stream)
         self._batches = Batches(store, stream.name, stream.topic, writer)
-        self._foreign = ForeignLanes(store, stream.name, writer=writer, batches=self._batches, start=start, topic=topic)
-        self._sealing = Sealing(cut, self._batches, self._foreign)
+        self._unsealed = Unsealed(store, stream.name, writer=writer, batches=self._batches, start=start)
+        self._foreign = ForeignLanes(store, stream.name, cut, unsealed=self._unsealed, topic=topic)
+        self._sealing = Sealing(cut, self._batches, self._unsealed, self._foreign)
         self._windows: Windows | None = None
         self._lanes: dict[int, OwnedLane] = {}
         self._last_record: float | None = None
@@ -82,23 +87,29 @@ class Lander:
 
     def own(self, lane: int, epoch: int) -> int:
         """Take ``lane`` over where its chain ends; return the offset to go on from."""
-        self._batches.refresh()
         chain = Chain(self._store, self._stream.name, lane)
-        unsealed = self._foreign.landed_after(lane)
-        before = self._batches.ends().get(lane)
-        sequence = unsealed[-1].sequence + 1 if unsealed else (before.next_sequence if before else 0)
-        offset = unsealed[-1].next_offset if unsealed else self._first_offset(lane)
-        part = OpenPart(lane, sequence, offset, self._schema)
-        since = time.monotonic() if any(landed.rows for landed in unsealed) else None
-        self._lanes[lane] = OwnedLane(lane, epoch, chain, part, unsealed=unsealed, unsealed_since=since)
-        logger.info("lane taken; lane=%d sequence=%d offset=%d unsealed=%d", lane, sequence, offset, len(unsealed))
-        return offset
+        part = self._part_at_end(chain, lane)
+        unsealed = self._unsealed.of(lane)
+        self._lanes[lane] = OwnedLane(lane, epoch, chain, part, landed_since=time.monotonic() if unsealed else None)
+        logger.info(
+            "lane taken; lane=%d sequence=%d offset=%d unsealed=%d",
+            *(lane, part.sequence, part.first_offset, len(unsealed)),
+        )
+        return part.first_offset
+
+    def _part_at_end(self, chain: Chain, lane: int) -> OpenPart:
+        """Return an empty part where the lane's chain ends now, and have read what is sealed."""
+        self._batches.refresh()
+        self._unsealed.read(lane)
+        sequence, offset = self._unsealed.end(lane)
+        clock = LaneClock() if self._cut.window is None else chain.clock_at(sequence)
+        return OpenPart(lane, sequence, offset, self._schema, clock)
 
     def send_dead_letters_from(self, lane: int, committed: int) -> None:
         """Produce the rejects of ``lane`` beyond the offset ``committed``: its last owner may not have come to it."""
         if self._dead_letters is None:
             return
-        for part in parts_behind(self._batches, lane, self._lanes[lane].unsealed, committed):
+        for part in parts_behind(self._batches, lane, self._unsealed.of(lane), committed):
             self._dead_letters.send_from(self._store, lane, part)
 
     def begin(self, partitions: int) -> None:
@@ -127,7 +138,7 @@ class Lander:
         lane.at_end = False
         if not self._continues(lane, fetched.position):
             return
-        stretch = to_stretch(fetched, lane.open.next_offset)
+        stretch = to_stretch(fetched, lane.next_offset)
         self._tolerance.count(lane.lane, stretch)
         self._add(lane, stretch)
 
@@ -136,37 +147,64 @@ class Lander:
         lane = self._lanes.get(lane_number)
         if lane is None or lane.epoch != epoch or not self._continues(lane, position):
             return
-        if offset > lane.open.next_offset:
-            lane.open.add(empty_stretch(self._schema, lane.open.next_offset, offset))
-        lane.at_end = offset >= lane.open.next_offset
+        if offset > lane.next_offset:
+            self._pass(lane, empty_stretch(self._schema, lane.next_offset, offset))
+        lane.at_end = offset >= lane.next_offset
+
+    def _pass(self, lane: OwnedLane, gap: Stretch) -> None:
+        if lane.held is None:
+            lane.open.add(gap)
+        else:
+            lane.hold(lane.held.then(gap))
 
     def _continues(self, lane: OwnedLane, position: int) -> bool:
         """Whether what begins at ``position`` continues the lane's open part; if not, the lane is read again."""
-        if position == lane.open.next_offset:
+        if position == lane.next_offset:
             return True
         logger.error(
             "lane %d is at offset %d and was given what follows %d; it is read again from its chain's end",
-            *(lane.lane, lane.open.next_offset, position),
+            *(lane.lane, lane.next_offset, position),
         )
-        self._read_again(lane, lane.open.sequence, lane.open.first_offset)
+        self._read_again(lane)
         return False
 
     def _add(self, lane: OwnedLane, stretch: Stretch) -> None:
-        if self._cut.window is not None and self._windows is None and len(stretch.timestamps_ms):
-            first = int(stretch.timestamps_ms[0])
+        self._fill(lane, self._put_into_time(lane, stretch))
+        if lane.held is not None and lane.held.next_offset - lane.held.first_offset > HELD_OFFSETS:
+            self._settle(lane)
+
+    def _settle(self, lane: OwnedLane) -> None:
+        """Take what is held as ahead: nothing that could tell better is waited for."""
+        if lane.held is not None:
+            held = lane.held
+            lane.hold(None)
+            self._fill(lane, self._put_into_time(lane, held, last=True))
+
+    def _put_into_time(self, lane: OwnedLane, stretch: Stretch, *, last: bool = False) -> Stretch | None:
+        """Return what can be put into a window, with the lane's clock behind each row; hold what follows."""
+        if self._cut.window is None:
+            return stretch
+        coming = stretch if lane.held is None else lane.held.then(stretch)
+        max_ahead_ms = round(self._cut.max_ahead * 1000)
+        clock_ms, known = put_into_time(lane.open.clock, coming.timestamps_ms, max_ahead_ms, last=last)
+        coming = replace(coming, clock_ms=clock_ms)
+        now, held = coming.split_before(known)
+        lane.hold(held)
+        if self._windows is None and now is not None and len(now.clock_ms):
+            first = int(now.clock_ms[0])
             self._windows = shared_windows(self._store, self._stream.name, self._cut.window, first)
-        left: Stretch | None = stretch
+        return now
+
+    def _fill(self, lane: OwnedLane, left: Stretch | None) -> None:
         epoch = lane.epoch
         # Landing and sealing may find that another writer was faster in this very lane: then the rest is void.
         while left is not None and lane.epoch == epoch:
-            point = first_cut(
-                left, lane.open, self._windows, *self._room(lane, left), first_window=self._batches.first_window
-            )
+            point = first_cut(left, lane.open, self._windows, *self._room(lane, left), first_window=self._first_window)
             if point is None:
-                add_to_open(lane, left, self._windows, self._batches.first_window)
+                add_to_open(lane, left, self._windows, self._first_window)
                 return
             here, left = left.split(point.offset)
-            add_to_open(lane, here, self._windows, self._batches.first_window)
+            add_to_open(lane, here, self._windows, self._first_window)
             owned = [lane] if point.reason in {"window", "part_size"} else list(self._lanes.values())
             self._land(owned, point.reason)
             self._seal(landed_now=True)
@@ -179,22 +217,29 @@ class Lander:
         landed = self.landed.parts.total()
         if (reason := self._time_up(now)) is not None:
             self._end_by(reason)
-        elif self._windows is not None:
-            self._land([lane for lane in self._lanes.values() if outlived(lane, self._windows, now)], "window")
+        elif (length_s := self._cut.window) is not None:
+            over = [lane for lane in self._lanes.values() if outlived(lane, self._windows, length_s, now)]
+            self._settle_all(over)
+            self._land(over, "window")
         if self._cut.window is not None:
             self._land([lane for lane in self._lanes.values() if rests_without_rows(lane, now)], "window")
         self._seal(landed_now=self.landed.parts.total() > landed)
 
     def _time_up(self, now: float) -> CutReason | None:
-        waiting = [*(lane.since for lane in self._lanes.values()), self._batches.again_since]
-        since = [at for at in waiting if at is not None]
+        ages = (lane.since(self._unsealed.of(lane.lane)) for lane in self._lanes.values())
+        since = [at for at in (*ages, self._batches.again_since) if at is not None]
         if not since or self._sealing.ending:
             return None
         if self._cut.max_age is not None and now - min(since) >= self._cut.max_age:
             return "max_age"
         return "idle" if self._cut.idle is not None and self.idle_for() >= self._cut.idle else None
 
+    def _settle_all(self, lanes: Iterable[OwnedLane]) -> None:
+        for lane in list(lanes):
+            self._settle(lane)
+
     def _end_by(self, reason: CutReason) -> None:
+        self._settle_all(self._lanes.values())
         self._land(list(self._lanes.values()), reason)
         self._sealing.end_by(reason)
 
@@ -209,7 +254,7 @@ class Lander:
 
         Returns False while its batch waits for the other members' parts, or rejects landed again for theirs: ask again.
         """
-        if not self._sealing.ending:
+        if not self._sealing.ending or any(lane.held for lane in self._lanes.values()):
             self._end_by("idle")
         self.seal_left_over()
         return not (self._sealing.ending or self._batches.again)
@@ -217,7 +262,7 @@ class Lander:
     @property
     def open_rows(self) -> int:
         """Rows in open parts."""
-        return sum(lane.open.rows for lane in list(self._lanes.values()))
+        return sum(lane.open_rows for lane in list(self._lanes.values()))
 
     def landed_to(self) -> dict[int, int]:
         """Return where each owned lane's chain ends."""
@@ -226,7 +271,7 @@ class Lander:
     @property
     def open_since(self) -> float | None:
         """Monotonic seconds at which the oldest of them came."""
-        return min((at for lane in list(self._lanes.values()) if (at := lane.open.opened_at) is not None), default=None)
+        return min((at for lane in list(self._lanes.values()) if (at := lane.opened_at) is not None), default=None)
 
     # ------------------------------------------------------------------ parts and batches
 
@@ -243,7 +288,8 @@ class Lander:
             except OutrunError as error:
                 logger.warning("another writer was faster, going on behind it; %s", error)
                 self.landed.adopted += 1
-                self._follow(lane, error.winner)
+                lane.landed_since = lane.since(self._unsealed.of(lane.lane)) or time.monotonic()
+                self._read_again(lane)
                 continue
             logger.info(
                 "part landed; key=%s rows=%d rejected=%d cut=%s offsets=%d-%d",
@@ -252,27 +298,20 @@ class Lander:
             self.landed.count(lane.open, part)
             if self._dead_letters is not None:
                 self._dead_letters.send(lane.lane, lane.open.rejects)
+            # What has landed before may be sealed by now, and its age is not this part's.
+            lane.since(self._unsealed.of(lane.lane))
+            self._unsealed.add(lane.lane, part)
             next_open(lane, part, self._schema)
             self.moved.append(Moved(lane.lane, part.next_offset))
 
+    def _read_again(self, lane: OwnedLane) -> None:
+        """Go on where the chain ends now, whoever landed what; the consumer seeks, and counts the epoch up."""
+        lane.go_on(self._part_at_end(lane.chain, lane.lane))
+        self.moved.append(Moved(lane.lane, lane.next_offset, lane.epoch))
+
     def _landed_rows(self) -> bool:
         """Whether rows of this stream have landed, as far as this member has looked."""
-        landed = [part for lane in self._lanes.values() for part in lane.unsealed]
-        return self._batches.newest is not None or any(part.rows for part in landed)
-
-    def _follow(self, lane: OwnedLane, winner: Part) -> None:
-        later = lane.chain.parts_from(winner.sequence)
-        lane.unsealed.extend(later)
-        lane.unsealed_since = lane.since or time.monotonic()
-        self._read_again(lane, later[-1].sequence + 1, later[-1].next_offset)
-
-    def _read_again(self, lane: OwnedLane, sequence: int, offset: int) -> None:
-        """Go on with an empty part at ``offset``, where the chain ends."""
-        lane.open = OpenPart(lane.lane, sequence, offset, self._schema)
-        # Everything in flight was fetched for the old end; the consumer seeks and counts the epoch up.
-        lane.epoch += 1
-        lane.at_end = False
-        self.moved.append(Moved(lane.lane, offset, lane.epoch))
+        return self._batches.newest is not None or any(part.rows for part in self._unsealed.all())
 
     def _seal(self, *, landed_now: bool) -> bool:
         """Seal the next batch if the landed parts of all lanes make one."""
@@ -289,31 +328,38 @@ class Lander:
             self.on_batch(manifest)
         return manifest is not None
 
-    def _first_offset(self, lane: int) -> int:
-        end = self._batches.ends().get(lane)
-        return end.next_offset if end else self._start.offset(lane)
+    @property
+    def _first_window(self) -> int | None:
+        return None if self._cut.window is None else self._batches.first_window
 
     def _window_over(self, window: int) -> bool:
-        for lane in self._lanes.values():
-            if lane.open.window is not None and lane.open.window <= window:
-                return False
-            if lane.open.rows == 0 and not lane.at_end:
-                return False
-        return True
+        return all(self._is_past(lane, window) for lane in self._lanes.values())
+
+    def _is_past(self, lane: OwnedLane, window: int) -> bool:
+        if lane.open.window is not None and lane.open.window <= window:
+            return False
+        if lane.open.rows:
+            return True
+        # What is held may come to be of the window in which the lane's clock stands, but of none before.
+        return lane.at_end if lane.held is None else self._clock_window(lane) > window
+
+    def _clock_window(self, lane: OwnedLane) -> float:
+        if self._windows is None or lane.open.clock.time_ms is None:
+            return -math.inf
+        return opened_window(self._windows.number(lane.open.clock.time_ms), self._first_window)
 
     def _room(self, lane: OwnedLane, coming: Stretch) -> tuple[int | None, int | None]:
         """Return the rows and the bytes that this member still takes before it cuts, at least 1."""
         window = lane.open.window
         if window is None and self._windows is not None and len(coming.timestamps_ms):
-            window = opened_window(self._windows.numbers(coming.timestamps_ms[:1]), self._batches.first_window)
-        landed = [*(part for own in self._lanes.values() for part in own.unsealed), *self._sealing.landed_by_others()]
+            window = opened_window(self._windows.number(int(coming.clock_ms[0])), self._first_window)
         return rooms(
             self._cut,
             owned=len(self._lanes),
             lanes=max(self._partitions, len(self._lanes)),
             # Windows are batches of their own, each with the rows and bytes of one.
             landed=[
-                *((part.rows, part.value_bytes) for part in landed if part.window == window),
+                *((part.rows, part.value_bytes) for part in self._unsealed.all() if part.window == window),
                 *((again.rows, again.value_bytes) for again in self._batches.again),
             ],
             open_=((own.open.rows, own.open.value_bytes) for own in self._lanes.values()),

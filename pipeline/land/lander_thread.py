@@ -42,7 +42,12 @@ class LanderThread(threading.Thread):
         self._stop_asked = stop
 
     def ask(self, call: Callable[[], int]) -> int:
-        """Run ``call`` in the lander's thread and return its answer."""
+        """Run ``call`` in the lander's thread and return its answer.
+
+        Raises
+        ------
+        StoppedError: the lander has ended; why is in ``error``, and is for :meth:`Landing.run` alone to raise.
+        """
         answer: Future[int] = Future()
         while not self.done.is_set():
             try:
@@ -54,7 +59,7 @@ class LanderThread(threading.Thread):
             threading.Event().wait(0.005)
         if answer.done():
             return answer.result()
-        raise self.error or StoppedError
+        raise StoppedError
 
     def run(self) -> None:
         """Work until told to stop, until the topic has been idle for long enough, or until an error."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -12,13 +12,14 @@ import pyarrow as pa
 from contract.batch import CutReason, Part
 from pipeline.land.chain import Chain
 from pipeline.land.open_part import OpenPart
-from pipeline.land.origins import Longs
 from pipeline.land.stretch import Stretch
 from pipeline.land.windows import Windows
 
 # A part is encoded in memory before its one PUT; beyond this it is landed, whatever the cut says.
 PART_BYTES = 64 * 2**20
 PART_ROWS = 4_000_000
+# A row that is ahead waits for those behind it to decide; so many offsets without one, and it is taken as ahead.
+HELD_OFFSETS = 10_000
 # An open part without a row that does not grow for so long is landed, so that no window waits for its lane.
 REST_S = 1.0
 
@@ -31,22 +32,51 @@ class OwnedLane:
     epoch: int
     chain: Chain
     open: OpenPart
+    held: Stretch | None = None
+    """What follows the open part from a row on that is ahead of the lane's clock: those behind it will decide."""
+    held_at: float | None = None
+    """Monotonic seconds at which it came."""
     at_end: bool = False
-    """Whether the record before ``open.next_offset`` was the topic's last."""
-    unsealed: list[Part] = field(default_factory=list)
-    unsealed_since: float | None = None
+    """Whether the record before ``next_offset`` was the topic's last."""
+    landed_since: float | None = None
     """Monotonic seconds at which the first row came that has landed and is in no batch yet."""
 
     @property
-    def since(self) -> float | None:
-        """Monotonic seconds at which the first record came that has to be landed, or is in no batch yet."""
-        return self.open.opened_at if self.unsealed_since is None else self.unsealed_since
+    def next_offset(self) -> int:
+        """The offset behind all that was taken."""
+        return self.open.next_offset if self.held is None else self.held.next_offset
 
-    def forget_sealed(self, next_sequence: int) -> None:
-        """Drop the parts before ``next_sequence``: a batch holds them."""
-        self.unsealed = [part for part in self.unsealed if part.sequence >= next_sequence]
-        if not self.unsealed:
-            self.unsealed_since = None
+    @property
+    def opened_at(self) -> float | None:
+        """Monotonic seconds at which the first row or reject came that has to be landed."""
+        return self.held_at if self.open.opened_at is None else self.open.opened_at
+
+    @property
+    def open_rows(self) -> int:
+        """Rows that have not landed; other threads ask."""
+        held = self.held
+        return self.open.rows + (0 if held is None else held.rows.num_rows)
+
+    def since(self, unsealed: Sequence[Part]) -> float | None:
+        """Return the monotonic seconds at which the first record came that has to be landed, or is in ``unsealed``."""
+        if not any(part.rows for part in unsealed):
+            self.landed_since = None
+        return self.opened_at if self.landed_since is None else self.landed_since
+
+    def hold(self, stretch: Stretch | None) -> None:
+        """Hold ``stretch`` instead of what was held, which may be its beginning."""
+        if stretch is None:
+            self.held_at = None
+        elif self.held is None or self.held.first_offset != stretch.first_offset:
+            self.held_at = time.monotonic()
+        self.held = stretch
+
+    def go_on(self, part: OpenPart) -> None:
+        """Go on with an empty ``part``; everything in flight was fetched for another place, and is void."""
+        self.open = part
+        self.hold(None)
+        self.epoch += 1
+        self.at_end = False
 
 
 @dataclass(frozen=True)
@@ -87,18 +117,17 @@ def _amount_cuts(stretch: Stretch, room_rows: int | None, room_bytes: int | None
         yield CutPoint(int(stretch.offsets[row]) + 1, "bytes")
 
 
-def opened_window(numbers: Longs, first_window: int | None) -> int:
-    """Return the window of a part that begins with a row of window ``numbers[0]``; behind a sealed one it is late."""
-    first = int(numbers[0])
-    return first if first_window is None else max(first, first_window)
+def opened_window(window: int, first_window: int | None) -> int:
+    """Return the window of a part that begins while the lane's clock is in ``window``; it is of no sealed one."""
+    return window if first_window is None else max(window, first_window)
 
 
 def _window_cut(stretch: Stretch, part: OpenPart, windows: Windows, first_window: int | None) -> CutPoint | None:
-    """A part ends before the first row of a later window; rows of an earlier one are late, and stay."""
-    numbers = windows.numbers(stretch.timestamps_ms)
+    """A part ends before the row at which the lane's clock comes to a later window; late and early rows stay."""
+    numbers = windows.numbers(stretch.clock_ms)
     if not len(numbers):
         return None
-    current = part.window if part.window is not None else opened_window(numbers, first_window)
+    current = part.window if part.window is not None else opened_window(int(numbers[0]), first_window)
     later = np.nonzero(numbers > current)[0]
     return CutPoint(int(stretch.offsets[later[0]]), "window") if len(later) else None
 
@@ -106,26 +135,29 @@ def _window_cut(stretch: Stretch, part: OpenPart, windows: Windows, first_window
 def add_to_open(lane: OwnedLane, stretch: Stretch, windows: Windows | None, first_window: int | None) -> None:
     """Add ``stretch``, which holds no cut, to the lane's open part."""
     if windows is not None and len(stretch.timestamps_ms):
-        numbers = windows.numbers(stretch.timestamps_ms)
         if lane.open.window is None:
-            lane.open.window = opened_window(numbers, first_window)
-        lane.open.late_rows += int((numbers < lane.open.window).sum())
+            lane.open.window = opened_window(windows.number(int(stretch.clock_ms[0])), first_window)
+        lane.open.late_rows += int((windows.numbers(stretch.timestamps_ms) < lane.open.window).sum())
     lane.open.add(stretch)
 
 
 def next_open(lane: OwnedLane, landed: Part, schema: pa.Schema) -> None:
     """Begin the part that follows ``landed``."""
-    lane.unsealed.append(landed)
-    if lane.unsealed_since is None and landed.rows:
-        lane.unsealed_since = lane.open.opened_at
-    lane.open = OpenPart(lane.lane, landed.sequence + 1, landed.next_offset, schema)
+    if lane.landed_since is None and landed.rows:
+        lane.landed_since = lane.open.opened_at
+    lane.open = OpenPart(lane.lane, landed.sequence + 1, landed.next_offset, schema, lane.open.clock)
 
 
-def outlived(lane: OwnedLane, windows: Windows, now: float) -> bool:
-    """Whether the lane's open window is over by the clock and no record is waiting to be read."""
+def outlived(lane: OwnedLane, windows: Windows | None, length_s: float, now: float) -> bool:
+    """Whether the lane's open window is over by the wall clock and no record is waiting to be read.
+
+    A row that is held before any window is open waits as long as a window is.
+    """
     part = lane.open
-    if part.window is None or part.opened_at is None or not lane.at_end:
+    if not lane.at_end:
         return False
+    if windows is None or part.window is None or part.opened_at is None:
+        return lane.held_at is not None and now - lane.held_at >= length_s
     received_at_ms = int((time.time() - (now - part.opened_at)) * 1000)
     return now - part.opened_at >= windows.wait_s(part.window, received_at_ms)
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contract.batch import FOOTER_KEY
+from pipeline.land.clock import NO_CLOCK, LaneClock
 from pipeline.land.stretch import Reject, Stretch
 
 # Rows held back until they make a row group: large enough to compress, small enough to forget.
@@ -35,14 +36,19 @@ _REJECTS_SCHEMA = pa.schema(
 class OpenPart:
     """Offsets ``first_offset`` ≤ o < ``next_offset`` of one lane, not landed yet."""
 
-    def __init__(self, lane: int, sequence: int, first_offset: int, schema: pa.Schema) -> None:
+    def __init__(
+        self, lane: int, sequence: int, first_offset: int, schema: pa.Schema, clock: LaneClock = NO_CLOCK
+    ) -> None:
         self.lane = lane
         self.sequence = sequence
         self.first_offset = first_offset
         self.next_offset = first_offset
         self.rows = 0
         self.value_bytes = 0
+        self.clock = clock
+        """The lane's, behind the part's last row."""
         self.late_rows = 0
+        self.early_rows = 0
         self.ignored_keys = 0
         self.strangers = 0
         self.present: set[str] = set()
@@ -104,6 +110,8 @@ class OpenPart:
         earliest, latest = int(stretch.timestamps_ms.min()), int(stretch.timestamps_ms.max())
         self.min_timestamp_ms = earliest if self.min_timestamp_ms is None else min(earliest, self.min_timestamp_ms)
         self.max_timestamp_ms = latest if self.max_timestamp_ms is None else max(latest, self.max_timestamp_ms)
+        self.early_rows += int((stretch.timestamps_ms > stretch.clock_ms).sum())
+        self.clock = self.clock.behind(stretch.timestamps_ms, stretch.clock_ms)
         rows = stretch.rows
         self.present.update(
             name for name in rows.column_names if name not in self.present and rows[name].null_count < rows.num_rows

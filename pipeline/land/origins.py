@@ -34,6 +34,12 @@ class Origins:
         self._records = records
         self._offsets = offsets
 
+    def then(self, following: Origins, first_offset: int) -> Origins:
+        """Return these from ``first_offset`` on, and those of the records that follow, as one."""
+        first = int(np.searchsorted(self._offsets, first_offset))
+        offsets = np.concatenate([self._offsets[first:], following._offsets])
+        return Origins([*self._records[first:], *following._records], offsets)
+
     def last(self, first_offset: int, next_offset: int) -> dict[str, str]:
         """Return the last header of each file among offsets ``first_offset`` ≤ o < ``next_offset``, in their order."""
         first, end = np.searchsorted(self._offsets, [first_offset, next_offset]).tolist()

@@ -37,6 +37,7 @@ class PatientStore(ObjectStore):
         self._stop = stop
         self.failure: str | None = None
         """What the store last failed with, None while it answers."""
+        self._told: set[tuple[type[BaseException | None], object]] = set()
         self.on_put: Callable[[float], None] = lambda _: None
         """Told the seconds that each answered PUT took."""
 
@@ -72,7 +73,7 @@ class PatientStore(ObjectStore):
     def _until_answered(self, call: Callable[[], T]) -> T:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(ServiceDownError),
-            wait=tenacity.wait_exponential_jitter(initial=0.5, max=LONGEST_WAIT_S),
+            wait=tenacity.wait_exponential_jitter(multiplier=0.5, max=LONGEST_WAIT_S),
             before_sleep=self._say,
             sleep=self._sleep,
         )
@@ -80,12 +81,16 @@ class PatientStore(ObjectStore):
         if self.failure is not None:
             logger.warning("object store answers again; address=%s", self.endpoint_url)
             self.failure = None
+            self._told.clear()
         return answer
 
     def _say(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        if self.failure is None:
-            logger.warning("object store does not answer, landing waits; %s", error)
+        # Each cause is told once, and not at every attempt; an outage may end as a full disk.
+        cause = type(error), getattr(error, "reason", None)
+        if cause not in self._told:
+            logger.warning("landing waits for the object store; %s", error)
+        self._told.add(cause)
         self.failure = str(error)
 
     def _sleep(self, wait_s: float) -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import secrets
-import shlex
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from contract import remedies
 from contract.errors import ConfigurationError
 from contract.stream import Stream
 from pipeline.command_line import Command
@@ -165,7 +165,4 @@ def _say(stream_path: str, outcome: Outcome) -> None:
     for line in outcome.reasons.lines():
         click.echo(f"  {line}")
     if outcome.rows:
-        click.echo(
-            f"the next batch holds them; if no more records come, "
-            f"`python -m pipeline land --stream {shlex.quote(stream_path)} --exit-when-idle 5s` seals it"
-        )
+        click.echo(f"the next batch holds them; if no more records come, {remedies.land(stream_path)} seals it")

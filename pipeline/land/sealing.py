@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 
 from contract.batch import CutReason, Manifest, Part
 from contract.stream import Cut
 from pipeline.land.batches import Batches, rows_of, time_cut
 from pipeline.land.foreign import ForeignLanes
-from pipeline.land.lanes import OwnedLane
+from pipeline.land.unsealed import Unsealed
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +23,10 @@ GRACE_S = 2.0
 class Sealing:
     """Seals batches over all lanes; asks this member to land what it has open when another one cut by time."""
 
-    def __init__(self, cut: Cut, batches: Batches, foreign: ForeignLanes) -> None:
+    def __init__(self, cut: Cut, batches: Batches, unsealed: Unsealed, foreign: ForeignLanes) -> None:
         self._cut = cut
         self._batches = batches
+        self._unsealed = unsealed
         self._foreign = foreign
         self._looked = 0.0
         self._look_s = min(LOOK_S, cut.idle / 2 if cut.idle is not None else LOOK_S)
@@ -47,8 +48,8 @@ class Sealing:
 
     def seal(
         self,
-        own: Mapping[int, OwnedLane],
-        lanes: Iterable[int],
+        own: Container[int],
+        lanes: Collection[int],
         window_over: Callable[[int], bool],
         window_end_ms: Callable[[int], int | None],
         land_open: Callable[[CutReason], object],
@@ -57,18 +58,20 @@ class Sealing:
     ) -> Manifest | None:
         """Seal the next batch if the landed parts of all ``lanes`` make one; return it, whoever sealed it."""
         others = [lane for lane in lanes if lane not in own]
-        if others and not self._look(own, others, landed_now=landed_now):
+        if others and not self._look(others, landed_now=landed_now):
             return None
         if not others:
-            self._forget_sealed(own)
             self._foreign.look(())
+        self._note_newest()
         self._batches.look_for_again()
-        reason = time_cut(self._landed(own))
+        reason = time_cut(self._landed(lanes))
         if reason is not None and self._ending is None:
             self.end_by(reason)
             if others:
+                # Another writer may have been faster, and what it sealed was read: then this batch is over.
                 land_open(reason)
-        landed = self._landed(own)
+                self._note_newest()
+        landed = self._landed(lanes)
         manifest = self._batches.seal_due(
             self._cut,
             landed,
@@ -79,20 +82,15 @@ class Sealing:
             if rows_of(landed) == 0 and not self._batches.again:
                 self._ending = self._ending_since = None
             return None
-        self._forget_sealed(own)
+        self._note_newest()
         return manifest
 
-    def landed_by_others(self) -> Iterable[Part]:
-        """Yield the other members' parts that are in no batch yet, as of the last look."""
-        return (part for parts in self._foreign.unsealed.values() for part in parts)
-
-    def _look(self, own: Mapping[int, OwnedLane], others: Sequence[int], *, landed_now: bool) -> bool:
+    def _look(self, others: Sequence[int], *, landed_now: bool) -> bool:
         now = time.monotonic()
         due = now - self._looked >= self._look_s
         if not due and not landed_now:
             return False
         self._batches.refresh()
-        self._forget_sealed(own)
         self._foreign.look(others)
         if due:
             self._looked = now
@@ -100,19 +98,14 @@ class Sealing:
                 self.records_came_at = time.monotonic()
         return True
 
-    def _forget_sealed(self, own: Mapping[int, OwnedLane]) -> None:
-        ends = self._batches.ends()
-        for number, lane in own.items():
-            if number in ends:
-                lane.forget_sealed(ends[number].next_sequence)
-        self._foreign.forget_sealed()
+    def _note_newest(self) -> None:
         # The newest batch may have been read anywhere: when a lane was taken, or when another member was faster.
         if self._batches.newest is not self._ended:
             self._ended = self._batches.newest
             self._ending = self._ending_since = None
 
-    def _landed(self, own: Mapping[int, OwnedLane]) -> dict[int, Sequence[Part]]:
-        return {**self._foreign.unsealed, **{number: lane.unsealed for number, lane in own.items()}}
+    def _landed(self, lanes: Iterable[int]) -> dict[int, Sequence[Part]]:
+        return {lane: self._unsealed.of(lane) for lane in lanes}
 
     def _grace_is_over(self) -> bool:
         return self._ending_since is not None and time.monotonic() - self._ending_since >= GRACE_S

@@ -51,13 +51,15 @@ class Reject:
 class Stretch:
     """Offsets ``first_offset`` ≤ o < ``next_offset`` of a lane.
 
-    ``offsets``, ``timestamps_ms`` and ``value_bytes`` have one entry for each of ``rows``; ``gaps`` are the
+    ``offsets``, ``timestamps_ms``, ``clock_ms`` and ``value_bytes`` have one entry for each of ``rows``; ``clock_ms``
+    is the lane's clock behind it, which is before the row's timestamp where that is ahead. ``gaps`` are the
     stretches [from, to) of offsets that hold no record at all.
     """
 
     rows: pa.Table
     offsets: Longs
     timestamps_ms: Longs
+    clock_ms: Longs
     value_bytes: Longs
     rejects: tuple[Reject, ...]
     gaps: tuple[tuple[int, int], ...]
@@ -75,12 +77,38 @@ class Stretch:
         row = int(np.searchsorted(self.offsets, offset))
         return self._part(0, row, self.first_offset, offset), self._part(row, None, offset, self.next_offset)
 
+    def split_before(self, row: int) -> tuple[Stretch | None, Stretch | None]:
+        """Return what lies before row number ``row`` and what begins with it, None where nothing is."""
+        if row >= len(self.offsets):
+            return self, None
+        if row == 0 and self.offsets[0] == self.first_offset:
+            return None, self
+        return self.split(int(self.offsets[row]))
+
+    def then(self, following: Stretch) -> Stretch:
+        """Return this stretch and the one that follows it as one."""
+        return Stretch(
+            rows=pa.concat_tables([self.rows, following.rows]),
+            offsets=np.concatenate([self.offsets, following.offsets]),
+            timestamps_ms=np.concatenate([self.timestamps_ms, following.timestamps_ms]),
+            clock_ms=np.concatenate([self.clock_ms, following.clock_ms]),
+            value_bytes=np.concatenate([self.value_bytes, following.value_bytes]),
+            rejects=(*self.rejects, *following.rejects),
+            gaps=(*self.gaps, *following.gaps),
+            first_offset=self.first_offset,
+            next_offset=following.next_offset,
+            ignored_keys=self.ignored_keys + following.ignored_keys,
+            origins=self.origins.then(following.origins, self.first_offset),
+            strangers=(*self.strangers, *following.strangers),
+        )
+
     def _part(self, start: int, stop: int | None, first_offset: int, next_offset: int) -> Stretch:
         rows = slice(start, stop)
         return Stretch(
             rows=self.rows.slice(start, None if stop is None else stop - start),
             offsets=self.offsets[rows],
             timestamps_ms=self.timestamps_ms[rows],
+            clock_ms=self.clock_ms[rows],
             value_bytes=self.value_bytes[rows],
             rejects=tuple(r for r in self.rejects if first_offset <= r.offset < next_offset),
             gaps=tuple(
@@ -108,6 +136,7 @@ def to_stretch(fetched: Fetched, expected_offset: int) -> Stretch:
         rows=_with_coordinates(parsed.rows, fetched, chosen),
         offsets=offsets,
         timestamps_ms=timestamps,
+        clock_ms=np.maximum.accumulate(timestamps),
         value_bytes=lengths[chosen],
         rejects=rejects,
         gaps=_gaps(fetched.offsets, expected_offset),
@@ -133,7 +162,7 @@ def empty_stretch(schema: pa.Schema, first_offset: int, next_offset: int) -> Str
     """Return a stretch of offsets that hold no record: the end of a transaction, or compacted away."""
     none = np.empty(0, dtype=np.int64)
     return Stretch(
-        schema.empty_table(), none, none, none, (), ((first_offset, next_offset),), first_offset, next_offset
+        schema.empty_table(), none, none, none, none, (), ((first_offset, next_offset),), first_offset, next_offset
     )
 
 

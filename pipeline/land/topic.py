@@ -9,7 +9,7 @@ import tenacity
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from contract.errors import AccessDeniedError, ConfigurationError, ServiceDownError
+from contract.errors import AccessDeniedError, ConfigurationError, ServiceDownError, ServiceUnwellError
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +57,10 @@ _TUNED: Mapping[str, str | int] = {
 }
 
 
+# The admin client keeps what it knows of a topic for 15 minutes otherwise; partitions are added.
+_FRESH: Mapping[str, str | int] = {"topic.metadata.refresh.interval.ms": 10_000, "metadata.max.age.ms": 10_000}
+
+
 def make_consumer(
     settings: Mapping[str, str], group: str, on_error: Callable[[KafkaError], None] | None = None
 ) -> Consumer:
@@ -94,8 +98,10 @@ class Topic:
         self.name = name
         self._address = settings["bootstrap.servers"]
         self._admin = AdminClient(
-            {"client.id": "swathe-land", **settings}, logger=logging.getLogger("pipeline.land.librdkafka")
+            {"client.id": "swathe-land", **_FRESH, **settings}, logger=logging.getLogger("pipeline.land.librdkafka")
         )
+        self._silent: dict[int, str] = {}
+        """Per lane that no broker speaks for, the reason, which was logged."""
 
     def describe(self) -> tuple[str, int]:
         """Return the topic's id and its number of partitions.
@@ -126,11 +132,21 @@ class Topic:
             return {}
         found = {}
         for partition, future in self._admin.list_offsets(asked, request_timeout=LOOK_TIMEOUT_S).items():
+            lane = partition.partition
             try:
-                found[partition.partition] = int(future.result().offset)
+                found[lane] = int(future.result().offset)
             except KafkaException as error:
-                logger.warning("offset not known; partition=%s reason=%s", partition, error.args[0].str())
+                self._say_once(lane, error.args[0].str())
+            else:
+                if self._silent.pop(lane, None) is not None:
+                    logger.warning("offset known again; topic=%s partition=%d", self.name, lane)
         return found
+
+    def _say_once(self, lane: int, reason: str) -> None:
+        """Log why the lane's offset is not known; it is asked for twice a second, for as long as that lasts."""
+        if self._silent.get(lane) != reason:
+            logger.warning("offset not known; topic=%s partition=%d reason=%s", self.name, lane, reason)
+        self._silent[lane] = reason
 
 
 def watermarks(consumer: Consumer, topic: str, lane: int, address: str) -> tuple[int, int]:
@@ -177,6 +193,9 @@ def explain(
         return AccessDeniedError(f"Kafka at {address} refuses access to topic {topic!r}: {cause.str()}")
     if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return ConfigurationError(
-            f"Kafka at {address} has no topic {topic!r}; `python -m pipeline replay` makes it, or correct `topic`"
+            f"Kafka at {address} has no topic {topic!r}: send rows to it, which makes it, or correct `topic`"
         )
+    if cause.code() in _LEADERLESS:
+        remedy = "A partition has no leader: start the broker that holds it, or wait until another one takes over"
+        return ServiceUnwellError("kafka", address, f"topic {topic!r}: {cause.str()}", remedy)
     return ServiceDownError("kafka", address, cause.str() or cause.name())

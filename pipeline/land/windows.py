@@ -23,6 +23,10 @@ class Windows:
         """Return the window of each timestamp; before the origin they are negative."""
         return (timestamps_ms - self.origin_ms) // self.length_ms
 
+    def number(self, timestamp_ms: int) -> int:
+        """Return the window of one timestamp."""
+        return (timestamp_ms - self.origin_ms) // self.length_ms
+
     def end_ms(self, window: int) -> int:
         """Return the first ms that is no longer in ``window``."""
         return self.origin_ms + (window + 1) * self.length_ms

@@ -24,8 +24,9 @@ from pipeline.train.batches import SealedBatch
 from pipeline.train.comparison import Comparer, Comparison
 from pipeline.train.evaluate import statistics
 from pipeline.train.event_window import event_window_ms
+from pipeline.train.ledger import Artifact
 from pipeline.train.pictures import Drawn, draw
-from pipeline.train.publish import Artifact, VersionRecord
+from pipeline.train.publish import VersionRecord
 from pipeline.train.results import write_results
 from pipeline.train.runs import TAG_BATCH as TAG_RUN_BATCH
 from pipeline.train.runs import LoggedOn, Runs
@@ -85,9 +86,10 @@ class VersionBuilder:
         ):
             trained = train(prepared, rows, series.stream, watch)
             fault_point("train.fitted")
-            results = beside.submit(self._write_results, run, trained)
             happened = beside.submit(event_window_ms, spark, self._store.bucket, series.stream, manifests)
             golden, sample = prove(spark, trained, watch)
+            # Not before: rows that numpy would assign otherwise are no results.
+            results = beside.submit(self._write_results, run, trained)
             with watch.measured("compare"):
                 comparison = self._compare(trained, sample, manifests[-1])
             trained = trained.named(comparison.lineage.labels)
@@ -113,7 +115,7 @@ class VersionBuilder:
         fault_point("train.results-written")
         metrics |= comparison.metrics
         metrics |= {f"seconds/{step}": spent for step, spent in watch.seconds.items()}
-        self._log(run, batches, params, metrics, artifact)
+        self._log(run, batches, params, describe.charted(metrics), artifact)
         if trained.swept is not None:
             self._runs.log_curves(run.info.run_id, trained.swept.curves())
         tags = describe.batch_tags(series.stream, series.scheme, manifests, key)

@@ -12,7 +12,9 @@ from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
 from pipeline.train.batches import SealedBatch, sealed_batches
+from pipeline.train.edits import Registered
 from pipeline.train.lease import Lease
+from pipeline.train.ledger import Ledger
 from pipeline.train.plan import Action, Step, parse_selection, plan
 from pipeline.train.registry import Registry
 from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, Series, open_series
@@ -63,12 +65,14 @@ class TrainCommand:
         self._series, self._tracking, self._stored, self._selection = series, tracking, stored, selection
         self._store = ObjectStore.answering(stored)
         self._registry = Registry(tracking, series.model)
+        self._ledger = Ledger(self._store, series.model)
 
     def plan(self) -> tuple[list[Step], tuple[SealedBatch, ...]]:
         """Return what each batch needs, and the batches; Spark is not needed for that."""
         batches = sealed_batches(self._store, self._series.stream.name)
         keys = self._series.keys(batches)
-        return plan(self._series.model, keys, self._registry.versions(), self._selection), batches
+        registered = Registered.look(self._registry, self._ledger)
+        return plan(self._series.commands, keys, registered, self._selection), batches
 
     def say_nothing_to_do(self, steps: list[Step], batches: tuple[SealedBatch, ...]) -> None:
         """Say that there is nothing to do, and which versions were trained otherwise."""
@@ -81,7 +85,8 @@ class TrainCommand:
         """Do what is planned, while no other trainer works on the model."""
         spark = SparkOnDemand(spark_settings(), self._stored, short_lived=True)
         try:
-            with Lease(self._store, self._series.model, wait_s=wait_s, on_wait=click.echo) as lease:
+            longer = self._series.commands.train_waiting(max(600.0, 2 * wait_s))
+            with Lease(self._store, self._series.model, wait_s=wait_s, longer=longer, on_wait=click.echo) as lease:
                 # Looked at again: whoever held the lease before may have done some of it.
                 steps, batches = self.plan()
                 wanted = [step.batch for step in steps if step.action is Action.TRAIN]
@@ -97,7 +102,6 @@ class TrainCommand:
         from pipeline.train.open import open_trainer  # noqa: PLC0415
 
         series = self._series
-        self._registry.ensure_model(f"Batches of stream {series.stream.name}, {series.scheme}: version i is batch i.")
         trainer = open_trainer(
             series, store=self._store, tracking=self._tracking, registry=self._registry, lease=lease, spark=spark
         )

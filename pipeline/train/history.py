@@ -15,6 +15,7 @@ from contract.model_version import (
     TAG_STATE,
     statistics_from_json,
 )
+from contract.series_commands import SeriesCommands
 from pipeline.train.drift import Profile
 from pipeline.train.registry import RegisteredVersion, Registry
 from pipeline.train.upload import ArtifactStore
@@ -37,8 +38,8 @@ class Predecessor:
 class History:
     """Reads earlier versions of one model."""
 
-    def __init__(self, registry: Registry, artifacts: ArtifactStore) -> None:
-        self._registry, self._artifacts = registry, artifacts
+    def __init__(self, registry: Registry, artifacts: ArtifactStore, commands: SeriesCommands) -> None:
+        self._registry, self._artifacts, self._commands = registry, artifacts, commands
 
     def predecessor(self, number: int) -> Predecessor | None:
         """Return the last ready version before ``number``, or None where there is none to compare with.
@@ -65,5 +66,5 @@ class History:
         except (ValueError, ModelArtifactError) as error:
             raise ModelArtifactError(
                 f"{source} cannot be compared with: {error}; if an earlier release made it, train the series anew "
-                f"under another name with -P batch=all -P model=<new name>"
+                f"with {self._commands.train_anew()}"
             ) from error

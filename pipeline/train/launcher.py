@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psutil
 
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh"})
@@ -18,6 +20,13 @@ class Launcher:
             if process.name() not in _SHELLS:
                 break
             process = process.parent()
+
+    def directory(self) -> Path | None:
+        """Return the directory it works in, which is where the person is; None where that cannot be seen."""
+        try:
+            return Path(self._processes[-1].cwd()) if self._processes else None
+        except psutil.Error:
+            return None
 
     def is_gone(self) -> bool:
         """Whether one of them has ended."""

@@ -62,7 +62,8 @@ def this_process() -> Holder:
 class Lease:
     """A context in which no other trainer of the same model works.
 
-    Expiry is judged by a contender's own monotonic clock: it steals what it saw unchanged for ``ttl_s``.
+    Expiry is judged by a contender's own monotonic clock: it steals what it saw unchanged for ``ttl_s``. ``longer`` is
+    the command that waits longer, ``on_wait`` is told once of each holder that is waited for, and ``pause`` sleeps.
     """
 
     def __init__(
@@ -73,11 +74,14 @@ class Lease:
         wait_s: float,
         ttl_s: float = TTL_S,
         renew_s: float = RENEW_S,
+        longer: str = "",
         on_wait: Callable[[str], None] = logger.info,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store, self._key, self._model = store, lease_key(model), model
         self._wait_s, self._ttl_s, self._renew_s = wait_s, ttl_s, renew_s
-        self._on_wait = on_wait
+        self._longer, self._on_wait, self._pause = longer, on_wait, pause
+        self._waited_for = ""
         self._me = this_process()
         self._etag = ""
         self._lost = False
@@ -146,12 +150,16 @@ class Lease:
 
     def _wait_for(self, holder: Holder, deadline: float) -> None:
         if time.monotonic() >= deadline:
+            longer = f"; {self._longer} waits longer" if self._longer else ""
             raise RetryError(
                 f"model {self._model!r} is being trained by process {holder.pid} on {holder.host}; "
-                f"run this again when that has ended (waited {self._wait_s:g} s; -P wait_s=<seconds> waits longer)"
+                f"run this again when that has ended (waited {self._wait_s:g} s{longer})"
             )
-        self._on_wait(f"waiting for process {holder.pid} on {holder.host}, which trains model {self._model!r}")
-        time.sleep(_POLL_S)
+        if holder.token != self._waited_for:
+            # Once a holder, not at every look.
+            self._on_wait(f"waiting for process {holder.pid} on {holder.host}, which trains model {self._model!r}")
+            self._waited_for = holder.token
+        self._pause(_POLL_S)
 
     def _renew(self) -> None:
         while not self._ended.wait(self._renew_s):

@@ -9,6 +9,7 @@ from pipeline.train.build import VersionBuilder
 from pipeline.train.comparison import Comparer
 from pipeline.train.history import History
 from pipeline.train.lease import Lease
+from pipeline.train.ledger import Ledger
 from pipeline.train.publish import Publisher
 from pipeline.train.registry import Registry
 from pipeline.train.runs import Runs
@@ -32,7 +33,8 @@ def open_trainer(
     """Return a trainer of ``series``; what fails while ``stopping`` is set was killed, and ends as KILLED."""
     runs = Runs(tracking, series.stream.name, series.model)
     artifacts = ArtifactStore(runs, tracking.uri)
-    publisher = Publisher(registry, runs, artifacts, lease, uri=tracking.uri, limits=series.stream.gate)
-    comparer = Comparer(store, series.model, History(registry, artifacts), series.stream.identity)
+    ledger = Ledger(store, series.model)
+    publisher = Publisher(series, registry, ledger, runs=runs, artifacts=artifacts, lease=lease, uri=tracking.uri)
+    comparer = Comparer(store, series.model, History(registry, artifacts, series.commands), series.stream.identity)
     builder = VersionBuilder(series, store=store, runs=runs, artifacts=artifacts, spark=spark, comparer=comparer)
     return Trainer(series, store=store, runs=runs, publisher=publisher, builder=builder, stopping=stopping)

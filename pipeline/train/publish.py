@@ -10,32 +10,25 @@ from typing import Final
 
 from mlflow.entities import Run
 
+from contract import remedies
 from contract.errors import ChainError, ModelArtifactError, ServiceDownError
 from contract.model_version import TAG_GATE, TAG_GATE_REASON, TAG_REASON, TAG_REFERENCE, TAG_STATE
-from contract.stream import Gate
 from pipeline.fault import fault_point
 from pipeline.train.aliases import promote
+from pipeline.train.edits import Registered, check_registry
 from pipeline.train.facts import champion_of
 from pipeline.train.gate import decide
 from pipeline.train.lease import Lease
-from pipeline.train.plan import check_registry
+from pipeline.train.ledger import Artifact, Ledger
 from pipeline.train.registry import RegisteredVersion, Registry
 from pipeline.train.runs import Runs, mlflow_errors
+from pipeline.train.series import Series
 from pipeline.train.upload import ArtifactStore
 
 logger = logging.getLogger(__name__)
 
 RECORD_FILE: Final = "swathe/version.json"
 GATE_FILE: Final = "swathe/gate.json"
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """An uploaded logged model: its id, where its files are, and the SHA-256 of each."""
-
-    model_id: str
-    location: str
-    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -75,10 +68,18 @@ class Publisher:
     """Registers versions of one model; the caller holds the model's lease."""
 
     def __init__(
-        self, registry: Registry, runs: Runs, artifacts: ArtifactStore, lease: Lease, *, uri: str, limits: Gate
+        self,
+        series: Series,
+        registry: Registry,
+        ledger: Ledger,
+        *,
+        runs: Runs,
+        artifacts: ArtifactStore,
+        lease: Lease,
+        uri: str,
     ) -> None:
-        self._registry, self._runs, self._artifacts = registry, runs, artifacts
-        self._lease, self._uri, self._limits = lease, uri, limits
+        self._series, self._registry, self._ledger, self._lease = series, registry, ledger, lease
+        self._runs, self._artifacts, self._uri, self._limits = runs, artifacts, uri, series.stream.gate
 
     def record(self, run: Run) -> VersionRecord | None:
         """Return the record of a run, or None where it did not get that far."""
@@ -110,14 +111,16 @@ class Publisher:
         StopError: the lease was lost.
         """
         self._lease.check()
-        versions = self._registry.versions()
-        check_registry(self._registry.model, versions, batch)
+        registered = Registered.look(self._registry, self._ledger)
+        versions = registered.versions
+        check_registry(self._series.commands, registered, batch)
         if batch not in versions:
             if len(versions) != batch - 1:
                 raise ChainError(
                     f"batch {batch} cannot become version {batch} of model {self._registry.model!r}, which has "
                     f"{len(versions)} versions; nothing was registered"
                 )
+            self._refuse_gone(batch, record)
             record = self._judged(record, versions)
             self._create(batch, record)
         elif versions[batch].run_id != record.run_id:
@@ -128,8 +131,21 @@ class Publisher:
         else:
             record = replace(record, tags=versions[batch].tags)
         fault_point("train.version-created")
+        if record.artifact is not None:
+            self._ledger.keep_artifact(batch, record.artifact)
         self._settle(RegisteredVersion(batch, record.run_id, record.source, record.tags))
         return record.tags.get(TAG_GATE, "none")
+
+    def _refuse_gone(self, batch: int, record: VersionRecord) -> None:
+        """Refuse a run that was a version of this model before; without a ledger its logged model alone tells."""
+        if record.artifact is None:
+            return
+        if self._artifacts.was_registered(record.artifact.model_id, self._registry.model):
+            raise ChainError(
+                f"version {batch} of model {self._registry.model!r}, which was made by run {record.run_id}, is "
+                f"gone: the registry was edited; {remedies.restore(self._registry.model)} makes the series whole "
+                f"again, under the same numbers"
+            )
 
     def _judged(self, record: VersionRecord, versions: Mapping[int, RegisteredVersion]) -> VersionRecord:
         """Return ``record`` with what the gate says of it today: the champion may have changed since it was trained."""
@@ -174,8 +190,10 @@ class Publisher:
         fault_point("train.state-set")
         if not failed:
             promote(self._registry, version)
+        self._ledger.note(self._registry)
 
     def _create(self, batch: int, record: VersionRecord) -> None:
+        self._registry.ensure_model(self._series.description)
         try:
             number = self._registry.create_version(
                 source=record.source,
@@ -194,6 +212,6 @@ class Publisher:
             self._registry.set_tags(number, {TAG_STATE: "orphan"})
             raise ChainError(
                 f"the registry gave number {number} to batch {batch} of model {self._registry.model!r}: somebody "
-                f"registered or deleted a version. It is tagged state=orphan; train the series anew under another "
-                f"name with -P model=<new name>"
+                f"registered or deleted a version. It is tagged state=orphan; "
+                f"{remedies.restore(self._registry.model)} makes the series whole again, under the same numbers"
             )

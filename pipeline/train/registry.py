@@ -34,6 +34,16 @@ class RegisteredVersion:
     run_id: str
     source: str
     tags: Mapping[str, str]
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """What the registry shows of a model beside its versions."""
+
+    description: str
+    tags: Mapping[str, str]
+    aliases: Mapping[str, int]
 
 
 class Registry:
@@ -61,7 +71,7 @@ class Registry:
         found: dict[int, RegisteredVersion] = {}
         page = ""
         while True:
-            answer = self._call(
+            answer = self.call(
                 "GET",
                 "model-versions/search",
                 {"filter": f"name='{self.model}'", "max_results": _PAGE, "page_token": page},
@@ -73,18 +83,41 @@ class Registry:
             if not page:
                 return dict(sorted(found.items()))
 
+    def model_facts(self) -> RegisteredModel | None:
+        """Return the registered model, or None where it is not registered."""
+        answer = self.call("GET", "registered-models/get", {"name": self.model}, absent_ok=True)
+        found = answer.get("registered_model")
+        if found is None:
+            return None
+        aliases = {entry["alias"]: int(entry["version"]) for entry in found.get("aliases", [])}
+        return RegisteredModel(found.get("description", ""), _tags(found), aliases)
+
     def aliases(self) -> dict[str, int]:
         """Return the aliases and the numbers they point to; none where the model is not registered yet."""
-        answer = self._call("GET", "registered-models/get", {"name": self.model}, absent_ok=True)
-        entries = answer.get("registered_model", {}).get("aliases", [])
-        return {entry["alias"]: int(entry["version"]) for entry in entries}
+        found = self.model_facts()
+        return dict(found.aliases) if found else {}
 
     def ensure_model(self, description: str) -> None:
         """Register the model if it is not."""
-        if self._call("GET", "registered-models/get", {"name": self.model}, absent_ok=True):
-            return
-        body = {"name": self.model, "description": description}
-        self._call("POST", "registered-models/create", body, exists_ok=True)
+        if self.model_facts() is None:
+            self.create_model(description, {})
+
+    def create_model(self, description: str, tags: Mapping[str, str]) -> None:
+        """Register the model; no error where it is already."""
+        body = {"name": self.model, "description": description, "tags": _entries(tags)}
+        self.call("POST", "registered-models/create", body, exists_ok=True)
+
+    def delete_model(self) -> None:
+        """Delete the model and all its versions; no error where there is none."""
+        self.call("DELETE", "registered-models/delete", {"name": self.model}, absent_ok=True)
+
+    def set_model_tag(self, key: str, value: str) -> None:
+        """Set a tag of the model itself."""
+        self.call("POST", "registered-models/set-tag", {"name": self.model, "key": key, "value": value})
+
+    def delete_model_tag(self, key: str) -> None:
+        """Remove a tag of the model itself; no error where there is none."""
+        self.call("DELETE", "registered-models/delete-tag", {"name": self.model, "key": key}, absent_ok=True)
 
     def create_version(
         self, *, source: str, run_id: str, model_id: str | None, tags: Mapping[str, str], description: str
@@ -95,39 +128,40 @@ class Registry:
             "source": source,
             "run_id": run_id,
             "description": shortened(description, REGISTRY_CHARS, f"whole as the description of run {run_id}"),
-            "tags": [{"key": key, "value": self._fitting(value)} for key, value in tags.items()],
+            "tags": _entries({key: self._fitting(value) for key, value in tags.items()}),
         }
         if model_id is not None:
             body["model_id"] = model_id
-        return int(self._call("POST", "model-versions/create", body)["model_version"]["version"])
+        return int(self.call("POST", "model-versions/create", body)["model_version"]["version"])
 
     def set_tags(self, number: int, tags: Mapping[str, str]) -> None:
         """Set tags of a version, one call each, in the order given."""
         for key, value in tags.items():
             body = {"name": self.model, "version": str(number), "key": key, "value": self._fitting(value)}
-            self._call("POST", "model-versions/set-tag", body)
+            self.call("POST", "model-versions/set-tag", body)
 
     def delete_tag(self, number: int, key: str) -> None:
         """Remove a tag of a version; no error where there is none."""
         body = {"name": self.model, "version": str(number), "key": key}
-        self._call("DELETE", "model-versions/delete-tag", body, absent_ok=True)
+        self.call("DELETE", "model-versions/delete-tag", body, absent_ok=True)
 
-    def set_alias(self, alias: Alias, number: int) -> None:
+    def set_alias(self, alias: str, number: int) -> None:
         """Point ``alias`` to version ``number``."""
         body = {"name": self.model, "alias": alias, "version": str(number)}
-        self._call("POST", "registered-models/alias", body)
+        self.call("POST", "registered-models/alias", body)
 
     def delete_alias(self, alias: Alias) -> None:
         """Remove ``alias``; no error where there is none."""
-        self._call("DELETE", "registered-models/alias", {"name": self.model, "alias": alias}, absent_ok=True)
+        self.call("DELETE", "registered-models/alias", {"name": self.model, "alias": alias}, absent_ok=True)
 
     @staticmethod
     def _fitting(value: str) -> str:
         return shortened(value, REGISTRY_CHARS, "the run's description has it whole")
 
-    def _call(
+    def call(
         self, method: str, path: str, fields: Mapping[str, Any], *, absent_ok: bool = False, exists_ok: bool = False
     ) -> dict[str, Any]:
+        """Ask the tracking server; return its answer, empty where something is absent or exists and may be."""
         try:
             if method == "GET":
                 answer = self._http.get(f"{self._uri}{_API}/{path}", params=dict(fields))
@@ -167,5 +201,14 @@ def _version(fields: Mapping[str, Any]) -> RegisteredVersion:
         number=int(fields["version"]),
         run_id=fields.get("run_id", ""),
         source=fields.get("source", ""),
-        tags={tag["key"]: tag.get("value", "") for tag in fields.get("tags", [])},
+        tags=_tags(fields),
+        description=fields.get("description", ""),
     )
+
+
+def _tags(fields: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["key"]: tag.get("value", "") for tag in fields.get("tags", [])}
+
+
+def _entries(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import click
 
+from contract.errors import ChainError
 from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.train.aliases import is_unsettled, promote, roll_back
+from pipeline.train.edits import Registered, edits
 from pipeline.train.lease import Lease
+from pipeline.train.ledger import Ledger
 from pipeline.train.registry import Registry
 from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, open_series
 from pipeline.train.settings import tracking_settings
@@ -29,14 +32,20 @@ def rollback(*, stream_path: str, scheme: str, model: str, wait_s: float) -> Non
     """Make the previous champion the champion again; what was rolled back is never promoted by itself."""
     tracking, stored = tracking_settings(), store_settings()
     series = open_series(stream_path, scheme, model, tracking)
-    registry = Registry(tracking, series.model)
+    registry, store = Registry(tracking, series.model), ObjectStore.answering(stored)
+    ledger = Ledger(store, series.model)
     try:
-        with Lease(ObjectStore.answering(stored), series.model, wait_s=wait_s, on_wait=click.echo):
+        with Lease(store, series.model, wait_s=wait_s, on_wait=click.echo):
+            edited = list(edits(series.commands, Registered.look(registry, ledger)))
+            if any(edit.is_unfinished for edit in edited):
+                raise ChainError(str(edited[0]))
             for version in registry.versions().values():
                 # A trainer that was killed may have left aliases half moved.
                 if is_unsettled(version):
                     promote(registry, version)
             champion, rolled_back = roll_back(registry)
+            if not edited:
+                ledger.note(registry)
     finally:
         registry.close()
     click.echo(f"{series.model}: version {champion} is champion, version {rolled_back} is previous and rolled back")

@@ -16,12 +16,13 @@ import mlflow
 import numpy as np
 import numpy.typing as npt
 from mlflow.data.dataset_source_registry import resolve_dataset_source
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
+from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from requests import RequestException
 
-from contract.errors import AccessDeniedError, ServiceDownError, StopError
+from contract import remedies
+from contract.errors import AccessDeniedError, ChainError, ServiceDownError, StopError
 from contract.uri import without_credentials
 from pipeline.train.lease import this_process
 from pipeline.train.mlflow_limits import (
@@ -31,18 +32,20 @@ from pipeline.train.mlflow_limits import (
     shortened,
 )
 from pipeline.train.settings import TrackingSettings
+from pipeline.train.tracking import TAG_MODEL
 
 logger = logging.getLogger(__name__)
 
 # The server's proxy answers one file in some 20 ms, most of it waiting.
 _THREADS: Final = 4
 
-TAG_MODEL: Final = "swathe.model"
 TAG_BATCH: Final = "swathe.batch"
 TAG_TRAIN_KEY: Final = "swathe.train_key"
 TAG_OWNER: Final = "swathe.owner"
 TAG_LAUNCHER: Final = "swathe.launcher_run_id"
 TAG_ERROR: Final = "swathe.error"
+TAG_ATTEMPTS: Final = "swathe.attempts"
+"""How often the batch was tried in this run, where that is more than once."""
 TAG_SUPERSEDED: Final = "swathe.superseded_by"
 TAG_NOTE: Final = "mlflow.note.content"
 """What MLflow's page of a run shows as its description."""
@@ -87,41 +90,67 @@ class Runs:
     """
 
     def __init__(self, settings: TrackingSettings, experiment: str, model: str) -> None:
-        self._uri, self._model = settings.uri, model
+        self._uri, self._experiment, self._model = settings.uri, experiment, model
         mlflow.set_tracking_uri(settings.uri)
         self.client = MlflowClient(settings.uri)
-        with mlflow_errors(self._uri):
-            found = self.client.get_experiment_by_name(experiment)
-            self.experiment_id = found.experiment_id if found else self._create_experiment(experiment)
 
-    def _create_experiment(self, experiment: str) -> str:
+    @functools.cached_property
+    def experiment_id(self) -> str:
+        """The experiment's id; it is created when it is first asked for."""
+        with mlflow_errors(self._uri):
+            return self._found() or self._create_experiment()
+
+    def _found(self) -> str | None:
+        found = self.client.get_experiment_by_name(self._experiment)
+        if found is not None and found.lifecycle_stage == LifecycleStage.DELETED:
+            raise ChainError(
+                f"experiment {self._experiment!r}, which has the runs of model {self._model!r}, was deleted; "
+                f"{remedies.restore(self._model)} brings it back"
+            )
+        return str(found.experiment_id) if found else None
+
+    def _create_experiment(self) -> str:
         try:
-            return str(self.client.create_experiment(experiment))
+            return str(self.client.create_experiment(self._experiment))
         except MlflowException:
             # Another trainer of the same stream, under the other scheme, was quicker.
-            found = self.client.get_experiment_by_name(experiment)
+            found = self._found()
             if found is None:
                 raise
-            return str(found.experiment_id)
+            return found
 
     def start(self, batch: int, key: str, launcher: str | None) -> Run:
         """Begin the run of ``batch``."""
-        tags = {
-            TAG_MODEL: self._model,
-            TAG_BATCH: str(batch),
-            TAG_TRAIN_KEY: key,
+        tags = {TAG_MODEL: self._model, TAG_BATCH: str(batch), TAG_TRAIN_KEY: key, **self._owned(launcher)}
+        experiment_id = self.experiment_id
+        with mlflow_errors(self._uri):
+            return self.client.create_run(experiment_id, tags=tags, run_name=f"{self._model}-batch-{batch}")
+
+    def begin_again(self, run: Run, launcher: str | None) -> Run:
+        """Take up a run that failed before it had logged anything: the same batch is looked at again."""
+        attempts = int(run.data.tags.get(TAG_ATTEMPTS, "1")) + 1
+        with mlflow_errors(self._uri):
+            self.client.update_run(run.info.run_id, status="RUNNING")
+            for key, value in {**self._owned(launcher), TAG_ATTEMPTS: str(attempts)}.items():
+                self.client.set_tag(run.info.run_id, key, value)
+            for key in {TAG_ERROR, TAG_NOTE} & {*run.data.tags}:
+                self.client.delete_tag(run.info.run_id, key)
+            return self.client.get_run(run.info.run_id)
+
+    @staticmethod
+    def _owned(launcher: str | None) -> dict[str, str]:
+        return {
             TAG_OWNER: json.dumps(asdict(this_process())),
             "mlflow.source.name": "swathe",
             **({TAG_LAUNCHER: launcher} if launcher else {}),
         }
-        with mlflow_errors(self._uri):
-            return self.client.create_run(self.experiment_id, tags=tags, run_name=f"{self._model}-batch-{batch}")
 
     def of_batch(self, batch: int) -> list[Run]:
         """Return all runs of ``batch``, newest first."""
         where = f"tags.`{TAG_MODEL}` = '{self._model}' and tags.`{TAG_BATCH}` = '{batch}'"
         with mlflow_errors(self._uri):
-            return list(self.client.search_runs([self.experiment_id], where))
+            experiment_id = self._found()
+            return list(self.client.search_runs([experiment_id], where)) if experiment_id else []
 
     def log(self, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float], *, model: LoggedOn) -> None:
         """Log parameters and metrics; the step is 0, so that a run is one point of each metric.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from contract.errors import ConfigurationError, StreamFileError
+from contract.series_commands import SeriesCommands
 from contract.stream import Scheme, Stream
 from contract.uri import without_credentials
 from pipeline.landed_types import refuse_changed_types
@@ -17,6 +18,7 @@ from pipeline.stream_file import load_stream
 from pipeline.train.batches import SealedBatch
 from pipeline.train.settings import TrackingSettings
 from pipeline.train.train_key import train_key
+from pipeline.train.typed import typed_commands
 
 FROM_FILE: Final = "from-file"
 FROM_STREAM: Final = "from-stream"
@@ -35,8 +37,12 @@ class Series:
     tracking_url: str
     serving_url: str
     launcher_run_id: str | None
-    stream_path: str = ""
-    """The stream file as the person named it."""
+    commands: SeriesCommands
+
+    @property
+    def description(self) -> str:
+        """What the registered model says of itself."""
+        return f"Batches of stream {self.stream.name}, {self.scheme}: version i is batch i."
 
     def trained_on(self, batches: Sequence[SealedBatch], number: int) -> tuple[SealedBatch, ...]:
         """Return the batches that version ``number`` is trained on."""
@@ -59,7 +65,7 @@ class Series:
         keys = dict.fromkeys(key for parts in filled for key in (*parts[:1], *parts[-1:]))
         keys |= dict.fromkeys(again.key for batch in read.values() for again in batch.manifest.again)
         names = dict.fromkeys((*self.stream.features, *self.stream.id))
-        refuse_changed_types(store, self.stream, self.stream_path, keys, names)
+        refuse_changed_types(store, self.stream, self.commands.stream_file, keys, names)
 
     def key(self, batches: Sequence[SealedBatch]) -> str:
         """Return the train key of a version trained on ``batches``."""
@@ -96,11 +102,17 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
     if scheme != FROM_FILE:
         chosen = "cumulative" if scheme == "cumulative" else "disjoint"
     name = stream.registered_model(chosen) if model == FROM_STREAM else model
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", name):
+    if not is_model_name(name):
         raise ConfigurationError(f"model={name} is no model name: letters, digits, `-` and `_`, 80 at most")
+    commands = typed_commands(stream_path, stream, chosen, name)
     launcher = os.environ.pop("MLFLOW_RUN_ID", None) or None
     for variable in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         os.environ.pop(variable, None)
     serving = without_credentials(os.environ.get("SWATHE_SERVING_URL") or "http://127.0.0.1:18000")
     shown = without_credentials(os.environ.get("SWATHE_MLFLOW_URL") or tracking.uri).rstrip("/")
-    return Series(stream, chosen, name, shown, serving, launcher, stream_path)
+    return Series(stream, chosen, name, shown, serving, launcher, commands)
+
+
+def is_model_name(text: str) -> bool:
+    """Whether ``text`` can name a registered model, a route and a folder of objects."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", text) is not None

@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contract import environment
+from contract import environment, remedies
 from contract.errors import ConfigurationError
 from contract.tracking import TrackingServer, tracking_server
 from contract.uri import without_credentials
@@ -62,7 +62,7 @@ def tracking_settings() -> TrackingSettings:
     except ValidationError as error:
         names = ", ".join(str(fault["loc"][0]) for fault in error.errors())
         raise ConfigurationError(
-            f'{names} is not set or not valid; `eval "$(python -m infra env)"` sets what the running services need'
+            f"{names} is not set or not valid; {remedies.set_environment()} sets what the running services need"
         ) from error
     if not is_server(settings.uri):
         raise ConfigurationError(no_server(settings.uri))
@@ -84,7 +84,7 @@ def no_server(uri: str) -> str:
     else:
         said = "MLFLOW_TRACKING_URI is not set"
     meant = f" (did you mean http://{uri}?)" if re.fullmatch(r"[\w.-]+:\d+/?", uri) else ""
-    return f'{said}{meant}; versions are numbered by a tracking server, which `eval "$(python -m infra env)"` points to'
+    return f"{said}{meant}; versions are numbered by a tracking server, which {remedies.set_environment()} points to"
 
 
 def spark_settings() -> SparkSettings:
@@ -100,11 +100,11 @@ def spark_settings() -> SparkSettings:
     if not settings.jars:
         raise ConfigurationError(
             "SWATHE_SPARK_JARS is not set, so Spark could not read s3a://; "
-            '`eval "$(python -m infra env)"` sets it after `python -m infra up`'
+            f"{remedies.set_environment()} sets it after {remedies.infra_up()}"
         )
     gone = [jar for jar in settings.jars.split(",") if not Path(jar).is_file()]
     if gone:
-        raise ConfigurationError(f"SWATHE_SPARK_JARS names {gone[0]}, which is not there; run `python -m infra up`")
+        raise ConfigurationError(f"SWATHE_SPARK_JARS names {gone[0]}, which is not there; run {remedies.infra_up()}")
     _check_java(os.environ.get("JAVA_HOME", ""))
     if not re.fullmatch(r"[1-9][0-9]*[kmgtKMGT]", settings.memory):
         raise ConfigurationError(f"SWATHE_SPARK_MEMORY={settings.memory} is not a size such as 2g")
@@ -113,7 +113,7 @@ def spark_settings() -> SparkSettings:
 
 def _check_java(home: str) -> None:
     """Look for Java before anything is begun: Spark's own launcher tells what it misses in a trace, after a run has."""
-    remedy = f"set JAVA_HOME to a Java {_OLDEST_JAVA} or newer, or unset it; `python -m infra up` brings one"
+    remedy = f"set JAVA_HOME to a Java {_OLDEST_JAVA} or newer, or unset it; {remedies.infra_up()} brings one"
     java = Path(home) / "bin" / "java" if home else shutil.which("java")
     if java is None:
         raise ConfigurationError(f"no java on PATH, and JAVA_HOME is not set; {remedy}")

@@ -20,6 +20,7 @@ from pipeline.train.lease import lease_key
 from pipeline.train.plan import Action, Step
 from pipeline.train.publish import RECORD_FILE, Publisher
 from pipeline.train.runs import TAG_ERROR, TAG_NOTE, TAG_SUPERSEDED, Runs
+from pipeline.train.runs import TAG_TRAIN_KEY as TAG_RUN_KEY
 from pipeline.train.series import Outcome, Series
 from pipeline.train.spark_errors import spark_errors
 
@@ -69,16 +70,32 @@ class Trainer:
                 self._publisher.check(record)
                 self._publisher.publish(step.batch, record)
                 return f"registered from finished run {run.info.run_id}"
-        return self._train(step, batches, [run for run in earlier if run.info.status == "RUNNING"])
+            if _is_untrainable(run, step.key):
+                manifests = [batch.manifest for batch in batches]
+                self._publisher.publish(
+                    step.batch, self._builder.failed(run, step.key, manifests, run.data.tags[TAG_ERROR])
+                )
+                return f"registered as failed from run {run.info.run_id}"
+        # Before anything is created: until a person has put them right, each look would leave something behind.
+        check_parts(self._store, batches)
+        return self._train(step, batches, earlier)
 
-    def _train(self, step: Step, batches: tuple[SealedBatch, ...], left_running: Sequence[Run]) -> str:
-        run = self._runs.start(step.batch, step.key, self._series.launcher_run_id)
-        for dead in left_running:
-            self._runs.end(dead.info.run_id, "KILLED", {TAG_SUPERSEDED: run.info.run_id})
+    def _begin(self, step: Step, earlier: Sequence[Run]) -> Run:
+        """Begin a run for ``step``: the one that failed last, where it has logged nothing, or a new one."""
+        launcher = self._series.launcher_run_id
+        failed = next((run for run in earlier[:1] if _is_to_be_tried_again(run, step.key)), None)
+        if failed is not None:
+            return self._runs.begin_again(failed, launcher)
+        return self._runs.start(step.batch, step.key, launcher)
+
+    def _train(self, step: Step, batches: tuple[SealedBatch, ...], earlier: Sequence[Run]) -> str:
+        run = self._begin(step, earlier)
+        for dead in earlier:
+            if dead.info.status == "RUNNING":
+                self._runs.end(dead.info.run_id, "KILLED", {TAG_SUPERSEDED: run.info.run_id})
         fault_point("train.run-created")
         manifests = [batch.manifest for batch in batches]
         with self._ended(run):
-            check_parts(self._store, batches)
             try:
                 # Where no cause is known, but the object store does not answer, that is what failed.
                 with spark_errors(self._store.endpoint_url, lambda: self._store.head(lease_key(self._series.model))):
@@ -113,3 +130,16 @@ class Trainer:
             except SwatheError as second:
                 logger.warning("run not ended run_id=%s reason=%s", run.info.run_id, second)
             raise
+
+
+def _is_untrainable(run: Run, key: str) -> bool:
+    """Whether ``run`` has found, for the same key, that the rows cannot be trained."""
+    tags = run.data.tags
+    return tags.get(TAG_RUN_KEY) == key and tags.get(TAG_STATE) == "failed" and TAG_ERROR in tags
+
+
+def _is_to_be_tried_again(run: Run, key: str) -> bool:
+    """Whether ``run`` failed for the same key, not by its rows, before it had a number: none may be there twice."""
+    if run.info.status != "FAILED" or run.data.tags.get(TAG_RUN_KEY) != key or _is_untrainable(run, key):
+        return False
+    return not (run.data.metrics or (run.outputs and run.outputs.model_outputs))

@@ -18,6 +18,7 @@ from requests.exceptions import ConnectionError as RequestsConnectionError
 from contract.errors import ModelArtifactError
 from pipeline.train.artifact import digests
 from pipeline.train.runs import Runs, mlflow_errors
+from pipeline.train.tracking import TAG_VERSIONS, numbers_in
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,25 @@ class ArtifactStore:
         with tempfile.TemporaryDirectory(prefix="swathe-read-") as directory:
             self._fetch(location, names, Path(directory))
             return {name: (Path(directory) / name).read_bytes() for name in names}
+
+    def was_registered(self, model_id: str, name: str) -> bool:
+        """Return whether the logged model ``model_id`` was registered as a version of ``name``.
+
+        MLflow notes it in the logged model, where it stays when the version is deleted.
+        """
+        with mlflow_errors(self._uri):
+            tags = self._runs.client.get_logged_model(model_id).tags
+        return bool(numbers_in(tags.get(TAG_VERSIONS, "[]"), name))
+
+    def text_of_run(self, artifact_uri: str, name: str) -> str | None:
+        """Return a run's own artifact ``name``, or None where it has none."""
+        folder, _, file = name.rpartition("/")
+        with mlflow_errors(self._uri):
+            repository = get_artifact_repository(artifact_uri)
+            # The proxy answers 500 to the download of a file that is not there.
+            if not any(entry.path.endswith(file) for entry in repository.list_artifacts(folder)):
+                return None
+        return self.read_file(artifact_uri, name).decode(errors="replace")
 
     def check(self, location: str, expected: Mapping[str, str]) -> None:
         """Check by download that the artifact at ``location`` is what ``expected`` (name → SHA-256) says.

@@ -17,7 +17,9 @@ from contract.errors import RetryError, StopError, SwatheError
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
 from pipeline.train.batches import SealedBatch, sealed_batches
+from pipeline.train.edits import Registered
 from pipeline.train.lease import TTL_S, Lease
+from pipeline.train.ledger import Ledger
 from pipeline.train.open import open_trainer
 from pipeline.train.plan import PENDING, Action, Step, plan
 from pipeline.train.registry import Registry
@@ -55,10 +57,12 @@ class Watch:
         self._series, self._tracking, self._poll_s, self._say = series, tracking, poll_s, say
         self._store = ObjectStore(stored)
         self._registry = Registry(tracking, series.model)
+        self._ledger = Ledger(self._store, series.model)
         self._spark = SparkOnDemand(spark, stored)
         self._stop = threading.Event()
         self._known: tuple[SealedBatch, ...] = ()
         self._settled: int | None = None
+        self._said = ""
         self._failure: BaseException | None = None
         self._follower = threading.Thread(target=self._follow, name=f"watch-{series.model}", daemon=True)
 
@@ -136,10 +140,13 @@ class Watch:
         return isinstance(error, RetryError | StopError) and not self._spark.has_died()
 
     def _say_waiting(self, state: tenacity.RetryCallState) -> None:
+        """Say what is waited for, once: looked at it is again and again, for days where nobody puts it right."""
         error = state.outcome.exception() if state.outcome else None
         sleep_s = state.next_action.sleep if state.next_action else 0.0
         kind = "down" if isinstance(error, RetryError) else "stopped"
-        logger.warning("state=%s model=%s retry_s=%.1f reason=%s", kind, self._series.model, sleep_s, error)
+        level = logging.INFO if str(error) == self._said else logging.WARNING
+        logger.log(level, "state=%s model=%s retry_s=%.1f reason=%s", kind, self._series.model, sleep_s, error)
+        self._said = str(error)
 
     def _look(self) -> None:
         """Look for new manifests, which costs one listing, and train what has no version."""
@@ -153,14 +160,17 @@ class Watch:
         if self._stop.is_set():
             return
         logger.warning("state=waiting model=%s batches=%d", self._series.model, len(self._known))
+        self._said = ""
         self._settled = len(self._known)
 
     def _plan(self) -> list[Step]:
         keys = self._series.keys(self._known)
-        return plan(self._series.model, keys, self._registry.versions(), PENDING)
+        return plan(self._series.commands, keys, Registered.look(self._registry, self._ledger), PENDING)
 
     def _work(self) -> None:
-        with Lease(self._store, self._series.model, wait_s=_LEASE_S, on_wait=self._wait_on) as lease:
+        with Lease(
+            self._store, self._series.model, wait_s=_LEASE_S, on_wait=logger.warning, pause=self._pause
+        ) as lease:
             # Looked at again: whoever held the lease before may have done some of it.
             steps = [step for step in self._plan() if step.is_work]
             wanted = [step.batch for step in steps if step.action is Action.TRAIN]
@@ -168,9 +178,6 @@ class Watch:
             first = steps[0].batch if steps else 0
             logger.warning("state=training model=%s batch=%d count=%d", self._series.model, first, len(steps))
             series = self._series
-            self._registry.ensure_model(
-                f"Batches of stream {series.stream.name}, {series.scheme}: version i is batch i."
-            )
             trainer = open_trainer(
                 series,
                 store=self._store,
@@ -185,7 +192,6 @@ class Watch:
                 if self._stop.is_set():
                     return
 
-    def _wait_on(self, said: str) -> None:
-        if self._stop.is_set():
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
             raise _StoppedError
-        logger.info("%s", said)

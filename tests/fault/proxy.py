@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pipeline.object_store import ObjectStore
 
-Fault = Literal["500", "503", "409", "reset", "stall", "lost", "silence"]
+Fault = Literal["500", "503", "507", "409", "reset", "stall", "lost", "silence"]
 
 P = TypeVar("P", bound="FaultyProxy")
 
@@ -20,6 +20,7 @@ STALL_S = 3.0
 _BODIES = {
     "500": (500, "InternalError"),
     "503": (503, "SlowDown"),
+    "507": (507, "XMinioStorageFull"),
     "409": (409, "ConditionalRequestConflict"),
     "412": (412, "PreconditionFailed"),
 }

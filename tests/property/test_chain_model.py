@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -10,16 +11,17 @@ from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from contract.batch import manifest_from_json, manifest_prefix
+from contract.batch import TIMESTAMP, Manifest, Part, manifest_from_json, manifest_prefix, origin_key
 from contract.errors import ServiceDownError
 from contract.stream import Cut, Stream
-from pipeline.land import sealing
+from pipeline.land import batches, lander, lanes, open_part, sealing
 from pipeline.land.chain import Writer
 from pipeline.land.lander import Lander
 from pipeline.land.parse import Parsed, RecordParser
@@ -31,6 +33,9 @@ from tests.memory_store import MemoryStore
 LANES = 3
 WRITERS = 3
 MS_A_RECORD = 10
+# A record that is late, one whose clock is wrong, and a pause; the clock of a lane goes 300 ms at once.
+BACK_MS, AHEAD_MS, GAP_MS = 150, 2_000, 1_000
+MAX_AHEAD_S = 0.3
 STREAM = Stream.model_validate(
     {
         "name": "model",
@@ -43,6 +48,22 @@ STREAM = Stream.model_validate(
     }
 )
 
+
+class FakeTime:
+    """The clock of all writers: it goes on when a rule says so, and nothing waits for it."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def monotonic(self) -> float:
+        """As `time.monotonic`."""
+        return self.now_s
+
+    def time(self) -> float:
+        """As `time.time`."""
+        return self.now_s
+
+
 lane_numbers = st.integers(0, LANES - 1)
 writers = st.integers(0, WRITERS - 1)
 
@@ -51,6 +72,7 @@ class Schedule(RuleBasedStateMachine):
     """Writers own lanes as they like, even the same one at once: what a group never does, and stalled members do."""
 
     cut = Cut(rows=5)
+    clock = FakeTime()
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,6 +80,8 @@ class Schedule(RuleBasedStateMachine):
         self.parser = RecordParser(STREAM)
         self.start = begin_or_read(self.store, "model", "model", "id", dict.fromkeys(range(LANES), 0))
         self.topic: list[list[bytes]] = [[] for _ in range(LANES)]
+        self.times: list[list[int]] = [[] for _ in range(LANES)]
+        self.now_ms = [0] * LANES
         self.landers = [self._new(number) for number in range(WRITERS)]
         self.reading: list[dict[int, tuple[int, int]]] = [{} for _ in range(WRITERS)]
         """Per writer and lane: epoch and next offset."""
@@ -76,8 +100,10 @@ class Schedule(RuleBasedStateMachine):
 
     def first_offsets_since(self, lanes: Iterable[int], timestamp_ms: int) -> dict[int, int]:
         """As the broker says it."""
-        first = max(0, -(-timestamp_ms // MS_A_RECORD))
-        return {lane: first if first < len(self.topic[lane]) else -1 for lane in lanes}
+        return {
+            lane: next((offset for offset, at in enumerate(self.times[lane]) if at >= timestamp_ms), -1)
+            for lane in lanes
+        }
 
     def _attempt(self, number: int, call: Any) -> None:
         """Run ``call``; the process dies of a crash, and is started again without any lane."""
@@ -96,10 +122,34 @@ class Schedule(RuleBasedStateMachine):
     def produce(self, lane: int, count: int, *, poison: bool) -> None:
         """Records come."""
         for _ in range(count):
-            n = lane * 1_000_000 + len(self.topic[lane])
-            self.topic[lane].append(b'{"n":%d}' % n)
+            self._send(lane, 0)
         if poison:
-            self.topic[lane].append(b"poison")
+            self._send(lane, 0, b"poison")
+
+    @precondition(lambda self: self.cut.window is not None)
+    @rule(lane=lane_numbers, steps_ms=st.lists(st.sampled_from([-BACK_MS, AHEAD_MS]), min_size=1, max_size=2))
+    def disorder(self, lane: int, steps_ms: list[int]) -> None:
+        """A record comes late, or from a clock that is ahead of all others; the next one is as before."""
+        for step in steps_ms:
+            self._send(lane, step)
+
+    @precondition(lambda self: self.cut.window is not None)
+    @rule(lane=lane_numbers)
+    def pause(self, lane: int) -> None:
+        """For a while no record comes."""
+        self.now_ms[lane] += GAP_MS
+
+    def _send(self, lane: int, step_ms: int, value: bytes | None = None) -> None:
+        self.now_ms[lane] += MS_A_RECORD
+        n = lane * 1_000_000 + len(self.topic[lane])
+        self.topic[lane].append(value or b'{"n":%d}' % n)
+        self.times[lane].append(max(0, self.now_ms[lane] + step_ms))
+
+    @initialize()
+    def assign(self) -> None:
+        """A group begins with a lane each."""
+        for number in range(WRITERS):
+            self.own(number, number)
 
     @rule(number=writers, lane=lane_numbers)
     def own(self, number: int, lane: int) -> None:
@@ -134,22 +184,42 @@ class Schedule(RuleBasedStateMachine):
             parsed: Future[Parsed] = Future()
             parsed.set_result(self.parser.parse(values))
             offsets = np.arange(offset, offset + len(values))
+            times = np.array(self.times[lane][offset : offset + len(values)])
             self.landers[number].take(
-                Fetched(lane, epoch, offset, values, [None] * len(values), offsets, offsets * MS_A_RECORD, parsed)
+                Fetched(lane, epoch, offset, values, [None] * len(values), offsets, times, parsed)
             )
         epoch, offset = self.reading[number][lane]
         if offset >= len(self.topic[lane]):
             self.landers[number].reach_end(lane, epoch, offset, offset)
 
+    @precondition(lambda self: self.cut.max_age is None)
     @rule(number=writers)
-    def time_passes(self, number: int) -> None:
-        """A writer cuts by time."""
+    def land_tail(self, number: int) -> None:
+        """A writer cuts by idleness."""
         self._attempt(number, self.landers[number].land_tail)
 
     @rule(number=writers)
     def tick(self, number: int) -> None:
         """A writer looks around."""
         self._attempt(number, self.landers[number].tick)
+
+    @rule(seconds=st.sampled_from([0.6, 1.1, sealing.GRACE_S + 0.1]), stopped=st.none() | writers)
+    def time_passes(self, seconds: float, stopped: int | None) -> None:
+        """Parts grow old; a writer that is ``stopped`` does not see it."""
+        self.clock.now_s += seconds
+        for number in range(WRITERS):
+            if number != stopped:
+                self._attempt(number, self.landers[number].tick)
+
+    @rule(stopped=writers, winner=writers, count=st.integers(1, 12), seconds=st.sampled_from([0.0, 0.6, 1.1]))
+    def sleep(self, stopped: int, winner: int, count: int, seconds: float) -> None:
+        """A writer is stopped while another one takes its lanes, lands and seals, and parts grow old; it wakes up."""
+        for lane in list(self.reading[stopped]):
+            self.own(winner, lane)
+            self.produce(lane, count, poison=False)
+        self.read(winner, 15)
+        self.time_passes(seconds, stopped)
+        self.tick(stopped)
 
     @precondition(lambda self: not self.store.faults)
     @rule(faults=st.lists(st.sampled_from(["crash-before", "crash-after", "lost", ""]), min_size=1, max_size=3))
@@ -171,41 +241,92 @@ class Schedule(RuleBasedStateMachine):
                 deadline.set()
                 break
         assert deadline.is_set(), "a lane does not come to its end"
-        assert self.landers[last].land_tail()
+        while not self.landers[last].land_tail():
+            self.clock.now_s += sealing.GRACE_S
         proof = verify_stream(self.store, "model")
         assert proof.problems == []
         sent = Counter(n for lane in self.topic for n in map(_number, lane) if n is not None)
-        assert Counter(self._rows()) == sent
+        manifests = self._manifests()
+        rows = [n for manifest in manifests for part in manifest.parts for n in self._column(part, "n").to_pylist()]
+        assert Counter(rows) == sent
         assert sum(lane.rejected for lane in proof.lanes.values()) == sum(lane.count(b"poison") for lane in self.topic)
+        if self.cut.window is not None:
+            self._check_windows(manifests)
 
-    def _rows(self) -> list[int]:
-        rows: list[int] = []
+    def _check_windows(self, manifests: list[Manifest]) -> None:
+        over: int | None = None
+        for manifest in manifests:
+            if manifest.window is not None:
+                assert over is None or manifest.window > over, f"window {manifest.window} came after {over} was sealed"
+                over = manifest.window if manifest.cut == "window" else over
+            for part in manifest.parts:
+                if part.rows:
+                    self._check_window(part)
+
+    def _check_window(self, part: Part) -> None:
+        origin = self.store.get(origin_key("model"))
+        assert origin is not None and part.window is not None
+        fields = json.loads(origin[0])
+        times = np.array(self._column(part, TIMESTAMP).cast("int64").to_pylist())
+        numbers = (times - fields["origin_ms"]) // fields["length_ms"]
+        assert part.late_rows == (numbers < part.window).sum(), f"{part.key} does not count its late rows"
+        assert part.early_rows >= (numbers > part.window).sum(), f"{part.key} does not count its early rows"
+
+    def _manifests(self) -> list[Manifest]:
+        found = []
         for entry in self.store.list_objects(manifest_prefix("model")):
             body = self.store.get(entry.key)
             assert body is not None
-            for part in manifest_from_json(body[0], entry.key).parts:
-                stored = self.store.get(part.key)
-                assert stored is not None
-                rows.extend(pq.read_table(io.BytesIO(stored[0]), columns=["n"]).column("n").to_pylist())
-        return rows
+            found.append(manifest_from_json(body[0], entry.key))
+        return found
+
+    def _column(self, part: Part, name: str) -> pa.ChunkedArray:
+        stored = self.store.get(part.key)
+        assert stored is not None
+        return pq.read_table(io.BytesIO(stored[0]), columns=[name]).column(name)
 
 
 def _number(value: bytes) -> int | None:
     return None if value == b"poison" else int(value[5:-1])
 
 
-@pytest.mark.parametrize(
+CUTS = pytest.mark.parametrize(
     "cut",
-    [Cut(rows=5), Cut(window=0.1), Cut(rows=5, window=0.1), Cut(bytes=40)],
-    ids=["rows", "window", "rows and window", "bytes"],
+    [
+        Cut(rows=5),
+        Cut(window=0.1, max_ahead=MAX_AHEAD_S),
+        Cut(rows=5, window=0.1, max_ahead=MAX_AHEAD_S),
+        Cut(bytes=40),
+        Cut(rows=5, max_age=1.0),
+        Cut(window=0.1, max_age=1.0, max_ahead=MAX_AHEAD_S),
+    ],
+    ids=["rows", "window", "rows and window", "bytes", "rows and age", "window and age"],
 )
+
+
+@CUTS
 def test_any_schedule(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing, "GRACE_S", 0.0)
-    monkeypatch.setattr(sealing, "LOOK_S", 0.0)
+    _run(cut, monkeypatch, examples=30, steps=30)
+
+
+@pytest.mark.long
+@CUTS
+def test_many_schedules(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
+    _run(cut, monkeypatch, examples=300, steps=40)
+
+
+def _run(cut: Cut, monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> None:
+    clock = FakeTime()
+    for module in (batches, lander, lanes, open_part, sealing):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(Schedule, "clock", clock)
     monkeypatch.setattr(Schedule, "cut", cut)
+    if cut.max_age is None:
+        monkeypatch.setattr(sealing, "GRACE_S", 0.0)
+        monkeypatch.setattr(sealing, "LOOK_S", 0.0)
     run_state_machine_as_test(
         Schedule,
         settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

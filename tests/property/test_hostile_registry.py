@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 import orjson
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from contract.lineage import Lineage, Transition, lineage_to_json
-from contract.model_version import ALIASES, LINEAGE_FILE
+from contract.model_version import ALIASES, GOLDEN_FILE, LINEAGE_FILE, STATISTICS_FILE
 from contract.tracking import TrackingServer
 from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
 from serving import inference_protocol as protocol
@@ -131,7 +131,13 @@ TAG = st.one_of(
     st.sampled_from(['{"0": [1, 2]}', '{"0": [1e400, 2]}', "[" * 9000, '{"0":' * 900, "2020-01-01/2020-01-02", "null"]),
     st.text(max_size=20).filter(lambda text: not any("\ud800" <= letter <= "\udfff" for letter in text)),
 )
-TAGS = st.dictionaries(st.sampled_from(NAMES), TAG, max_size=6)
+TAGS = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, TAG))
+
+# Each of these once stopped the whole pick-up, or a page of all versions.
+NO_ROWS_WENT = {**WITH_LINEAGE, LINEAGE_FILE: WITH_LINEAGE[LINEAGE_FILE].replace(b'"share": 0.9', b'"share": 0')}
+GOLDINT = {**GOOD, GOLDEN_FILE: GOOD[GOLDEN_FILE].replace(b'"clusters": [', b'"clusters": [1099511627776, ')}
+STATLIST = {**GOOD, STATISTICS_FILE: b'{"clusters": [{"features": []}]}'}
+
 
 # One of each, over whatever catalogue is put there: templates are compiled once.
 SHOWN = SimpleNamespace(catalogue=Catalogue(), last_error=None, complete=True)
@@ -197,10 +203,16 @@ class Line:
         show(again.catalogue)
 
 
-LIMITS = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+LIMITS = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 @LIMITS
+@example(GOLDINT, {})
+@example(STATLIST, {})
+@example(NO_ROWS_WENT, {})
+@example(GOOD, {"rows": "²"})
+@example(GOOD, {"rejected": "9" * 5000})
+@example(GOOD, {"offsets": '{"0":' * 900 + "1" + "}" * 900})
 @given(artifacts(), TAGS)
 def test_any_artifact_and_any_tags_are_one_version_s_matter(files: dict[str, bytes], tags: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as directory:

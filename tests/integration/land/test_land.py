@@ -14,6 +14,7 @@ import httpx
 import pytest
 from confluent_kafka import TopicPartition
 
+from pipeline.land.topic import Topic
 from tests.line import Line, record, wait_for
 from tests.services import port_block
 
@@ -77,6 +78,24 @@ def test_windows_of_record_time(line: Line) -> None:
     assert first == {*range(20), 60}
     assert sum(part.late_rows for m in batches.values() for part in m.parts) == 1
     line.assert_proved(range(64))
+
+
+def test_one_clock_that_is_ahead_does_not_end_the_windows_before_it(line: Line) -> None:
+    line.make_topic()
+    line.cut = "{window: 1h}"
+    start, minute, hour = 1_700_000_000_000, 60_000, 3_600_000
+    # A day, a record each minute; one of them says that it is 20 hours later, and for six hours nothing comes.
+    minutes = [n for n in range(24 * 60) if not 15 * 60 <= n < 21 * 60]
+    line.send((record(n) for n in minutes), 0, [start + n * minute + (20 * hour if n == 400 else 0) for n in minutes])
+    # Killed in the middle: the next owner knows the clock from the chain.
+    same = {"SWATHE_KAFKA_GROUP_INSTANCE_ID": "the-only-one"}
+    code, said = line.run("land", "--exit-when-idle", "1s", SWATHE_FAULT="before-part:7", **same)
+    assert code == -9, said
+    assert "1 were far ahead of their lane's clock" in line.land(**same)
+    assert [(m.window, m.rows) for m in line.manifests()] == [(n, 60) for n in (*range(15), *range(21, 24))]
+    assert [(m.batch, part.early_rows) for m in line.manifests() for part in m.parts if part.early_rows] == [(7, 1)]
+    assert sum(part.late_rows for m in line.manifests() for part in m.parts) == 0
+    line.assert_proved(minutes)
 
 
 def test_an_old_batch_is_cut_while_nothing_follows(line: Line) -> None:
@@ -309,6 +328,19 @@ def test_wrong_keys_stop_the_line(line: Line) -> None:
     code, said = line.run("land", "--exit-when-idle", "1s", AWS_SECRET_ACCESS_KEY="wrong")
     assert code == 1
     assert "refuses access" in said
+
+
+def test_what_no_broker_says_of_a_partition_is_told_once(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    line.make_topic()
+    topic = Topic(line.name, {"bootstrap.servers": line.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]})
+    for _ in range(5):
+        assert topic.high_watermarks([0, 7]) == {0: 0}
+        assert topic.first_offsets_since([0, 7], 0) == {0: -1}
+    (told,) = [found.getMessage() for found in caplog.records if "offset not known" in found.getMessage()]
+    assert "partition=7" in told
+    line.add_partitions(8)
+    wait_for(lambda: topic.high_watermarks([0, 7]) == {0: 0, 7: 0})
+    assert "offset known again" in caplog.text
 
 
 def test_verify_sees_an_altered_and_a_missing_part(line: Line) -> None:

@@ -133,7 +133,7 @@ class Maker:
         assert experiment is not None
         run = self.client.create_run(experiment.experiment_id)
         logged = self.client.create_logged_model(experiment.experiment_id, f"{model}-{seed}", run.info.run_id)
-        bodies = _files(scoring, rows, spoil, lineage)
+        bodies = artifact_files(scoring, rows, spoil, lineage)
         self._upload(logged.model_id, tmp / f"{model}-{seed}-{run.info.run_id}", bodies)
         row_ids = tuple(f"row-{(i * 7919) % n:06d}" for i in range(n))
         tags |= {TAG_BATCH: "1", TAG_ROWS: str(n)}
@@ -223,7 +223,8 @@ class Maker:
         return tuple(written)
 
 
-def _files(scoring: Scoring, rows: Floats, spoil: str, lineage: Lineage | None) -> dict[str, bytes]:
+def artifact_files(scoring: Scoring, rows: Floats, spoil: str = "", lineage: Lineage | None = None) -> dict[str, bytes]:
+    """Return the files of a version's artifact by name."""
     clusters, distances = Assigner(scoring).assign(rows[:50])
     if spoil == "golden":
         distances[7] = np.nextafter(distances[7], np.inf)

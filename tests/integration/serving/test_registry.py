@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ModelArtifactError, UnreadableAnswerError
+from contract.tracking import TrackingServer
 from serving.cache import LocalCache
 from serving.loading import fetch
-from serving.registry import Registry
+from serving.registry import RegisteredModel, Registry
 from tests.memory_tracking import MemoryTracking
 from tests.tracking import Tracking, artifact
 
@@ -32,7 +33,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         url, transport = request.getfixturevalue("services")["MLFLOW_TRACKING_URI"], None
     else:
         url, transport = "http://memory", MemoryTracking()
-    tracking, registry = Tracking(url, transport), Registry(url, transport=transport)
+    tracking, registry = Tracking(url, transport), Registry(TrackingServer(url), transport=transport)
     yield Server(tracking, registry, tracking.model(f"registry-{uuid.uuid4().hex[:8]}"))
     registry.close()
     tracking.close()
@@ -40,8 +41,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 def test_versions_aliases_and_artifacts_are_read_as_they_were_written(server: Server) -> None:
     tracking, registry, model = server.tracking, server.registry, server.model
-    assert registry.versions(model) == [] and registry.aliases(model) == {}
-    assert registry.aliases(f"{model}-not") is None
+    assert registry.versions(model) == [] and registry.model(model) == RegisteredModel({}, is_restoring=False)
+    assert registry.model(f"{model}-not") is None
     assert model in registry.model_names()
     files = artifact()
     tags = {"rows": "²", "gate_reason": "x" * 5000, "note": "line\nbreak \N{SNOWMAN}", "empty": ""}
@@ -50,7 +51,8 @@ def test_versions_aliases_and_artifacts_are_read_as_they_were_written(server: Se
     tracking.alias(model, "champion", 2)
     tracking.alias(model, "previous", 1)
     tracking.tag(model, 2, "rows", "7")
-    assert registry.aliases(model) == {"champion": 2, "previous": 1}
+    registered = registry.model(model)
+    assert registered is not None and registered.aliases == {"champion": 2, "previous": 1}
     one, two = registry.versions(model)
     assert (one.model, one.number, one.fault) == (model, 1, None)
     assert one.tags == {"state": "ready", **tags} and two.tags == {**one.tags, "rows": "7"}
@@ -77,7 +79,8 @@ def test_whatever_a_model_is_called_its_versions_are_found(server: Server, name:
     model = server.tracking.model(f"{name}-{uuid.uuid4().hex[:8]}")
     server.tracking.version(model, {})
     server.tracking.alias(model, "champion", 1)
-    assert server.registry.aliases(model) == {"champion": 1}
+    registered = server.registry.model(model)
+    assert registered is not None and registered.aliases == {"champion": 1}
     assert [(version.model, version.number) for version in server.registry.versions(model)] == [(model, 1)]
     assert model in server.registry.model_names()
 

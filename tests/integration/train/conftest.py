@@ -138,6 +138,26 @@ class Lab:
 
         return seal
 
+    @property
+    def typed_environ(self) -> dict[str, str]:
+        """The environment of a command that is typed: this one's Python comes first."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**self.environ, "PATH": path, "MLFLOW_EXPERIMENT_NAME": LAUNCHES_EXPERIMENT}
+
+    def pipeline(self, *arguments: str, **more: str) -> tuple[int, str]:
+        """Run `python -m pipeline`; return its exit code and what it said."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", *arguments],
+            cwd=ROOT,
+            env={**self.environ, **more},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
     def start(self, *arguments: str, command: str = "train", **more: str) -> subprocess.Popen[str]:
         """Start `python -m pipeline train` on this stream."""
         return subprocess.Popen(

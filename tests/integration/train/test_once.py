@@ -91,7 +91,33 @@ def test_a_trainer_that_may_not_wait_leaves_with_the_holders_name(lab: Lab) -> N
     with Lease(lab.store, lab.name, wait_s=0):
         code, said = lab.train("--wait-s", "0")
     assert code == 1 and f"model '{lab.name}' is being trained by process" in said, said
+    assert f"`mlflow run . --env-manager local -P stream={lab.file} -P wait_s=600` waits longer" in said, said
     assert lab.versions() == {}
+
+
+def test_a_waiting_trainer_says_so_once_of_each_holder(lab: Lab) -> None:
+    lab.store.ensure_bucket()
+    said: list[str] = []
+    paused = 0
+
+    def pause(seconds: float) -> None:
+        nonlocal paused
+        paused += 1
+        if paused == 5:
+            # Another one is quicker.
+            first.__exit__(None, None, None)
+            second.__enter__()
+        time.sleep(0.01)
+
+    first, second = (Lease(lab.store, lab.name, wait_s=0) for _ in range(2))
+    with (
+        first,
+        pytest.raises(RetryError, match="is being trained by process"),
+        Lease(lab.store, lab.name, wait_s=1, on_wait=said.append, pause=pause),
+    ):
+        pass
+    second.__exit__(None, None, None)
+    assert paused > 10 and len(said) == 2, said
 
 
 def test_an_unchanged_lease_is_stolen_and_its_holder_may_not_register(lab: Lab) -> None:
@@ -137,7 +163,7 @@ def test_a_foreign_version_is_reported(registered: Callable[[dict[str, str]], La
     lab = registered({})
     code, said = lab.train()
     assert code == 1 and "was not made by Swathe or was edited" in said, said
-    assert "-P model=<new name>" in said
+    assert f"`mlflow run . --env-manager local -P stream={lab.file} -P model={lab.name}-2 -P batch=all`" in said
 
 
 def test_a_deleted_version_is_reported(lab: Lab) -> None:
@@ -154,7 +180,7 @@ def test_a_deleted_version_is_reported(lab: Lab) -> None:
             )
     lab.delete_version(1)
     code, said = lab.train()
-    assert code == 1 and "has version 2 but no version 1: the registry was edited" in said, said
+    assert code == 1 and f"version 1 of model '{lab.name}' is gone: the registry was edited" in said, said
 
 
 @pytest.mark.long
@@ -170,8 +196,10 @@ def test_a_number_that_was_burnt_makes_an_orphan_that_is_reported(lab: Lab) -> N
     assert lab.states() == [(2, "orphan")]
     code, said = lab.train()
     assert code == 1 and "version 2" in said and "orphan" in said, said
-    code, said = lab.train("--model", f"{lab.name}-2")
-    assert code == 0 and lab.states(f"{lab.name}-2") == [(1, "ready"), (2, "ready")], said
+    code, said = lab.pipeline("restore", lab.name)
+    assert code == 0 and lab.states() == [(1, "ready")], said
+    code, said = lab.train()
+    assert code == 0 and lab.states() == [(1, "ready"), (2, "ready")], said
 
 
 @pytest.mark.long

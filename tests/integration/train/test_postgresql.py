@@ -30,6 +30,10 @@ def test_versions_are_numbered_by_mlflow_on_postgresql(tmp_path: Path) -> None:
             code, said = lab.train()
             assert code == 0 and "nothing to do" in said, said
             assert "0 things found" in lab.doctor("--older-than", "1d")[1]
+            before = lab.versions()
+            lab.delete_version(3)
+            code, said = lab.pipeline("restore", lab.name)
+            assert code == 0 and lab.versions() == before, said
         finally:
             infra("down", environ=chosen, check=False)
         assert not (tmp_path / "data" / "mlflow" / "mlflow.db").exists()

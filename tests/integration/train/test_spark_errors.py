@@ -17,7 +17,7 @@ from pipeline.object_store import ObjectStore
 from pipeline.train.fit import SCALED, fit_kmeans
 from pipeline.train.session import SparkOnDemand
 from pipeline.train.spark_errors import spark_errors
-from tests.fault.proxy import faulty_proxy
+from tests.fault.proxy import Fault, faulty_proxy
 from tests.integration.train.conftest import COMMAND_S, ROOT, Lab, batch
 from tests.integration.train.test_parity import stream
 
@@ -37,8 +37,9 @@ def test_what_a_real_jvm_says_is_told_as_what_it_is(spark: SparkOnDemand) -> Non
         session.sql("SELECT nothing FROM nowhere")
 
 
+@pytest.mark.parametrize("fault", ["500", pytest.param("silence", marks=pytest.mark.long)])
 def test_a_store_that_fails_inside_spark_is_a_service_that_fails(
-    spark: SparkOnDemand, make_lab: Callable[..., Lab]
+    spark: SparkOnDemand, make_lab: Callable[..., Lab], fault: Fault
 ) -> None:
     """By the name of a bucket of its own, which Spark is told to find elsewhere."""
     settings = make_lab().store_settings.model_copy(update={"bucket": f"t-{uuid.uuid4().hex[:12]}"})
@@ -46,7 +47,7 @@ def test_a_store_that_fails_inside_spark_is_a_service_that_fails(
     session = spark.session()
     context: Any = session.sparkContext._jsc
     hadoop = context.hadoopConfiguration()
-    with faulty_proxy(settings.endpoint_url, ["500"] * 100, "results/") as proxy:
+    with faulty_proxy(settings.endpoint_url, [fault] * 100, "results/") as proxy:
         hadoop.set(f"fs.s3a.bucket.{settings.bucket}.endpoint", proxy.url)
         with pytest.raises(ServiceDownError, match=r"minio does not answer at .*inside Spark"), spark_errors(STORE):
             session.range(10).write.parquet(f"s3a://{settings.bucket}/results/x")

@@ -74,6 +74,26 @@ def test_settings_that_were_never_saved_name_the_command_that_starts(tmp_path: P
         running_settings.load(Layout(tmp_path))
 
 
+def test_a_stream_file_to_land_makes_a_member_of_the_group_a_service(
+    environ: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environ.setenv("SWATHE_DATA", str(tmp_path))
+    assert "land" not in {service.name for service in all_services(settings.load())}
+    environ.setenv("SWATHE_LAND_STREAM", "streams/flights.yaml")
+    asked = settings.load()
+    [member] = [service for service in all_services(asked) if service.name == "land"]
+    layout = Layout(tmp_path)
+    tools = Toolchain(java_home=Path("/java"), kafka_jars=Path("/kafka"), spark_jars=(), minio=Path("/m"))
+    start = Start(asked, layout, credentials.load_or_create(layout), tools, Path("/python"))
+    command = member.prepare(start)
+    assert command.argv[1:] == ("-m", "pipeline", "land", "--stream", str(Path.cwd() / "streams/flights.yaml"))
+    assert "SWATHE_KAFKA_BOOTSTRAP_SERVERS" in command.environment
+
+    environ.setenv("SWATHE_LAND_STREAM", "streams/none.yaml")
+    with pytest.raises(ConfigurationError, match=r"none\.yaml is no stream file"):
+        member.prepare(dataclasses.replace(start, settings=settings.load()))
+
+
 def test_a_stream_file_to_watch_makes_the_trainer_a_service(environ: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environ.setenv("SWATHE_DATA", str(tmp_path))
     assert "watch" not in {service.name for service in all_services(settings.load())}

@@ -10,6 +10,7 @@ from contract.batch import CutReason, Part
 from contract.stream import Cut
 from pipeline.land.batches import _due, time_cut
 from pipeline.land.chain import Chain
+from pipeline.land.clock import LaneClock
 from pipeline.land.lanes import CutPoint, OwnedLane, add_to_open, first_cut
 from pipeline.land.open_part import OpenPart
 from pipeline.land.share import room, share
@@ -25,7 +26,8 @@ def _stretch(timestamps: list[int], first: int = 0, size: int = 10) -> Stretch:
     offsets = np.arange(first, first + count)
     rows = pa.table({"x": offsets})
     sizes = np.full(count, size)
-    return Stretch(rows, offsets, np.array(timestamps, dtype=np.int64), sizes, (), (), first, first + count)
+    times = np.array(timestamps, dtype=np.int64)
+    return Stretch(rows, offsets, times, np.maximum.accumulate(times), sizes, (), (), first, first + count)
 
 
 def _part(rows: int, *, cut: CutReason = "rows", window: int | None = None, ts: int = 0, sequence: int = 0) -> Part:
@@ -37,7 +39,7 @@ def _part(rows: int, *, cut: CutReason = "rows", window: int | None = None, ts: 
 
 
 def _open() -> OpenPart:
-    return OpenPart(0, 0, 0, SCHEMA)
+    return OpenPart(0, 0, 0, SCHEMA, LaneClock())
 
 
 def test_rows_cut_behind_the_last_row_that_has_room() -> None:

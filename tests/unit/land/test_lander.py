@@ -10,9 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from contract.batch import manifest_from_json
 from contract.stream import Cut, Stream
-from pipeline.land import batches, lanes, sealing
-from pipeline.land.chain import Writer
+from pipeline.land import batches, lanes, open_part, sealing
+from pipeline.land import lander as lander_module
+from pipeline.land.chain import Chain, Writer
+from pipeline.land.clock import LaneClock
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.lanes import PART_BYTES
@@ -22,13 +25,13 @@ from pipeline.land.start import begin_or_read
 from pipeline.land.stretch import Fetched, Stretch
 from pipeline.land.verify import verify_stream
 from tests.memory_store import MemoryStore
-from tests.property.test_chain_model import STREAM
+from tests.property.test_chain_model import STREAM, FakeTime
 
 PARSER = RecordParser(STREAM)
 
 
 class Offsets:
-    """A topic of two lanes, all of whose records were read."""
+    """A topic of a few lanes, all of whose records were read."""
 
     def high_watermarks(self, asked: Iterable[int]) -> dict[int, int]:
         return dict.fromkeys(asked, 0)
@@ -37,9 +40,9 @@ class Offsets:
         return {}
 
 
-def _lander(store: MemoryStore, name: str, cut: Cut) -> Lander:
-    start = begin_or_read(store, "model", "model", "id", {0: 0, 1: 0})
-    return Lander(STREAM, cut, store=store, writer=Writer(name, "id"), start=start, partitions=2, topic=Offsets())
+def _lander(store: MemoryStore, name: str, cut: Cut, lanes: int = 2) -> Lander:
+    start = begin_or_read(store, "model", "model", "id", dict.fromkeys(range(lanes), 0))
+    return Lander(STREAM, cut, store=store, writer=Writer(name, "id"), start=start, partitions=lanes, topic=Offsets())
 
 
 def fetched(
@@ -161,17 +164,116 @@ def test_the_age_of_what_was_landed_again_cuts_its_own_batch_only(monkeypatch: p
 
 def test_large_rows_are_encoded_before_they_fill_the_memory() -> None:
     schema = pa.schema([("s", pa.string())])
-    part = OpenPart(0, 0, 0, schema)
+    part = OpenPart(0, 0, 0, schema, LaneClock())
     rng = np.random.default_rng(1)
     held = 0
     for first in range(0, 200, 10):
         texts = [rng.integers(32, 127, 900_000, dtype=np.uint8).tobytes().decode() for _ in range(10)]
         offsets = np.arange(first, first + 10)
         sizes = np.full(10, 900_000)
-        part.add(Stretch(pa.table({"s": texts}), offsets, offsets, sizes, (), (), first, first + 10))
+        part.add(Stretch(pa.table({"s": texts}), offsets, offsets, offsets, sizes, (), (), first, first + 10))
         held += 10 * 900_000
         assert part.encoded_bytes >= held // 2
         assert sum(table.nbytes for table in part._waiting) < ROW_GROUP_BYTES
         if part.encoded_bytes >= PART_BYTES:
             break
     assert part.encoded_bytes >= PART_BYTES
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    clock = FakeTime()
+    for module in (batches, lander_module, lanes, open_part, sealing):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def test_a_member_that_was_stopped_follows_what_was_landed_and_sealed_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeTime
+) -> None:
+    monkeypatch.setattr(sealing, "GRACE_S", 2.0)
+    store, cut = MemoryStore(), Cut(rows=30, max_age=1)
+    stopped, winner, third = (_lander(store, name, cut, 3) for name in ("stopped", "winner", "third"))
+    winner.own(0, 1), stopped.own(1, 1), third.own(2, 1)
+    for member in (stopped, winner, third):
+        member.begin(3)
+
+    def give(member: Lander, lane: int, first: int, count: int) -> None:
+        member.take(fetched(lane, first, _records(lane * 1000 + first, count)))
+        member.tick()
+
+    # The winner's row is cut by age; the other one lands what it has too, and gets more while the batch is waited for.
+    give(stopped, 1, 0, 3)
+    give(winner, 0, 0, 3)
+    clock.now_s += 1.1
+    winner.tick()
+    stopped.tick()
+    give(stopped, 1, 3, 3)
+    # It is stopped: its lane is landed and sealed by the winner.
+    clock.now_s += 2.2
+    winner.tick()
+    winner.own(1, 1)
+    give(winner, 1, 3, 40)
+    give(winner, 1, 43, 40)
+    give(winner, 0, 3, 60)
+    # A part that was cut by age waits for its batch when it wakes up.
+    give(third, 2, 0, 1)
+    clock.now_s += 1.1
+    third.tick()
+    stopped.tick()
+    assert stopped.landed.adopted == 1
+    clock.now_s += 2.1
+    while not (third.land_tail() and winner.land_tail()):
+        clock.now_s += 2.1
+    proof = verify_stream(store, "model")
+    assert proof.problems == []
+    assert {lane: found.rows for lane, found in proof.lanes.items()} == {0: 63, 1: 83, 2: 1}
+
+
+def test_a_window_stays_sealed_behind_a_batch_that_age_cut_and_its_late_rows_are_counted(clock: FakeTime) -> None:
+    store, cut = MemoryStore(), Cut(window=0.1, max_age=1)
+    one = _lander(store, "one", cut, 1)
+    one.own(0, 1)
+    one.begin(1)
+    # Ten rows a window: the first is sealed, age cuts the second, and two rows of the first come.
+    one.take(fetched(0, 0, _records(0, 15)))
+    one.tick()
+    clock.now_s += 1.1
+    one.tick()
+    late = fetched(0, 15, _records(15, 2))
+    late.timestamps_ms[:] = 5
+    # The next member has only what is stored.
+    other = _lander(store, "other", cut, 1)
+    other.own(0, 1)
+    other.begin(1)
+    other.take(late)
+    other.take(fetched(0, 17, _records(17, 20)))
+    other.tick()
+    assert other.landed.late_rows == 2
+    stored = [(key, body) for key, (body, _) in sorted(store._objects.items()) if "/_batches/" in key]
+    found = [manifest_from_json(body, key) for key, body in stored]
+    assert [(batch.window, batch.rows, batch.cut) for batch in found][:3] == [
+        (0, 10, "window"), (None, 5, "max_age"), (1, 5, "window"),
+    ]  # fmt: skip
+    assert verify_stream(store, "model").problems == []
+
+
+def test_parts_of_before_there_was_a_clock_are_gone_on_from(clock: FakeTime) -> None:
+    store, cut = MemoryStore(), Cut(window=0.1, max_ahead=0.5)
+    one = _lander(store, "one", cut, 1)
+    one.own(0, 1)
+    one.begin(1)
+    one.take(fetched(0, 0, _records(0, 15)))
+    key = "model/lane=0/00000000.parquet"
+    body, metadata = store._objects[key]
+    new = {"early_rows", "clock_ms", "ahead_ms"}
+    store._objects[key] = body, {name: value for name, value in metadata.items() if name not in new}
+    other = _lander(store, "other", cut, 1)
+    other.own(0, 1)
+    other.begin(1)
+    (part,) = Chain(store, "model", 0).parts_from(0)
+    assert part.early_rows == 0
+    far = fetched(0, 10, _records(10, 10))
+    far.timestamps_ms[3] = 60_000
+    other.take(far)
+    assert other.land_tail() and other.landed.early_rows == 1

@@ -26,9 +26,10 @@ from contract.model_version import (
     results_to_json,
 )
 from serving.catalogue import Version
+from serving.footer import Key
 from serving.range_cache import RangeCache
 from serving.results import Results, read_cursor, write_cursor
-from serving.sorted_file import Key, SortedFiles, first_group
+from serving.sorted_file import SortedFiles, first_group
 from tests.unit.serving.served_numbers import version
 
 

@@ -11,6 +11,7 @@ from contract.stream import Scheme
 from pipeline.stream_file import load_stream
 from pipeline.train.batches import sealed_batches
 from pipeline.train.series import Series
+from pipeline.train.typed import typed_commands
 from tests.memory_store import MemoryStore
 from tests.unit.land.test_landed_types import TEXT, land
 
@@ -22,7 +23,8 @@ def test_the_batches_that_are_read_count(tmp_path: Path, scheme: Scheme, numbers
     for first, kind in ((0, "float64"), (5, "int32")):
         path.write_text(TEXT.replace("float64", kind))
         land(store, path, 5, first=first)
-    series = Series(load_stream(path), scheme, "s", "", "", None, str(path))
+    stream = load_stream(path)
+    series = Series(stream, scheme, "s", "", "", None, typed_commands(str(path), stream, scheme, "s"))
     batches = sealed_batches(store, "s")
     assert len(batches) == 2
     series.refuse_changed_types(store, batches, [])

@@ -1,0 +1,52 @@
+"""`python -m pipeline restore MODEL`: a series whose registry was edited becomes what it was."""
+
+from __future__ import annotations
+
+import click
+
+from contract.errors import ConfigurationError
+from pipeline.object_store import ObjectStore
+from pipeline.settings import StoreSettings, store_settings
+from pipeline.train.lease import Lease
+from pipeline.train.ledger import Ledger
+from pipeline.train.registry import Registry
+from pipeline.train.series import is_model_name
+from pipeline.train.settings import TrackingSettings, tracking_settings
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "--wait-s",
+    type=click.FloatRange(min=0),
+    default=600.0,
+    show_default=True,
+    help="Seconds to wait for a trainer of the model.",
+)
+def restore(*, model: str, wait_s: float) -> None:
+    """Make MODEL whole again whose versions, runs or experiment somebody deleted: the same numbers for the same runs.
+
+    All is checked first; what cannot be brought back is named, and nothing is changed then.
+    """
+    if not is_model_name(model):
+        raise ConfigurationError(f"{model} is no model name: letters, digits, `-` and `_`, 80 at most")
+    tracking, stored = tracking_settings(), store_settings()
+    _restore(model, tracking, stored, wait_s)
+
+
+def _restore(model: str, tracking: TrackingSettings, stored: StoreSettings, wait_s: float) -> None:
+    # After all that can be wrong with the flags: it imports mlflow.
+    from pipeline.train.restoring import open_restorer  # noqa: PLC0415
+
+    store, registry = ObjectStore.answering(stored), Registry(tracking, model)
+    try:
+        registry.model_facts()
+        with Lease(store, model, wait_s=wait_s, on_wait=click.echo) as lease:
+            done = False
+            for said in open_restorer(registry, Ledger(store, model), tracking, lease).restore():
+                click.echo(f"{model}: {said}")
+                done = True
+    finally:
+        registry.close()
+    if not done:
+        click.echo(f"{model}: nothing to restore")
