@@ -16,12 +16,12 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from contract.decoding import too_large
 from contract.errors import ConfigurationError
-from contract.uri import without_credentials
-from serving.picture import FORMAT, REGISTRY, Kept
+from serving.picture import FORMAT, REGISTRY, Kept, clean
 
 logger = logging.getLogger(__name__)
 
@@ -91,16 +91,16 @@ class LocalCache:
             digest, _, body = _read(self._registry, REGISTRY.most_bytes).partition(b"\n")
             if hashlib.sha256(body).hexdigest().encode() != digest:
                 raise ValueError("its hash is another one")
-            clean = without_credentials(body.decode()).encode()
-            found = REGISTRY.decode(clean)
+            kept = REGISTRY.decode(body)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             logger.warning("cached registry altered path=%s error=%s", self._registry, error)
             return None
-        if clean != body:
+        found = clean(kept)
+        if found != kept:
             # Older servers kept the tracking server's URI as it was given.
-            self.write_registry(found.tracking_uri, orjson.loads(clean)["served"])
+            self.write_registry(found.tracking_uri, msgspec.to_builtins(found.served))
         if found.format != FORMAT or found.tracking_uri != tracking_uri:
             logger.info("cached registry of another server or format tracking_uri=%s", found.tracking_uri)
             return None

@@ -141,8 +141,12 @@ class ServedModel:
         return ready[-1]
 
     def begun(self) -> tuple[float, str]:
-        """When its first version was made, in ms since the epoch, and its name: a place among models that stays."""
-        return min((version.created_ms for version in self.versions.values()), default=math.inf), self.name
+        """When its first version was made, in ms since the epoch, and its name: a place among models that stays.
+
+        A version whose entry cannot be read has no time, and does not count.
+        """
+        known = (version.created_ms for version in self.versions.values() if version.created_ms > 0)
+        return min(known, default=math.inf), self.name
 
     def _names(self) -> list[str]:
         return [f"v{number}" for number in self.versions]

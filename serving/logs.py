@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 
@@ -28,7 +28,20 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
-        return without_credentials(orjson.dumps(fields, default=str).decode())
+        # Cleaned before it is JSON, which has no blank or quote of its own to end a URI at.
+        return orjson.dumps(_clean(fields), default=_shown).decode()
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_credentials(value)
+    if isinstance(value, dict):
+        return {key: _clean(inner) for key, inner in value.items()}
+    return [_clean(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _shown(value: object) -> str:
+    return without_credentials(str(value))
 
 
 def configure(style: LogFormat) -> None:

@@ -77,6 +77,7 @@ class Pickup:
             self._loads.wait(_LOAD_WAIT_S)
         self._publish(listed, waited=True)
         self.last_error = self._listing.fault
+        self._forget()
         untried = [entry for entry in wanted if self._loads.outcome(entry) is None]
         self.complete = self.complete or (self._listing.settled and not untried)
         self._remember()
@@ -173,6 +174,11 @@ class Pickup:
         digests = self._digests.get(entry.source)
         numbers = restore(digests, self._cache) if digests else None
         return Loaded(numbers or fetch(self._registry, location, self._cache), location.experiment_id)
+
+    def _forget(self) -> None:
+        """Keep the digests of what is still served."""
+        sources = {v.source for model in self.catalogue.models.values() for v in model.versions.values()}
+        self._digests = {source: digests for source, digests in self._digests.items() if source in sources}
 
     def _remember(self) -> None:
         facts = to_facts(self.catalogue)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from contract.decoding import Decoder, Name
+from contract.uri import without_credentials
 from serving.catalogue import Catalogue, State, Version
 
 FORMAT: Final = 1
@@ -64,6 +65,21 @@ class RegistryFile(msgspec.Struct, frozen=True):
 
 
 REGISTRY: Final[Decoder[RegistryFile]] = Decoder(RegistryFile, most_bytes=512 * 2**20, most_values=20_000_000)
+
+
+def clean(file: RegistryFile) -> RegistryFile:
+    """Return ``file`` without credentials in what may be an address, or tell of one."""
+    models = [
+        msgspec.structs.replace(model, versions=[_clean(version) for version in model.versions])
+        for model in file.served.models
+    ]
+    served = msgspec.structs.replace(file.served, models=models)
+    return msgspec.structs.replace(file, tracking_uri=without_credentials(file.tracking_uri), served=served)
+
+
+def _clean(version: KeptVersion) -> KeptVersion:
+    reason = version.reason and without_credentials(version.reason)
+    return msgspec.structs.replace(version, source=without_credentials(version.source), reason=reason)
 
 
 def to_facts(catalogue: Catalogue) -> dict[str, Any]:

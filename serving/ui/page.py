@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,7 @@ class UserInterface:
         environment.globals |= {"MOST_LINKS": MOST_LINKS, "TERMS": TERMS, "GATES": _GATES}
         environment.filters |= {"whole": _whole, "real": _real, "percent": _percent, "window": _window}
         self._page, self._home = (environment.get_template(name) for name in ("page.html", "home.html"))
+        self._lock = threading.Lock()
         self._made: dict[str, tuple[ServedModel | None, list[str], bytes]] = {}
 
     def page(self, name: str | None, base: str = "") -> bytes:
@@ -125,9 +127,11 @@ class UserInterface:
         made = self._made.get(key)
         if made is None or made[:2] != (model, names):
             html = self._page.render(self._facts(model, names)).encode()
-            # Models that are gone are not kept.
-            self._made = {kept: value for kept, value in self._made.items() if kept in names}
-            self._made[key] = made = (model, names, html)
+            made = (model, names, html)
+            with self._lock:
+                # Models that are gone are not kept.
+                there = {kept: value for kept, value in self._made.items() if kept in names}
+                self._made = {**there, key: made}
         return made[2].replace(_BASE, base.encode())
 
     def home(self, base: str = "") -> bytes:

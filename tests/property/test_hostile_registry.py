@@ -129,6 +129,8 @@ TAG = st.one_of(
         ["²", "9" * 5000, "nan", "-inf", "1e999", "x", "a/b", "/", "\x00", "<b>", "y" * 100_000, "-1", "1_0"]
     ),
     st.sampled_from(['{"0": [1, 2]}', '{"0": [1e400, 2]}', "[" * 9000, '{"0":' * 900, "2020-01-01/2020-01-02", "null"]),
+    # Like addresses with credentials, which are taken out of what is kept.
+    st.sampled_from(['http://h/?token=a"b', "http://u:p@h/", "http://h/?" + "?token" * 16_000, 'http://a:"@h\\']),
     st.text(max_size=20).filter(lambda text: not any("\ud800" <= letter <= "\udfff" for letter in text)),
 )
 TAGS = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, TAG))
@@ -211,6 +213,7 @@ LIMITS = settings(deadline=None, max_examples=40, suppress_health_check=[HealthC
 @example(STATLIST, {})
 @example(NO_ROWS_WENT, {})
 @example(GOOD, {"rows": "²"})
+@example(GOOD, {"x": 'http://h/?token=a"b'})
 @example(GOOD, {"rejected": "9" * 5000})
 @example(GOOD, {"offsets": '{"0":' * 900 + "1" + "}" * 900})
 @given(artifacts(), TAGS)

@@ -20,5 +20,8 @@ def test_the_oldest_model_is_the_default_whatever_comes_later() -> None:
     for order in (sorted(models), sorted(models, reverse=True)):
         assert Catalogue({name: models[name] for name in order}).default_model(None).name == "zebra"
     assert Catalogue(models).default_model("ant").name == "ant"
+    # An entry that cannot be read, or tells no time, says nothing of when the model began.
+    models["bee"] = _model("bee", 0, 500, 0)
+    assert Catalogue(models).default_model(None).name == "zebra"
     twins = {name: _model(name, 100) for name in ("b", "a")}
     assert Catalogue(twins).default_model(None).name == "a"
