@@ -38,6 +38,7 @@ class RowGroup:
     first: int
     after: int
     upper: Key | None
+    unpacked_bytes: int
 
 
 def row_groups(body: bytes, file: ResultsFile, sort_key: Sequence[str]) -> tuple[RowGroup, ...]:
@@ -137,7 +138,8 @@ def _row_group(group: _Group, file: ResultsFile, sort_key: Sequence[str]) -> Row
         raise ValueError(f"a row group is at bytes {first} to {after} of {file.bytes}")
     if not 0 <= group.rows * len(group.chunks) <= _MOST_CELLS or not 0 <= group.unpacked_bytes <= MOST_BYTES:
         raise ValueError(f"a row group has {group.rows} rows and {group.unpacked_bytes} bytes")
-    return RowGroup(first, after, _upper(group, sort_key))
+    cells = group.rows * len(group.chunks)
+    return RowGroup(first, after, _upper(group, sort_key), max(group.unpacked_bytes, 8 * cells))
 
 
 def _upper(group: _Group, sort_key: Sequence[str]) -> Key | None:

@@ -42,6 +42,8 @@ class Listing:
         self.fault: str | None = None
         self._registry, self._models = registry, models
         self._unread: dict[str, int] = {}
+        self._late: dict[str, int] = {}
+        self._looks = 0
         self._told = Told(logger)
 
     @property
@@ -54,19 +56,23 @@ class Listing:
 
         Raises
         ------
-        SwatheError: none can be read, or the server is down.
+        SwatheError: none can be read.
         """
         names = list(dict.fromkeys([*(self._models or sorted(self._registry.model_names())), *known]))
         self._unread = {name: looks for name, looks in self._unread.items() if name in names}
+        self._late = {name: look for name, look in self._late.items() if name in names}
+        self._looks += 1
         found, faults = [], list[SwatheError]()
-        for name in names:
+        # Those that did not answer come last, the longest ago first: whoever answers is read within a few looks.
+        for name in sorted(names, key=lambda name: self._late.get(name, 0)):
+            # One answer that does not come may be that model's own; after a second one, a look is late enough.
+            if sum(isinstance(fault, ServiceDownError) for fault in faults) > 1:
+                self._unread.setdefault(name, 0)
+                continue
             try:
                 found.append(self._model(name))
             except SwatheError as error:
                 faults.append(error)
-                # One answer that does not come may be that model's own; a second one is the server's.
-                if sum(isinstance(fault, ServiceDownError) for fault in faults) > 1:
-                    raise
                 self._keep(name, error)
         if faults and not found:
             raise faults[0]
@@ -77,6 +83,7 @@ class Listing:
         model = self._registry.model(name)
         entries = () if model is None else tuple(self._registry.versions(name))
         self._unread.pop(name, None)
+        self._late.pop(name, None)
         self._told.over(_subject(name))
         if model is None:
             return ListedModel(name, {}, entries, is_gone=True)
@@ -84,6 +91,8 @@ class Listing:
 
     def _keep(self, name: str, error: SwatheError) -> None:
         self._told.fault(_subject(name), error)
+        if isinstance(error, ServiceDownError):
+            self._late[name] = self._looks
         passing = isinstance(error, RetryError)
         self._unread[name] = self._unread.get(name, 0) + 1 if passing else _LOOKS_UNTIL_SETTLED
 

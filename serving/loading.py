@@ -26,6 +26,7 @@ from contract.model_version import (
 from contract.version_facts import FACTS, FACTS_FILE, facts_from_json
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Scoring
+from serving.budget import Budget
 from serving.cache import LocalCache
 from serving.catalogue import Numbers
 from serving.registry import Location, Registry
@@ -44,7 +45,9 @@ MOST_BYTES: Final[Mapping[str, int]] = {
     FACTS_FILE: FACTS.most_bytes,
 }
 # Memory is that of one decoded artifact, however many are on their way; side by side would not be quicker.
-_READING: Final = threading.Lock()
+_READING: Final = threading.RLock()
+# Of the files as they are fetched, of all artifacts together: a largest one is on its way alone.
+_FETCHED: Final = Budget(192 * 2**20)
 
 
 def fetch(registry: Registry, location: Location, cache: LocalCache) -> Numbers:
@@ -64,14 +67,17 @@ def fetch(registry: Registry, location: Location, cache: LocalCache) -> Numbers:
         size = there[name] or 0
         if size > MOST_BYTES[name]:
             raise ModelArtifactError(f"{name}: {too_large(size, MOST_BYTES[name])}")
-    bodies = {name: registry.download(location, name, MOST_BYTES[name]) for name in wanted}
-    numbers = read(bodies)
-    try:
-        for body in bodies.values():
-            cache.put(body)
-    except OSError as error:
-        # A full disk costs a restart without the registry, never an answer.
-        logger.warning("artifact not cached directory=%s error=%s", cache.directory, error)
+    # A size that the server does not tell may be all that it may be.
+    most = {name: MOST_BYTES[name] if there[name] is None else there[name] or 0 for name in wanted}
+    with _FETCHED.holding(sum(most.values())):
+        bodies = {name: registry.download(location, name, MOST_BYTES[name]) for name in wanted}
+        numbers = read(bodies)
+        try:
+            for body in bodies.values():
+                cache.put(body)
+        except OSError as error:
+            # A full disk costs a restart without the registry, never an answer.
+            logger.warning("artifact not cached directory=%s error=%s", cache.directory, error)
     return numbers
 
 
@@ -83,12 +89,13 @@ def restore(digests: Mapping[str, str], cache: LocalCache) -> Numbers | None:
     ModelArtifactError: as :func:`fetch`.
     """
     bodies: dict[str, bytes] = {}
-    for name in {*FILES, *(name for name in OPTIONAL_FILES if name in digests)}:
-        body = cache.get(digests.get(name, ""), MOST_BYTES[name])
-        if body is None:
-            return None
-        bodies[name] = body
-    return read(bodies)
+    with _READING:
+        for name in {*FILES, *(name for name in OPTIONAL_FILES if name in digests)}:
+            body = cache.get(digests.get(name, ""), MOST_BYTES[name])
+            if body is None:
+                return None
+            bodies[name] = body
+        return read(bodies)
 
 
 def read(bodies: Mapping[str, bytes]) -> Numbers:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownEr
 from contract.model_version import TAG_RESTORING
 from contract.tracking import TrackingServer
 from serving import registry_answers as answers
+from serving.ends import Ends
 
 T = TypeVar("T")
 
@@ -23,6 +25,8 @@ _API: Final = "/api/2.0/mlflow"
 _ARTIFACTS: Final = "/api/2.0/mlflow-artifacts/artifacts"
 _PAGE: Final = 200
 _MOST_PAGES: Final = 1000
+# Of an answer of which the ends alone are kept.
+_MOST_DROPPED: Final = 2**30
 # An answer that drips goes on for ever without one of its bytes being late.
 _DEADLINE_S: Final = 60.0
 _PROXIED: Final = "mlflow-artifacts:"
@@ -86,13 +90,23 @@ class Registry:
 
     def model_names(self) -> list[str]:
         """Return the names of all registered models that have one which can be read."""
-        pages = self._pages("registered-models/search", {}, answers.MODELS)
-        found = [_decoded(answers.MODEL, entry) for page in pages for entry in page.registered_models]
-        return [model.name for model in found if model is not None]
+        names: list[str | None] = []
+        for page in self._pages("registered-models/search", {}, answers.MODELS):
+            if isinstance(page, Ends):
+                names.append(page.model_name())
+            else:
+                found = [_decoded(answers.MODEL, entry) for entry in page.registered_models]
+                names += [model.name for model in found if model is not None]
+        return [name for name in names if name is not None]
 
     def model(self, name: str) -> RegisteredModel | None:
         """Return the registered model ``name``, or None where there is none. A search leaves its aliases out."""
-        answer = self._get("registered-models/get", {"name": name}, answers.ALIASES, absent_ok=True)
+        path, fields = "registered-models/get", {"name": name}
+        try:
+            answer = self._get(path, fields, answers.ALIASES, absent_ok=True)
+        except _TooLargeError:
+            # It repeats the newest version, which may have tags of any size.
+            answer = self._decode(answers.ALIASES, self._ends(path, fields).model_answer(TAG_RESTORING), path)
         if answer is None:
             return None
         found = [_decoded(answers.ALIAS, entry) for entry in answer.registered_model.aliases]
@@ -106,8 +120,22 @@ class Registry:
         """Return all versions of ``model`` in order; those of which not even the number can be read are left out."""
         # MLflow knows two kinds of quotes, and no way to escape one.
         quoted = f"'{model}'" if "'" not in model else f'"{model}"'
-        pages = self._pages("model-versions/search", {"filter": f"name={quoted}"}, answers.VERSIONS)
-        found = (_version(model, bytes(entry)) for page in pages for entry in page.model_versions)
+        found: list[RegisteredVersion | None] = []
+        room = answers.MOST_LISTED
+        for page in self._pages("model-versions/search", {"filter": f"name={quoted}"}, answers.VERSIONS):
+            if isinstance(page, Ends):
+                found.append(
+                    _faulty(model, page.version_number(), f"it has more than {answers.VERSIONS.most_bytes:,} bytes")
+                )
+                continue
+            for entry in page.model_versions:
+                version = _version(model, bytes(entry))
+                room -= len(bytes(entry))
+                if version is not None and room < 0:
+                    version = _faulty(
+                        model, version.number, f"it and newer ones have more than {answers.MOST_LISTED:,} bytes"
+                    )
+                found.append(version)
         return sorted((entry for entry in found if entry is not None), key=lambda version: version.number)
 
     def locate(self, source: str) -> Location:
@@ -160,19 +188,39 @@ class Registry:
         self._refuse_artifact(answer, name)
         return answer.body
 
-    def _pages(self, path: str, fields: Mapping[str, Any], decoder: Decoder[answers.P]) -> list[answers.P]:
-        found: list[answers.P] = []
-        token = ""
+    def _pages(self, path: str, fields: Mapping[str, Any], decoder: Decoder[answers.P]) -> Iterator[answers.P | Ends]:
+        """Yield the pages of a listing; of one with a single entry that is too large only how it begins and ends."""
+        token, size, count = "", _PAGE, 0
         while True:
-            page = self._get(path, {**fields, "max_results": _PAGE, "page_token": token}, decoder)
+            asked = {**fields, "max_results": size, "page_token": token}
+            page: answers.P | Ends | None
+            try:
+                page = self._get(path, asked, decoder)
+            except _TooLargeError:
+                if size > 1:
+                    size //= 2
+                    continue
+                page = self._ends(path, asked)
+            size = min(_PAGE, 2 * size)
             if page is None:
-                return found
-            found.append(page)
+                return
+            yield page
+            count += 1
             if not page.next_page_token:
-                return found
-            if page.next_page_token == token or len(found) >= _MOST_PAGES:
-                raise UnreadableAnswerError("mlflow", path, f"its pages do not end, after {len(found)}")
+                return
+            if page.next_page_token == token or count >= _MOST_PAGES:
+                raise UnreadableAnswerError("mlflow", path, f"its pages do not end, after {count}")
             token = page.next_page_token
+
+    def _ends(self, path: str, fields: Mapping[str, Any]) -> Ends:
+        """Return how an answer begins and ends; the rest is read and dropped."""
+        with self._answering(f"{_API}/{path}", fields) as answer:
+            ends = Ends()
+            if answer.is_success:
+                for chunk in _chunks(answer, path, _MOST_DROPPED):
+                    ends.take(chunk)
+        self._refuse(_Answer(answer.status_code, b""), path)
+        return ends
 
     def _get(self, path: str, fields: Mapping[str, Any], decoder: Decoder[T], *, absent_ok: bool = False) -> T | None:
         answer = self._send(f"{_API}/{path}", fields, decoder.most_bytes)
@@ -188,11 +236,16 @@ class Registry:
             raise UnreadableAnswerError("mlflow", path, str(error)) from error
 
     def _send(self, path: str, fields: Mapping[str, Any], most_bytes: int) -> _Answer:
+        with self._answering(path, fields) as answer:
+            # What an error says is not looked at.
+            body = b"".join(_chunks(answer, path, most_bytes)) if answer.is_success else b""
+            return _Answer(answer.status_code, body)
+
+    @contextmanager
+    def _answering(self, path: str, fields: Mapping[str, Any]) -> Iterator[httpx.Response]:
         try:
             with self._http.stream("GET", f"{self.uri}{path}", params=dict(fields)) as answer:
-                # What an error says is not looked at.
-                body = _body(answer, path, most_bytes) if answer.is_success else b""
-                return _Answer(answer.status_code, body)
+                yield answer
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceDownError("mlflow", self.uri, f"{type(error).__name__}: {error}") from error
 
@@ -218,22 +271,21 @@ class _TooLargeError(UnreadableAnswerError):
     """An answer is longer than it may be."""
 
 
-def _body(answer: httpx.Response, path: str, most_bytes: int) -> bytes:
-    """Return what an answer holds; no more is read than may be."""
+def _chunks(answer: httpx.Response, path: str, most_bytes: int) -> Iterator[bytes]:
+    """Yield what an answer holds; no more is read than may be."""
     told = answer.headers.get("content-length", "")
     if told.isascii() and told.isdigit() and len(told) < 19 and int(told) > most_bytes:
         raise _TooLargeError("mlflow", path, too_large(int(told), most_bytes))
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise UnreadableAnswerError("mlflow", path, "it is compressed, which was not asked for")
-    began, size, chunks = time.monotonic(), 0, []
+    began, size = time.monotonic(), 0
     for chunk in answer.iter_raw():
         size += len(chunk)
         if size > most_bytes:
             raise _TooLargeError("mlflow", path, f"it has more than {most_bytes:,} bytes")
         if time.monotonic() - began > _DEADLINE_S:
             raise UnreadableAnswerError("mlflow", path, f"it took longer than {_DEADLINE_S:.0f} s")
-        chunks.append(chunk)
-    return b"".join(chunks)
+        yield chunk
 
 
 def _decoded(decoder: Decoder[T], entry: msgspec.Raw) -> T | None:
@@ -251,6 +303,11 @@ def _version(model: str, entry: bytes) -> RegisteredVersion | None:
     try:
         fields = answers.VERSION.decode(entry)
     except ValueError as error:
-        return RegisteredVersion(model, int(number), "", "", 0, {}, fault=f"its entry in the registry: {error}")
+        return _faulty(model, int(number), str(error))
     tags = {tag.key: tag.value for tag in fields.tags}
     return RegisteredVersion(model, int(number), fields.run_id, fields.source, fields.creation_timestamp, tags)
+
+
+def _faulty(model: str, number: int | None, problem: str) -> RegisteredVersion | None:
+    fault = f"its entry in the registry: {problem}"
+    return None if number is None else RegisteredVersion(model, number, "", "", 0, {}, fault=fault)

@@ -112,6 +112,8 @@ def _decoder(kind: Any, most_bytes: int) -> Decoder[Any]:
     return Decoder(kind, most_bytes=most_bytes, most_values=2_000_000)
 
 
+MOST_LISTED: Final = 512 * 2**20
+"""Bytes of the entries of one model's versions that are kept, the newest first."""
 MODELS: Final[Decoder[ModelsPage]] = _decoder(ModelsPage, 64 * 2**20)
 VERSIONS: Final[Decoder[VersionsPage]] = _decoder(VersionsPage, 64 * 2**20)
 MODEL: Final[Decoder[Model]] = _decoder(Model, 2**20)

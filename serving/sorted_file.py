@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,12 +17,15 @@ import pyarrow.parquet as pq
 from contract.decoding import shortened
 from contract.errors import ModelArtifactError
 from contract.model_version import ROW_ID, ResultsFile
+from serving.budget import Budget
 from serving.footer import Key, RowGroup, row_groups
 from serving.range_cache import RangeCache
 from serving.row_ids import checked
 
 _TAIL: Final = 64 * 1024
 _MOST_FOOTER: Final = 16 * 2**20
+# Of all row groups that are being read, packed and unpacked: one of the largest there may be.
+_MOST_DECODING: Final = 512 * 2**20
 
 
 class _Span(io.RawIOBase):
@@ -79,6 +83,9 @@ class SortedFiles:
         self._footers: OrderedDict[tuple[str, str], Footer] = OrderedDict()
         self._tables: OrderedDict[tuple[str, str, int], pa.Table] = OrderedDict()
         self._bytes = 0
+        self._budget = Budget(_MOST_DECODING)
+        # A lock is there as long as somebody reads that row group.
+        self._reading: WeakValueDictionary[tuple[str, str, int], threading.Lock] = WeakValueDictionary()
 
     def footer(self, file: ResultsFile, sort_key: Sequence[str]) -> Footer:
         """Return the file's footer.
@@ -114,21 +121,37 @@ class SortedFiles:
         ModelArtifactError: it cannot be decoded.
         """
         name = (file.key, file.etag, group)
+        if (known := self._known(name)) is not None:
+            return known
         with self._lock:
-            if (known := self._tables.get(name)) is not None:
-                self._tables.move_to_end(name)
+            reading = self._reading.setdefault(name, threading.Lock())
+        # Whoever else asks for it waits, and finds it.
+        with reading:
+            if (known := self._known(name)) is not None:
                 return known
+            told = footer.groups[group]
+            with self._budget.holding(told.after - told.first + told.unpacked_bytes):
+                table = self._decode(file, footer, group)
+            self._keep(name, table)
+        return table
+
+    def _known(self, name: tuple[str, str, int]) -> pa.Table | None:
+        with self._lock:
+            known = self._tables.get(name)
+            if known is not None:
+                self._tables.move_to_end(name)
+            return known
+
+    def _decode(self, file: ResultsFile, footer: Footer, group: int) -> pa.Table:
         first, after = footer.groups[group].first, footer.groups[group].after
         body = self._ranges.get(file.key, file.etag, first, after)
         try:
             source = pa.PythonFile(_Span(file.bytes, first, body), mode="r")
             parquet = pq.ParquetFile(source, metadata=footer.metadata, read_dictionary=[ROW_ID])
-            table = checked(parquet.read_row_group(group, use_threads=False))
+            return checked(parquet.read_row_group(group, use_threads=False))
         except (pa.ArrowException, OSError, ValueError) as error:
             problem = f"row group {group} of {file.key} cannot be read: {shortened(str(error))}"
             raise ModelArtifactError(problem) from error
-        self._keep(name, table)
-        return table
 
     def _keep(self, name: tuple[str, str, int], table: pa.Table) -> None:
         with self._lock:

@@ -85,7 +85,8 @@ class MemoryTracking(httpx.BaseTransport):
 
     def _create_version(self, fields: dict[str, Any]) -> httpx.Response:
         versions = self._models[fields["name"]].versions
-        entry = {**fields, "version": str(len(versions) + 1), "creation_timestamp": 1}
+        # In the order of the real one's fields.
+        entry = {"name": fields["name"], "version": str(len(versions) + 1), "creation_timestamp": 1, **fields}
         versions.append(entry)
         return _json({"model_version": entry})
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from contract.decoding import Decoder
 from contract.errors import ModelArtifactError, UnreadableAnswerError
 from contract.tracking import TrackingServer
+from serving import registry_answers as answers
 from serving.cache import LocalCache
 from serving.loading import fetch
 from serving.registry import RegisteredModel, Registry
@@ -92,3 +94,26 @@ def test_more_than_a_page_of_versions_is_read(server: Server) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("serving.registry._PAGE", 2)
         assert [version.number for version in registry.versions(server.model)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("large", [1, 3, 5])
+def test_an_entry_that_is_too_large_is_alone(server: Server, large: int) -> None:
+    tracking, registry, model = server.tracking, server.registry, server.model
+    for number in range(1, 6):
+        tracking.version(model, {}, {"x": "y" * 9000} if number == large else {})
+    tracking.alias(model, "champion", 2)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, kind, most in (
+            ("VERSIONS", answers.VersionsPage, 4000),
+            ("MODELS", answers.ModelsPage, 4000),
+            ("ALIASES", answers.ModelAnswer, 100),
+        ):
+            patch.setattr(answers, name, Decoder(kind, most_bytes=most, most_values=1000))
+        found = registry.versions(model)
+        assert [(version.number, version.fault is None) for version in found] == [(n, n != large) for n in range(1, 6)]
+        assert "more than 4,000 bytes" in (found[large - 1].fault or "")
+        assert registry.model(model) == RegisteredModel({"champion": 2}, is_restoring=False)
+        assert model in registry.model_names()
+        patch.setattr(answers, "MOST_LISTED", 1500)
+        found = registry.versions(model)
+        assert found[0].fault is not None and (found[4].fault is None) == (large != 5)

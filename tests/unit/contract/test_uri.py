@@ -52,7 +52,20 @@ def test_no_password_is_shown_whatever_it_holds(name: str, password: str) -> Non
     assert without_credentials(f"at {uri}") == "at http://host.example:15000/path"
 
 
-_PIECES = ("?", "&", "?token", "?token=", "&a=", "@", "http://", "http://a:", "a.", "://a:b@h", "http://a:1/", "\"http://@")
+_PIECES = (
+    "?",
+    "&",
+    "?token",
+    "?token=",
+    "&a=",
+    "@",
+    "http://",
+    "http://a:",
+    "a.",
+    "://a:b@h",
+    "http://a:1/",
+    '"http://@',
+)
 
 
 @pytest.mark.parametrize("piece", _PIECES)

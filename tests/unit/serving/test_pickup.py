@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import tarfile
@@ -303,6 +304,30 @@ def test_with_the_server_down_a_look_ends_soon_and_changes_nothing(line: Line) -
     with pytest.raises(UnreadableAnswerError):
         line.pickup.look()
     assert line.pickup.catalogue is before
+
+
+def test_models_that_do_not_answer_keep_nobody(line: Line) -> None:
+    names = [f"m{i}" for i in range(9)]
+    for model in names:
+        line.tracking.model(model)
+        line.tracking.version(model, FILES)
+    late = {"m0", "m1", "m2", "m4", "m5"}
+
+    def before(url: str) -> httpx.Response | None:
+        if any(f"name={name}" in url for name in late):
+            raise httpx.ReadTimeout("late")
+        return None
+
+    line.memory.before = before
+    for _ in range(9):
+        with contextlib.suppress(ServiceDownError):
+            line.pickup.look()
+    assert set(line.pickup.catalogue.models) == set(names) - late
+    assert line.pickup.complete and "late" in (line.pickup.last_error or "")
+    # None of those that are late is passed over for the others.
+    late.clear()
+    line.look()
+    assert set(line.pickup.catalogue.models) == set(names) and line.pickup.last_error is None
 
 
 ENTRIES: list[tuple[dict[str, Any], str | None]] = [

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 from contract.errors import ModelArtifactError, VersionUnavailableError
 from contract.model_version import ResultsFile, ResultsManifest, results_from_json, results_to_json
+from serving.budget import Budget
 from serving.catalogue import Version
 from serving.footer import row_groups
 from serving.range_cache import RangeCache
@@ -131,6 +134,36 @@ def test_results_of_another_run_and_odd_keys_are_refused(tmp_path: Path) -> None
         stored.results.page(other, limit=1, cursor=None, cluster=None)
     with pytest.raises(VersionUnavailableError, match="no stored results"):
         Stored(tmp_path, _parquet(), tag="k" * 1025).page()
+
+
+def test_many_who_ask_for_the_same_rows_unpack_them_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored, decoded = Stored(tmp_path, _parquet()), list[int]()
+    decode = SortedFiles._decode
+
+    def slowly(*asked: Any) -> Any:
+        decoded.append(asked[-1])
+        time.sleep(0.05)
+        return decode(*asked)
+
+    monkeypatch.setattr(SortedFiles, "_decode", slowly)
+    with ThreadPoolExecutor(8) as pool:
+        pages = [each.result() for each in [pool.submit(stored.page) for _ in range(8)]]
+    assert [len(page) for page in pages] == [N] * 8 and sorted(decoded) == [0, 1, 2, 3]
+
+
+def test_no_more_is_held_at_once_than_may_be() -> None:
+    budget, held, most = Budget(100), [0], list[int]()
+
+    def hold(size: int) -> None:
+        with budget.holding(size):
+            held[0] += size
+            most.append(held[0])
+            time.sleep(0.001)
+            held[0] -= size
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(hold, [60, 40, 30, 150, 60, 10] * 8))
+    assert len(most) == 48 and all(total <= 100 or total == 150 for total in most)
 
 
 GOOD = _parquet()
