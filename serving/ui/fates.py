@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from contract.decoding import shortened
 from contract.lineage import Lineage, Transition
 from contract.version_facts import Flow
 from serving.catalogue import Version
@@ -24,6 +25,11 @@ _LINE: Final = 11.0
 # Of the clusters that lost rows went to, so many are told.
 _OTHERS: Final = 3
 BESIDE: Final = 64
+MOST_BARS: Final = 1000
+"""Bars of all versions that are drawn; one version alone is drawn whole."""
+# Of all transitions drawn, the largest; of all told.
+_MOST_BANDS: Final = 1500
+_MOST_WORDS: Final = 1500
 # One version alone is not drawn larger than several.
 _LEAST_WIDTH: Final = 2 * BAR + _BAND
 
@@ -84,8 +90,10 @@ def draw(versions: Sequence[Version]) -> Drawing:
         _column(version, number * (BAR + _BAND), colours, versions[number - 1] if number else None)
         for number, version in enumerate(versions)
     )
-    bands = tuple(band for old, new in pairwise(columns) for band in _bands(old, new))
-    words = tuple(_words(version) for version in versions if lineage_of(version) is not None)
+    bands = tuple(band for old, new in pairwise(columns) for band in _bands(old, new, _MOST_BANDS // len(columns)))
+    words = tuple(
+        _words(version, _MOST_WORDS // len(versions)) for version in versions if lineage_of(version) is not None
+    )
     width = len(columns) * (BAR + _BAND) - _BAND + BESIDE
     # The smallest bars are drawn higher than they are, so many of them need more room, and so do their labels.
     bars = [bar for column in columns for bar in column.bars]
@@ -154,17 +162,19 @@ def _foot(version: Version, before: Version | None) -> str:
     return ", ".join(changed) or "all survived"
 
 
-def _words(version: Version) -> tuple[str, tuple[str, ...]]:
+def _words(version: Version, most: int) -> tuple[str, tuple[str, ...]]:
     lineage = lineage_of(version)
     assert lineage is not None  # noqa: S101 - asked for those that have one
     if lineage.predecessor is None:
         return f"{version.name}: the first of its series", ()
     ordered = sorted(lineage.transitions, key=lambda each: natural((each.before or each.after)[0]))
-    told = tuple(said(transition) + _elsewhere(transition, _measured(version)) for transition in ordered)
-    return f"{version.name} against v{lineage.predecessor}", told
+    flows = _measured(version)
+    told = tuple(shortened(said(transition) + _elsewhere(transition, flows)) for transition in ordered[:most])
+    rest = (f"and {len(ordered) - most:,} more",) if len(ordered) > most else ()
+    return f"{version.name} against v{lineage.predecessor}", told + rest
 
 
-def _bands(old: Column, new: Column) -> Iterator[Band]:
+def _bands(old: Column, new: Column, most: int) -> Iterator[Band]:
     lineage = lineage_of(new.version)
     if lineage is None or lineage.predecessor != old.version.number:
         return
@@ -174,6 +184,7 @@ def _bands(old: Column, new: Column) -> Iterator[Band]:
         flows = [flow for each in measured for flow in _flow(each, before, after)]
     else:
         flows = [flow for each in lineage.transitions for flow in _flows(each, before, after)]
+    flows = sorted(flows, key=lambda flow: -flow[3])[:most]
     left, right = ({label: bar.y for label, bar in bars.items()} for bars in (before, after))
     coming: dict[str, float] = {}
     for _, _, target, height in flows:
@@ -206,11 +217,12 @@ def _flows(
     """Yield words, source, target and height; what splits is shared out by the size of the parts."""
     targets = [label for label in transition.after if label in after]
     whole = sum(after[label].share for label in targets)
+    words = shortened(said(transition))
     for source in transition.before:
         for target in targets:
             if source in before and whole:
                 part = after[target].share / whole
-                yield said(transition), source, target, before[source].height * min(1.0, transition.share) * part
+                yield words, source, target, before[source].height * min(1.0, transition.share) * part
 
 
 def _path(left: tuple[float, float, float], right: tuple[float, float, float]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -13,10 +14,11 @@ import jinja2
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from scoring.kmeans import Scoring
 from serving.catalogue import ServedModel, Version
 from serving.openapi_schemas import example
 from serving.service import Service
-from serving.ui.fates import colours_of, draw, natural
+from serving.ui.fates import MOST_BARS, colours_of, draw, natural
 
 ASSETS: Final = "/ui-assets"
 # Stands in kept pages for the base path, which may differ from request to request.
@@ -31,6 +33,13 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 MOST_DRAWN: Final = 12
 """Versions that are drawn; the table lists all."""
+
+MOST_CELLS: Final = 8000
+"""Cells of all profiles: fewer versions are shown first, then fewer clusters, then fewer features."""
+# However many features there are, so many clusters are shown.
+_LEAST_ROWS: Final = 10
+MOST_FIELDS: Final = 1000
+"""Features that a row is tried with; the others are missing."""
 
 MOST_LINKS: Final = 6
 """Models that are linked in a row; of more there is a list to look one up in."""
@@ -96,6 +105,17 @@ class ProfileRow:
     cells: tuple[Cell, ...]
 
 
+@dataclass(frozen=True)
+class Profile:
+    """The clusters of one version, the largest ones and the first features where there are too many."""
+
+    version: Version
+    features: Sequence[str]
+    rows: Sequence[ProfileRow]
+    more_features: int
+    more_clusters: int
+
+
 class UserInterface:
     """The pages under `/ui`."""
 
@@ -108,7 +128,7 @@ class UserInterface:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.globals |= {"MOST_LINKS": MOST_LINKS, "TERMS": TERMS, "GATES": _GATES}
+        environment.globals |= {"MOST_LINKS": MOST_LINKS, "MOST_FIELDS": MOST_FIELDS, "TERMS": TERMS, "GATES": _GATES}
         environment.filters |= {"whole": _whole, "real": _real, "percent": _percent, "window": _window}
         self._page, self._home = (environment.get_template(name) for name in ("page.html", "home.html"))
         self._lock = threading.Lock()
@@ -141,7 +161,9 @@ class UserInterface:
     def _facts(self, model: ServedModel | None, names: Sequence[str]) -> dict[str, Any]:
         listed = list(model.versions.values()) if model else []
         ready = [version for version in listed if version.state == "ready" and version.numbers is not None]
-        drawn = ready[-MOST_DRAWN:]
+        drawn = _newest(ready[-MOST_DRAWN:], lambda scoring: len(scoring.labels), MOST_BARS)
+        profiled = _newest(drawn, lambda scoring: len(scoring.labels) * len(scoring.features), MOST_CELLS)
+        schemas = list(dict.fromkeys(version.required_numbers().scoring.features for version in reversed(ready)))
         colours = colours_of(drawn)
         newest = ready[-1].required_numbers().scoring if ready else None
         described = [self._service.describe(version) for version in reversed(listed)]
@@ -154,9 +176,11 @@ class UserInterface:
             "ready": ready,
             "paths": {version.number: _path(version) for version in listed},
             "drawing": draw(drawn) if drawn else None,
-            "profiles": [(version, _profile(version, colours)) for version in drawn],
+            "drawn": drawn,
+            "profiles": [_profile(version, colours) for version in profiled],
             "colours": colours,
-            "features": list(dict.fromkeys(f for v in reversed(ready) for f in v.required_numbers().scoring.features)),
+            "features": list(dict.fromkeys(chain.from_iterable(schemas))),
+            "schemas": schemas,
             "example": example(newest) if newest else {},
             "signposts": self._service.signposts(),
             "when": "Event time" if any(facts["event_window"] for facts in described) else "Record time",
@@ -180,16 +204,28 @@ def _aliases(model: ServedModel | None) -> dict[int, list[str]]:
     return found
 
 
-def _profile(version: Version, colours: Mapping[str, int]) -> list[ProfileRow]:
+def _newest(versions: Sequence[Version], size: Callable[[Scoring], int], most: int) -> list[Version]:
+    """Return the newest of ``versions``, of ``most`` in ``size`` together; at least one where there is one."""
+    sizes = accumulate(size(version.required_numbers().scoring) for version in reversed(versions))
+    count = max(1, sum(total <= most for total in sizes))
+    return list(versions[-count:])
+
+
+def _profile(version: Version, colours: Mapping[str, int]) -> Profile:
     numbers = version.required_numbers()
+    features, clusters = numbers.scoring.features, len(numbers.statistics)
+    width = min(len(features), MOST_CELLS // min(clusters, _LEAST_ROWS))
+    largest = sorted(range(clusters), key=lambda i: -numbers.statistics[i].size)[: MOST_CELLS // width]
     rows = []
-    for cluster, center in zip(numbers.statistics, numbers.scoring.centers, strict=True):
+    for i in largest:
+        cluster = numbers.statistics[i]
         cells = tuple(
             Cell(value, round(max(-_STEPS, min(_STEPS, 2 * z))) + _STEPS, z)
-            for value, z in zip(cluster.centroid, center, strict=True)
+            for value, z in zip(cluster.centroid[:width], numbers.scoring.centers[i][:width], strict=True)
         )
         rows.append(ProfileRow(cluster.label, colours[cluster.label], cluster.size, cluster.share, cells))
-    return sorted(rows, key=lambda row: natural(row.label))
+    rows.sort(key=lambda row: natural(row.label))
+    return Profile(version, features[:width], rows, len(features) - width, clusters - len(rows))
 
 
 def _whole(value: int) -> str:

@@ -14,7 +14,7 @@ async function showFreshness() {
 }
 
 async function ask(row, values) {
-  const features = JSON.parse(row.dataset.features);
+  const features = JSON.parse(row.closest("table").dataset.schemas)[row.dataset.schema];
   const record = Object.fromEntries(features.map((name) => [name, values.get(name) ?? null]));
   const answer = await fetch(row.dataset.path, {
     method: "POST",
@@ -27,7 +27,7 @@ async function ask(row, values) {
 }
 
 function show(row, prediction) {
-  const colour = JSON.parse(row.dataset.colours)[prediction.label];
+  const colour = JSON.parse(row.closest("table").dataset.colours)[prediction.label];
   const chip = document.createElement("span");
   chip.className = colour === undefined ? "chip" : `chip c${colour % 10}`;
   chip.textContent = prediction.label;
