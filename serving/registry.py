@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from contract.model_version import TAG_RESTORING
 from contract.tracking import TrackingServer
 from serving import registry_answers as answers
 from serving.ends import Ends
+from serving.head_deadline import HeadDeadline
 
 T = TypeVar("T")
 
@@ -83,6 +84,7 @@ class Registry:
         # Compressed answers would be of any size after a bound on what came in.
         headers = {**server.headers, "accept-encoding": "identity"}
         self._http = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=2.0), headers=headers, transport=transport)
+        self._head = HeadDeadline(self._http)
 
     def close(self) -> None:
         """Close the connections."""
@@ -244,7 +246,10 @@ class Registry:
     @contextmanager
     def _answering(self, path: str, fields: Mapping[str, Any]) -> Iterator[httpx.Response]:
         try:
-            with self._http.stream("GET", f"{self.uri}{path}", params=dict(fields)) as answer:
+            with ExitStack() as stack:
+                with self._head.within(_DEADLINE_S):
+                    question = self._http.stream("GET", f"{self.uri}{path}", params=dict(fields))
+                    answer = stack.enter_context(question)
                 yield answer
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceDownError("mlflow", self.uri, f"{type(error).__name__}: {error}") from error
