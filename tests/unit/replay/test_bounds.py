@@ -67,11 +67,32 @@ def test_a_line_without_an_end_in_a_small_zip(tmp_path: Path) -> None:
 
 
 def test_a_quote_without_an_end_in_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "LONGEST_CELL", 2**17)
+    monkeypatch.setattr(source, "LONGEST_ROW", 2**17)
     path = _zip(tmp_path / "a.zip", (b'x,s\n1,a\n1,"b\n', 1), (b"1,c\n" * 1000, 1000))
-    with _within(8 * MIB), pytest.raises(SourceFileError, match="longer than 131,072 characters: has it") as raised:
+    with _within(8 * MIB), pytest.raises(SourceFileError, match="longer than 131,072 bytes: .* has it an") as raised:
         list(read_rows(path, STREAM, _ignore))
     assert raised.value.line == 3
+
+
+@pytest.mark.parametrize("cells", [25, 1])
+def test_a_row_of_long_lines_in_a_small_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
+    """Each of its lines, and each of its cells, is short enough."""
+    monkeypatch.setattr(source, "LONGEST_ROW", MIB)
+    head = b"x,s," + b",".join(b"c%d" % number for number in range(cells)) + b"\n1,b" + b",c" * cells
+    lines = 25 // cells
+    cell = (b',"', 1), *[(b"0" * (MIB // 2), 1), (b"\n", 1)] * lines, (b'"', 1)
+    path = _zip(tmp_path / "a.zip", (head + b"\n2,b", 1), *cell * cells, (b"\n", 1))
+    with _within(12 * MIB), pytest.raises(SourceFileError, match="longer than 1,048,576 bytes: .* to line 4") as raised:
+        list(read_rows(path, STREAM, _ignore))
+    assert raised.value.line == 3
+
+
+def test_rows_are_bounded_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "LONGEST_ROW", 1_000)
+    path = tmp_path / "a.csv"
+    row = f'1,"{"a" * 400}\n{"a" * 400}"\n'
+    path.write_text("x,s\n" + row * 10)
+    assert len(list(read_rows(path, STREAM, _stop))) == 10
 
 
 def test_a_long_cell_is_a_cell(tmp_path: Path) -> None:
