@@ -19,7 +19,7 @@ from pipeline.replay.cells import Value, readers
 from pipeline.replay.parquet import read_parquet
 from pipeline.replay.rows import OnBad, Row, SourceRow
 
-# A record is never longer than what a topic takes, 1 MB unless it is configured; a row beyond this is damage, or a bomb.
+# No row is longer than what a topic takes, which is 1 MB unless configured; one beyond this is damage, or a bomb.
 LONGEST_ROW = 2**24
 # What the standard library raises for compressed files that are cut short, damaged or encrypted.
 _BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
