@@ -103,7 +103,7 @@ def _note(store: ObjectStore, parts: Iterable[_LandedPart], low: int, found: dic
             raise StopError(
                 f"{part.key} holds records that the topic no longer has, landed by a version of Swathe that did not "
                 f"note from which files they came: whether rows of this file are among them is not known. "
-                f"`--again` sends the whole file"
+                f"`--again` sends the whole file, beside what other partitions hold of it"
             )
         headers = part.sources if part.sources_seen == len(part.sources) else _all_sources(store, part.key)
         for origin in filter(None, (origin_of(header.encode()) for header in headers)):
