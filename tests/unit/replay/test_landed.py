@@ -28,6 +28,9 @@ class Record:
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
 
+    def key(self) -> bytes:
+        return b"%d" % self._origin.row
+
     def headers(self) -> list[tuple[str, bytes]]:
         return [(HEADER, self._origin.header())]
 
