@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contract import remedies
 from contract.errors import AccessDeniedError, ConfigurationError, ServiceUnwellError, StopError, SwatheError
 
 # The same request would be refused again; a request that did not arrive whole would not.
@@ -12,7 +13,6 @@ _TRANSIENT = {"RequestTimeout", "IncompleteBody", "BadDigest"}
 _FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage"}
 _WRONG_CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
 _NO_PERMISSION = {"AccessDenied", "AllAccessDisabled"}
-_LOG = "its log says why: `python -m infra logs minio`"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class StoreAnswer:
         if self.code == "NoSuchBucket":
             return ConfigurationError(
                 f"{store} has no bucket {bucket!r} ({self.code}); correct SWATHE_BUCKET, or make it with "
-                f"`python -m infra up`"
+                f"{remedies.infra_up()}"
             )
         if not self.transient:
             return StopError(f"{store} refuses a request to bucket {bucket!r}: {self.code}: {self.message}")
@@ -54,6 +54,7 @@ class StoreAnswer:
     def _remedy(self) -> str:
         if self.code in _FULL or self.status == 507:
             return "There is no room left: free space on its disk, or raise its quota"
+        log = remedies.service_log("minio")
         if self.status in {429, 503}:
-            return f"It has too much to do, or is just starting, and is asked again; {_LOG}"
-        return _LOG[0].upper() + _LOG[1:]
+            return f"It has too much to do, or is just starting, and is asked again; its log says why: {log}"
+        return f"Its log says why: {log}"
