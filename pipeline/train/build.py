@@ -115,7 +115,7 @@ class VersionBuilder:
         fault_point("train.results-written")
         metrics |= comparison.metrics
         metrics |= {f"seconds/{step}": spent for step, spent in watch.seconds.items()}
-        self._log(run, batches, params, metrics, artifact)
+        self._log(run, batches, params, describe.charted(metrics), artifact)
         if trained.swept is not None:
             self._runs.log_curves(run.info.run_id, trained.swept.curves())
         tags = describe.batch_tags(series.stream, series.scheme, manifests, key)

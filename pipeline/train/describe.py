@@ -28,6 +28,7 @@ from pipeline.train.mlflow_limits import REGISTRY_CHARS
 from pipeline.train.sweep import Sweep
 from scoring.kmeans import Scoring
 
+_EMPTY_AT_ZERO: Final = ("missing_share/", "identity/")
 # Of more partitions a description names no offsets.
 _LANES_SAID: Final = 12
 
@@ -154,6 +155,14 @@ def fit_sentences(model: Model, clustering: Clustering, next_step: float, swept:
             f"approximates it)."
         )
     return said
+
+
+def charted(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics that a run shows: no share of missing values and no count of fates that is 0.
+
+    MLflow draws an empty chart for each of them, with 300 features hundreds.
+    """
+    return {name: value for name, value in metrics.items() if value or not name.startswith(_EMPTY_AT_ZERO)}
 
 
 def version_description(

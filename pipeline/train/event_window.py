@@ -24,7 +24,7 @@ def event_window_ms(
     """
     if stream.event_time is None:
         return None
-    paths = [f"s3a://{bucket}/{part.key}" for manifest in manifests for part in manifest.parts if part.rows]
+    paths = [f"s3a://{bucket}/{part.key}" for manifest in manifests for part in manifest.objects if part.rows]
     column = st.StructType([st.StructField(stream.event_time, st.TimestampType())])
     times = fn.unix_millis(fn.col(stream.event_time))
     found = (

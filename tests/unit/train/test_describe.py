@@ -52,3 +52,8 @@ def test_times_that_no_calendar_has_are_told_as_numbers() -> None:
 def test_what_are_no_facts_is_said(body: bytes) -> None:
     with pytest.raises(ModelArtifactError, match="version 3"):
         facts_from_json(body, "version 3")
+
+
+def test_what_would_be_an_empty_chart_is_not_logged() -> None:
+    metrics = {"missing_share/a": 0.0, "missing_share/b": 0.5, "identity/split": 0.0, "silhouette": 0.0}
+    assert describe.charted(metrics) == {"missing_share/b": 0.5, "silhouette": 0.0}
