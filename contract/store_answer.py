@@ -13,6 +13,7 @@ _TRANSIENT = {"RequestTimeout", "IncompleteBody", "BadDigest"}
 _FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage"}
 _WRONG_CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
 _NO_PERMISSION = {"AccessDenied", "AllAccessDisabled"}
+_LOG = f"its log says why: {remedies.service_log('minio')}"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,6 @@ class StoreAnswer:
     def _remedy(self) -> str:
         if self.code in _FULL or self.status == 507:
             return "There is no room left: free space on its disk, or raise its quota"
-        log = remedies.service_log("minio")
         if self.status in {429, 503}:
-            return f"It has too much to do, or is just starting, and is asked again; its log says why: {log}"
-        return f"Its log says why: {log}"
+            return f"It has too much to do, or is just starting, and is asked again; {_LOG}"
+        return _LOG[0].upper() + _LOG[1:]

@@ -60,7 +60,7 @@ def test_the_line_works_where_mlflow_asks_for_a_name_and_a_password(tmp_path: Pa
 def _served(environ: dict[str, str], model: str) -> dict[int, str]:
     deadline = time.monotonic() + 30
     found: dict[int, str] = {}
-    while len(found) < 2 and time.monotonic() < deadline:
+    while list(found.values()) != ["ready", "ready"] and time.monotonic() < deadline:
         listed: list[Any] = json.load(urllib.request.urlopen(f"{environ['SWATHE_SERVING_URL']}/api/models", timeout=10))
         found = {v["version"]: v["state"] for each in listed if each["name"] == model for v in each["versions"]}
         time.sleep(0.3)
