@@ -63,7 +63,7 @@ class ForeignLanes:
         return all(lane in marks and self._unsealed.end(lane)[1] >= marks[lane] for lane in left)
 
     def _goes_on_behind(self, lane: int, following: int) -> bool:
-        """Whether the lane goes on behind a window; ``following`` is its first record that is not older, -1 for none."""
+        """Whether the lane goes on behind a window; ``following`` is its first record not older than that, -1: none."""
         sequence, offset = self._unsealed.end(lane)
         if self._clocks.get(lane, (-1,))[0] != sequence:
             self._clocks[lane] = sequence, Chain(self._store, self._stream, lane).clock_at(sequence)

@@ -313,7 +313,8 @@ def test_what_a_member_holds_lands_when_another_one_cuts_by_age(
     store, cut = MemoryStore(), Cut(window=100, max_age=1)
     one, other = (_lander(store, name, cut) for name in ("one", "other"))
     one.own(0, 1), other.own(1, 1)
-    one.begin(2), other.begin(2)
+    for member in (one, other):
+        member.begin(2)
     one.take(fetched(0, 0, _records(0, 5)))
     clock.now_s += 0.9
     # A lane's first row is held: it may be the wrong one.
