@@ -177,7 +177,8 @@ class Lane:
 class Manifest:
     """Batch ``batch`` of a stream: exactly the rows of its parts and of ``again``. Sealed once, never changed.
 
-    ``next_again`` is where the next batch begins in the chain of rejects that were landed again.
+    ``next_again`` is where the next batch begins in the chain of rejects that were landed again. ``format`` is that
+    of the object it was read from.
     """
 
     stream: str
@@ -196,6 +197,7 @@ class Manifest:
     lanes: tuple[Lane, ...]
     again: tuple[LandedAgain, ...] = ()
     next_again: int = 0
+    format: int = MANIFEST_FORMAT
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -259,7 +261,7 @@ def seal(
 
 def manifest_to_json(manifest: Manifest) -> bytes:
     """Return the manifest as the bytes of its object."""
-    return json.dumps({"format": MANIFEST_FORMAT, **dataclasses.asdict(manifest)}, indent=1).encode()
+    return json.dumps({"format": manifest.format, **dataclasses.asdict(manifest)}, indent=1).encode()
 
 
 def manifest_from_json(body: bytes, key: str) -> Manifest:
@@ -281,8 +283,8 @@ def manifest_from_json(body: bytes, key: str) -> Manifest:
             _refuse_later_fields(Manifest, [fields])
             _refuse_later_fields(Lane, lanes)
             _refuse_later_fields(Part, [part for lane in lanes for part in lane["parts"]])
-        again = tuple(LandedAgain(**found) for found in fields.pop("again", ()))
-        return Manifest(lanes=tuple(_lane(lane) for lane in lanes), again=again, **fields)
+        again = tuple(LandedAgain(**landed) for landed in fields.pop("again", ()))
+        return Manifest(lanes=tuple(_lane(lane) for lane in lanes), again=again, format=found, **fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ChainError(f"{key} is not a batch manifest that this version of Swathe wrote: {error}") from error
 
@@ -297,6 +299,14 @@ def _refuse_later_fields(kind: type[Manifest | Lane | Part], found: Iterable[dic
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def as_sealed(part: Part, manifest_format: int) -> Part:
+    """Return ``part`` as a manifest of this format tells it; earlier versions may seal parts that later ones land."""
+    if manifest_format > 1:
+        return part
+    unknown = {field.name: field.default for field in dataclasses.fields(Part) if not _is_required(field)}
+    return dataclasses.replace(part, **unknown)  # type: ignore[arg-type]  # of the fields' own types
 
 
 def _lane(fields: dict[str, Any]) -> Lane:

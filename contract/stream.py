@@ -114,7 +114,7 @@ class Rejects(_Section):
     min_records: Int = Field(default=1000, ge=1, description="records seen before the share counts")
     max_record_bytes: Size = Field(default=1_048_576, ge=1, description="a record with a longer value is rejected")
     no_column: Literal["stop", "warn"] = Field(
-        default="stop", description="what records mean that hold keys, and none of them a column"
+        default="stop", description="what records mean that have none of the columns"
     )
 
 

@@ -88,7 +88,7 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
 ) -> None:
     """Land the topic's records as batches. A flag about the cut replaces all of the stream file's `cut`.
 
-    Exits with 3 if records landed and every one of them was rejected, and with 1 after any other error.
+    Exits with 3 if it came to the end, records landed, and every one of them was rejected; with 1 after any error.
     """
     stream = load_stream(stream_path)
     flags = {"rows": rows, "bytes": bytes_, "window": window, "max_age": max_age, "idle": idle}
@@ -109,7 +109,7 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
         member.landing.run()
     _summarise(member.lander.landed, stream_path)
     _say_absent(member.lander.landed, stream)
-    code = ALL_REJECTED if member.lander.landed.rejected_all else 0
+    code = ALL_REJECTED if member.landing.came_to_end and member.lander.landed.rejected_all else 0
     if not member.landing.left:
         # A thread waits for a service; the interpreter's own end would wait for it too.
         sys.stdout.flush()

@@ -72,8 +72,6 @@ class Landing:
         self._positions: dict[int, int] = {}
         """Per lane, the offset behind all that was handed over in its epoch."""
         self._paused = False
-        self._told: set[tuple[int | None, int]] = set()
-        """Partition and code of the errors that were logged since the partition's last record."""
         self.show: Callable[[], None] = lambda: None
         self.lag: dict[int, int] = {}
         """Per lane of ours, the records that have not landed; measured once a second."""
@@ -94,6 +92,11 @@ class Landing:
             self._leave()
         if self._thread.error is not None:
             raise self._thread.error
+
+    @property
+    def came_to_end(self) -> bool:
+        """Whether the topic was idle for as long as was told; if not, it was told to leave."""
+        return self._thread.came_to_end
 
     def _leave(self) -> None:
         """Let the PUT in flight end, commit, and leave the group; what a dead service holds up is given up."""
@@ -185,8 +188,6 @@ class Landing:
                 return None
             offsets = offsets[-len(messages) :]
         self._positions[lane] = int(offsets[-1]) + 1
-        if self._told:
-            self._told = {said for said in self._told if said[0] != lane}
         values = list(map(Message.value, messages))
         return Fetched(
             lane=lane,
@@ -221,13 +222,8 @@ class Landing:
                 f"topic {self._topic!r} partition {lane} no longer holds offset {offset}: {error.str()}. "
                 f"Retention deleted records before they landed, or the topic was made again"
             )
-        if error.fatal() or not error.retriable():
-            raise explain(KafkaException(error), self._address, self._topic)
-        # A partition without a leader says so at each fetch.
-        if (said := (lane, error.code())) not in self._told:
-            logger.warning("kafka: %s; partition=%s", error.str(), lane)
-        self._told.add(said)
-        return None
+        # What heals by itself, such as a partition without a leader, the client does not hand over: it asks again.
+        raise explain(KafkaException(error), self._address, self._topic)
 
     def _hand_over(self, item: Work) -> None:
         """Queue ``item``; while the lander is behind, pause and keep polling so that the group keeps us."""

@@ -57,22 +57,33 @@ class ForeignLanes:
         left = [lane for lane in self._lanes if not _cut_behind(self._unsealed.of(lane), window)]
         if left and end_ms is not None:
             following = self._topic.first_offsets_since(left, end_ms)
-            left = [
-                lane for lane in left if following.get(lane) != self._unsealed.end(lane)[1] or self._goes_on_ahead(lane)
-            ]
+            left = [lane for lane in left if not self._goes_on_behind(lane, following.get(lane, -1))]
         # The marks are asked after the look: a record that came in between makes one higher than its chain's end.
         marks = self._topic.high_watermarks(left)
         return all(lane in marks and self._unsealed.end(lane)[1] >= marks[lane] for lane in left)
 
-    def _goes_on_ahead(self, lane: int) -> bool:
-        """Whether the lane's next record is ahead of its clock: the one behind it may be of any window."""
+    def _goes_on_behind(self, lane: int, following: int) -> bool:
+        """Whether the lane goes on behind a window; ``following`` is its first record not older than that, -1: none."""
         sequence, offset = self._unsealed.end(lane)
         if self._clocks.get(lane, (-1,))[0] != sequence:
             self._clocks[lane] = sequence, Chain(self._store, self._stream, lane).clock_at(sequence)
         time_ms = self._clocks[lane][1].time_ms
         if time_ms is None:
+            # Its first row may be a wrong one, so its owner's first part is waited for; rejects then tell the time.
+            return sequence > 0 and self._rejected_from(lane) <= following <= offset
+        if following != offset:
             return False
-        return self._topic.first_offsets_since([lane], time_ms + self._max_ahead_ms + 1).get(lane) == offset
+        # A record that is ahead of the lane's clock: the one behind it may be of any window.
+        return self._topic.first_offsets_since([lane], time_ms + self._max_ahead_ms + 1).get(lane) != offset
+
+    def _rejected_from(self, lane: int) -> int:
+        """Return the offset from which on the lane has landed nothing but rejects."""
+        offset = self._unsealed.end(lane)[1]
+        for part in reversed(self._unsealed.of(lane)):
+            if part.rows:
+                break
+            offset = part.first_offset
+        return offset
 
 
 def _cut_behind(parts: Sequence[Part], window: int) -> bool:

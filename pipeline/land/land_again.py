@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ class LandingAgain:
         self._parser = RecordParser(stream)
         self._schema = part_schema(stream)
         self._most_rows = min(PART_ROWS, stream.cut.rows or PART_ROWS)
+        self._most_bytes = stream.cut.bytes or math.inf
 
     def run(self) -> Outcome:
         """Land again all that parses.
@@ -101,17 +103,26 @@ class LandingAgain:
         for stretch in self._stretches(lane, parts, outcome):
             left: Stretch | None = stretch
             while left is not None and left.rows.num_rows:
-                room = self._most_rows - piece.rows.rows
+                room = self._room(piece, left)
                 if left.rows.num_rows > room:
                     here, left = left.split(int(left.offsets[room]))
                 else:
                     here, left = left, None
                 piece.add(here)
-                if piece.rows.rows >= self._most_rows or piece.rows.encoded_bytes >= PART_BYTES:
+                if self._is_full(piece):
                     yield piece
                     piece = self._piece(lane)
         if piece.rows.rows:
             yield piece
+
+    def _room(self, piece: _Piece, left: Stretch) -> int:
+        """Return how many rows of ``left`` the piece still takes: as in a batch, the row that fills it is its last."""
+        filled = int(np.searchsorted(piece.rows.value_bytes + np.cumsum(left.value_bytes), self._most_bytes)) + 1
+        return min(self._most_rows - piece.rows.rows, filled)
+
+    def _is_full(self, piece: _Piece) -> bool:
+        rows = piece.rows
+        return rows.rows >= self._most_rows or rows.value_bytes >= self._most_bytes or rows.encoded_bytes >= PART_BYTES
 
     def _piece(self, lane: int) -> _Piece:
         return _Piece(OpenPart(lane, 0, 0, self._schema), [])

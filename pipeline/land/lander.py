@@ -23,14 +23,13 @@ from pipeline.land.dead_letters import DeadLetters, parts_behind
 from pipeline.land.foreign import ForeignLanes, LaneOffsets
 from pipeline.land.landed import Landed, Moved
 from pipeline.land.lanes import (
-    HELD_OFFSETS,
     OwnedLane,
     add_to_open,
     first_cut,
     next_open,
     opened_window,
     outlived,
-    rests_without_rows,
+    waits_without_rows,
 )
 from pipeline.land.open_part import OpenPart
 from pipeline.land.sealing import Sealing
@@ -170,7 +169,7 @@ class Lander:
 
     def _add(self, lane: OwnedLane, stretch: Stretch) -> None:
         self._fill(lane, self._put_into_time(lane, stretch))
-        if lane.held is not None and lane.held.next_offset - lane.held.first_offset > HELD_OFFSETS:
+        if lane.holds_too_much:
             self._settle(lane)
 
     def _settle(self, lane: OwnedLane) -> None:
@@ -221,9 +220,10 @@ class Lander:
             over = [lane for lane in self._lanes.values() if outlived(lane, self._windows, length_s, now)]
             self._settle_all(over)
             self._land(over, "window")
-        if self._cut.window is not None:
-            self._land([lane for lane in self._lanes.values() if rests_without_rows(lane, now)], "window")
-        self._seal(landed_now=self.landed.parts.total() > landed)
+        if (length_s := self._cut.window) is not None:
+            self._land([lane for lane in self._lanes.values() if waits_without_rows(lane, length_s, now)], "window")
+        if self._seal(landed_now=self.landed.parts.total() > landed):
+            self.seal_left_over()
 
     def _time_up(self, now: float) -> CutReason | None:
         ages = (lane.since(self._unsealed.of(lane.lane)) for lane in self._lanes.values())
@@ -239,9 +239,12 @@ class Lander:
             self._settle(lane)
 
     def _end_by(self, reason: CutReason) -> None:
+        self._land_open(reason)
+        self._sealing.end_by(reason)
+
+    def _land_open(self, reason: CutReason) -> None:
         self._settle_all(self._lanes.values())
         self._land(list(self._lanes.values()), reason)
-        self._sealing.end_by(reason)
 
     def idle_for(self) -> float:
         """Return the seconds since the last record of any lane; 0 while one's own have records left, or at first."""
@@ -320,7 +323,7 @@ class Lander:
             {*range(self._partitions), *self._batches.ends(), *self._lanes},
             self._window_over,
             lambda window: self._windows.end_ms(window) if self._windows else None,
-            lambda reason: self._land(list(self._lanes.values()), reason),
+            self._land_open,
             landed_now=landed_now,
         )
         if manifest is not None and manifest.writer == self._writer.name:

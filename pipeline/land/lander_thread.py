@@ -38,6 +38,8 @@ class LanderThread(threading.Thread):
         self.work: queue.Queue[Work] = queue.Queue(maxsize=QUEUED_FETCHES)
         self.error: BaseException | None = None
         self.done = threading.Event()
+        self.came_to_end = False
+        """Whether it ended because the topic was idle, with everything landed."""
         self._exit_when_idle_s = exit_when_idle_s
         self._stop_asked = stop
 
@@ -79,6 +81,7 @@ class LanderThread(threading.Thread):
         except queue.Empty:
             if self._exit_when_idle_s is not None and self.lander.idle_for() >= self._exit_when_idle_s:
                 if self.lander.land_tail():
+                    self.came_to_end = True
                     self._stop_asked.set()
                 return
             self.lander.tick()

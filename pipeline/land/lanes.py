@@ -18,7 +18,8 @@ from pipeline.land.windows import Windows
 # A part is encoded in memory before its one PUT; beyond this it is landed, whatever the cut says.
 PART_BYTES = 64 * 2**20
 PART_ROWS = 4_000_000
-# A row that is ahead waits for those behind it to decide; so many offsets without one, and it is taken as ahead.
+# A row that is ahead waits for those behind it to decide; so many offsets, or a part's bytes, without one, and it is
+# taken as ahead.
 HELD_OFFSETS = 10_000
 # An open part without a row that does not grow for so long is landed, so that no window waits for its lane.
 REST_S = 1.0
@@ -45,6 +46,14 @@ class OwnedLane:
     def next_offset(self) -> int:
         """The offset behind all that was taken."""
         return self.open.next_offset if self.held is None else self.held.next_offset
+
+    @property
+    def holds_too_much(self) -> bool:
+        """Whether what is held has so many offsets or bytes that nothing more is waited for."""
+        held = self.held
+        return held is not None and (
+            held.next_offset - held.first_offset > HELD_OFFSETS or held.size_bytes > PART_BYTES
+        )
 
     @property
     def opened_at(self) -> float | None:
@@ -162,7 +171,13 @@ def outlived(lane: OwnedLane, windows: Windows | None, length_s: float, now: flo
     return now - part.opened_at >= windows.wait_s(part.window, received_at_ms)
 
 
-def rests_without_rows(lane: OwnedLane, now: float) -> bool:
-    """Whether the lane rests behind rejects or gaps only: once they have landed, other members see that it is empty."""
+def waits_without_rows(lane: OwnedLane, length_s: float, now: float) -> bool:
+    """Whether the lane rests behind rejects or gaps only: once they have landed, other members see that it is empty.
+
+    Before its first part they wait for it; it comes after a window's length, though rejects go on coming.
+    """
     part = lane.open
-    return lane.at_end and not part.empty and not part.rows and now - part.grown_at >= REST_S
+    if part.empty or part.rows:
+        return False
+    first = part.sequence == 0 and now - part.begun_at >= length_s
+    return first or (lane.at_end and now - part.grown_at >= REST_S)

@@ -62,6 +62,8 @@ class OpenPart:
         self.window: int | None = None
         self.opened_at: float | None = None
         """Monotonic seconds at which the first row or reject came."""
+        self.begun_at = 0.0
+        """Monotonic seconds at which the first offset was passed."""
         self.grown_at = 0.0
         """Monotonic seconds at which the last offset was passed."""
         self._schema = schema
@@ -86,12 +88,14 @@ class OpenPart:
         """Append ``stretch``, which begins where the part ends."""
         if stretch.first_offset != self.next_offset:
             raise AssertionError(f"lane {self.lane}: offset {stretch.first_offset} follows {self.next_offset}")
-        self.next_offset = stretch.next_offset
         self.grown_at = time.monotonic()
+        if self.empty:
+            self.begun_at = self.grown_at
+        self.next_offset = stretch.next_offset
         if self.opened_at is None and (stretch.rows.num_rows or stretch.rejects):
             self.opened_at = self.grown_at
         self.rejects.extend(stretch.rejects)
-        self._rejected_bytes += sum(len(reject.value or b"") for reject in stretch.rejects)
+        self._rejected_bytes += sum(reject.size_bytes for reject in stretch.rejects)
         self.gaps.extend(stretch.gaps)
         for source, header in stretch.origins.last(stretch.first_offset, stretch.next_offset).items():
             self.sources.pop(source, None)

@@ -55,7 +55,7 @@ class Parsed:
     rejected: list[RejectedRecord]
     ignored_keys: int
     strangers: tuple[int, ...] = ()
-    """Indexes of records that are rows without a value: they hold keys, and none of them is a column."""
+    """Indexes of records that are rows without a value: none of their keys is a column."""
 
 
 class _NotOneRowPerRecordError(Exception):
@@ -90,7 +90,9 @@ class RecordParser:
             self._parse_piece(present[piece], indexes[piece], tables, rejected)
         rows, row_indexes = self._joined(tables)
         rows, row_indexes = self._checked(rows, row_indexes, rejected)
-        ignored, strangers = self._look_at_keys(values, row_indexes) if self._keys_beyond_schema else (0, [])
+        ignored, strangers = 0, self._without_keys(values, rows, row_indexes)
+        if self._keys_beyond_schema:
+            ignored, strangers = self._look_at_keys(values, row_indexes)
         rejected.sort(key=lambda record: record.index)
         return Parsed(rows, row_indexes, rejected, ignored, tuple(strangers))
 
@@ -216,6 +218,17 @@ class RecordParser:
             return rows, indexes
         return rows.filter(pa.array(~bad)), indexes[~bad]
 
+    def _without_keys(
+        self, values: Sequence[bytes | None], rows: pa.Table, row_indexes: npt.NDArray[np.int64]
+    ) -> list[int]:
+        """Return which rows are of records without a key; only a row that is null throughout may be."""
+        null = np.ones(len(row_indexes), dtype=np.bool_)
+        for column in rows.columns:
+            if not null.any() or not column.null_count:
+                return []
+            null &= column.is_null().to_numpy()
+        return [index for index in row_indexes[null].tolist() if (values[index] or b"").strip(b"{} \t\r\n") == b""]
+
     def _look_at_keys(
         self, values: Sequence[bytes | None], row_indexes: npt.NDArray[np.int64]
     ) -> tuple[int, list[int]]:
@@ -231,7 +244,7 @@ class RecordParser:
                 continue
             beyond = len(keys - known)
             total += beyond
-            if beyond and beyond == len(keys):
+            if beyond == len(keys):
                 strangers.append(index)
         return total, strangers
 

@@ -46,6 +46,11 @@ class Reject:
     value: bytes | None
     reason: str
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that it keeps in memory."""
+        return len(self.key or b"") + len(self.value or b"")
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -68,7 +73,12 @@ class Stretch:
     ignored_keys: int = 0
     origins: Origins = NO_ORIGINS
     strangers: tuple[Reject, ...] = ()
-    """Rows whose records hold keys, and none of them is a column."""
+    """Rows of whose records' keys none is a column."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the records' values, and of the rejects."""
+        return int(self.value_bytes.sum()) + sum(reject.size_bytes for reject in self.rejects)
 
     def split(self, offset: int) -> tuple[Stretch, Stretch | None]:
         """Return what lies before ``offset`` and what is left, None where nothing is."""
@@ -88,7 +98,8 @@ class Stretch:
     def then(self, following: Stretch) -> Stretch:
         """Return this stretch and the one that follows it as one."""
         return Stretch(
-            rows=pa.concat_tables([self.rows, following.rows]),
+            # Fetches of rejects alone would leave a table of empty chunks.
+            rows=pa.concat_tables([self.rows, following.rows]) if following.rows.num_rows else self.rows,
             offsets=np.concatenate([self.offsets, following.offsets]),
             timestamps_ms=np.concatenate([self.timestamps_ms, following.timestamps_ms]),
             clock_ms=np.concatenate([self.clock_ms, following.clock_ms]),

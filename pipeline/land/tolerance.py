@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 class RejectTolerance:
     """Watches the share of rejected records, and of strangers, over the last ``min_records`` or more.
 
-    A stranger is a record that holds keys and none of them is a column: all of its row would be null.
+    A stranger is a record of whose keys none is a column, or that has no key: all of its row would be null.
     """
 
     def __init__(self, stream: Stream) -> None:

@@ -20,6 +20,7 @@ from contract.batch import (
     Lane,
     Manifest,
     Part,
+    as_sealed,
     manifest_from_json,
     manifest_key,
     manifest_prefix,
@@ -146,7 +147,7 @@ def _check_manifest(reading: _Reading, manifest: Manifest, ends: Mapping[int, La
             reading.say(
                 f"{key} lane {lane.lane} begins at offset {lane.first_offset}, the batch before ends at {expected[0]}"
             )
-        _check_lane(reading, key, manifest.batch, lane)
+        _check_lane(reading, key, manifest, lane)
     for lost in ends.keys() - {lane.lane for lane in manifest.lanes}:
         reading.say(f"{key} does not say where lane {lost} stands")
     if [again.sequence for again in manifest.again] != list(range(next_again, manifest.next_again)):
@@ -169,7 +170,7 @@ def _rejected_and_gaps(manifest: Manifest) -> tuple[int, int]:
     return sum(part.rejected for part in manifest.parts), sum(part.gap_records for part in manifest.parts)
 
 
-def _check_lane(reading: _Reading, key: str, batch: int, lane: Lane) -> None:
+def _check_lane(reading: _Reading, key: str, manifest: Manifest, lane: Lane) -> None:
     offset = lane.first_offset
     sequence = lane.next_sequence - len(lane.parts)
     for part in lane.parts:
@@ -177,7 +178,7 @@ def _check_lane(reading: _Reading, key: str, batch: int, lane: Lane) -> None:
             reading.say(f"{key}: {part.key} begins at {part.first_offset}, expected was {offset}")
         found = reading.store.head(part.key)
         try:
-            stored = part_of(found) if found else None
+            stored = as_sealed(part_of(found), manifest.format) if found else None
         except ChainError as error:
             reading.say(f"{part.key} was altered: {error}")
         else:
@@ -186,7 +187,7 @@ def _check_lane(reading: _Reading, key: str, batch: int, lane: Lane) -> None:
             elif stored != part:
                 reading.say(f"{part.key} was altered: {_difference(part, stored)}")
             else:
-                _check_part(reading, lane.lane, batch, part)
+                _check_part(reading, lane.lane, manifest.batch, part)
         offset, sequence = part.next_offset, sequence + 1
     if offset != lane.next_offset:
         reading.say(f"{key} lane {lane.lane} says it ends at {lane.next_offset}, its parts end at {offset}")

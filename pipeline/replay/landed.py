@@ -52,7 +52,8 @@ def landed_origins(
         for lane in manifest.lanes:
             ends[lane.lane] = lane.next_sequence
             if lane.lane in lows:
-                _note(store, map(_sealed, lane.parts), lows[lane.lane], found[lane.lane])
+                sealed = (_sealed(store, manifest, part) for part in lane.parts)
+                _note(store, sealed, lows[lane.lane], found[lane.lane])
     for partition in lows:
         unsealed = _unsealed(store, stream, partition, ends.get(partition, 0))
         _note(store, unsealed, lows[partition], found[partition])
@@ -75,8 +76,13 @@ def _manifests(store: ObjectStore, stream: str) -> Iterator[Manifest]:
         yield manifest_from_json(body[0] if body else b"", entry.key)
 
 
-def _sealed(part: Part) -> _LandedPart:
-    return _LandedPart(part.key, part.first_offset, part.rows + part.rejected, part.sources, part.sources_seen)
+def _sealed(store: ObjectStore, manifest: Manifest, part: Part) -> _LandedPart:
+    sources = part.sources, part.sources_seen
+    if manifest.format == 1:
+        # It was sealed by an earlier version, which does not mean that it was landed by one.
+        found = store.head(part.key)
+        sources = sources_from_metadata(found.metadata if found else {})
+    return _LandedPart(part.key, part.first_offset, part.rows + part.rejected, *sources)
 
 
 def _unsealed(store: ObjectStore, stream: str, partition: int, sequence: int) -> Iterator[_LandedPart]:

@@ -53,14 +53,14 @@ class AgainSchedule(Schedule):
     def land_all(self, number: int) -> None:
         """A writer lands all that its lanes have."""
         self.read(number, 100)
-        self.time_passes(number)
+        self.land_tail(number)
 
     @rule(lane=lane_numbers, step=st.sampled_from([1, 2]), count=st.integers(1, 7))
     def produce_long(self, lane: int, step: int, count: int) -> None:
         """Records come that only a corrected stream file takes."""
         for _ in range(count):
             n = NUMBER + lane * 1_000_000 + len(self.topic[lane])
-            self.topic[lane].append(b'{"n":%d,"pad":"%s"}' % (n, b"x" * (LIMITS[step] - 30)))
+            self._send(lane, 0, b'{"n":%d,"pad":"%s"}' % (n, b"x" * (LIMITS[step] - 30)))
 
     @rule(number=writers, step=st.integers(0, 2))
     def land_again(self, number: int, step: int) -> None:

@@ -6,7 +6,9 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
@@ -15,6 +17,7 @@ from infra.processes import marked
 from infra.settings import PORTS
 from tests.integration.infra.conftest import Instance
 from tests.integration.infra.data import assert_found, leave
+from tests.line import Line, record
 from tests.services import infra
 
 BACK_S = 30.0
@@ -136,3 +139,28 @@ def test_the_settings_name_every_port() -> None:
     loaded = settings.Settings()
     used = {name for service in all_services(loaded) for name in service.ports} | {"SWATHE_PORT_SUPERVISOR"}
     assert used == {settings.variable(field) for field in PORTS}
+
+
+@pytest.mark.long
+def test_a_member_that_lands_is_started_again_whatever_ends_it(stopped: Instance, tmp_path: Path) -> None:
+    """Without a topic its stream ends it, and its log says why; with one it is back, and so it is behind a kill."""
+    line = Line({}, tmp_path, cut="{max_age: 1s}")
+    running = replace(stopped, environ={**stopped.environ, "SWATHE_LAND_STREAM": str(line.file)})
+    try:
+        running.up()
+        line.services = running.env()
+        wait_until(lambda: running.status()["land"]["state"] == "FATAL", 180, "it is given up")
+        log = Path(running.status()["land"]["log"]).read_text()
+        assert f"has no topic '{line.name}'" in log and "Traceback" not in log
+        line.make_topic()
+        line.send([record(0)])
+        wait_until(lambda: running.status()["land"]["state"] == "RUNNING", 180, "the watchdog starts it again")
+        assert "event=start_again service=land" in running.layout.log("watchdog").read_text()
+        wait_until(lambda: len(line.manifests()) == 1, BACK_S, "it lands")
+        victim = processes_of(running, "land")[0]
+        victim.kill()
+        line.send([record(1)])
+        wait_until(lambda: len(line.manifests()) == 2, 2 * BACK_S, "it is back, and lands")
+        assert victim.pid not in {process.pid for process in processes_of(running, "land")}
+    finally:
+        infra("down", environ=running.environ)

@@ -277,3 +277,148 @@ def test_parts_of_before_there_was_a_clock_are_gone_on_from(clock: FakeTime) -> 
     far.timestamps_ms[3] = 60_000
     other.take(far)
     assert other.land_tail() and other.landed.early_rows == 1
+
+
+def test_what_waits_behind_a_row_that_is_ahead_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "PART_BYTES", 2**20)
+    store = MemoryStore()
+    lander = _lander(store, "one", Cut(window=0.1), 1)
+    lander.own(0, 1)
+    lander.begin(1)
+    lander.take(fetched(0, 0, _records(0, 1)))
+    # A lane's first row is held, and so are the rejects behind it.
+    for offset in range(1, 21):
+        lander.take(fetched(0, offset, [b"?" * 2**18]))
+        held = lander._lanes[0].held
+        assert held is None or held.size_bytes <= 2**20
+    assert (lander.landed.rows, lander.landed.parts["part_size"]) == (1, 4)
+    assert verify_stream(store, "model").problems == []
+
+
+def test_fetches_of_one_reject_each_do_not_add_up_to_a_table_of_empty_chunks() -> None:
+    lander = _lander(MemoryStore(), "one", Cut(window=0.1), 1)
+    lander.own(0, 1)
+    lander.begin(1)
+    lander.take(fetched(0, 0, _records(0, 1)))
+    for offset in range(1, 200):
+        lander.take(fetched(0, offset, [b"?"]))
+    held = lander._lanes[0].held
+    assert held is not None and len(held.rejects) == 199 and held.rows.column(0).num_chunks == 1
+
+
+def test_what_a_member_holds_lands_when_another_one_cuts_by_age(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeTime
+) -> None:
+    monkeypatch.setattr(sealing, "GRACE_S", 2.0)
+    store, cut = MemoryStore(), Cut(window=100, max_age=1)
+    one, other = (_lander(store, name, cut) for name in ("one", "other"))
+    one.own(0, 1), other.own(1, 1)
+    for member in (one, other):
+        member.begin(2)
+    one.take(fetched(0, 0, _records(0, 5)))
+    clock.now_s += 0.9
+    # A lane's first row is held: it may be the wrong one.
+    other.take(fetched(1, 0, _records(0, 1)))
+    clock.now_s += 0.2
+    one.tick()
+    other.tick()
+    assert other.open_rows == 0 and other.landed.rows == 1
+    clock.now_s += 2.1
+    one.tick()
+    proof = verify_stream(store, "model")
+    assert proof.problems == [] and [(batch.rows, batch.cut) for batch in proof.batches] == [(6, "max_age")]
+
+
+def test_windows_that_are_over_are_sealed_in_one_tick() -> None:
+    store, cut = MemoryStore(), Cut(window=0.1)
+    lander = _lander(store, "one", cut)
+    lander.own(0, 1), lander.own(1, 1)
+    lander.begin(2)
+    # Lane 0 is ahead by three windows; they wait for lane 1.
+    lander.take(fetched(0, 0, _records(0, 35)))
+    lander.tick()
+    assert not lander.landed.batches
+    lander.reach_end(1, 1, 0, 0)
+    lander.tick()
+    assert lander.landed.batches == {"window": 3}
+
+
+class Topic:
+    """A topic of two lanes whose records have these timestamps, in ms."""
+
+    def __init__(self, times_ms: list[list[int]]) -> None:
+        self.times_ms = times_ms
+
+    def high_watermarks(self, asked: Iterable[int]) -> dict[int, int]:
+        return {lane: len(self.times_ms[lane]) for lane in asked}
+
+    def first_offsets_since(self, asked: Iterable[int], timestamp_ms: int) -> dict[int, int]:
+        return {lane: next((o for o, at in enumerate(self.times_ms[lane]) if at >= timestamp_ms), -1) for lane in asked}
+
+
+def _two_members(times_ms: list[list[int]], cut: Cut) -> tuple[MemoryStore, Lander, Lander]:
+    """Return members that own a lane each, of which the first has read and landed what it can."""
+    store = MemoryStore()
+    one, other = _lander(store, "one", cut), _lander(store, "other", cut)
+    for lane, member in enumerate((one, other)):
+        member._foreign._topic = Topic(times_ms)
+        member.own(lane, 1)
+        member.begin(2)
+    _give(one, 0, 0, _records(0, len(times_ms[0])), times_ms[0])
+    return store, one, other
+
+
+def _give(member: Lander, lane: int, first: int, values: list[bytes], times_ms: list[int]) -> None:
+    records = fetched(lane, first, values)
+    records.timestamps_ms[:] = times_ms
+    member.take(records)
+
+
+def test_a_window_waits_for_another_members_lane_whose_first_row_may_be_a_wrong_one(clock: FakeTime) -> None:
+    hours = 20 * 3_600_000
+    times_ms = [list(range(0, 150, 10)), [hours, 20, 30, 40]]
+    store, one, other = _two_members(times_ms, Cut(window=0.1))
+    clock.now_s += 1
+    one.tick()
+    assert not one.landed.batches
+    _give(other, 1, 0, _records(0, 4), times_ms[1])
+    other.reach_end(1, 1, 4, 4)
+    clock.now_s += 1
+    other.tick()
+    clock.now_s += 1
+    one.tick()
+    proof = verify_stream(store, "model")
+    assert proof.problems == [] and [batch.rows for batch in proof.batches][:1] == [14]
+    assert (other.landed.early_rows, other.landed.late_rows) == (1, 0)
+
+
+def test_no_window_waits_for_ever_for_a_lane_of_rejects(clock: FakeTime) -> None:
+    store, one, other = _two_members([list(range(0, 150, 10)), [500] * 1000], Cut(window=0.1))
+    # One after the other, it never comes to its end, nor rests.
+    for offset in range(10):
+        other.take(fetched(1, offset, [b"?"]))
+        clock.now_s += 0.06
+        other.tick()
+        one.tick()
+    assert one.landed.batches == {"window": 1}
+    assert verify_stream(store, "model").problems == []
+
+
+def test_rows_that_landed_without_windows_do_not_set_the_clock_of_those_with(clock: FakeTime) -> None:
+    store = MemoryStore()
+    one = _lander(store, "one", Cut(rows=10), 1)
+    one.own(0, 1)
+    one.begin(1)
+    far = fetched(0, 0, _records(0, 11))
+    far.timestamps_ms[4] = 20 * 3_600_000
+    one.take(far)
+    one.reach_end(0, 1, 11, 11)
+    one.land_tail()
+    other = _lander(store, "other", Cut(window=0.1), 1)
+    other.own(0, 1)
+    other.begin(1)
+    other.take(fetched(0, 11, _records(11, 40)))
+    other.tick()
+    assert other.landed.batches["window"] == 3
+    assert other.land_tail() and other.landed.late_rows == 0
+    assert verify_stream(store, "model").problems == []

@@ -90,9 +90,23 @@ def test_rejects_and_strangers_add_up() -> None:
 
 def test_a_row_of_nulls_that_is_meant_is_none_of_them() -> None:
     lander = _lander(MemoryStore(), STREAM)
-    _land(lander, [b"{}", b'{"id":null,"more":1}'] * 10)
+    _land(lander, [b'{"id":null}', b'{"id":null,"more":1}'] * 10)
     assert (lander.landed.rows, lander.landed.strangers) == (20, 0)
     assert lander.landed.present == {"_partition", "_offset", "_timestamp"}
+
+
+def test_a_record_without_keys_has_no_column_either() -> None:
+    store = MemoryStore()
+    with pytest.raises(SchemaBrokenError, match=r"50 of the last 50 .* it has no keys"):
+        _land(_lander(store, STREAM), [b"{}", b" { }\n"] * 25)
+    assert not list(store.list_objects("s/lane=0/"))
+
+
+@pytest.mark.parametrize("beside", [b'{"id":null}', b'{"id":null,"more":1}'])
+def test_a_record_without_keys_is_counted_among_others(beside: bytes) -> None:
+    lander = _lander(MemoryStore(), STREAM)
+    _land(lander, [GOOD, beside, b"{}", b'{"x":null}', GOOD, GOOD, GOOD, GOOD])
+    assert (lander.landed.rows, lander.landed.strangers) == (8, 1)
 
 
 def test_told_to_warn_it_warns_once_and_lands(caplog: pytest.LogCaptureFixture) -> None:

@@ -72,6 +72,23 @@ def test_each_reject_is_counted_once() -> None:
     assert proof.rows_again_unsealed == 2
 
 
+def test_rejects_land_again_in_objects_of_at_most_a_batchs_bytes() -> None:
+    store = MemoryStore()
+    start = begin_or_read(store, "model", "model", "id", {0: 0})
+    lander = Lander(
+        _taking(20), Cut(rows=100), store=store, writer=WRITER, start=start, partitions=1, topic=Offsets()
+    )  # fmt: skip
+    lander.own(0, 1)
+    lander.begin(1)
+    values = [b'{"n":%d,"p":"%s"}' % (n, b"x" * 36) for n in range(9)]
+    assert {len(value) for value in values} == {50}
+    lander.take(fetched(0, 0, values, _taking(20)))
+    lander.land_tail()
+    by_bytes = _taking(60).model_copy(update={"cut": Cut(bytes=200)})
+    assert [again.value_bytes for again in LandingAgain(store, by_bytes, WRITER).run().landed] == [200, 200, 50]
+    assert _problems(store) == ""
+
+
 def _delete_first(store: MemoryStore) -> None:
     store.delete(again_key("model", 0))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -98,3 +99,30 @@ def test_parts_of_an_earlier_version_do_not_say_it() -> None:
     assert landed_origins(store, "model", "id", {0: 0}) == {0: {}}
     with pytest.raises(StopError, match="did not note from which files they came"):
         landed_origins(store, "model", "id", {0: 1})
+
+
+def test_parts_of_this_version_may_be_sealed_by_an_earlier_one() -> None:
+    store = _landed([_file(1, 0), _file(2, 0), _file(1, 1)], rows=3)
+    key, part_key = manifest_key("model", 1), "model/lane=0/00000000.parquet"
+    _metadata(store, part_key)["early_rows"] = "1"
+    manifest = manifest_from_json(store._objects[key][0], "k")
+    fields = {
+        name: value for name, value in dataclasses.asdict(manifest).items() if name not in {"again", "next_again"}
+    }
+    for part in fields["lanes"][0]["parts"]:
+        for later in ("early_rows", "sources", "sources_seen"):
+            del part[later]
+    store.put(key, json.dumps({**fields, "format": 1}).encode())
+    found = landed_origins(store, "model", "id", {0: 3})[0]
+    assert {int(source, 16): origin.row for source, origin in found.items()} == {1: 1, 2: 0}
+    # What format 1 tells is compared as ever.
+    assert [problem for problem in verify_stream(store, "model").problems if "altered" in problem] == []
+    _metadata(store, part_key)["late_rows"] = "1"
+    (altered,) = [problem for problem in verify_stream(store, "model").problems if "altered" in problem]
+    assert altered.endswith("late_rows 0 is now 1")
+
+
+def _metadata(store: MemoryStore, key: str) -> dict[str, str]:
+    metadata = store._objects[key][1]
+    assert isinstance(metadata, dict)
+    return metadata
