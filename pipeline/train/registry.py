@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from contract.errors import AccessDeniedError, ServiceDownError, StopError
+from contract.errors import AccessDeniedError, ServiceDownError, StopError, UnreadableAnswerError
 from contract.model_version import Alias
 from pipeline.train.mlflow_limits import REGISTRY_CHARS, shortened
 from pipeline.train.settings import TrackingSettings
@@ -50,7 +50,8 @@ class Registry:
     """The versions of one registered model.
 
     Every method raises :class:`ServiceDownError` when the server does not answer or answers 5xx,
-    :class:`AccessDeniedError` when it refuses us, and :class:`StopError` when it refuses the request.
+    :class:`UnreadableAnswerError` when it answers with what is no JSON, :class:`AccessDeniedError` when it refuses us, and
+    :class:`StopError` when it refuses the request.
     """
 
     def __init__(self, settings: TrackingSettings, model: str) -> None:
@@ -171,8 +172,7 @@ class Registry:
             raise ServiceDownError("mlflow", self._uri, f"{type(error).__name__}: {error}") from error
         self._http.timeout = httpx.Timeout(self._timeout_s)
         if answer.is_success:
-            decoded: dict[str, Any] = answer.json()
-            return decoded
+            return _decoded(path, answer)
         code = _error_code(answer)
         if (absent_ok and code == "RESOURCE_DOES_NOT_EXIST") or (exists_ok and code == "RESOURCE_ALREADY_EXISTS"):
             return {}
@@ -187,6 +187,18 @@ class Registry:
         if answer.status_code >= 500:
             return ServiceDownError("mlflow", self._uri, f"it answered {answer.status_code} to {path}")
         return StopError(f"the tracking server at {self._uri} refuses {path} for model {self.model!r}: {code}")
+
+
+def _decoded(path: str, answer: httpx.Response) -> dict[str, Any]:
+    """Return the object that a server answered; what is in its place may answer with a page."""
+    try:
+        decoded = answer.json()
+    except ValueError:
+        decoded = None
+    if not isinstance(decoded, dict):
+        kind = answer.headers.get("content-type", "without a content type")
+        raise UnreadableAnswerError("mlflow", f"{path} at {answer.url.copy_with(query=None)}", f"no JSON object ({kind})")
+    return decoded
 
 
 def _error_code(answer: httpx.Response) -> str:
