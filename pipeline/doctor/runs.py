@@ -62,7 +62,9 @@ class RunStore:
             runs: list[Run] = []
             token: str | None = None
             while True:
-                page = self._client.search_runs([found.experiment_id], where, max_results=RUNS_PER_PAGE, page_token=token)
+                page = self._client.search_runs(
+                    [found.experiment_id], where, max_results=RUNS_PER_PAGE, page_token=token
+                )
                 runs += page
                 token = page.token
                 if not token:

@@ -118,7 +118,7 @@ def test_a_deleted_experiment_and_a_deleted_run_come_back(published: Published) 
     assert published.stage(runs[2]) == "active"
     published.client.delete_model_version(lab.name, "3")
     published.delete_experiment()
-    assert published.edits()[-1] == f"experiment '{lab.name}' was deleted, with the runs of model '{lab.name}'"
+    assert published.edits()[-1] == f"experiment '{lab.name}' was deleted, with the runs of its series"
     with pytest.raises(ChainError, match=f"experiment '{lab.name}'.*was deleted; `python -m pipeline restore"):
         published.publish("ready")
     assert published.restored()[0] == f"experiment '{lab.name}' and its runs are back"
