@@ -199,7 +199,7 @@ def _series(model: RegisteredModel, stream: str, scheme: str) -> KnownSeries:
 def _restore_plan(fields: dict[str, Any]) -> RestorePlan:
     versions = tuple(RegisteredVersion(**version) for version in fields["versions"])
     return RestorePlan(
-        fields["token"], KnownSeries(**fields["series"]), versions, tuple(fields["runs"]), fields["seen"]
+        fields["token"], KnownSeries(**fields["series"]), versions, tuple(fields["runs"]), fields.get("seen", "")
     )
 
 

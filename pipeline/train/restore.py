@@ -59,13 +59,15 @@ def _restore(model: str, tracking: TrackingSettings, stored: StoreSettings, wait
 
 
 def _refuse_unknown(store: ObjectStore, registry: Registry) -> None:
-    """Refuse a name of which neither registry, ledger nor any run or experiment knows; it is a slip of the pen."""
+    """Refuse a name of which neither registry, ledger, a run nor a deleted experiment knows; it is a slip of the pen."""
     model, tracking = registry.model, Tracking(registry)
     known = {*registry.models(), *store.list_folders(PREFIX)}
     if model in known:
         return
     experiments = tracking.experiments()
-    if model in {each.name for each in experiments} or tracking.has_runs([each.id for each in experiments], model):
+    if model in {each.name for each in experiments if each.is_deleted} or tracking.has_runs(
+        [each.id for each in experiments], model
+    ):
         return
     shown = [*sorted(known)[:_SHOWN], *([f"and {len(known) - _SHOWN} more"] if len(known) > _SHOWN else [])]
     raise ConfigurationError(f"nothing is known of a model {model!r}; there are {', '.join(shown) or 'none yet'}")

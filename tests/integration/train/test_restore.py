@@ -218,6 +218,7 @@ def test_a_deleted_experiment_and_a_deleted_run_come_back(published: Published) 
     runs = {number: version.run_id for number, version in before[1].items()}
     published.client.delete_run(runs[2])
     assert published.edits() == [f"run {runs[2]} of version 2 of model '{lab.name}' was deleted"]
+    assert f"edited: run {runs[2]} of version 2" in typed("status", "--stream", str(lab.file))
     assert published.restored() == [f"run {runs[2]} of version 2 is back"]
     assert published.stage(runs[2]) == "active"
     published.client.delete_model_version(lab.name, "3")
