@@ -59,7 +59,7 @@ def _restore(model: str, tracking: TrackingSettings, stored: StoreSettings, wait
 
 
 def _refuse_unknown(store: ObjectStore, registry: Registry) -> None:
-    """Refuse a name of which neither registry, ledger, a run nor a deleted experiment knows; it is a slip of the pen."""
+    """Refuse a name of which neither registry, ledger, a run nor a deleted experiment knows: a slip of the pen."""
     model, tracking = registry.model, Tracking(registry)
     known = {*registry.models(), *store.list_folders(PREFIX)}
     if model in known:
