@@ -166,9 +166,10 @@ def _versions(stream: Stream, found: StreamStatus) -> dict[str, dict[int, str]]:
 def _edits(store: ObjectStore, stream: Stream, stream_file: str, found: StreamStatus) -> list[str]:
     """Return what somebody changed in the registry."""
     try:
-        series = series_of(store, stream_file, stream)
-        return [str(edit) for commands in series for edit in all_edits(tracking_settings(), store, commands)]
-    except ServiceDownError as error:
+        series, unreadable = series_of(store, stream_file, stream)
+        edited = all_edits(tracking_settings(), store, series, deleted_only=True)
+        return [str(told) for told in (*edited, *unreadable)]
+    except SwatheError as error:
         found.unreachable.append(str(error))
         return []
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import click
 
 from contract import remedies
-from contract.errors import ConfigurationError, SwatheError
+from contract.errors import ChainError, ConfigurationError, SwatheError
 from contract.series_commands import SeriesCommands
 from contract.stream import Stream
 from contract.units import seconds
@@ -45,7 +45,8 @@ def doctor(*, stream_path: str, models: tuple[str, ...], older_than: str, fix: b
         raise ConfigurationError(f"--older-than: {error}") from error
     stream = load_stream(stream_path)
     tracking, store = tracking_settings(), ObjectStore.answering(store_settings())
-    found = list(_look(series_of(store, stream_path, stream, models), stream, tracking, store, older_than_s))
+    series, unreadable = series_of(store, stream_path, stream, models)
+    found = [*map(_unreadable, unreadable), *_look(series, stream, tracking, store, older_than_s)]
     for finding in found:
         click.echo(f"{finding.kind} {finding.name}: {finding.why} → {finding.remedy}")
     fixes = [finding for finding in found if finding.fix is not None]
@@ -74,16 +75,25 @@ def _look(
     runs = RunStore(tracking, stream.name)
     yield from runs.left_running(older_than_s)
     statuses = runs.statuses()
+    for edit in all_edits(tracking, store, series):
+        yield Finding("series", edit.name, edit.why, edit.remedy)
     for commands in series:
         model, known = commands.model, versions[commands.model]
-        for edit in all_edits(tracking, store, commands):
-            yield Finding("series", edit.name, edit.why, edit.remedy)
         yield from unsettled_versions(commands, known)
-        # What can be restored is not to lose its results.
-        named = [*Ledger(store, model).versions().values(), *known.values()]
+        try:
+            # What can be restored is not to lose its results.
+            named = [*Ledger(store, model).versions().values(), *known.values()]
+        except ChainError as error:
+            yield _unreadable(error)
+            continue
         yield from orphaned_results(store, model, named, statuses, older_than_s)
     yield from orphaned_rejects(store, stream.name, older_than_s)
     yield from itertools.chain(stale_environments(older_than_s), left_directories(older_than_s))
+
+
+def _unreadable(error: ChainError) -> Finding:
+    why = "nothing is known from it, and no results of its model are put away"
+    return Finding("ledger", str(error), why, "the release that wrote it reads it; else put a copy back, or remove it")
 
 
 def _versions(tracking: TrackingSettings, model: str) -> dict[int, RegisteredVersion]:

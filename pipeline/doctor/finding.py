@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["run", "version", "series", "results", "rejects", "environment", "directory"]
+Kind = Literal["run", "version", "series", "ledger", "results", "rejects", "environment", "directory"]
 
 
 @dataclass(frozen=True)

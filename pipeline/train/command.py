@@ -8,6 +8,7 @@ from typing import Never
 
 import click
 
+from contract.errors import ChainError
 from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
@@ -46,7 +47,14 @@ def train(*, stream_path: str, scheme: str, batch: str, model: str, wait_s: floa
     selection = parse_selection(batch)
     tracking, stored = tracking_settings(), store_settings()
     command = TrainCommand(open_series(stream_path, scheme, model, tracking), tracking, stored, selection)
-    steps, batches = command.plan()
+    try:
+        steps, batches = command.plan()
+    except ChainError:
+        if not command.is_restoring():
+            raise
+        # Whoever restores the model holds its lease: waited for, and then looked at again.
+        command.work(wait_s)
+        return
     if any(step.is_work for step in steps):
         command.work(wait_s)
     else:
@@ -74,6 +82,10 @@ class TrainCommand:
         registered = Registered.look(self._registry, self._ledger)
         return plan(self._series.commands, keys, registered, self._selection), batches
 
+    def is_restoring(self) -> bool:
+        """Whether a restore of the model was begun and has not ended."""
+        return self._ledger.noted().restoring
+
     def say_nothing_to_do(self, steps: list[Step], batches: tuple[SealedBatch, ...]) -> None:
         """Say that there is nothing to do, and which versions were trained otherwise."""
         for step in steps:
@@ -89,6 +101,9 @@ class TrainCommand:
             with Lease(self._store, self._series.model, wait_s=wait_s, longer=longer, on_wait=click.echo) as lease:
                 # Looked at again: whoever held the lease before may have done some of it.
                 steps, batches = self.plan()
+                if not any(step.is_work for step in steps):
+                    self.say_nothing_to_do(steps, batches)
+                    return
                 wanted = [step.batch for step in steps if step.action is Action.TRAIN]
                 self._series.refuse_changed_types(self._store, batches, wanted)
                 if wanted:

@@ -9,7 +9,7 @@ from contract import remedies
 from contract.errors import ChainError
 from contract.model_version import TAG_BATCH, TAG_SCHEME, TAG_STATE, TAG_STREAM
 from contract.series_commands import SeriesCommands
-from pipeline.train.ledger import Ledger, Noted
+from pipeline.train.ledger import PREFIX, Ledger, Noted
 from pipeline.train.registry import RegisteredVersion, Registry
 
 _SHOWN = 10
@@ -90,7 +90,7 @@ def edits(commands: SeriesCommands, registered: Registered) -> Iterator[Edit]:
         batch = versions[number].tags.get(TAG_BATCH)
         why = f"is an orphan: it was registered late for batch {batch}, whose number the registry gives no more"
         yield Edit(f"version {number} of model {model!r}", why, restore)
-    yield from _gone(model, settled, noted, restore)
+    yield from _gone(commands, settled, noted, restore)
     for number in sorted(settled):
         batch = versions[number].tags.get(TAG_BATCH)
         if batch == str(number):
@@ -99,17 +99,21 @@ def edits(commands: SeriesCommands, registered: Registered) -> Iterator[Edit]:
         if number in noted.numbers:
             yield Edit(name, f"{why}: its tags were edited", restore)
         else:
-            anew = f"move it to a model of its own, or train the series anew with {commands.train_anew()}"
+            anew = f"delete it in MLflow if nobody needs it, or train the series anew with {commands.train_anew()}"
             yield Edit(name, f"{why}: it was not made by Swathe or was edited", anew)
 
 
-def _gone(model: str, settled: Set[int], noted: Noted, restore: str) -> Iterator[Edit]:
+def _gone(commands: SeriesCommands, settled: Set[int], noted: Noted, restore: str) -> Iterator[Edit]:
+    model = commands.model
     there = {*range(1, max({*settled, *noted.numbers}, default=0) + 1)}
     gone = sorted(there - settled)
     if gone == sorted(there) and gone:
-        yield Edit(
-            f"model {model!r}", f"has none of its {len(gone)} versions any more: the registry was edited", restore
+        why = f"has none of its {len(gone)} versions any more: the registry was edited, or is another one"
+        anew = (
+            f"where this tracking server never had its runs, {commands.train_anew()} begins a new series, and without "
+            f"what is below {PREFIX}{model}/ in the bucket this one is forgotten"
         )
+        yield Edit(f"model {model!r}", why, f"{restore}; {anew}")
     elif gone:
         more = f" and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
         which = ", ".join(map(str, gone[:_SHOWN])) + more

@@ -22,17 +22,18 @@ from contract.model_version import (
 )
 from pipeline.train.ledger import Artifact, KnownSeries, Ledger
 from pipeline.train.publish import GATE_FILE, RECORD_FILE, VersionRecord
-from pipeline.train.registry import RegisteredModel, RegisteredVersion, Registry
+from pipeline.train.registry import RegisteredModel, RegisteredVersion, Registry, fitting
 from pipeline.train.runs import TAG_BATCH as TAG_RUN_BATCH
 from pipeline.train.runs import TAG_ERROR
 from pipeline.train.runs import TAG_TRAIN_KEY as TAG_RUN_KEY
-from pipeline.train.tracking import TAG_MODEL, Experiment, TrackedRun, Tracking
+from pipeline.train.tracking import Experiment, TrackedRun, Tracking
 
 logger = logging.getLogger(__name__)
 
 ORPHAN: Final = "orphan"
 # What a version is, which nobody has reason to change; all else may be a person's own.
 IDENTITY: Final = (TAG_STREAM, TAG_SCHEME, TAG_BATCH, TAG_TRAIN_KEY)
+_OF_SERIES: Final = frozenset({TAG_STREAM, TAG_SCHEME})
 ReadText = Callable[[TrackedRun, str], str | None]
 
 
@@ -61,11 +62,12 @@ class Sources:
         experiments, runs = self._runs(noted, registered)
         foreign = [number for number, version in registered.items() if not _is_ours(version, noted.get(number))]
         versions = dict(_of_both(registered, noted, foreign))
-        versions |= {number: found for number, found in self._of_runs(runs, versions) if number not in versions}
         last = max(versions, default=0)
-        newest = versions[last].tags if versions else {}
-        versions |= {number: found for number, found in self._failed(runs, last, newest) if number not in versions}
-        lost = [f"version {number} was not made by Swathe: move it to a model of its own first" for number in foreign]
+        # Above what a ledger names there was nothing: runs of more are an earlier series' of the same name.
+        told = self._of_runs(runs, versions) if not noted or len(versions) < last else {}
+        versions = {**{n: found for n, found in told.items() if n < last or not noted}, **versions}
+        last = max(versions, default=0)
+        lost = [f"version {number} was not made by Swathe: delete it in MLflow first" for number in foreign]
         for number in sorted({*registered} & {*noted} - {*foreign}):
             now, before = registered[number], noted[number]
             if now.tags.get(TAG_STATE) != ORPHAN and now.run_id != before.run_id:
@@ -97,13 +99,14 @@ class Sources:
         noted = self._ledger.series()
         streams = {noted.stream} if noted else set()
         streams |= {each.tags[TAG_STREAM] for known in versions for each in known.values() if TAG_STREAM in each.tags}
+        # Of a series of which nothing is known, the stream that has its name.
+        names = streams or {self._model}
         found = [self._tracking.experiment(stream) for stream in sorted(streams)]
-        experiments = [each for each in found if each is not None] or self._tracking.experiments()
         runs: dict[str, TrackedRun] = {}
         holding = []
-        for experiment in experiments:
-            here = self._tracking.runs([experiment.id], f"tags.`{TAG_MODEL}` = '{self._model}'")
-            holding += [experiment] if here or streams else []
+        for experiment in [each for each in found if each is not None] or self._tracking.experiments():
+            here = self._tracking.runs(experiment.id, self._model)
+            holding += [experiment] if here or experiment.name in names else []
             runs |= here
         return tuple(holding), runs
 
@@ -117,39 +120,53 @@ class Sources:
 
     def _of_runs(
         self, runs: Mapping[str, TrackedRun], known: Mapping[int, RegisteredVersion]
-    ) -> Iterator[tuple[int, RegisteredVersion]]:
-        """Yield the versions that finished runs were before: their logged models tell."""
-        named = {version.run_id for version in known.values()}
-        for run in runs.values():
-            record = self._record(run) if run.status == "FINISHED" and run.id not in named else None
-            if record is None or record.artifact is None:
-                continue
-            batch = int(record.tags[TAG_BATCH])
-            # Under whatever number: one that came too late was an orphan.
-            if self._tracking.registered_as(record.artifact.model_id, self._model):
-                tags = {**record.tags, **self._gate(run), TAG_STATE: "ready"}
-                yield batch, RegisteredVersion(batch, run.id, record.source, tags, record.description)
+    ) -> dict[int, RegisteredVersion]:
+        """Return the versions that ``runs``, oldest first, tell of; the last of them that are ready or ``known``.
 
-    def _failed(
-        self, runs: Mapping[str, TrackedRun], last: int, newest: Mapping[str, str]
-    ) -> Iterator[tuple[int, RegisteredVersion]]:
-        """Yield the failed versions below the ``last``, whose tags are ``newest``, from the runs that tell of them."""
+        A series is trained in order: what is followed by a run of an earlier batch was another series of that name.
+        """
+        numbers = {version.run_id: number for number, version in known.items()}
+        newest = known[max(known)].tags if known else {}
+        found: dict[int, RegisteredVersion] = {}
         for run in runs.values():
-            batch = run.tags.get(TAG_RUN_BATCH, "")
-            if run.tags.get(TAG_STATE) != "failed" or not batch.isdigit() or int(batch) >= last:
+            version = known[numbers[run.id]] if run.id in numbers else self._finished(run) or self._failed(run)
+            if version is None or any(
+                version.tags.get(key, newest.get(key)) != newest.get(key) for key in newest.keys() & _OF_SERIES
+            ):
                 continue
-            reason = run.tags.get(TAG_ERROR, "")
-            record = self._record(run) or VersionRecord(
-                run_id=run.id,
-                source=run.artifact_uri,
-                tags={
-                    **{key: newest[key] for key in (TAG_STREAM, TAG_SCHEME) if key in newest},
-                    **{TAG_BATCH: batch, TAG_TRAIN_KEY: run.tags.get(TAG_RUN_KEY, ""), TAG_REASON: reason},
-                },
-                description=f"**Failed**: {reason}.",
-            )
-            tags = {**record.tags, TAG_STATE: "failed"}
-            yield int(batch), RegisteredVersion(int(batch), run.id, record.source, tags, record.description)
+            found = {n: before for n, before in found.items() if n < version.number} | {version.number: version}
+        # Whether a failed run came to be a version is told by those after it alone.
+        ready = [number for number, version in found.items() if version.tags.get(TAG_STATE) != "failed"]
+        last = max([*known, *ready], default=0)
+        shared = (
+            {key: found[last].tags[key] for key in _OF_SERIES & found[last].tags.keys()} if last in found else newest
+        )
+        return {
+            number: dataclasses.replace(version, tags={**shared, **version.tags})
+            for number, version in found.items()
+            if number <= last
+        }
+
+    def _finished(self, run: TrackedRun) -> RegisteredVersion | None:
+        """Return the version that a finished run was: its logged model tells."""
+        record = self._record(run) if run.status == "FINISHED" else None
+        if record is None or record.artifact is None:
+            return None
+        # Under whatever number: one that came too late was an orphan.
+        if not self._tracking.registered_as(record.artifact.model_id, self._model):
+            return None
+        tags = {**record.tags, **self._gate(run), TAG_STATE: "ready"}
+        return fitting(RegisteredVersion(int(tags[TAG_BATCH]), run.id, record.source, tags, record.description))
+
+    def _failed(self, run: TrackedRun) -> RegisteredVersion | None:
+        """Return the version that the run of a batch is whose rows cannot be trained."""
+        batch, reason = run.tags.get(TAG_RUN_BATCH, ""), run.tags.get(TAG_ERROR, "")
+        if run.tags.get(TAG_STATE) != "failed" or not batch.isdigit():
+            return None
+        told = {TAG_BATCH: batch, TAG_TRAIN_KEY: run.tags.get(TAG_RUN_KEY, ""), TAG_REASON: reason}
+        record = self._record(run) or VersionRecord(run.id, run.artifact_uri, told, f"**Failed**: {reason}.")
+        tags = {**record.tags, TAG_STATE: "failed"}
+        return fitting(RegisteredVersion(int(batch), run.id, record.source, tags, record.description))
 
     def _record(self, run: TrackedRun) -> VersionRecord | None:
         text = self._read_text(run, RECORD_FILE)

@@ -1,8 +1,8 @@
 """`mlflow run` against a tracking server that is down, or against none: one sentence at once.
 
 MLflow's own command turns to its store before any code of the project runs: to a server with a traceback where that is
-down, and where no server is named to a database file that it makes for the purpose. It asks its plugins for an
-experiment first, and for headers before each request (entry points in pyproject.toml): the places to speak earlier.
+down, and where no server is named to a database file that it makes for the purpose. It makes its plugins when it is
+imported, and asks them for headers before each request (entry points in pyproject.toml): the places to speak earlier.
 """
 
 from __future__ import annotations
@@ -40,11 +40,18 @@ def _is_of_this_project() -> bool:
 class ServerNamed(DefaultExperimentProvider):
     """Ends `mlflow run` of this project with a clear error where no tracking server is named; names no experiment."""
 
-    def in_context(self) -> bool:
-        """Return False; exit with code 1 if this is `mlflow run` of this project without a tracking server."""
-        uri = get_tracking_uri()
+    def __init__(self) -> None:
+        """Exit with code 1 if this is `mlflow run` of this project without a tracking server.
+
+        When it is made: MLflow asks for no experiment where one is named, as the project's environment does.
+        """
+        # Nothing else than the variable can name one before MLflow's own command has begun.
+        uri = os.environ.get("MLFLOW_TRACKING_URI", "")
         if _is_mlflow_run() and not is_server(uri) and _is_of_this_project():
-            raise SystemExit(f"error: {no_server(os.environ.get('MLFLOW_TRACKING_URI', ''))}")
+            raise SystemExit(f"error: {no_server(uri)}")
+
+    def in_context(self) -> bool:
+        """Return False: this names no experiment."""
         return False
 
     def get_experiment_id(self) -> str:

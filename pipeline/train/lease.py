@@ -99,7 +99,7 @@ class Lease:
         """
         refuse_racing_store(self._store)
         deadline = time.monotonic() + self._wait_s
-        seen, since = "", time.monotonic()
+        seen, since, refused = "", time.monotonic(), ""
         while True:
             found = self._store.get(self._key)
             if found is None:
@@ -113,7 +113,10 @@ class Lease:
                     return self._taken(etag_seen)
                 free = not holder.token or holder.is_dead() or time.monotonic() - since > self._ttl_s
                 etag = self._store.put_if_match(self._key, self._body(self._me), etag_seen) if free else None
-                if etag is None:
+                if etag is None and free and refused != etag_seen:
+                    # Refused because somebody took it: maybe ourselves, by a PUT whose answer was lost.
+                    refused = etag_seen
+                elif etag is None:
                     self._wait_for(holder, deadline)
             if etag is not None:
                 return self._taken(etag)

@@ -55,13 +55,14 @@ class KnownSeries:
 class RestorePlan:
     """A registered model that is made again; ``runs`` are those of all versions that the old one may have.
 
-    ``token`` tells the new one from the old; ``versions`` are 1 to n.
+    ``token`` tells the new one from the old; ``versions`` are 1 to n; ``seen`` is a digest of what the old one showed.
     """
 
     token: str
     series: KnownSeries
     versions: tuple[RegisteredVersion, ...]
     runs: tuple[str, ...]
+    seen: str
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,12 @@ class Ledger:
     """The ledger of one registered model."""
 
     def __init__(self, store: ObjectStore, model: str) -> None:
-        self._store, self._prefix = store, f"{PREFIX}{model}/"
+        self.bucket, self.prefix = store.bucket, f"{PREFIX}{model}/"
+        self._store = store
 
     def noted(self) -> Noted:
         """Return what one listing tells."""
-        names = [entry.key.removeprefix(self._prefix) for entry in self._store.list_objects(self._prefix)]
+        names = [entry.key.removeprefix(self.prefix) for entry in self._store.list_objects(self.prefix)]
         numbers = (name[len("versions/") : -len(".json")] for name in names if name.startswith("versions/"))
         return Noted(frozenset(int(number) for number in numbers if number.isdigit()), "restore.json" in names)
 
@@ -96,7 +98,7 @@ class Ledger:
             series = _series(model, newest.get(TAG_STREAM, ""), newest.get(TAG_SCHEME, ""))
             bodies[self._series_key()] = _body(asdict(series))
         # The ETag of an object that was PUT whole is its MD5; where a store has others, all is written again.
-        there = {entry.key: entry.etag for entry in self._store.list_objects(self._prefix)}
+        there = {entry.key: entry.etag for entry in self._store.list_objects(self.prefix)}
         new = [key for key in bodies if there.get(key) != hashlib.md5(bodies[key], usedforsecurity=False).hexdigest()]
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(lambda key: self._store.put(key, bodies[key]), new))
@@ -104,6 +106,10 @@ class Ledger:
     def keep_artifact(self, number: int, artifact: Artifact) -> None:
         """Write down what version ``number`` is made of."""
         self._store.put(self._artifact_key(number), _body(asdict(artifact)))
+
+    def keep_version(self, version: RegisteredVersion) -> None:
+        """Write down a version that the registry does not show any more."""
+        self._store.put(self._version_key(version.number), _body(asdict(version)))
 
     def artifact(self, number: int) -> Artifact | None:
         """Return what version ``number`` is made of, or None where that was not written down."""
@@ -127,7 +133,7 @@ class Ledger:
     def begin_restore(self, plan: RestorePlan) -> None:
         """Write down all that is to be made again; from here on it can be gone on with."""
         for version in plan.versions:
-            self._store.put(self._version_key(version.number), _body(asdict(version)))
+            self.keep_version(version)
         self._store.put(self._series_key(), _body(asdict(plan.series)))
         self._store.put(self._restore_key(), _body(asdict(plan)))
 
@@ -156,22 +162,34 @@ class Ledger:
             ) from error
 
     def _series_key(self) -> str:
-        return f"{self._prefix}series.json"
+        return f"{self.prefix}series.json"
 
     def _restore_key(self) -> str:
-        return f"{self._prefix}restore.json"
+        return f"{self.prefix}restore.json"
 
     def _version_key(self, number: int) -> str:
-        return f"{self._prefix}versions/{number:08d}.json"
+        return f"{self.prefix}versions/{number:08d}.json"
 
     def _artifact_key(self, number: int) -> str:
-        return f"{self._prefix}artifacts/{number:08d}.json"
+        return f"{self.prefix}artifacts/{number:08d}.json"
 
 
-def models_of(store: ObjectStore, stream: str) -> dict[str, str]:
-    """Return the registered models, with their schemes, that the ledger says are series of ``stream``."""
-    known = {model: Ledger(store, model).series() for model in store.list_folders(PREFIX)}
-    return {model: series.scheme for model, series in known.items() if series is not None and series.stream == stream}
+def models_of(store: ObjectStore, stream: str) -> tuple[dict[str, str], list[ChainError]]:
+    """Return the registered models, with their schemes, that the ledger says are series of ``stream``.
+
+    And what of it cannot be read: of whichever stream that is, the others can be.
+    """
+    found: dict[str, str] = {}
+    unreadable: list[ChainError] = []
+    for model in store.list_folders(PREFIX):
+        try:
+            series = Ledger(store, model).series()
+        except ChainError as error:
+            unreadable.append(error)
+            continue
+        if series is not None and series.stream == stream:
+            found[model] = series.scheme
+    return found, unreadable
 
 
 def _series(model: RegisteredModel, stream: str, scheme: str) -> KnownSeries:
@@ -180,7 +198,9 @@ def _series(model: RegisteredModel, stream: str, scheme: str) -> KnownSeries:
 
 def _restore_plan(fields: dict[str, Any]) -> RestorePlan:
     versions = tuple(RegisteredVersion(**version) for version in fields["versions"])
-    return RestorePlan(fields["token"], KnownSeries(**fields["series"]), versions, tuple(fields["runs"]))
+    return RestorePlan(
+        fields["token"], KnownSeries(**fields["series"]), versions, tuple(fields["runs"]), fields.get("seen", "")
+    )
 
 
 def _body(fields: Mapping[str, Any]) -> bytes:

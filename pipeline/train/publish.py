@@ -20,7 +20,7 @@ from pipeline.train.facts import champion_of
 from pipeline.train.gate import decide
 from pipeline.train.lease import Lease
 from pipeline.train.ledger import Artifact, Ledger
-from pipeline.train.registry import RegisteredVersion, Registry
+from pipeline.train.registry import RegisteredVersion, Registry, fitting
 from pipeline.train.runs import Runs, mlflow_errors
 from pipeline.train.series import Series
 from pipeline.train.upload import ArtifactStore
@@ -120,8 +120,8 @@ class Publisher:
                     f"batch {batch} cannot become version {batch} of model {self._registry.model!r}, which has "
                     f"{len(versions)} versions; nothing was registered"
                 )
-            self._refuse_gone(batch, record)
             record = self._judged(record, versions)
+            self._refuse_gone(batch, record, registered)
             self._create(batch, record)
         elif versions[batch].run_id != record.run_id:
             raise ChainError(
@@ -136,11 +136,16 @@ class Publisher:
         self._settle(RegisteredVersion(batch, record.run_id, record.source, record.tags))
         return record.tags.get(TAG_GATE, "none")
 
-    def _refuse_gone(self, batch: int, record: VersionRecord) -> None:
-        """Refuse a run that was a version of this model before; without a ledger its logged model alone tells."""
+    def _refuse_gone(self, batch: int, record: VersionRecord, registered: Registered) -> None:
+        """Refuse a run that was a version of this model before, unknown to the ledger: its logged model tells."""
         if record.artifact is None:
             return
         if self._artifacts.was_registered(record.artifact.model_id, self._registry.model):
+            if registered.noted.numbers:
+                # Restored is what a ledger names, and nothing above.
+                gone = fitting(_version_of(batch, record))
+                self._ledger.keep_artifact(batch, record.artifact)
+                self._ledger.keep_version(replace(gone, tags={**gone.tags, TAG_STATE: "ready"}))
             raise ChainError(
                 f"version {batch} of model {self._registry.model!r}, which was made by run {record.run_id}, is "
                 f"gone: the registry was edited; {remedies.restore(self._registry.model)} makes the series whole "
@@ -195,12 +200,13 @@ class Publisher:
     def _create(self, batch: int, record: VersionRecord) -> None:
         self._registry.ensure_model(self._series.description)
         try:
+            sent = fitting(_version_of(batch, record))
             number = self._registry.create_version(
-                source=record.source,
-                run_id=record.run_id,
+                source=sent.source,
+                run_id=sent.run_id,
                 model_id=record.artifact.model_id if record.artifact else None,
-                tags=record.tags,
-                description=record.description,
+                tags=sent.tags,
+                description=sent.description,
             )
         except ServiceDownError:
             # The answer may have been lost on the way back.
@@ -215,3 +221,7 @@ class Publisher:
                 f"registered or deleted a version. It is tagged state=orphan; "
                 f"{remedies.restore(self._registry.model)} makes the series whole again, under the same numbers"
             )
+
+
+def _version_of(batch: int, record: VersionRecord) -> RegisteredVersion:
+    return RegisteredVersion(batch, record.run_id, record.source, record.tags, record.description)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
-from contract.errors import AccessDeniedError, ServiceDownError, StopError
+from contract.errors import AccessDeniedError, ServiceDownError, StopError, UnreadableAnswerError
 from contract.model_version import Alias
 from pipeline.train.mlflow_limits import REGISTRY_CHARS, shortened
 from pipeline.train.settings import TrackingSettings
@@ -50,7 +50,8 @@ class Registry:
     """The versions of one registered model.
 
     Every method raises :class:`ServiceDownError` when the server does not answer or answers 5xx,
-    :class:`AccessDeniedError` when it refuses us, and :class:`StopError` when it refuses the request.
+    :class:`UnreadableAnswerError` when it answers with what is no JSON, :class:`AccessDeniedError` when it refuses us,
+    and :class:`StopError` when it refuses the request.
     """
 
     def __init__(self, settings: TrackingSettings, model: str) -> None:
@@ -82,6 +83,17 @@ class Registry:
             page = answer.get("next_page_token", "")
             if not page:
                 return dict(sorted(found.items()))
+
+    def models(self) -> list[str]:
+        """Return the names of all registered models."""
+        found: list[str] = []
+        page = ""
+        while True:
+            answer = self.call("GET", "registered-models/search", {"max_results": _PAGE, "page_token": page})
+            found += [fields["name"] for fields in answer.get("registered_models", [])]
+            page = answer.get("next_page_token", "")
+            if not page:
+                return found
 
     def model_facts(self) -> RegisteredModel | None:
         """Return the registered model, or None where it is not registered."""
@@ -122,13 +134,16 @@ class Registry:
     def create_version(
         self, *, source: str, run_id: str, model_id: str | None, tags: Mapping[str, str], description: str
     ) -> int:
-        """Create a version and return the number that the registry gave it. Sent once, never repeated."""
+        """Create a version and return the number that the registry gave it. Sent once, never repeated.
+
+        Sent as it is; see :func:`fitting`.
+        """
         body: dict[str, Any] = {
             "name": self.model,
             "source": source,
             "run_id": run_id,
-            "description": shortened(description, REGISTRY_CHARS, f"whole as the description of run {run_id}"),
-            "tags": _entries({key: self._fitting(value) for key, value in tags.items()}),
+            "description": description,
+            "tags": _entries(tags),
         }
         if model_id is not None:
             body["model_id"] = model_id
@@ -137,7 +152,7 @@ class Registry:
     def set_tags(self, number: int, tags: Mapping[str, str]) -> None:
         """Set tags of a version, one call each, in the order given."""
         for key, value in tags.items():
-            body = {"name": self.model, "version": str(number), "key": key, "value": self._fitting(value)}
+            body = {"name": self.model, "version": str(number), "key": key, "value": _fitting(value)}
             self.call("POST", "model-versions/set-tag", body)
 
     def delete_tag(self, number: int, key: str) -> None:
@@ -154,10 +169,6 @@ class Registry:
         """Remove ``alias``; no error where there is none."""
         self.call("DELETE", "registered-models/alias", {"name": self.model, "alias": alias}, absent_ok=True)
 
-    @staticmethod
-    def _fitting(value: str) -> str:
-        return shortened(value, REGISTRY_CHARS, "the run's description has it whole")
-
     def call(
         self, method: str, path: str, fields: Mapping[str, Any], *, absent_ok: bool = False, exists_ok: bool = False
     ) -> dict[str, Any]:
@@ -171,8 +182,7 @@ class Registry:
             raise ServiceDownError("mlflow", self._uri, f"{type(error).__name__}: {error}") from error
         self._http.timeout = httpx.Timeout(self._timeout_s)
         if answer.is_success:
-            decoded: dict[str, Any] = answer.json()
-            return decoded
+            return _decoded(path, answer)
         code = _error_code(answer)
         if (absent_ok and code == "RESOURCE_DOES_NOT_EXIST") or (exists_ok and code == "RESOURCE_ALREADY_EXISTS"):
             return {}
@@ -187,6 +197,31 @@ class Registry:
         if answer.status_code >= 500:
             return ServiceDownError("mlflow", self._uri, f"it answered {answer.status_code} to {path}")
         return StopError(f"the tracking server at {self._uri} refuses {path} for model {self.model!r}: {code}")
+
+
+def fitting(version: RegisteredVersion) -> RegisteredVersion:
+    """Return ``version`` as any registry takes it: what is too long is shortened, and says where the whole is."""
+    whole = f"whole as the description of run {version.run_id}"
+    tags = {key: _fitting(value) for key, value in version.tags.items()}
+    return replace(version, tags=tags, description=shortened(version.description, REGISTRY_CHARS, whole))
+
+
+def _fitting(value: str) -> str:
+    return shortened(value, REGISTRY_CHARS, "the run's description has it whole")
+
+
+def _decoded(path: str, answer: httpx.Response) -> dict[str, Any]:
+    """Return the object that a server answered; what is in its place may answer with a page."""
+    try:
+        decoded = answer.json()
+    except ValueError:
+        decoded = None
+    if not isinstance(decoded, dict):
+        kind = answer.headers.get("content-type", "without a content type")
+        raise UnreadableAnswerError(
+            "mlflow", f"{path} at {answer.url.copy_with(query=None)}", f"no JSON object ({kind})"
+        )
+    return decoded
 
 
 def _error_code(answer: httpx.Response) -> str:

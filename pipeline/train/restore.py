@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from contract.errors import ConfigurationError
+from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
 from pipeline.train.lease import Lease
-from pipeline.train.ledger import Ledger
+from pipeline.train.ledger import PREFIX, Ledger
 from pipeline.train.registry import Registry
 from pipeline.train.series import is_model_name
 from pipeline.train.settings import TrackingSettings, tracking_settings
+from pipeline.train.tracking import Tracking
+
+_SHOWN: Final = 20
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("model")
 @click.option(
     "--wait-s",
@@ -40,7 +46,7 @@ def _restore(model: str, tracking: TrackingSettings, stored: StoreSettings, wait
 
     store, registry = ObjectStore.answering(stored), Registry(tracking, model)
     try:
-        registry.model_facts()
+        _refuse_unknown(store, registry)
         with Lease(store, model, wait_s=wait_s, on_wait=click.echo) as lease:
             done = False
             for said in open_restorer(registry, Ledger(store, model), tracking, lease).restore():
@@ -50,3 +56,18 @@ def _restore(model: str, tracking: TrackingSettings, stored: StoreSettings, wait
         registry.close()
     if not done:
         click.echo(f"{model}: nothing to restore")
+
+
+def _refuse_unknown(store: ObjectStore, registry: Registry) -> None:
+    """Refuse a name of which neither registry, ledger, a run nor a deleted experiment knows: a slip of the pen."""
+    model, tracking = registry.model, Tracking(registry)
+    known = {*registry.models(), *store.list_folders(PREFIX)}
+    if model in known:
+        return
+    experiments = tracking.experiments()
+    if model in {each.name for each in experiments if each.is_deleted} or tracking.has_runs(
+        [each.id for each in experiments], model
+    ):
+        return
+    shown = [*sorted(known)[:_SHOWN], *([f"and {len(known) - _SHOWN} more"] if len(known) > _SHOWN else [])]
+    raise ConfigurationError(f"nothing is known of a model {model!r}; there are {', '.join(shown) or 'none yet'}")

@@ -6,11 +6,14 @@ again. So all that is known is written to the ledger, the model is deleted, and 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from dataclasses import asdict, replace
+from typing import Final, Never
 
 from contract import remedies
 from contract.errors import ChainError, ModelArtifactError, ServiceDownError, StopError
@@ -53,16 +56,24 @@ class Restorer:
         """
         plan = self._ledger.restore_plan()
         if plan is None:
+            seen = self._seen()
             known = self._sources.known()
             yield from self._bring_back(known)
             if self._is_whole(known):
                 yield from self._correct_tags(known)
                 self._ledger.note(self._registry)
                 return
-            plan = self._planned(known)
+            plan = self._planned(known, seen)
             self._ledger.begin_restore(plan)
             fault_point("restore.planned")
         yield from self._make_again(plan)
+
+    def _seen(self) -> str:
+        """Return a digest of all that the registry shows of the model, but that it is being made again."""
+        model, versions = self._registry.model_facts(), self._registry.versions()
+        tags = {key: value for key, value in model.tags.items() if key != TAG_RESTORING} if model else {}
+        shown = [asdict(replace(model, tags=tags)) if model else None, *map(asdict, versions.values())]
+        return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
     def _bring_back(self, known: Known) -> Iterator[str]:
         """Bring deleted experiments and runs back, which MLflow only hides."""
@@ -92,7 +103,7 @@ class Restorer:
                 self._registry.set_tags(number, wrong)
                 yield f"version {number} has its tags again: {', '.join(wrong)}"
 
-    def _planned(self, known: Known) -> RestorePlan:
+    def _planned(self, known: Known, seen: str) -> RestorePlan:
         lost = [*known.lost, *self._without_artifact(known)]
         if lost:
             more = [f"and {len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else []
@@ -100,11 +111,13 @@ class Restorer:
             raise ChainError(
                 f"model {model!r} cannot be restored as it was, and was not changed: "
                 f"{'; '.join([*lost[:_SHOWN], *more])}. Bring back what is named, and run {remedies.restore(model)} "
-                f"again; or go on under another name"
+                f"again. Where this tracking server never had it, or has lost it for good, remove what is below "
+                f"{self._ledger.prefix} in bucket {self._ledger.bucket!r}: the series is then forgotten, and the next "
+                f"training begins it anew, or says which command does"
             )
         versions = settled_for(known.versions, known.series.aliases.get("champion", 0))
         runs = {version.run_id for version in (*versions.values(), *self._registry.versions().values())}
-        return RestorePlan(uuid.uuid4().hex, known.series, tuple(versions.values()), tuple(sorted(runs)))
+        return RestorePlan(uuid.uuid4().hex, known.series, tuple(versions.values()), tuple(sorted(runs)), seen)
 
     def _without_artifact(self, known: Known) -> Iterator[str]:
         """Check that what each version is made of is there, unaltered; say what is not."""
@@ -133,10 +146,10 @@ class Restorer:
         if foreign:
             raise ChainError(
                 f"version {foreign[0]} of model {self._registry.model!r} appeared while the model was being restored; "
-                f"move it to a model of its own, delete it here, and run {remedies.restore(self._registry.model)} again"
+                f"delete it in MLflow, and run {remedies.restore(self._registry.model)} again"
             )
         if not self._is_remade(plan, found):
-            self._delete()
+            self._delete(plan)
             found = {}
         self._registry.create_model(plan.series.description, {**plan.series.tags, TAG_RESTORING: plan.token})
         fault_point("restore.model-created")
@@ -164,15 +177,30 @@ class Restorer:
             return False
         return model.tags.get(TAG_RESTORING) == plan.token or len(found) == len(runs)
 
-    def _delete(self) -> None:
-        if self._registry.model_facts() is not None:
+    def _delete(self, plan: RestorePlan) -> None:
+        model = self._registry.model_facts()
+        if model is not None:
             # Serving that has seen it keeps what it serves until the tag is gone again.
-            self._registry.set_model_tag(TAG_RESTORING, "begun")
+            begun_anew = model.tags.get(TAG_RESTORING) == plan.token
+            if not begun_anew:
+                self._registry.set_model_tag(TAG_RESTORING, "begun")
             fault_point("restore.marked")
             time.sleep(_SEEN_S)
             self._lease.check()
+            if not begun_anew and self._seen() != plan.seen:
+                self._give_up()
             self._registry.delete_model()
         fault_point("restore.deleted")
+
+    def _give_up(self) -> Never:
+        """Leave the model as somebody has changed it since the plan was made, which would be lost with it."""
+        self._registry.delete_model_tag(TAG_RESTORING)
+        self._ledger.end_restore()
+        model = self._registry.model
+        raise ChainError(
+            f"model {model!r} was changed in the registry while its restore was prepared, and was left as it is; "
+            f"run {remedies.restore(model)} again"
+        )
 
     def _create(self, version: RegisteredVersion) -> None:
         self._lease.check()

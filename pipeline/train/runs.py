@@ -104,8 +104,8 @@ class Runs:
         found = self.client.get_experiment_by_name(self._experiment)
         if found is not None and found.lifecycle_stage == LifecycleStage.DELETED:
             raise ChainError(
-                f"experiment {self._experiment!r}, which has the runs of model {self._model!r}, was deleted; "
-                f"{remedies.restore(self._model)} brings it back"
+                f"experiment {self._experiment!r}, where the runs of model {self._model!r} belong, was deleted; "
+                f"{remedies.restore(self._experiment)} brings it back"
             )
         return str(found.experiment_id) if found else None
 

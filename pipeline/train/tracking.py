@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pipeline.train.mlflow_limits import RUNS_PER_PAGE
 from pipeline.train.registry import Registry
 
 TAG_MODEL: Final = "swathe.model"
 """Tag of a run: the registered model that it trains a version of."""
 TAG_VERSIONS: Final = "mlflow.modelVersions"
 """MLflow's own tag of a logged model: JSON of the names and numbers under which it was registered."""
-_PAGE: Final = 1000
+_PAGE: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -49,22 +50,24 @@ class Tracking:
 
     def experiments(self) -> list[Experiment]:
         """Return all experiments, deleted ones too."""
-        return [_experiment(each) for each in self._pages("experiments/search", {"view_type": "ALL"}, "experiments")]
+        fields = {"view_type": "ALL", "max_results": _PAGE}
+        return [_experiment(each) for each in self._pages("experiments/search", fields, "experiments")]
 
     def restore_experiment(self, experiment: Experiment) -> None:
         """Bring a deleted experiment back, and with it all its runs."""
         self._call("POST", "experiments/restore", {"experiment_id": experiment.id})
 
-    def runs(self, experiments: Sequence[str], where: str) -> dict[str, TrackedRun]:
-        """Return the runs that ``where`` filters, deleted ones too, by id, oldest first."""
-        fields = {
-            "experiment_ids": list(experiments),
-            "filter": where,
-            "run_view_type": "ALL",
-            "order_by": ["attributes.start_time ASC"],
-        }
+    def runs(self, experiment: str, model: str, *, deleted_only: bool = False) -> dict[str, TrackedRun]:
+        """Return the runs of registered model ``model``, deleted ones too, by id, oldest first."""
+        fields = _search([experiment], model, "DELETED_ONLY" if deleted_only else "ALL")
+        fields |= {"max_results": RUNS_PER_PAGE, "order_by": ["attributes.start_time ASC"]}
         found = [_run(each) for each in self._pages("runs/search", fields, "runs")]
         return {run.id: run for run in found}
+
+    def has_runs(self, experiments: Sequence[str], model: str) -> bool:
+        """Return whether there is a run of registered model ``model``, deleted or not."""
+        fields = {**_search(experiments, model, "ALL"), "max_results": 1}
+        return bool(self._call("POST", "runs/search", fields).get("runs"))
 
     def restore_run(self, run_id: str) -> None:
         """Bring a deleted run back."""
@@ -85,7 +88,7 @@ class Tracking:
         found: list[dict[str, Any]] = []
         token = ""
         while True:
-            answer = self._call("POST", path, {**fields, "max_results": _PAGE, "page_token": token})
+            answer = self._call("POST", path, {**fields, "page_token": token})
             found += answer.get(key, [])
             token = answer.get("next_page_token", "")
             if not token:
@@ -98,6 +101,11 @@ def numbers_in(noted: str, name: str) -> list[int]:
         return [int(each["version"]) for each in json.loads(noted) if each["name"] == name]
     except (ValueError, TypeError, KeyError):
         return []
+
+
+def _search(experiments: Sequence[str], model: str, view: str) -> dict[str, Any]:
+    where = f"tags.`{TAG_MODEL}` = '{model}'"
+    return {"experiment_ids": list(experiments), "filter": where, "run_view_type": view}
 
 
 def _experiment(fields: Mapping[str, Any]) -> Experiment:

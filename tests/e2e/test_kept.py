@@ -160,6 +160,15 @@ def sealed(kept: Demo, stream: str) -> list[Manifest]:
     return [manifest_from_json(body[0], key) for key in keys if (body := store(kept).get(key)) is not None]
 
 
+def test_status_and_doctor_find_nothing_edited(kept: Demo) -> None:
+    for stream in STREAMS:
+        told = json.loads(line(kept, "status", "--json", stream=stream))
+        assert (told["edits"], told["unreachable"]) == ([], [])
+        said = line(kept, "doctor", stream=stream)
+        edited = [told for told in said.splitlines() if told.startswith(("series ", "ledger ", "version ", "results "))]
+        assert " things found" in said and edited == []
+
+
 def test_the_line_goes_on_from_there(kept: Demo) -> None:
     before = {(version["name"], version["version"]): version["run_id"] for version in versions(kept)}
     said = line(kept, "replay", "--file", str(KEPT / "kept-sweep.csv"), stream="kept-sweep")
@@ -178,3 +187,6 @@ def test_the_line_goes_on_from_there(kept: Demo) -> None:
     assert now.keys() - before.keys() == {("kept-sweep-cumulative", "3")}
     with kept.client() as server:
         wait_for(lambda: server.get("/api/kept-sweep-cumulative/v3/cluster-stats").status_code == 200)
+    # The first that writes down what is known of a series of then.
+    assert "version 2 is champion, version 3 is previous and rolled back" in line(kept, "rollback", stream="kept")
+    assert json.loads(line(kept, "status", "--json", stream="kept"))["edits"] == []

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
+from contract import remedies
 from tests.line import Line, record
 
 # The same static member takes its lanes back at once.
@@ -19,6 +21,16 @@ LONG = 1_000
 @pytest.fixture
 def line(services: dict[str, str], tmp_path: Path) -> Line:
     return Line(services, tmp_path)
+
+
+def typed(line: Line, command: str) -> str:
+    """Type a printed command; return what was said."""
+    *python, name = shlex.split(command.strip("`"))[:4]
+    stream, file, *flags = shlex.split(command.strip("`"))[4:]
+    assert (python, stream, file) == (["python", "-m", "pipeline"], "--stream", str(line.file))
+    code, said = line.run(name, *flags)
+    assert code == 0, said
+    return said
 
 
 def long(n: int) -> bytes:
@@ -34,7 +46,9 @@ def test_a_landing_that_rejected_everything_says_why_and_it_all_comes_back(line:
     line.max_share = 1.0
     code, said = line.run("land", "--exit-when-idle", "1s")
     assert code == 3, said
-    assert f"`python -m pipeline rejects --stream {line.file}` lists them" in said
+    command = remedies.rejects(str(line.file))
+    assert f"{command} lists them" in said
+    assert "1-20" in typed(line, command)
     assert "landed 0 rows in 0 batches, rejected 171" in said
     assert "170 × oversized: the value has … bytes, … are taken (the first: lane " in said
     assert "1 × not JSON: str is not valid UTF-8" in said
@@ -55,12 +69,13 @@ def test_a_landing_that_rejected_everything_says_why_and_it_all_comes_back(line:
     line.max_record_bytes = "1MB"
     code, said = line.run("rejects", "--land-again")
     assert code == 0 and "landed 170 rows again, 1 records are still rejected" in said
-    assert f"`python -m pipeline land --stream {line.file} --exit-when-idle 5s` seals it" in said
+    command = remedies.land(str(line.file))
+    assert f"{command} seals it" in said
     said = line.run("status")[1]
     assert "170 rows that were landed again wait for the next batch" in said
     assert "1 records are rejected" in said and "1 × not JSON" in said
     # No record comes any more: the cut's rows make a batch of them, and the end of the topic makes another.
-    said = line.land()
+    said = typed(line, command)
     assert "batch 1 of" in said and "100 rows, 100 of them landed again" in said
     assert [(m.rows, m.rows_again, m.cut) for m in line.manifests()] == [(100, 100, "rows"), (70, 70, "idle")]
     proof = line.assert_proved(range(170))

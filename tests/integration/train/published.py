@@ -122,10 +122,10 @@ class Published:
 
     def edits(self) -> list[str]:
         """Return what `status` and `doctor` say was edited: name and reason."""
-        found = all_edits(self.lab.tracking, self.lab.store, self.series.commands)
+        found = all_edits(self.lab.tracking, self.lab.store, [self.series.commands])
         assert all(f"`python -m pipeline restore {self.lab.name}`" in edit.remedy for edit in found), found
         told = [f"{edit.name} {edit.why}" for edit in found]
-        return [re.sub(r"[:,] the registry was edited$|, whose.*", "", each) for each in told]
+        return [re.sub(r"[:,] the registry was edited(, or is another one)?$|, whose.*", "", each) for each in told]
 
     def restored(self) -> list[str]:
         """Restore in this process, and return what was done."""

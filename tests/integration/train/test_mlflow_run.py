@@ -69,9 +69,9 @@ def test_a_tracking_server_that_is_down_is_told_within_seconds(lab: Lab, tmp_pat
 def test_without_a_tracking_server_no_database_is_made(lab: Lab, tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
-    done = mlflow_run(lab, here, MLFLOW_TRACKING_URI="127.0.0.1:5000", MLFLOW_EXPERIMENT_NAME="")
+    done = mlflow_run(lab, here, MLFLOW_TRACKING_URI="127.0.0.1:5000")
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("error: MLFLOW_TRACKING_URI=127.0.0.1:5000 is no http(s)")
-    done = mlflow_run(lab, here, MLFLOW_TRACKING_URI="", MLFLOW_EXPERIMENT_NAME="")
+    done = mlflow_run(lab, here, MLFLOW_TRACKING_URI="")
     assert done.returncode == 1 and "MLFLOW_TRACKING_URI is not set" in done.stderr
     assert list(here.iterdir()) == []

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from contract import remedies
+from contract.series_commands import SeriesCommands
 from pipeline.stream_file import load_stream
 from pipeline.train.lease import Lease
 from pipeline.train.typed import typed_commands
@@ -17,12 +19,12 @@ from tests.integration.train.published import Published, shell
 
 
 def typed(lab: Lab, said: str, cwd: Path = ROOT) -> list[str]:
-    """Type each command of a series in ``said``; each has to succeed. Return them."""
+    """Type each command of a series in ``said``; each has to succeed. Return them as they were printed."""
     commands = re.findall(r"`((?:mlflow|python) [^`]+)`", said)
     for command in commands:
         code, answered = shell(lab, command, cwd)
         assert code == 0, (command, answered)
-    return commands
+    return [f"`{command}`" for command in commands]
 
 
 def test_commands_are_whole_wherever_the_person_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,25 +64,28 @@ def test_each_command_that_a_message_prints_does_what_it_is_printed_for(
         (tmp_path / variable).mkdir()
         monkeypatch.setenv(variable, str(tmp_path / variable))
     lab.land(batch(400, 1), batch(400, 2), batch(400, 3))
-    # train(batch), train(): first what comes before, then all that waits.
+    commands = SeriesCommands(".", str(lab.file), lab.stream, "disjoint", lab.name)
+    # First what comes before, then all that waits.
     _, said = lab.train("--batch", "2")
-    assert len(typed(lab, said)) == 2 and lab.states() == [(1, "ready"), (2, "ready"), (3, "ready")], said
-    # restore
+    assert typed(lab, said) == [commands.train(1), commands.train()], said
+    assert lab.states() == [(1, "ready"), (2, "ready"), (3, "ready")], said
     lab.delete_version(2)
     _, said = lab.train()
-    assert typed(lab, said, tmp_path) == [f"python -m pipeline restore {lab.name}"], said
+    assert typed(lab, said, tmp_path) == [remedies.restore(lab.name)], said
     assert lab.states() == [(1, "ready"), (2, "ready"), (3, "ready")]
-    # train() of doctor
     with lab.registry() as registry:
         registry.delete_tag(3, "state")
     _, said = lab.doctor()
-    assert len(typed(lab, said)) == 1 and lab.states()[2] == (3, "ready"), said
-    # doctor_fix: of a run that was left running.
+    assert typed(lab, said) == [commands.train()] and lab.states()[2] == (3, "ready"), said
+    # Of a run that was left running.
     lab.land(batch(400, 1), batch(400, 2), batch(400, 3), batch(400, 4))
     assert lab.train(SWATHE_FAULT="train.run-created")[0] == -signal.SIGKILL
     _, said = lab.doctor()
-    assert len(typed(lab, said)) == 1 and lab.runs()[-1]["info"]["status"] == "KILLED", said
-    # train_own, from another directory under `mlflow run`
+    assert (
+        typed(lab, said) == [remedies.doctor_fix(str(lab.file), (), "1h")]
+        and lab.runs()[-1]["info"]["status"] == "KILLED"
+    ), said
+    # From another directory under `mlflow run`
     other = make_lab()
     other.land(batch(400, 1))
     code, said = shell(
@@ -88,14 +93,15 @@ def test_each_command_that_a_message_prints_does_what_it_is_printed_for(
     )
     assert code == 1 and f"mlflow run {ROOT} " in said, said
     told = re.findall(r"error: (.*)", said)
-    assert len(typed(other, told[0], tmp_path)) == 1 and other.states() == [(1, "ready")], said
-    # train_waiting
+    commands = SeriesCommands(str(ROOT), str(other.file.resolve()), other.stream, "disjoint", lab.name)
+    assert typed(other, told[0], tmp_path) == [commands.train_own()] and other.states() == [(1, "ready")], said
+    commands = SeriesCommands(".", str(other.file), other.stream, "disjoint", other.name)
     with Lease(other.store, other.name, wait_s=0):
         other.land(batch(400, 1), batch(400, 2))
         _, said = other.train("--wait-s", "0")
-    assert len(typed(other, said)) == 1 and other.states() == [(1, "ready"), (2, "ready")], said
-    # train_anew
+    assert typed(other, said) == [commands.train_waiting(600)] and other.states() == [(1, "ready"), (2, "ready")], said
+    commands = SeriesCommands(".", str(lab.file), lab.stream, "disjoint", lab.name)
     lab.k = "{k: 4, seed: 7}"
     _, said = lab.train("--batch", "all")
-    assert len(typed(lab, said)) == 1, said
+    assert typed(lab, said) == [commands.train_anew()], said
     assert [state for _, state in lab.states(f"{lab.name}-2")] == ["ready"] * 4

@@ -14,8 +14,11 @@ from click.testing import CliRunner
 
 from contract.errors import ChainError
 from pipeline.__main__ import main
+from pipeline.train.lease import Lease, lease_key
+from pipeline.train.ledger import KnownSeries, RestorePlan
+from pipeline.train.runs import Runs
 from tests.integration.serving.prediction_server import PredictionServer
-from tests.integration.train.conftest import Lab
+from tests.integration.train.conftest import Lab, batch
 from tests.integration.train.published import Published
 
 REASON = "a feature is constant"
@@ -46,6 +49,8 @@ def published(lab: Lab, services_environment: dict[str, str]) -> Published:
     assert "version 4 is previous and rolled back" in typed("rollback", "--stream", str(lab.file))
     series.client.set_model_version_tag(lab.name, "1", "owner", "somebody")
     series.client.set_registered_model_tag(lab.name, "team", "clusters")
+    # Longer than what is shortened when a version is made.
+    series.client.update_model_version(lab.name, "3", "x" * 6_000)
     return series
 
 
@@ -64,6 +69,11 @@ def test_whatever_was_deleted_is_named_and_comes_back_as_it_was(published: Publi
     code, said = published.restore()
     assert code == 0 and "versions 1, 2, 3, 4 are there again" in said, said
     assert published.shown() == before
+    # A slip of the pen is no series, and leaves nothing behind.
+    said = typed("restore", f"{lab.name}-no")
+    assert f"nothing is known of a model '{lab.name}-no'; there are " in said and lab.name in said, said
+    assert lab.store.get(lease_key(f"{lab.name}-no")) is None
+    assert "--wait-s stands 2 times" in typed("restore", lab.name, "--wait-s", "1", "--wait-s", "2")
     # One in the middle that is champion.
     client.delete_model_version(lab.name, "3")
     assert published.edits() == [f"version 3 of model '{lab.name}' is gone"]
@@ -109,16 +119,111 @@ def test_a_series_without_a_ledger_comes_back_from_registry_and_runs(published: 
     assert {n: v.tags["state"] for n, v in versions.items()} == {1: "ready", 2: "failed", 3: "ready", 4: "ready"}
 
 
+def test_an_earlier_series_of_the_same_name_is_left_in_peace(published: Published) -> None:
+    lab, earlier = published.lab, published.shown()[1]
+    published.client.delete_registered_model(lab.name)
+    published.forget_ledger()
+    published.publish("ready", "ready")
+    before = published.shown()
+    assert published.edits() == [] and published.restored() == []
+    assert published.shown() == before
+    # Nor without a ledger: their runs are older than those of the versions that are there.
+    published.forget_ledger()
+    assert published.restored() == [] and published.shown() == before
+    published.client.delete_model_version(lab.name, "2")
+    published.forget_ledger()
+    published.restored()
+    runs = [version.run_id for version in published.shown()[1].values()]
+    assert runs == [version.run_id for version in before[1].values()]
+    assert not {*runs} & {version.run_id for version in earlier.values()}
+
+
+def test_a_version_that_was_deleted_before_the_ledger_had_it_comes_back(published: Published) -> None:
+    lab, before = published.lab, published.shown()
+    lab.store.delete(f"_series/{lab.name}/versions/00000004.json")
+    published.client.delete_model_version(lab.name, "4")
+    assert published.edits() == []
+    with pytest.raises(ChainError, match=r"version 4 of model .* is gone"):
+        published.publish_again(4)
+    assert published.edits() == [f"version 4 of model '{lab.name}' is gone"]
+    published.restored()
+    assert [v.run_id for v in published.shown()[1].values()] == [v.run_id for v in before[1].values()]
+
+
+def test_what_is_changed_while_a_restore_is_prepared_is_not_lost(published: Published) -> None:
+    lab, before = published.lab, published.shown()
+    published.client.delete_model_version(lab.name, "2")
+    assert published.restore(SWATHE_FAULT="restore.marked")[0] == -signal.SIGKILL
+    published.client.set_model_version_tag(lab.name, "1", "late", "kept")
+    with pytest.raises(ChainError, match="was changed in the registry while its restore was prepared"):
+        published.restored()
+    assert published.ledger.restore_plan() is None and list(published.shown()[1]) == [1, 3, 4]
+    published.restored()
+    model, versions = published.shown()
+    assert versions[1].tags == {**before[1][1].tags, "late": "kept"}
+    assert (model, {**versions, 1: before[1][1]}) == before
+
+
+def test_a_training_waits_for_a_restore(published: Published) -> None:
+    lab = published.lab
+    lab.land(batch(50, 1), batch(50, 2), batch(50, 3), batch(50, 4))
+    model, versions = published.shown()
+    assert model is not None
+    series = KnownSeries(lab.name, "disjoint", "", {}, model.aliases)
+    with Lease(lab.store, lab.name, wait_s=0):
+        published.ledger.begin_restore(RestorePlan("t", series, tuple(versions.values()), (), ""))
+        process = lab.start("--wait-s", "60")
+        told = process.stdout.readline() if process.stdout else ""
+        assert "waiting for process" in told, told
+        published.ledger.end_restore()
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "4 batches have their versions" in said, said
+
+
+def test_one_object_of_the_ledger_that_cannot_be_read_ends_neither_status_nor_doctor(published: Published) -> None:
+    lab, key = published.lab, f"_series/{published.lab.name}-other/series.json"
+    lab.store.put(key, b'{"format": 2}')
+    own = f"_series/{lab.name}/versions/00000001.json"
+    lab.store.put(own, b"not JSON")
+    published.client.delete_model_version(lab.name, "4")
+    try:
+        said = typed("doctor", "--stream", str(lab.file))
+        assert f"ledger {key} in bucket" in said and f"ledger {own} in bucket" in said, said
+        assert f"version 4 of model '{lab.name}'" in said, said
+        said = typed("status", "--stream", str(lab.file))
+        assert f"edited: {key} in bucket" in said and f"version 4 of model '{lab.name}' is gone" in said, said
+    finally:
+        lab.store.delete(key)
+
+
+def test_an_experiment_of_a_stream_that_has_no_such_series_yet_comes_back(published: Published) -> None:
+    lab = published.lab
+    published.delete_experiment()
+    told = f"experiment '{lab.name}' was deleted"
+    for command in ("status", "doctor"):
+        said = typed(command, "--stream", str(lab.file))
+        assert said.replace(":", "").count(told) == 1, said
+    for model in (f"{lab.name}-cumulative", f"{lab.name}-new"):
+        with pytest.raises(ChainError, match=f"`python -m pipeline restore {lab.name}` brings it back"):
+            Runs(lab.tracking, lab.name, model).of_batch(1)
+    assert published.restored() == [f"experiment '{lab.name}' and its runs are back"]
+    # Where the series that has the experiment's name was never begun, too.
+    name = f"{lab.name}-alone"
+    published.client.delete_experiment(published.client.create_experiment(name))
+    assert typed("restore", name) == f"{name}: experiment '{name}' and its runs are back\n"
+
+
 def test_a_deleted_experiment_and_a_deleted_run_come_back(published: Published) -> None:
     lab, before = published.lab, published.shown()
     runs = {number: version.run_id for number, version in before[1].items()}
     published.client.delete_run(runs[2])
     assert published.edits() == [f"run {runs[2]} of version 2 of model '{lab.name}' was deleted"]
+    assert f"edited: run {runs[2]} of version 2" in typed("status", "--stream", str(lab.file))
     assert published.restored() == [f"run {runs[2]} of version 2 is back"]
     assert published.stage(runs[2]) == "active"
     published.client.delete_model_version(lab.name, "3")
     published.delete_experiment()
-    assert published.edits()[-1] == f"experiment '{lab.name}' was deleted, with the runs of model '{lab.name}'"
+    assert published.edits()[-1] == f"experiment '{lab.name}' was deleted, with the runs of its series"
     with pytest.raises(ChainError, match=f"experiment '{lab.name}'.*was deleted; `python -m pipeline restore"):
         published.publish("ready")
     assert published.restored()[0] == f"experiment '{lab.name}' and its runs are back"

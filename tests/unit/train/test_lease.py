@@ -13,15 +13,16 @@ from tests.line import wait_for
 from tests.memory_store import MemoryStore
 
 
+@pytest.mark.parametrize("wait_s", [0, 5])
 @pytest.mark.parametrize("taken_before", [False, True])
-def test_a_lost_answer_to_the_put_that_takes_it_is_recognised(taken_before: bool) -> None:
+def test_a_lost_answer_to_the_put_that_takes_it_is_recognised(taken_before: bool, wait_s: float) -> None:
     store = MemoryStore()
     if taken_before:
         with Lease(store, "m", wait_s=0):
             pass
     store.faults = ["lost"]
     begin = time.monotonic()
-    with Lease(store, "m", wait_s=5) as lease:
+    with Lease(store, "m", wait_s=wait_s) as lease:
         lease.check()
     assert time.monotonic() - begin < 2
 

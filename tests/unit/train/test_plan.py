@@ -100,6 +100,14 @@ def test_an_edited_registry_is_told_with_what_is_gone_and_what_to_do(
     assert "`python -m pipeline restore m`" in str(told.value)
 
 
+def test_where_no_version_is_there_a_way_on_is_named_that_needs_no_runs() -> None:
+    """An old bucket with a new tracking server: nothing can be restored."""
+    with pytest.raises(ChainError, match="or is another one; ") as told:
+        planned({}, noted=Noted(frozenset({1, 2})))
+    assert f"`{TRAIN} -P model=m-2 -P batch=all`" in str(told.value)
+    assert "without what is below _series/m/ in the bucket this one is forgotten" in str(told.value)
+
+
 def test_a_restore_that_has_not_ended_holds_training_back() -> None:
     with pytest.raises(ChainError, match="has not come to its end; `python -m pipeline restore m`"):
         planned(versions(READY_1), noted=Noted(frozenset({1, 2}), restoring=True))
