@@ -194,7 +194,7 @@ def encode(
 
 def _listed(name: str, clusters: Integers, distances: Floats, labels: Sequence[str]) -> list[Any]:
     if name == "label":
-        return [labels[cluster] for cluster in clusters]
+        return [labels[cluster] for cluster in clusters.tolist()]
     listed: list[Any] = (clusters if name == "cluster" else distances).tolist()
     return listed
 

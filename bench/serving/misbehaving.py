@@ -233,6 +233,11 @@ def last_row_wrong_of_30_mb(at: Target) -> None:
     _post(at, at.predict, _rows(at, _LARGE, '["x"]'))
 
 
+def many_rows_apart(at: Target) -> None:
+    """The same, each row to be answered by itself."""
+    _post(at, f"{at.predict}?on_error=null", _rows(at, 250 * 1024), connections=4)
+
+
 def many_rows(at: Target) -> None:
     """A body that is just not large, of as many rows as fit."""
     _post(at, at.predict, _rows(at, 250 * 1024), connections=4)
@@ -348,6 +353,7 @@ MISBEHAVIOURS: Final[dict[str, Callable[[Target], None]]] = {
         last_row_wrong,
         last_row_wrong_of_30_mb,
         many_rows,
+        many_rows_apart,
         rows_of_30_mb,
         tensor_of_30_mb,
         binary_tensor_of_30_mb,
