@@ -38,15 +38,10 @@ def encode(
     """Return the answer for n rows; ``chain_json`` is the rest of the object, from its first key on."""
     heads = _heads(labels)
     if len(clusters) <= _BLOCK_ROWS:
-        rows = b",".join(_written(heads, clusters, distances))
-    else:
-        rows = b",".join(
-            [
-                b",".join(_written(heads, clusters[i : i + _BLOCK_ROWS], distances[i : i + _BLOCK_ROWS]))
-                for i in range(0, len(clusters), _BLOCK_ROWS)
-            ]
-        )
-    return b"".join((b'{"predictions":[', rows, b"],", chain_json))
+        return b'{"predictions":[' + b"},".join(_written(heads, clusters, distances)) + b"}]," + chain_json
+    blocks = (slice(begin, begin + _BLOCK_ROWS) for begin in range(0, len(clusters), _BLOCK_ROWS))
+    rows = b"},".join([b"},".join(_written(heads, clusters[block], distances[block])) for block in blocks])
+    return b"".join((b'{"predictions":[', rows, b"}],", chain_json))
 
 
 def encode_apart(
@@ -63,7 +58,7 @@ def encode_apart(
         part = slice(begin, begin + _BLOCK_ROWS)
         written = _written(heads, clusters[part], distances[part])
         is_wrong = wrong.rows[part].tolist()
-        blocks.append(b",".join([b"null" if none else row for none, row in zip(is_wrong, written, strict=True)]))
+        blocks.append(b",".join([b"null" if none else row + b"}" for none, row in zip(is_wrong, written, strict=True)]))
     counts = np.bincount(np.asarray(clusters)[~wrong.rows], minlength=len(labels)).tolist()
     told = [(i, wrong.told[i]) for i in nsmallest(MOST_FAULTS, wrong.told)]
     errors = [{"index": i, "loc": fault.loc, "msg": fault.msg} for i, fault in told]
@@ -74,10 +69,10 @@ def encode_apart(
 
 
 def _written(heads: tuple[bytes, ...], clusters: Integers | list[int], distances: Floats | list[float]) -> list[bytes]:
-    """Return each row as JSON. Only the distances are new in each answer, so only they go through an encoder."""
+    """Return each row as JSON but for its last brace; only the distances have to go through an encoder."""
     numbers = orjson.dumps(distances, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
     chosen = clusters if isinstance(clusters, list) else clusters.tolist()
-    return [heads[c] + number + b"}" for c, number in zip(chosen, numbers, strict=True)]
+    return [heads[c] + number for c, number in zip(chosen, numbers, strict=True)]
 
 
 @lru_cache(maxsize=1024)

@@ -40,12 +40,17 @@ def read_query(request: Request) -> dict[str, str]:
     return query
 
 
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers by name in lower case, the last of those that came twice; made once a request."""
+    found: dict[bytes, bytes] | None = scope.get("headers_by_name")
+    if found is None:
+        found = scope["headers_by_name"] = dict(scope["headers"])
+    return found
+
+
 def header(scope: Scope, name: bytes) -> bytes | None:
     """Return a header's value; ``name`` is in lower case."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value)
-    return None
+    return headers_of(scope).get(name)
 
 
 def check_media_type(scope: Scope) -> None:

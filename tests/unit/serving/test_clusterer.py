@@ -85,7 +85,7 @@ def test_small_requests_are_answered_at_once_as_a_worker_would(clusterer: Cluste
         "one wide row",
         "apart",
         "wide and wrong",
-    ],  # fmt: skip
+    ],
 )
 def test_what_takes_long_is_left_to_a_worker_soon(clusterer: Clusterer, asked: PredictRequest) -> None:
     taken = []
