@@ -73,7 +73,8 @@ def test_small_requests_are_answered_at_once_as_a_worker_would(clusterer: Cluste
         _asked({"instances": [[1] * 300] * 5}, Assigner(scoring(width=300, clusters=40))),
         _asked({"instances": [[1] * 1000]}, Assigner(scoring(width=1000, clusters=300))),
         _asked(b'{"instances":[' + b"[1,2]," * 10_000 + b"[1,2]]}", apart=True),
-        _asked({"instances": [1] * 5000}, Assigner(scoring(width=300)), apart=True),
+        _asked({"instances": [1] * 3000}, Assigner(scoring(width=300)), apart=True),
+        _asked(b'{"instances":[' + b"1," * 8000 + b"1]}", apart=True),
     ],
     ids=[
         "large",
@@ -85,6 +86,7 @@ def test_small_requests_are_answered_at_once_as_a_worker_would(clusterer: Cluste
         "one wide row",
         "apart",
         "wide and wrong",
+        "short and wrong",
     ],
 )
 def test_what_takes_long_is_left_to_a_worker_soon(clusterer: Clusterer, asked: PredictRequest) -> None:
