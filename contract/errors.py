@@ -179,7 +179,7 @@ class UnsupportedMediaError(RequestError):
 
 
 class RequestTooLargeError(RequestError):
-    """The body has more bytes than the limit."""
+    """The body has more bytes, or numbers, than the limit."""
 
 
 class InvalidRequestError(RequestError):

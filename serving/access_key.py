@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.requests import is_json
+from serving.requests import headers_of, is_json
 
 # What supervisors and load balancers ask, who have no key and call the server by its address.
 OPEN: Final = frozenset({"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"})
@@ -37,17 +37,14 @@ class AddressedHere:
         self._origins = frozenset(origin.encode() for origin in origins)
         self._is_ours = lru_cache(maxsize=256)(self._matches)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         reason = self._reason(scope) if scope["type"] == "http" else None
-        if reason is None:
-            await self._app(scope, receive, send)
-        else:
-            await self._refuse(scope, receive, send, reason)
+        return self._app(scope, receive, send) if reason is None else self._refuse(scope, receive, send, reason)
 
     def _reason(self, scope: Scope) -> str | None:
         pairs = scope["headers"]
-        headers: dict[bytes, bytes] = dict(pairs)
+        headers = headers_of(scope)
         host = headers.get(b"host")
         if len(headers) != len(pairs) and sum(name == b"host" for name, _ in pairs) > 1:
             return "the request has more than one Host"
@@ -87,13 +84,12 @@ class RequiredKey:
         self._app, self._refuse = app, refuse
         self._key = api_key.encode()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
-        allowed = scope["type"] != "http" or scope["path"] in OPEN or self._has_key(scope["headers"])
-        await (self._app if allowed else self._refuse)(scope, receive, send)
+        allowed = scope["type"] != "http" or scope["path"] in OPEN or self._has_key(headers_of(scope))
+        return (self._app if allowed else self._refuse)(scope, receive, send)
 
-    def _has_key(self, pairs: Any) -> bool:
-        headers: dict[bytes, bytes] = dict(pairs)
+    def _has_key(self, headers: Mapping[bytes, bytes]) -> bool:
         given = headers.get(b"x-api-key") or _given(headers.get(b"authorization", b""))
         return hmac.compare_digest(given, self._key)
 

@@ -7,11 +7,13 @@ that it can name no other host, and caches keep the answers apart (`Vary`). docs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.requests import headers_of
 
 HEADER: Final = "X-Forwarded-Prefix"
 _HEADER: Final = HEADER.lower().encode()
@@ -43,10 +45,10 @@ class BasePath:
     def __init__(self, app: ASGIApp, *, fixed: str | None) -> None:
         self._app, self._fixed = app, fixed
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         if scope["type"] == "http":
-            base = _told(scope["headers"]) if self._fixed is None else self._fixed
+            base = _told(headers_of(scope)) if self._fixed is None else self._fixed
             if base:
                 scope["base_path"] = base
                 path = scope["path"]
@@ -54,7 +56,7 @@ class BasePath:
                     scope["path"] = path[len(base) :] or "/"
                     scope["raw_path"] = scope["raw_path"].removeprefix(base.encode()) or b"/"
                 send = _located(send, base)
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 def _located(send: Send, base: str) -> Send:
@@ -75,6 +77,6 @@ def _below(location: bytes, base: str) -> bytes:
     return f"{base}{parts.path}{'?' if parts.query else ''}{parts.query}".encode("latin-1")
 
 
-def _told(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    value = dict(headers).get(_HEADER)
+def _told(headers: Mapping[bytes, bytes]) -> str | None:
+    value = headers.get(_HEADER)
     return None if value is None else base_path(value.decode("latin-1").partition(",")[0])

@@ -9,7 +9,7 @@ The typed reader is quick and stops at the first fault; only then does `faults.p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -29,17 +29,17 @@ class Split(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     index: list[int | str] | None = None
 
 
-class _Records(Sequence[Sequence[Cell]]):
-    """Records as rows, made one at a time: ten thousand tuples at once would keep the garbage collector busy."""
+class _Lazy(Sequence[Sequence[Cell]]):
+    """Rows that are made one at a time: all tuples at once would take memory, and keep the garbage collector busy."""
 
-    def __init__(self, records: list[Any]) -> None:
-        self._records = records
+    def __init__(self, count: int, each: Callable[[], Iterator[Sequence[Cell]]]) -> None:
+        self._count, self._each = count, each
 
     def __len__(self) -> int:
-        return len(self._records)
+        return self._count
 
     def __iter__(self) -> Iterator[Sequence[Cell]]:
-        return map(msgspec.structs.astuple, self._records)
+        return self._each()
 
     def __getitem__(self, index: Any) -> Any:
         return [*self][index]
@@ -83,11 +83,14 @@ class RowReader:
         if isinstance(part, Split):
             return self._split(part)
         if isinstance(part, self._columns):
-            return list(zip(*msgspec.structs.astuple(part), strict=True))
+            columns = msgspec.structs.astuple(part)
+            if len(set(map(len, columns))) != 1:
+                raise ValueError("columns of several lengths")
+            return _Lazy(len(columns[0]), lambda: zip(*columns, strict=True))
         if part is body.instances:
             return [msgspec.structs.astuple(row) if isinstance(row, self._record) else row for row in part]
         if part is body.dataframe_records:
-            return _Records(part)
+            return _Lazy(len(part), lambda: map(msgspec.structs.astuple, part))
         return part  # type: ignore[no-any-return]
 
     def _split(self, split: Split) -> Rows:
@@ -100,7 +103,7 @@ class RowReader:
         order = [place.get(name, -1) for name in self.features]
         if -1 in order:
             raise ValueError("other columns")
-        return [[row[j] for j in order] for row in split.data]
+        return _Lazy(len(split.data), lambda: ([row[j] for j in order] for row in split.data))
 
 
 def _body(record: Any, columns: Any, width: int) -> Any:

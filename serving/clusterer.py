@@ -19,9 +19,10 @@ from scoring.kmeans import FEW_ROWS, Assigner, Floats, Integers
 from serving import inference_protocol as protocol
 from serving.answers import Answer, encode, encode_apart
 from serving.bodies import Rows, reader
-from serving.faults import MOST_FAULTS, explain, read_apart
+from serving.faults import MOST_FAULTS, Wrong, explain, read_apart
 from serving.inference_protocol import Inference
 from serving.liveness import hold, watch_parent
+from serving.size import check_size
 
 # LitServe's own route and queue; the last segment names the workers in LitServe's books.
 QUEUE_PATH: Final = "/_queue/predict"
@@ -31,10 +32,11 @@ QUEUE_PATH: Final = "/_queue/predict"
 LARGE_BYTES: Final = 256 * 1024
 # All faults are looked for at 0.2 ms a KiB.
 _FAULTY_BYTES: Final = 16 * 1024
+# A row that is wrong has a fault, some 2 µs, and takes the room of one that is not.
+_FAULTY_NUMBERS: Final = 20_000
+_FAULT_NUMBERS: Final = 4
 # What the event loop may stand still for one request.
 _SOON_S: Final = 0.01
-
-_NO_FAULTS: Final[Mapping[int, Fault | None]] = {}
 
 
 class Tensors(NamedTuple):
@@ -63,11 +65,11 @@ class PredictRequest(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Decoded rows, NaN where a value is missing: [n, d], or n lists where they are few; faults by row."""
+    """Decoded rows, NaN where a value is missing: [n, d], or n lists where they are few; which have a fault."""
 
     rows: Floats | list[list[float]]
     request: PredictRequest
-    wrong: Mapping[int, Fault | None] = _NO_FAULTS
+    wrong: Wrong | None = None
     inference: Inference | None = None
 
 
@@ -77,7 +79,7 @@ class Assigned(NamedTuple):
     clusters: Integers | list[int]
     distances: Floats | list[float]
     request: PredictRequest
-    wrong: Mapping[int, Fault | None] = _NO_FAULTS
+    wrong: Wrong | None = None
     inference: Inference | None = None
     differing: int | None = None
 
@@ -91,11 +93,11 @@ def assign(assigner: Assigner, rows: Floats) -> tuple[Integers, Floats]:
 _TOO_FAR: Final = "so large that its distance is no finite number"
 
 
-def seconds(n: int, assigner: Assigner) -> float:
+def seconds(n: int, assigner: Assigner, *, apart: bool = False) -> float:
     """Return about how long ``n`` rows take to be assigned and written: few go number by number, many by column."""
     numbers = len(assigner.scoring.centers) * len(assigner.scoring.features)
     each = 60e-9 * n if n <= FEW_ROWS else 2.5e-6 + 2e-9 * n
-    return 0.8e-6 * n + numbers * each
+    return (1.2e-6 if apart else 0.8e-6) * n + numbers * each
 
 
 def too_far(distances: Floats | list[float]) -> InvalidRequestError | None:
@@ -127,28 +129,29 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         try:
             if request.tensors is not None:
                 return _tensor_points(request)
+            check_size(request.body)
             rows = reader(features).read_sound(request.body)
-            wrong = _NO_FAULTS
             if not rows and request.apart:
-                rows, wrong = read_apart(request.body, features)
-            elif not rows:
-                rows = explain(request.body, features)
+                apart, wrong = read_apart(request.body, features)
+                return Points(apart, request, wrong)
+            return _points(rows or explain(request.body, features), request)
         except RequestError as error:
             return error
-        return _points(rows, request, wrong)
 
     def decode_soon(self, request: PredictRequest) -> Points | RequestError | None:
         """Return what :meth:`decode_request` does; None where that, or what follows, is no work for the event loop."""
         decoded: Points | RequestError | None
-        if request.tensors is not None or len(request.body) <= _FAULTY_BYTES:
+        features = request.assigner.scoring.features
+        faulty_too = len(request.body) <= _FAULTY_BYTES and (
+            not request.apart or request.body.count(b",") * (len(features) + _FAULT_NUMBERS) <= _FAULTY_NUMBERS
+        )
+        if request.tensors is not None or faulty_too:
             decoded = self.decode_request(request)
         else:
-            rows = reader(request.assigner.scoring.features).read_sound(request.body)
+            rows = reader(features).read_sound(request.body)
             decoded = _points(rows, request) if rows else None
         n = len(decoded.rows) if isinstance(decoded, Points) else 0
-        if n > 1 and seconds(n, request.assigner) > _SOON_S:
-            return None
-        return decoded
+        return None if seconds(n, request.assigner, apart=request.apart) > _SOON_S else decoded
 
     def predict(self, x: Points | RequestError) -> Assigned | RequestError:
         """Return cluster and distance of each row."""
@@ -164,9 +167,7 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         if x.request.shadow is not None:
             return assigned._replace(differing=_differing(x, assigned, x.request.shadow))
         if x.request.apart:
-            far = np.flatnonzero(~np.isfinite(assigned.distances)).tolist()
-            told = {i: Fault(("rows", i), _TOO_FAR) for i in far[:MOST_FAULTS]}
-            return assigned._replace(wrong=dict.fromkeys(far) | told | dict(x.wrong))
+            return assigned._replace(wrong=_with_too_far(assigned))
         return too_far(assigned.distances) or assigned
 
     def encode_response(self, output: Assigned | RequestError) -> Answer:
@@ -178,12 +179,13 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
             return Answer(b"", (), differing=output.differing)
         if output.inference is not None and output.request.tensors is not None:
             return _tensor_answer(output, output.inference, output.request.tensors)
-        if isinstance(output.clusters, list):
-            clusters, counts = output.clusters, list(map(output.clusters.count, range(len(labels))))
-        else:
-            clusters, counts = output.clusters.tolist(), np.bincount(output.clusters, minlength=len(labels)).tolist()
-        if output.request.apart:
+        clusters = output.clusters
+        if output.request.apart and output.wrong is not None:
             return encode_apart(clusters, output.distances, labels, output.wrong, output.request.chain_json)
+        if isinstance(clusters, list):
+            counts = list(map(clusters.count, range(len(labels))))
+        else:
+            counts = np.bincount(clusters, minlength=len(labels)).tolist()
         body = encode(clusters, output.distances, labels, output.request.chain_json)
         return Answer(body, tuple(counts))
 
@@ -195,13 +197,20 @@ class Clusterer(LitAPI):  # type: ignore[misc] # litserve has no types
         return None if decoded is None else self.encode_response(self.predict(decoded))
 
 
-def _points(rows: Rows, request: PredictRequest, wrong: Mapping[int, Fault | None] = _NO_FAULTS) -> Points:
+def _with_too_far(assigned: Assigned) -> Wrong:
+    far = ~np.isfinite(assigned.distances)
+    told = {i: Fault(("rows", i), _TOO_FAR) for i in np.flatnonzero(far)[:MOST_FAULTS].tolist()}
+    read = assigned.wrong
+    return Wrong(far, told) if read is None else Wrong(far | read.rows, told | read.told)
+
+
+def _points(rows: Rows, request: PredictRequest) -> Points:
     n, d = len(rows), len(request.assigner.scoring.features)
     if n <= FEW_ROWS:
-        return Points([[math.nan if x is None else x for x in row] for row in rows], request, wrong)
+        return Points([[math.nan if x is None else x for x in row] for row in rows], request)
     # numpy reads None as NaN; the flat way is twice as quick as np.array over tuples.
     flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=n * d)
-    return Points(flat.reshape(n, d), request, wrong)
+    return Points(flat.reshape(n, d), request)
 
 
 def _tensor_points(request: PredictRequest) -> Points:
@@ -224,7 +233,8 @@ def _differing(x: Points, assigned: Assigned, shadow: Assigner) -> int:
     own = _labelled(x.request.assigner, assigned.clusters, assigned.distances)
     other = _labelled(shadow, *assign(shadow, np.asarray(x.rows)))
     unlike = own != other
-    unlike[list(x.wrong)] = False
+    if x.wrong is not None:
+        unlike[x.wrong.rows] = False
     return int(np.count_nonzero(unlike))
 
 

@@ -31,6 +31,8 @@ BACKLOG: Final = 128
 _HEAD_S: Final = 10.0
 # How long the rest of a body is read away that was answered before it was whole: some clients read only then.
 _LINGER_S: Final = 5.0
+# What a body that comes at this pace has brought is no time lost, when somebody has to go.
+_PACE_BYTES_S: Final = 256 * 1024
 _TELL_S: Final = 10.0
 # Part of the time for a head after which all connections are looked at.
 _EVERY: Final = 0.1
@@ -47,7 +49,8 @@ class Connections:
 
     Parameters
     ----------
-    most: how many there may be; beyond that the ones that have been idle longest are closed
+    most: how many there may be; beyond that the ones that have been idle longest are closed, and then those that are
+        furthest behind with their body, or in taking their answer
     body_s: how long a request's body may take, and a client to take 64 KiB of an answer
     head_s: how long a request's head may take, and a new or idle connection to begin one
     """
@@ -78,16 +81,16 @@ class Connections:
         self._open.discard(connection)
 
     def _make_room(self, newest: BoundedProtocol) -> None:
-        idle = [each for each in self._open if each.is_idle() and each is not newest]
-        # Those that never asked anything first; several at a time, as the search costs more than the closing.
-        idle.sort(key=lambda each: (each.has_asked(), each.since))
-        for each in idle[: 1 + self._most // 16] or [newest]:
+        waited_for = [each for each in self._open if each.keeps_us_waiting() and each is not newest]
+        # Several at a time, as the search costs more than the closing.
+        waited_for.sort(key=BoundedProtocol.worth)
+        for each in waited_for[: 1 + self._most // 16] or [newest]:
             self._open.discard(each)
             each.transport.abort()
         now = newest.loop.time()
         if now - self._told_at > _TELL_S:
             self._told_at = now
-            logger.warning("connections=%d is the limit: the idle ones are closed for new ones", self._most)
+            logger.warning("connections=%d is the limit: idle and slow ones are closed for new ones", self._most)
 
     def _sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
         self._sweeping = loop.call_later(_EVERY * self.head_s, self._sweep, loop)
@@ -117,13 +120,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stalled_at: float | None = None
         self._excess: tuple[int, str] | None = None
 
-    def has_asked(self) -> bool:
-        """Return whether a whole head has come."""
-        return self.cycle is not None
+    def keeps_us_waiting(self) -> bool:
+        """Return whether what comes next is up to the client: a request, the rest of a body, or taking an answer."""
+        reading = not self._in_head and not self.pipeline
+        return self._stalled_at is not None or (self._owing and (reading or not self._is_answering()))
 
-    def is_idle(self) -> bool:
-        """Return whether no request is being read or answered."""
-        return self._owing and self._in_head and not self._is_answering()
+    def worth(self) -> tuple[int, float]:
+        """Return what tells how soon this one is closed for others: those that never asked anything are the first."""
+        if self._stalled_at is not None:
+            return 2, self._stalled_at
+        if self._in_head and not self.transport.get_write_buffer_size():
+            return int(self.cycle is not None), self.since
+        return 2, self.since + (0 if self._in_head else self._body_bytes / _PACE_BYTES_S)
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -135,9 +143,15 @@ class BoundedProtocol(HttpToolsProtocol):
         # While an answer is being made, what waits behind it waits for us.
         if not self._owing or self.pipeline or (self._in_head and self._is_answering()):
             return False
-        # The reader of the body is a little quicker, and answers.
-        whole_s = _LINGER_S if self._lingering else self._bounds.head_s + self._bounds.body_s
-        return now - self.since > (self._bounds.head_s if self._in_head else whole_s)
+        if self._in_head:
+            allowed_s = self._bounds.head_s
+        else:
+            # The reader of the body is a little quicker, and answers.
+            allowed_s = _LINGER_S if self._lingering else self._bounds.head_s + self._bounds.body_s
+        if now - self.since <= allowed_s:
+            return False
+        # What was handed over may still be on its way to a slow reader.
+        return now - self.since > self._bounds.body_s or not self.transport.get_write_buffer_size()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         """Begin."""
@@ -240,6 +254,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """Note that it does."""
+        """Note that it does; where that was the answer's end, its time for the next request begins."""
         self._stalled_at = None
+        if self._in_head and not self._is_answering():
+            self.since = self.loop.time()
         super().resume_writing()

@@ -6,9 +6,14 @@ import contextlib
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, Final, Never
+from typing import Any, Final, NamedTuple, Never
+
+import numpy as np
+import numpy.typing as npt
 
 from contract.errors import Fault, InvalidRequestError, MalformedRequestError
+from scoring.kmeans import Floats
+from serving.size import check_rows
 
 FORMATS: Final = ("dataframe_records", "dataframe_split", "instances", "inputs")
 # More would make the answer to a large body larger than the body.
@@ -35,6 +40,16 @@ class _Faults:
             raise _EnoughError
 
 
+class _NoneMay(_Faults):
+    """Nothing is told: the first fault is enough."""
+
+    def add(self, loc: Loc, msg: str) -> None:  # noqa: ARG002 - as above
+        raise _EnoughError
+
+
+_NONE: Final = _NoneMay()
+
+
 def explain(body: bytes, features: tuple[str, ...]) -> Sequence[Sequence[float | None]]:
     """Return the rows in ``body``, or raise what is wrong with it.
 
@@ -53,14 +68,20 @@ def explain(body: bytes, features: tuple[str, ...]) -> Sequence[Sequence[float |
     return rows
 
 
-def read_apart(body: bytes, features: tuple[str, ...]) -> tuple[list[list[float | None]], dict[int, Fault | None]]:
-    """Return the rows in ``body``, and by index each row that has a fault; such a row is all None.
+class Wrong(NamedTuple):
+    """Which rows [n] cannot be answered, and the first fault of the first twenty of them, by index."""
 
-    The first twenty such rows have their first fault with them, the others None.
+    rows: npt.NDArray[np.bool_]
+    told: dict[int, Fault]
+
+
+def read_apart(body: bytes, features: tuple[str, ...]) -> tuple[Floats, Wrong]:
+    """Return the rows in ``body``, [n, d], NaN where a value is missing, and those that have a fault; they are all NaN.
 
     Raises
     ------
     MalformedRequestError: not JSON.
+    RequestTooLargeError: more rows than can be made.
     InvalidRequestError: what is wrong is not in single rows.
     """
     name, value = _given(body)
@@ -68,30 +89,53 @@ def read_apart(body: bytes, features: tuple[str, ...]) -> tuple[list[list[float 
     loc, columns, items = _items(name, value, features, faults)
     if faults.found:
         _refuse(f"{name} is not as it should be; the features are {_named(features)}", faults.found)
+    if isinstance(items, dict):
+        return _by_column(items, loc, features)
+    check_rows(len(items), len(features))
     order = [columns.index(feature) for feature in features]
-    rows: list[list[float | None]] = []
-    wrong: dict[int, Fault | None] = {}
-    blank: list[float | None] = [None] * len(features)
+    rows = np.full((len(items), len(features)), math.nan)
+    wrong = Wrong(np.zeros(len(items), dtype=np.bool_), {})
     for i, item in enumerate(items):
         own = _Faults(most=1)
         with contextlib.suppress(_EnoughError):
             if isinstance(item, dict) and name != "dataframe_split":
-                rows.append(_record(item, (*loc, i), features, own))
+                rows[i] = _record(item, (*loc, i), features, own)
                 continue
             if name == "dataframe_records":
                 own.add((*loc, i), f"must be an object, not {_kind(item)}")
             cells = _row(item, (*loc, i), columns, own)
-            rows.append([cells[j] for j in order])
+            rows[i] = [cells[j] for j in order]
             continue
-        wrong[i] = own.found[0] if len(wrong) < MOST_FAULTS else None
-        rows.append(blank)
+        wrong.rows[i] = True
+        if len(wrong.told) < MOST_FAULTS:
+            wrong.told[i] = own.found[0]
+    return rows, wrong
+
+
+def _by_column(columns: dict[str, list[Any]], loc: Loc, features: tuple[str, ...]) -> tuple[Floats, Wrong]:
+    n = len(columns[features[0]])
+    check_rows(n, len(features))
+    rows = np.full((n, len(features)), math.nan)
+    wrong = Wrong(np.zeros(n, dtype=np.bool_), {})
+    for j, name in enumerate(features):
+        for i, cell in enumerate(columns[name]):
+            try:
+                rows[i, j] = _cell(cell, (), _NONE)
+            except _EnoughError:
+                wrong.rows[i] = True
+    rows[wrong.rows] = math.nan
+    for i in np.flatnonzero(wrong.rows)[:MOST_FAULTS].tolist():
+        own = _Faults(most=1)
+        with contextlib.suppress(_EnoughError):
+            _record({name: columns[name][i] for name in features}, (*loc, i), features, own)
+        wrong.told[i] = own.found[0]
     return rows, wrong
 
 
 def _items(
     name: str, value: Any, features: tuple[str, ...], faults: _Faults
-) -> tuple[Loc, tuple[str, ...], Sequence[Any]]:
-    """Return path, columns and rows of what was given; faults are those that no single row is to blame for."""
+) -> tuple[Loc, tuple[str, ...], list[Any] | dict[str, list[Any]]]:
+    """Return path, columns and rows of what was given, or all columns; faults are those that no single row has."""
     with contextlib.suppress(_EnoughError):
         if name == "dataframe_split":
             given = value if isinstance(value, dict) else {}
@@ -99,13 +143,10 @@ def _items(
             _split({**given, "data": [[None] * len(columns)]} if given else value, (name,), features, faults)
             return (name, "data"), tuple(columns), _list(given.get("data"), (name, "data"), faults)
         if name == "inputs" and isinstance(value, dict):
-            blank_columns = {
-                key: [None] * len(cells) if isinstance(cells, list) else cells for key, cells in value.items()
-            }
-            rows = _inputs(blank_columns, (name,), features, faults)
-            return (name,), features, [{key: value[key][i] for key in features} for i in range(len(rows))]
+            _check_columns(value, (name,), features, faults)
+            return (name,), features, value
         return (name,), features, _list(value, (name,), faults)
-    return (name,), features, ()
+    return (name,), features, []
 
 
 def _given(body: bytes) -> tuple[str, Any]:
@@ -224,19 +265,27 @@ def _instances(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults)
 def _inputs(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:
     if not isinstance(value, dict):
         return _arrays(value, loc, features, faults)
+    found = _check_columns(value, loc, features, faults)
+    columns = [[_cell(cell, (*loc, name, i), faults) for i, cell in enumerate(cells)] for name, cells in found.items()]
+    return [] if faults.found else [list(row) for row in zip(*columns, strict=True)]
+
+
+def _check_columns(value: dict[str, Any], loc: Loc, features: tuple[str, ...], faults: _Faults) -> dict[str, list[Any]]:
+    """Return the columns that are there; faults are those of names and lengths."""
     for name in value:
         if name not in features:
             faults.add((*loc, name[:100]), "unknown feature")
-    columns: list[list[float | None]] = []
+    columns: dict[str, list[Any]] = {}
     for name in features:
         if name not in value:
             faults.add((*loc, name), "absent")
             continue
         cells = _list(value[name], (*loc, name), faults)
-        if columns and len(cells) != len(columns[0]):
-            faults.add((*loc, name), f"has {len(cells)} values, {features[0]} has {len(columns[0])}")
-        columns.append([_cell(cell, (*loc, name, i), faults) for i, cell in enumerate(cells)])
-    return [] if faults.found else [list(row) for row in zip(*columns, strict=True)]
+        first = next(iter(columns.values()), cells)
+        if len(cells) != len(first):
+            faults.add((*loc, name), f"has {len(cells)} values, {features[0]} has {len(first)}")
+        columns[name] = cells
+    return columns
 
 
 def _split(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:

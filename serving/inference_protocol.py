@@ -20,6 +20,7 @@ import orjson
 from contract.errors import Fault, InvalidRequestError, MalformedRequestError
 from scoring.kmeans import Floats, Integers
 from serving.catalogue import Catalogue, ServedModel, Version
+from serving.size import check_size
 
 INPUT: Final = "rows"
 DATATYPE: Final = "FP64"
@@ -67,11 +68,13 @@ def decode(body: bytes, header_bytes: int | None, features: tuple[str, ...]) -> 
     Raises
     ------
     MalformedRequestError: not JSON.
+    RequestTooLargeError: more numbers than are read.
     InvalidRequestError: names the field that is not as it should be.
     """
     if header_bytes is not None and not 0 < header_bytes <= len(body):
         _refuse("Inference-Header-Content-Length", f"must be from 1 to {len(body)}")
     header, binary = (body, b"") if header_bytes is None else (body[:header_bytes], body[header_bytes:])
+    check_size(header)
     asked = _parsed(header)
     if len(asked.inputs) != 1:
         _refuse("inputs", f"must have one tensor, {INPUT}, not {len(asked.inputs)}")
@@ -191,7 +194,7 @@ def encode(
 
 def _listed(name: str, clusters: Integers, distances: Floats, labels: Sequence[str]) -> list[Any]:
     if name == "label":
-        return [labels[cluster] for cluster in clusters]
+        return [labels[cluster] for cluster in clusters.tolist()]
     listed: list[Any] = (clusters if name == "cluster" else distances).tolist()
     return listed
 

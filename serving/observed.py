@@ -13,6 +13,7 @@ from typing import Any, Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.metrics import Metrics
+from serving.requests import headers_of
 
 logger = logging.getLogger("serving.access")
 
@@ -33,12 +34,9 @@ class Observed:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        asked, trace = b"", None
-        for name, value in scope["headers"]:
-            if name == b"x-request-id":
-                asked = value
-            elif name == b"traceparent":
-                trace = _TRACE.fullmatch(value)
+        headers = headers_of(scope)
+        asked, parent = headers.get(b"x-request-id"), headers.get(b"traceparent")
+        trace = _TRACE.fullmatch(parent) if parent else None
         request_id = asked if asked and _OWN_ID.fullmatch(asked) else os.urandom(8).hex().encode()
         scope["request_id"] = request_id.decode()
         added = [(b"x-request-id", request_id)]

@@ -27,7 +27,7 @@ PROBLEMS: Final = {
     "403": "Addressed to another host, or sent by a page of another origin",
     "404": "No such model, version, alias or row; names the known ones",
     "409": "The version has nothing to answer with; says why",
-    "413": "More bytes than the limit",
+    "413": "More bytes or numbers than the limit",
     "415": "Another content type than JSON, or a content coding that is not read",
     "422": "Fields that are not as they should be, each with its path",
     "429": "Too many requests at once; Retry-After says when to ask again",

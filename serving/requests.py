@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+import types
+from collections.abc import Awaitable, Generator
+from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope
@@ -40,12 +42,17 @@ def read_query(request: Request) -> dict[str, str]:
     return query
 
 
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers by name in lower case, the last of those that came twice; made once a request."""
+    found: dict[bytes, bytes] | None = scope.get("headers_by_name")
+    if found is None:
+        found = scope["headers_by_name"] = dict(scope["headers"])
+    return found
+
+
 def header(scope: Scope, name: bytes) -> bytes | None:
     """Return a header's value; ``name`` is in lower case."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value)
-    return None
+    return headers_of(scope).get(name)
 
 
 def check_media_type(scope: Scope) -> None:
@@ -160,19 +167,32 @@ class BodyReader:
             raise self._too_large(most, f"{told.decode('latin-1')[:20]} bytes")
         if size > SMALL_BYTES:
             room.hold(size)
+        # Nearly every small body is there: a deadline would cost more than taking it does.
+        coming = receive()
+        try:
+            waiting = coming.send(None)  # type: ignore[attr-defined] # of ASGI servers it is a coroutine
+        except StopIteration as there:
+            if not there.value.get("more_body") and there.value["type"] == "http.request":
+                return self._whole(there.value, most)
+            first: Awaitable[Message] = _given(there.value)
+        else:
+            first = _continued(coming, waiting)
         try:
             async with asyncio.timeout(self._deadline_s) as limit:
                 pace = _Pace(limit, size, self._deadline_s) if size > SMALL_BYTES else None
-                message = await receive()
+                message = await first
                 if message["type"] == "http.request" and not message.get("more_body"):
-                    body: bytes = message.get("body", b"")
-                    if len(body) > most:
-                        raise self._too_large(most)
-                    return body
+                    return self._whole(message, most)
                 return await self._joined(message, receive, room, most, pace)
         except TimeoutError as error:
             told_s = f"within {self._deadline_s:g} s, or came too slowly for that"
             raise DeadlineExceededError(f"the body was not whole {told_s}") from error
+
+    def _whole(self, message: Message, most: int) -> bytes:
+        body: bytes = message.get("body", b"")
+        if len(body) > most:
+            raise self._too_large(most)
+        return body
 
     async def _joined(self, message: Message, receive: Receive, room: Room, most: int, pace: _Pace | None) -> bytes:
         chunks: list[bytes] = []
@@ -196,6 +216,25 @@ class BodyReader:
     def _too_large(self, most: int, told: str = "more bytes") -> RequestTooLargeError:
         setting = " (SWATHE_SERVING_MAX_BODY_BYTES)" if most == self._most else ""
         return RequestTooLargeError(f"the body has {told}, the limit is {most}{setting}")
+
+
+async def _given(message: Message) -> Message:
+    return message
+
+
+@types.coroutine
+def _continued(begun: Any, waiting: Any) -> Generator[Any, Any, Message]:
+    """Return what a coroutine returns that was begun, and is ``waiting``."""
+    try:
+        while True:
+            try:
+                sent = yield waiting
+            except BaseException as error:  # the coroutine's own, a cancellation too
+                waiting = begun.throw(error)
+            else:
+                waiting = begun.send(sent)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
 
 
 class _Pace:

@@ -185,7 +185,18 @@ def slow_heads(at: Target) -> None:
 def slow_bodies(at: Target) -> None:
     """Bodies of the largest size that come byte by byte."""
     begin = at.head(at.predict, f"Content-Length: {_LARGE}") + b"{" * 100_000
-    _hold(at, 100, lambda connection: connection.send(b" "), begin)
+    _hold(at, 1500, lambda connection: connection.send(b" "), begin)
+
+
+def unfinished_bodies(at: Target) -> None:
+    """More connections than there may be, each with a body of which one byte is lacking."""
+    begin = at.head(at.predict, "Content-Length: 2") + b"{"
+    _hold(at, 1500, socket.socket.fileno, begin)
+
+
+def unfinished_after_an_answer(at: Target) -> None:
+    """The same, of requests that were answered before their body was whole."""
+    _hold(at, 1500, socket.socket.fileno, at.head("/nothing", "Content-Length: 2") + b"{")
 
 
 def _hold(at: Target, count: int, drip: Callable[[socket.socket], object], begin: bytes = b"") -> None:
@@ -220,6 +231,11 @@ def last_row_wrong(at: Target) -> None:
 def last_row_wrong_of_30_mb(at: Target) -> None:
     """A large body that is wrong at its end."""
     _post(at, at.predict, _rows(at, _LARGE, '["x"]'))
+
+
+def many_rows_apart(at: Target) -> None:
+    """The same, each row to be answered by itself."""
+    _post(at, f"{at.predict}?on_error=null", _rows(at, 250 * 1024), connections=4)
 
 
 def many_rows(at: Target) -> None:
@@ -330,11 +346,14 @@ MISBEHAVIOURS: Final[dict[str, Callable[[Target], None]]] = {
         silent_connections,
         slow_heads,
         slow_bodies,
+        unfinished_bodies,
+        unfinished_after_an_answer,
         faulty_rows,
         faulty_rows_of_30_mb,
         last_row_wrong,
         last_row_wrong_of_30_mb,
         many_rows,
+        many_rows_apart,
         rows_of_30_mb,
         tensor_of_30_mb,
         binary_tensor_of_30_mb,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.errors import InvalidRequestError
+from contract.errors import InvalidRequestError, RequestTooLargeError
 from scoring.kmeans import Assigner
 from serving.answers import Answer
 from serving.clusterer import LARGE_BYTES, Clusterer, PredictRequest, Tensors, seconds
@@ -70,8 +71,23 @@ def test_small_requests_are_answered_at_once_as_a_worker_would(clusterer: Cluste
         _asked(b'{"instances":[' + b"1," * 100_000 + b"1]}", apart=True),
         _asked(_tensor([1] * 120_000, [60_000, 2]), tensors=Tensors(None, CHAIN)),
         _asked({"instances": [[1] * 300] * 5}, Assigner(scoring(width=300, clusters=40))),
+        _asked({"instances": [[1] * 1000]}, Assigner(scoring(width=1000, clusters=300))),
+        _asked(b'{"instances":[' + b"[1,2]," * 10_000 + b"[1,2]]}", apart=True),
+        _asked({"instances": [1] * 3000}, Assigner(scoring(width=300)), apart=True),
+        _asked(b'{"instances":[' + b"1," * 8000 + b"1]}", apart=True),
     ],
-    ids=["large", "many rows", "faulty", "faulty apart", "tensor", "many clusters and features"],
+    ids=[
+        "large",
+        "many rows",
+        "faulty",
+        "faulty apart",
+        "tensor",
+        "many clusters and features",
+        "one wide row",
+        "apart",
+        "wide and wrong",
+        "short and wrong",
+    ],
 )
 def test_what_takes_long_is_left_to_a_worker_soon(clusterer: Clusterer, asked: PredictRequest) -> None:
     taken = []
@@ -81,6 +97,56 @@ def test_what_takes_long_is_left_to_a_worker_soon(clusterer: Clusterer, asked: P
         taken.append(time.thread_time() - began)
     assert min(taken) < 0.1
     assert _worked(clusterer, asked).body or _worked(clusterer, asked).error
+
+
+ONE = Assigner(scoring(width=1))
+
+
+def _repeated(begin: bytes, one: bytes, end: bytes, size: int = 120_000) -> bytes:
+    return begin + b",".join([one] * (size // (len(one) + 1))) + end
+
+
+@pytest.mark.parametrize(
+    ("body", "apart"),
+    [
+        (_repeated(b'{"instances":[', b"[1]", b"]}"), False),
+        (_repeated(b'{"instances":[', b"[1]", b"]}"), True),
+        (_repeated(b'{"instances":[', b"1", b"]}"), True),
+        (_repeated(b'{"instances":[', b"[1]", b",1]}"), False),
+        (_repeated(b'{"dataframe_records":[', b'{"f0":1}', b",1]}"), True),
+        (_repeated(b'{"inputs":{"f0":[', b"1", b"]}}"), False),
+        (_repeated(b'{"inputs":{"f0":[', b"1", b"]}}"), True),
+        (_repeated(b'{"inputs":{"f0":[', b"1", b',"x"]}}'), True),
+        (_repeated(b'{"inputs":{"f0":[', b'""', b"]}}"), True),
+    ],
+)
+def test_the_memory_of_a_request_is_that_of_its_numbers(clusterer: Clusterer, body: bytes, apart: bool) -> None:
+    numbers = sum(map(body.count, (b",", b"[", b"{")))
+    asked = _asked(body, ONE, apart=apart)
+    _worked(clusterer, asked)
+    tracemalloc.start()
+    try:
+        _worked(clusterer, asked)
+        assert tracemalloc.get_traced_memory()[1] < 200 * numbers
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_numbers_than_are_read_are_refused_before_they_are(
+    clusterer: Clusterer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.size.MOST_NUMBERS", 30_000)
+    wide = Assigner(scoring(width=300))
+    for asked in (
+        _asked(_repeated(b'{"instances":[', b"[1]", b"]}"), ONE),
+        _asked(_repeated(b'{"inputs":{"f0":[', b"1", b"]}}"), ONE, apart=True),
+        _asked(_tensor([1] * 60_000, [60_000, 1]), ONE, tensors=Tensors(None, CHAIN)),
+        # Rows that have no numbers take their room all the same.
+        _asked({"instances": [1] * 200}, wide, apart=True),
+    ):
+        error = _worked(clusterer, asked).error
+        assert isinstance(error, RequestTooLargeError) and "30000 numbers" in str(error)
+    assert _worked(clusterer, _asked({"instances": [1] * 90}, wide, apart=True)).error is None
 
 
 def test_the_bound_is_below_what_is_large() -> None:

@@ -29,7 +29,8 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
         size += len(message.get("body", b""))
         if not message.get("more_body"):
             break
-    body = b"x" * LARGE if scope["path"] == "/large" else f"{len(scope['headers'])} {size}".encode()
+    large = {"/large": LARGE, "/larger-than-buffers": 8_000_000}.get(scope["path"])
+    body = b"x" * large if large else f"{len(scope['headers'])} {size}".encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -215,6 +216,45 @@ def test_silent_connections_make_room_for_others(patient: Running) -> None:
                 assert working.recv(4096).endswith(b"2 2")
         asked.sendall(GET + b"\r\n")
         assert asked.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_answer_that_is_taken_slowly_is_taken_whole() -> None:
+    with _started(Running(most=10, head_s=0.2, body_s=30)) as made, made.connect() as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+        # All of it was handed over, and the time for the next request is over.
+        time.sleep(0.6)
+        came = 0
+        while came < LARGE:
+            piece = connection.recv(2**20)
+            assert piece
+            came += len(piece)
+        connection.sendall(GET + b"\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        POST + b"content-length: 2\r\n\r\nx",
+        POST.replace(b"/", b"/early", 1) + b"content-length: 2\r\n\r\nx",
+        CHUNKED,
+        POST + b"content-length: 900000\r\n\r\n" + b"x" * 1000,
+        GET.replace(b"/", b"/larger-than-buffers", 1) + b"\r\n",
+    ],
+    ids=["body", "lingering", "chunked", "large", "reader"],
+)
+def test_bodies_and_readers_that_do_not_go_on_make_room_for_others(patient: Running, said: bytes) -> None:
+    size = 8 * 2**20
+    with patient.connect() as quick, contextlib.ExitStack() as slow:
+        # One whose body comes well is older than all others, and stays.
+        quick.sendall(POST + b"content-length: %d\r\n\r\n" % size + b"x" * (size - 1))
+        for _ in range(100):
+            slow.enter_context(patient.connect()).sendall(said)
+            assert len(patient.bounds._open) <= 41
+        for _ in range(3):
+            assert patient.ask(GET + b"connection: close\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        quick.sendall(b"x")
+        assert quick.recv(4096).endswith(b"2 %d" % size)
 
 
 def test_requests_that_wait_in_line_are_bounded(running: Running) -> None:

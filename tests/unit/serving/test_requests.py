@@ -98,6 +98,36 @@ def test_what_all_bodies_together_may_have_is_held_before_it_is_there(reader: Bo
     assert len(_read(reader, MOST, _sending([b"x" * MOST]))) == MOST
 
 
+def test_a_body_that_is_there_takes_no_turn_of_the_loop_and_one_that_waits_can_be_cancelled(reader: BodyReader) -> None:
+    left = ["waiting"]
+
+    async def there() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"x"}
+
+    async def never() -> dict[str, Any]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.pop()
+        raise AssertionError
+
+    with reader.room() as room, pytest.raises(StopIteration) as whole:
+        reader.read(_scope(1), there, room).send(None)
+    assert whole.value.value == b"x"
+
+    async def cancelled() -> None:
+        with reader.room() as room:
+            task = asyncio.create_task(reader.read(_scope(1), never, room))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(cancelled())
+    assert left == []
+
+
 def test_a_client_that_is_gone_or_late_leaves_no_room_taken(budget: BodyBudget) -> None:
     with pytest.raises(ClientDisconnect):
         _read(BodyReader(MOST, 5, budget), MOST, _sending([]))
