@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from contract.errors import ConfigurationError, StreamFileError
@@ -23,8 +23,8 @@ from pipeline.train.typed import typed_commands
 FROM_FILE: Final = "from-file"
 FROM_STREAM: Final = "from-stream"
 SCHEMES: Final = ("disjoint", "cumulative", FROM_FILE)
-# Spark's plans hold several expressions of each: a thousand take minutes, and time grows faster than their number.
-MOST_FEATURES: Final = 2_000
+# As many as were seen to train. Spark's plans hold several expressions of each, and take minutes for them.
+MOST_FEATURES: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,21 @@ class Series:
         names = dict.fromkeys((*self.stream.features, *self.stream.id))
         refuse_changed_types(store, self.stream, self.commands.stream_file, keys, names)
 
+    def read_again(self) -> Series:
+        """Return the series as the stream file says now; scheme and model stay what they are.
+
+        Raises
+        ------
+        StreamFileError: the stream file cannot be meant, or is that of another stream by now.
+        """
+        path = self.commands.stream_file
+        stream = _trainable_stream(path)
+        if stream.name != self.stream.name:
+            raise StreamFileError(
+                path, None, f"name: {stream.name}, which was {self.stream.name} at the start; restart"
+            )
+        return replace(self, stream=stream, commands=replace(self.commands, stream=stream))
+
     def key(self, batches: Sequence[SealedBatch]) -> str:
         """Return the train key of a version trained on ``batches``."""
         return train_key(self.stream, self.scheme, [batch.body for batch in batches])
@@ -91,13 +106,7 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
     StreamFileError: the stream file cannot be meant, or has more features than can be trained.
     ConfigurationError: the model's name is none.
     """
-    stream = load_stream(stream_path)
-    if len(stream.features) > MOST_FEATURES:
-        raise StreamFileError(
-            stream_path,
-            None,
-            f"features: {len(stream.features)} are more than the {MOST_FEATURES} that can be trained; choose fewer",
-        )
+    stream = _trainable_stream(stream_path)
     chosen: Scheme = stream.model.scheme
     if scheme != FROM_FILE:
         chosen = "cumulative" if scheme == "cumulative" else "disjoint"
@@ -111,6 +120,17 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
     serving = without_credentials(os.environ.get("SWATHE_SERVING_URL") or "http://127.0.0.1:18000")
     shown = without_credentials(os.environ.get("SWATHE_MLFLOW_URL") or tracking.uri).rstrip("/")
     return Series(stream, chosen, name, shown, serving, launcher, commands)
+
+
+def _trainable_stream(path: str) -> Stream:
+    stream = load_stream(path)
+    if len(stream.features) > MOST_FEATURES:
+        raise StreamFileError(
+            path,
+            None,
+            f"features: {len(stream.features)} are more than the {MOST_FEATURES} that can be trained; choose fewer",
+        )
+    return stream
 
 
 def is_model_name(text: str) -> bool:

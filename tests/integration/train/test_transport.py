@@ -101,10 +101,10 @@ def stored(proxy: Proxy, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     runs = Runs(TrackingSettings(uri=proxy.url), lab.name, lab.name)
     store = ArtifactStore(runs, proxy.url)
     run = runs.start(1, "key", None).info.run_id
-    model = store.begin(run, lab.name, {}, {})
+    model = store.begin(run, lab.name, {})
     (tmp_path / "model" / "swathe").mkdir(parents=True)
     (tmp_path / "model" / NAME).write_text('{"numbers": [1, 2, 3]}')
-    store.upload(model, run, tmp_path / "model")
+    store.upload(model, tmp_path / "model")
     return store, model.artifact_location
 
 
