@@ -74,7 +74,7 @@ class ArtifactStore:
         try:
             with mlflow_errors(self._uri):
                 self._runs.client.delete_logged_model(model.model_id)
-                get_artifact_repository(model.artifact_location).delete_artifacts()
+                get_artifact_repository(model.artifact_location).delete_artifacts()  # type: ignore[no-untyped-call]
         except SwatheError as error:
             logger.warning("logged model not deleted model_id=%s reason=%s", model.model_id, error)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownError
 from pipeline.train.runs import Runs
@@ -144,3 +145,17 @@ def test_what_passes_is_the_services_fault_and_not_the_artifacts(
         store.read_file(location, "swathe/other.json")
     with pytest.raises(ModelArtifactError, match="reads back altered"):
         store.check(location, {NAME: "0"})
+
+
+def test_an_artifact_that_does_not_come_to_its_end_leaves_nothing(lab: Lab, tmp_path: Path) -> None:
+    runs = Runs(lab.tracking, lab.name, lab.name)
+    store, run_id = ArtifactStore(runs, lab.tracking.uri), runs.start(1, "key", None).info.run_id
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "MLmodel").write_text("{}")
+    with pytest.raises(ModelArtifactError, match="altered"), store.begun(run_id, lab.name, {}) as model:
+        store.upload(model, tmp_path / "model")
+        assert store.read_file(model.artifact_location, "MLmodel") == b"{}"
+        store.check(model.artifact_location, {"MLmodel": "another"})
+    assert runs.client.search_logged_models([runs.experiment_id]) == []
+    folder = model.artifact_location.rpartition("/")[0]
+    assert get_artifact_repository(folder).list_artifacts("artifacts") == []

@@ -126,12 +126,14 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     monkeypatch.setattr(build, "prepared_rows", prepared)
     monkeypatch.setattr(build, "save_artifact", save)
-    sample = SimpleNamespace(rows=np.zeros((5, 1)), clusters=np.zeros(5), of=lambda _: sample)
+    sample = SimpleNamespace(rows=np.zeros((5, 1)), clusters=np.zeros(5))
+    sample.of = lambda _: sample
     picture = {"clusters/sizes": np.zeros((9, 9, 3), np.uint8)}
-    for name, found in {
+    stood_for: dict[str, object] = {
         "train": trained, "event_window_ms": None, "silhouette": 0.5, "statistics": [], "draw": picture,
         "prove": (None, sample), "write_results": "results/s/r/manifest.json",
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, found in stood_for.items():
         monkeypatch.setattr(build, name, made.passed(name, found))
     monkeypatch.setattr(VersionBuilder, "_numbers", made.passed("numbers", ({"k": 1}, {"silhouette": 0.5})))
     monkeypatch.setattr(VersionBuilder, "_why", made.passed("why", []))
@@ -169,7 +171,8 @@ def test_what_fails_every_time_is_one_run_and_nothing_else_however_often(line: L
     line.take()
     [model] = line.models()
     assert model.status == "READY" and line.run.info.status == "FINISHED"
-    assert [output.model_id for output in line.run.outputs.model_outputs] == [model.model_id]
+    made = line.run.outputs
+    assert made is not None and [output.model_id for output in made.model_outputs] == [model.model_id]
     table = mlflow.artifacts.load_dict(f"{line.run.info.artifact_uri}/{TRANSITIONS_FILE}")
     assert table["data"] == [["survived", "C1", "C1", 1.0]], table
     assert TRANSITIONS_FILE in line.run.data.tags["mlflow.loggedArtifacts"]
