@@ -115,6 +115,7 @@ class VersionBuilder:
                 fault_point("train.results-written")
                 with watch.measured("pictures"):
                     pictures = drawn.result()
+                # Like its version: MLflow's Models tab shows nothing else that tells two apart.
                 named = f"{series.model}-v{manifests[-1].batch}"
                 with self._artifacts.begun(run.info.run_id, named, params) as logged:
                     with watch.measured("artifact"):

@@ -78,7 +78,7 @@ class Series:
         stream = _trainable_stream(path)
         if stream.name != self.stream.name:
             raise StreamFileError(
-                path, None, f"name: {stream.name}, which was {self.stream.name} at the start; restart"
+                path, None, f"name: {stream.name}, which was {self.stream.name} at the start; start it again"
             )
         return replace(self, stream=stream, commands=replace(self.commands, stream=stream))
 

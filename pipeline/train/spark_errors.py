@@ -73,7 +73,7 @@ _TABLE: Final = (
         ),
     ),
     _known(
-        r"(FileNotFoundException: |PATH_NOT_FOUND).*s3a://[^/]+/(results|_spark)/",
+        r"(FileNotFoundException: |PATH_NOT_FOUND).*s3a://[^/]+/(results/(?!lane=)|_spark/)",
         lambda cause, _: StopError(
             f"what Spark was writing to the object store went ({cause}); nothing else may delete there, run again"
         ),
