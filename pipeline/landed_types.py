@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from contract.errors import ChainError, StreamFileError
+from contract.errors import StreamFileError
 from contract.stream import ColumnType, Stream
 from pipeline.columns import ARROW_TYPES
+from pipeline.footer import read_footer
 from pipeline.object_store import ObjectStore
 from pipeline.stream_file import line_of_column
 
@@ -18,7 +16,6 @@ from pipeline.stream_file import line_of_column
 WIDENED: frozenset[tuple[ColumnType, ColumnType]] = frozenset(
     {("int32", "int64"), ("int32", "float64"), ("float32", "float64")}
 )
-_TAIL_BYTES = 65_536
 _THREADS = 8
 _NAMES = {kind: name for name, kind in ARROW_TYPES.items()}
 
@@ -33,7 +30,7 @@ def refuse_changed_types(
     StreamFileError: the line of the column, both types, and the part.
     """
     with ThreadPoolExecutor(_THREADS) as pool:
-        for key, schema in pool.map(lambda key: (key, _landed_schema(store, key)), keys):
+        for key, schema in pool.map(lambda key: (key, read_footer(store, key).schema.to_arrow_schema()), keys):
             for name in names:
                 if name in schema.names:
                     _check(stream, stream_path, name, _NAMES.get(schema.field(name).type), key)
@@ -49,15 +46,3 @@ def _check(stream: Stream, stream_path: str, name: str, landed: ColumnType | Non
         f"{landed or 'another type'}, which cannot be read so any more; a column may become wider ({wider}). Write "
         f"{landed or 'its old type'} again, or give the stream another `name`",
     )  # fmt: skip
-
-
-def _landed_schema(store: ObjectStore, key: str) -> pa.Schema:
-    """Return the columns of a part; its footer is all that is fetched."""
-    tail = store.get_tail(key, _TAIL_BYTES)
-    footer_bytes = int.from_bytes(tail[-8:-4], "little") + 8
-    if footer_bytes > len(tail):
-        tail = store.get_tail(key, footer_bytes)
-    try:
-        return pq.read_schema(pa.BufferReader(tail))
-    except (pa.ArrowException, OSError) as error:
-        raise ChainError(f"{key} is not a part that Swathe landed: {error}") from error

@@ -18,6 +18,10 @@ _HEADERS = operator.methodcaller("headers")
 class WithHeaders(Protocol):
     """A record as the client hands it over."""
 
+    def key(self) -> Any:
+        """Return the key, bytes or None."""
+        ...
+
     def headers(self) -> Any:
         """Return name and value of each header."""
         ...
@@ -28,6 +32,7 @@ class Origins:
 
     A header costs as much as all else that is asked of a record. Replay counts what it sends to a partition, so two
     records of one file whose counts differ by as much as their places have only that file's records between them.
+    Its keys are the rows' numbers; a record with another key, as others send, is not asked.
     """
 
     def __init__(self, records: Sequence[WithHeaders], offsets: Longs) -> None:
@@ -44,20 +49,31 @@ class Origins:
         """Return the last header of each file among offsets ``first_offset`` ≤ o < ``next_offset``, in their order."""
         first, end = np.searchsorted(self._offsets, [first_offset, next_offset]).tolist()
         found: dict[str, str] = {}
-        if end > first and any(map(_HEADERS, self._records[first:end])):
-            self._note(first, end - 1, self._at(first), self._at(end - 1), found)
+        if first == end:
+            return found
+        at_first, at_last = self._at(first), self._at(end - 1)
+        places: Sequence[int] = range(first, end)
+        if not _one_file(at_first, at_last, end - 1 - first):
+            places = [place for place in places if (self._records[place].key() or b"").isdigit()]
+            if not any(map(_HEADERS, map(self._records.__getitem__, places))):
+                return found
+            at_first, at_last = self._at(places[0]), self._at(places[-1])
+        self._note(places, at_first, at_last, found)
         return found
 
-    def _note(self, low: int, high: int, at_low: Origin | None, at_high: Origin | None, found: dict[str, str]) -> None:
-        """Note the last headers of records ``low`` to ``high``, both included, behind what is noted already."""
-        if low == high or _one_file(at_low, at_high, high - low):
-            if at_high is not None:
-                found.pop(at_high.source, None)
-                found[at_high.source] = at_high.header().decode()
+    def _note(
+        self, places: Sequence[int], at_first: Origin | None, at_last: Origin | None, found: dict[str, str]
+    ) -> None:  # fmt: skip
+        """Note the last headers of the records at ``places``, of which there are some, behind what is noted already."""
+        if len(places) == 1 or _one_file(at_first, at_last, len(places) - 1):
+            if at_last is not None:
+                found.pop(at_last.source, None)
+                found[at_last.source] = at_last.header().decode()
             return
-        middle = (low + high) // 2
-        self._note(low, middle, at_low, self._at(middle), found)
-        self._note(middle + 1, high, self._at(middle + 1), at_high, found)
+        middle = (len(places) + 1) // 2
+        before, behind = places[:middle], places[middle:]
+        self._note(before, at_first, self._at(before[-1]), found)
+        self._note(behind, self._at(behind[0]), at_last, found)
 
     def _at(self, place: int) -> Origin | None:
         for name, value in self._records[place].headers() or ():

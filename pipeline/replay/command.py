@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import signal
@@ -20,11 +21,12 @@ from contract.errors import ConfigurationError, ServiceDownError, SourceFileErro
 from contract.stream import Stream
 from pipeline.command_line import Command
 from pipeline.replay.event_time import EventTime, event_time_of, refuse_unstampable
+from pipeline.replay.limits import Limits, limits_of
 from pipeline.replay.pace import EventPace, Pace
 from pipeline.replay.position import FileId, SentRow, as_sent
 from pipeline.replay.resume import GoOn, go_on
 from pipeline.replay.rows import SourceRow
-from pipeline.replay.sending import Sending, limits_of
+from pipeline.replay.sending import Sending
 from pipeline.replay.source import default_path, fingerprint, read_rows, source_id
 from pipeline.replay.topic import ensure_topic, make_producer, refuse_retention
 from pipeline.settings import kafka_settings
@@ -81,8 +83,8 @@ class _Reading:
         self.bad, self.first_bad = 0, None
         return read_rows(self._path, self._stream, self.on_bad)
 
-    def as_sent(self) -> Iterator[SentRow]:
-        return as_sent(self.rows())
+    def as_sent(self, limits: Limits) -> Iterator[SentRow]:
+        return as_sent(self.rows(), limits, str(self._path), self.on_bad)
 
     def on_bad(self, error: SourceFileError) -> None:
         if not self._skip_bad:
@@ -128,14 +130,11 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
     topic = ensure_topic(stream.topic, partitions, settings)
     if stamp:
         refuse_retention(stream.topic, topic.config)
-    found = (
-        GoOn(range(topic.partitions), reading.as_sent(), 0)
-        if again
-        else go_on(file, path, stream, topic, settings, reading.as_sent)
-    )
+    read = functools.partial(reading.as_sent, limits_of(stream, topic.record_bytes, settings))
+    found = GoOn(range(topic.partitions), read(), 0) if again else go_on(file, path, stream, topic, settings, read)
     sending = Sending(
-        make_producer(settings, topic.record_bytes), limits_of(stream, topic.record_bytes), file.place, str(path),
-        found.next_rows, reading.on_bad, already_there=min(found.passed, limit or found.passed),
+        make_producer(settings, topic.record_bytes), stream.topic, file.place, found.next_rows,
+        already_there=min(found.passed, limit or found.passed),
     )  # fmt: skip
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -173,7 +172,7 @@ def _send_all(
 
 
 def _report(sending: Sending, reading: _Reading, path: Path, unacknowledged: int, address: str) -> None:
-    said = f"sent {sending.sent - unacknowledged:,} rows of {path.name} to topic {sending.limits.topic}"
+    said = f"sent {sending.sent - unacknowledged:,} rows of {path.name} to topic {sending.topic}"
     if sending.already_there:
         said += f"; {sending.already_there:,} were there already"
     click.echo(said)

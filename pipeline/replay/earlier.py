@@ -10,13 +10,18 @@ class EarlierRows:
     """The rows of one file in one partition, from ``first`` on, as a digest of their numbers and values."""
 
     def __init__(self, first: int, partitions: int) -> None:
-        self.first = self.last = first
         self.partitions = partitions
+        self._begin(first)
+
+    def _begin(self, first: int) -> None:
+        self.first = self.last = first
         self.first_value = b""
         self._digest = hashlib.blake2b()
 
     def add(self, row: int, value: bytes) -> None:
-        """Add the next row."""
+        """Add the next row; one that is not behind the last was sent ``--again``, and what was sent last counts."""
+        if row <= self.last:
+            self._begin(row)
         if row == self.first:
             self.first_value = hashlib.blake2b(value, digest_size=16).digest()
         self.last = row

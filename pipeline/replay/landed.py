@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-
-import pyarrow.parquet as pq
 
 from contract.batch import (
     FOOTER_KEY,
@@ -23,6 +20,7 @@ from contract.batch import (
 )
 from contract.errors import ChainError, StopError
 from contract.origin import Origin, origin_of
+from pipeline.footer import read_footer
 from pipeline.object_store import ObjectStore
 
 
@@ -103,7 +101,7 @@ def _note(store: ObjectStore, parts: Iterable[_LandedPart], low: int, found: dic
             raise StopError(
                 f"{part.key} holds records that the topic no longer has, landed by a version of Swathe that did not "
                 f"note from which files they came: whether rows of this file are among them is not known. "
-                f"`--again` sends the whole file"
+                f"`--again` sends the whole file, beside what other partitions hold of it"
             )
         headers = part.sources if part.sources_seen == len(part.sources) else _all_sources(store, part.key)
         for origin in filter(None, (origin_of(header.encode()) for header in headers)):
@@ -111,9 +109,7 @@ def _note(store: ObjectStore, parts: Iterable[_LandedPart], low: int, found: dic
 
 
 def _all_sources(store: ObjectStore, key: str) -> list[str]:
-    body = store.get(key)
     try:
-        footer = pq.ParquetFile(io.BytesIO(body[0] if body else b"")).metadata.metadata[FOOTER_KEY]
-        return [str(header) for header in json.loads(footer)[SOURCES]]
-    except (ValueError, KeyError, OSError) as error:
+        return [str(header) for header in json.loads(read_footer(store, key).metadata[FOOTER_KEY])[SOURCES]]
+    except (ValueError, KeyError, TypeError) as error:
         raise ChainError(f"{key} does not say from which files its records came: {error!r}") from error

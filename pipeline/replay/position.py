@@ -12,7 +12,8 @@ import orjson
 from contract.errors import SourceFileError, StopError
 from contract.origin import NO_ROWS, Origin, with_row
 from pipeline.replay.earlier import Earlier, EarlierRows
-from pipeline.replay.rows import SourceRow
+from pipeline.replay.limits import Limits
+from pipeline.replay.rows import OnBad, SourceRow
 
 
 class SentRow(NamedTuple):
@@ -34,11 +35,14 @@ Held = Sequence[Mapping[str, Origin]]
 """Per partition, the last record of each file that it holds, or that was landed from it."""
 
 
-def as_sent(rows: Iterable[SourceRow]) -> Iterator[SentRow]:
-    """Yield ``rows`` with their values and digests."""
+def as_sent(rows: Iterable[SourceRow], limits: Limits, path: str, on_bad: OnBad) -> Iterator[SentRow]:
+    """Yield ``rows`` with their values and digests; ``on_bad`` takes one that is too long, and no digest is of it."""
     digest = NO_ROWS
     for row in rows:
         value = orjson.dumps(row.values)
+        if (reason := limits.refusal(len(value))) is not None:
+            on_bad(SourceFileError(path, row.line, None, f"{reason}; or leave it out with --skip-bad"))
+            continue
         digest = with_row(digest, row.number, value)
         yield SentRow(row, value, digest)
 
@@ -145,7 +149,10 @@ def changed_beginning(
     if line is None:
         problem = f"the file ends before {first}, and rows up to {changed.row} of it were sent"
     else:
-        problem = f"{first} (from 0) is not what was sent: the file changed, or what the stream file says of its cells"
+        problem = (
+            f"{first} (from 0) is not what was sent: the file changed, or what the stream file says of its cells, or "
+            f"`--skip-bad` left a row out that can be sent now"
+        )
     return SourceFileError(
         path, line, None, f"{problem}. Nothing was sent. Restore what was there, to go on behind row {changed.row}; "
         f"`--again` sends the whole file, beside what the topic holds already",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from contract.errors import ConfigurationError
+from contract.errors import ConfigurationError, SourceFileError
 from contract.origin import Origin
 from contract.stream import Stream
 from pipeline.object_store import ObjectStore
@@ -39,7 +40,7 @@ def go_on(  # noqa: PLR0917 - a file, a topic, and how each is read
     StopError: what was sent of it cannot be told.
     """
     partitions = held(stream.topic, file, topic.partitions, settings)
-    landed = _landed(file, stream, topic.id, partitions)
+    landed = _landed(stream, topic.id, lost(file, partitions, read))
     known = [{**landed.get(number, {}), **partition.last} for number, partition in enumerate(partitions)]
     rows = read()
     position = Position(file, known, rows, [partition.earlier for partition in partitions])
@@ -51,15 +52,33 @@ def go_on(  # noqa: PLR0917 - a file, a topic, and how each is read
     return GoOn(position.next_rows, rows, position.passed)
 
 
-def _landed(
-    file: FileId, stream: Stream, topic_id: str, partitions: Sequence[HeldPartition]
-) -> dict[int, dict[str, Origin]]:
-    """Return what landed from records that the topic no longer holds; nothing where it holds some of this file."""
-    lost = {
+def lost(
+    file: FileId, partitions: Sequence[HeldPartition], read: Callable[[], Iterator[SentRow]]
+) -> dict[int, int]:  # fmt: skip
+    """Return the partitions that may have held rows of this file which the topic forgot, with their first offset.
+
+    One that holds some of the file has not; nor has one that no row of the file goes to.
+    """
+    found = {
         number: partition.low
         for number, partition in enumerate(partitions)
         if partition.low > 0 and not partition.last.keys() & set(file)
     }
+    if not found:
+        return {}
+    meant: set[int] = set()
+    with suppress(SourceFileError):
+        for sent in read():
+            meant.add(sent.row.number % len(partitions))
+            if meant >= found.keys():
+                return found
+        return {number: low for number, low in found.items() if number in meant}
+    # What lies behind the fault is not known; whoever reads on will tell of it.
+    return found
+
+
+def _landed(stream: Stream, topic_id: str, lost: Mapping[int, int]) -> dict[int, dict[str, Origin]]:
+    """Return what landed from the records before the first offset of each partition of ``lost``."""
     if not lost:
         return {}
     try:

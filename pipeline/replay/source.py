@@ -19,12 +19,11 @@ from pipeline.replay.cells import Value, readers
 from pipeline.replay.parquet import read_parquet
 from pipeline.replay.rows import OnBad, Row, SourceRow
 
-# A row is never longer than what a topic takes; a line or a cell beyond this is damage, or a bomb.
-LONGEST_CELL = 2**24
+# No row is longer than what a topic takes, which is 1 MB unless configured; one beyond this is damage, or a bomb.
+LONGEST_ROW = 2**24
 # What the standard library raises for compressed files that are cut short, damaged or encrypted.
 _BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 _FINGERPRINT_BYTES = 1 << 20
-_FIELD_LIMIT = "field larger than field limit"
 
 
 def default_path(stream: Stream, stream_path: str | Path) -> Path:
@@ -85,7 +84,7 @@ def read_rows(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
 
 
 def _read_csv(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
-    csv.field_size_limit(LONGEST_CELL)
+    csv.field_size_limit(LONGEST_ROW)
     with ExitStack() as stack:
         lines = _Lines(str(path), _open_bytes(path, stack))
         reader = csv.reader(lines, strict=True)
@@ -97,7 +96,7 @@ def _read_csv(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
         cells = [(name, place, read) for (name, read), place in zip(readers(stream).items(), places, strict=True)]
         number = 0
         while True:
-            first_line = lines.number + 1
+            first_line = lines.begin_row()
             try:
                 fields = next(reader)
                 if fields:
@@ -108,9 +107,6 @@ def _read_csv(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
                 if "unexpected end of data" in str(error):
                     reason = "a quoted cell that begins here, or below, has no end: all that follows would be lost"
                     raise SourceFileError(str(path), first_line, None, reason) from error
-                if _FIELD_LIMIT in str(error):
-                    reason = f"a quoted cell that begins here, or below, is longer than {LONGEST_CELL:,} characters"
-                    raise SourceFileError(str(path), first_line, None, f"{reason}: has it an end?") from error
                 on_bad(SourceFileError(str(path), first_line, None, f"not CSV: {error}"))
             except _BrokenOffError:
                 raise
@@ -124,27 +120,37 @@ class _BrokenOffError(SourceFileError):
 
 
 class _Lines:
-    """Lines of text that know their number, so that a byte that is no UTF-8 can be found."""
+    """Lines of text that know their number, so that a byte that is no UTF-8 can be found; rows of them are bounded."""
 
     def __init__(self, source: str, file: IO[bytes]) -> None:
         self.number = 0
         self._source = source
         self._file = file
+        self.begin_row()
 
     def __iter__(self) -> _Lines:
         return self
 
+    def begin_row(self) -> int:
+        """Count the bytes of a row from here on; return the line that it begins in."""
+        self._row_bytes = 0
+        self._row_line = self.number + 1
+        return self._row_line
+
     def __next__(self) -> str:
         try:
-            line = self._file.readline(LONGEST_CELL + 1)
+            line = self._file.readline(LONGEST_ROW - self._row_bytes + 1)
         except _BROKEN as error:
             raise _BrokenOffError(self._source, self.number + 1, None, f"cannot be read on: {error}") from error
         if not line:
             raise StopIteration
         self.number += 1
-        if len(line) > LONGEST_CELL:
-            reason = f"longer than {LONGEST_CELL:,} bytes: not a line of a data file"
-            raise _BrokenOffError(self._source, self.number, None, reason)
+        self._row_bytes += len(line)
+        if self._row_bytes > LONGEST_ROW:
+            reason = f"longer than {LONGEST_ROW:,} bytes: not a row of a data file"
+            if self.number > self._row_line:
+                reason += f"; a quoted cell runs on to line {self.number}: has it an end?"
+            raise _BrokenOffError(self._source, self._row_line, None, reason)
         try:
             return line.decode("utf-8-sig" if self.number == 1 else "utf-8")
         except UnicodeDecodeError as error:

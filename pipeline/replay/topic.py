@@ -29,6 +29,7 @@ _LEADERLESS = {
     KafkaError._UNKNOWN_TOPIC,
 }
 TIMEOUT_S = 6.0
+_MOMENT_S = 0.2
 _NEW_TOPIC_S = 20.0
 
 _TUNED: Mapping[str, str | int] = {
@@ -216,8 +217,9 @@ def origins_of(topic: str, source: str, partitions: int, settings: Mapping[str, 
 def _consumer(settings: Mapping[str, str]) -> Consumer:
     # Going from partition to partition, a fetch must not wait for records that will not come.
     tuned: dict[str, str | int | float | bool] = {"fetch.wait.max.ms": 10, "fetch.queue.backoff.ms": 5}
+    fixed = {"group.id": "swathe-replay", "enable.auto.commit": False, "auto.offset.reset": "error"}
     return Consumer(
-        {**tuned, **settings, "group.id": "swathe-replay", "enable.auto.commit": False, "auto.offset.reset": "error"},
+        {**tuned, **settings, **fixed, "enable.partition.eof": True},
         logger=logging.getLogger("pipeline.replay.librdkafka"),
     )
 
@@ -246,15 +248,29 @@ def _held(consumer: Consumer, topic: str, partition: int, own: Collection[str]) 
 
 
 def _records(consumer: Consumer, topic: str, lane: int, first: int, end: int) -> Iterator[Message]:
-    """Yield the records from offset ``first`` up to ``end``, as far as the broker has them."""
+    """Yield the records from offset ``first`` up to ``end``, or to the partition's end where the last are no records.
+
+    Raises
+    ------
+    KafkaException: the broker says nothing for ``TIMEOUT_S``; what it holds would be taken for less than it is.
+    """
     consumer.assign([TopicPartition(topic, lane, first)])
-    # As many as there are at most: consume() waits its whole time for more.
-    while first < end and (messages := consumer.consume(min(10_000, end - first), TIMEOUT_S)):
+    heard_at = time.monotonic()
+    while first < end:
+        # As many as there are at most, and for a moment only: consume() waits its whole time for more.
+        messages = consumer.consume(min(10_000, end - first), _MOMENT_S)
+        if not messages and time.monotonic() - heard_at > TIMEOUT_S:
+            reason = f"no record of partition {lane} from offset {first:,} on for {TIMEOUT_S:g} s, of {end - first:,}"
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, reason))
         for message in messages:
-            if message.error():
-                raise KafkaException(message.error())
+            if (error := message.error()) is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    return
+                raise KafkaException(error)
             yield message
-        first = (messages[-1].offset() or 0) + 1
+            first = (message.offset() or 0) + 1
+        if messages:
+            heard_at = time.monotonic()
 
 
 def _origin(message: Message) -> Origin | None:

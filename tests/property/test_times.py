@@ -19,6 +19,7 @@ from contract.errors import SourceFileError
 from contract.moment import PER_SECOND, EpochUnit, epoch_digits
 from contract.stream import Stream, parse_stream
 from pipeline.land.parse import RecordParser
+from pipeline.replay.limits import limits_of
 from pipeline.replay.position import as_sent
 from pipeline.replay.rows import SourceRow
 from pipeline.replay.source import read_rows
@@ -56,7 +57,8 @@ def _stop(error: SourceFileError) -> None:
 def _replayed(stream: Stream, path: Path) -> int | str:
     """Return what landing makes of the file's one row, as replay sends it, or why replay refuses it."""
     try:
-        (sent,) = as_sent(read_rows(path, stream, _stop))
+        limits = limits_of(stream, None, {})
+        (sent,) = as_sent(read_rows(path, stream, _stop), limits, str(path), _stop)
     except SourceFileError as error:
         return str(error)
     return _landed(stream, [sent.value])[0]

@@ -68,7 +68,7 @@ function isLoopback(host) {
 
 function explainAddresses() {
   if (isLoopback(location.hostname)) return;
-  for (const link of document.querySelectorAll("a.elsewhere")) {
+  for (const link of document.querySelectorAll("a.mlflow")) {
     if (!isLoopback(new URL(link.href).hostname)) continue;
     link.title = `${link.href} is on the server's own machine; SWATHE_MLFLOW_URL names the address for readers`;
     link.removeAttribute("href");

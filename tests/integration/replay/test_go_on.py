@@ -12,6 +12,12 @@ import orjson
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
 
 from contract.errors import SwatheError
 from contract.origin import HEADER
@@ -112,6 +118,12 @@ def test_a_row_beyond_what_the_topic_takes_is_named_and_can_be_left_out(line: Li
     assert "sent 5 rows" in said and "skipped 1 rows" in said
     assert "sent 2 rows" in _send(line, _write(file, range(12), row4=f"4,2.0,{'long' * 300_000}"), "--skip-bad")
     assert "--partitions 3: topic" in _send(line, file, "--partitions", "3")
+    admin = AdminClient({"bootstrap.servers": line.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]})
+    change = ConfigEntry("max.message.bytes", "2000000", incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(ConfigResource.Type.TOPIC, line.name, incremental_configs=[change])
+    admin.incremental_alter_configs([topic])[topic].result(10)
+    said = _send(line, file, "--skip-bad")
+    assert f"{file}:6: row 4 (from 0) is not what was sent" in said and "can be sent now" in said
     assert _keys(line) == _once(n for n in range(12) if n != 4)
 
 

@@ -103,7 +103,7 @@ def test_a_wider_type_is_read(path: Path) -> None:
 
 
 def test_a_part_with_a_long_footer_and_one_that_is_gone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.landed_types._TAIL_BYTES", 64)
+    monkeypatch.setattr("pipeline.footer._TAIL_BYTES", 64)
     store = MemoryStore()
     keys = land(store, path, 5)
     _check(store, path, keys)

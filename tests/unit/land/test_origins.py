@@ -13,12 +13,16 @@ FILES = [f"{number:016x}" for number in range(3)]
 
 
 class Record:
-    """A record with its header, which counts how often it is asked for."""
+    """A record with its header, which counts how often it is asked for; replay's key is the row's number."""
 
     asked = 0
 
-    def __init__(self, header: bytes | None) -> None:
+    def __init__(self, header: bytes | None, key: bytes | None = b"12") -> None:
         self._header = header
+        self._key = key
+
+    def key(self) -> bytes | None:
+        return self._key
 
     def headers(self) -> list[tuple[str, bytes]] | None:
         Record.asked += 1
@@ -58,7 +62,9 @@ def test_the_last_header_of_each_file(topic: list[bytes | None], data: st.DataOb
         if header is not None and (origin := origin_of(header)) is not None:
             expected.pop(origin.source, None)
             expected[origin.source] = header.decode()
-    found = Origins([Record(header) for header in topic], offsets).last(first, end)
+    keys = st.sampled_from([None, b"", b"7", b"key", b"-1", b"\xff"])
+    records = [Record(h, data.draw(keys) if h is None or origin_of(h) is None else b"7") for h in topic]
+    found = Origins(records, offsets).last(first, end)
     assert list(found.items()) == list(expected.items())
 
 
@@ -69,6 +75,21 @@ def test_of_one_file_two_headers_are_read() -> None:
     assert list(origins.last(100, 9_000)) == [FILES[0]]
     assert Record.asked <= 4
     assert NO_ORIGINS.last(0, 10) == {}
+
+
+def test_of_records_that_others_sent_no_header_is_read() -> None:
+    """With headers of their own, such as a trace's."""
+    replayed = [Record(Origin(FILES[0], row, 1, "0" * 24, row).header()) for row in range(1_000)]
+    others = [Record(b"", b"order %d" % number) for number in range(10_000)]
+    for topic, most in ((others, 4), ([*others, *replayed, *others], 16)):
+        Record.asked = 0
+        found = Origins(topic, np.arange(len(topic))).last(0, len(topic))
+        assert list(found) == ([FILES[0]] if len(topic) > len(others) else [])
+        assert Record.asked <= most
+    mixed = [record for pair in zip(others, replayed, strict=False) for record in pair]
+    Record.asked = 0
+    assert list(Origins(mixed, np.arange(len(mixed))).last(0, len(mixed))) == [FILES[0]]
+    assert Record.asked <= 16
 
 
 @given(st.builds(Origin, st.sampled_from(FILES), st.integers(0, 2**40), st.integers(1, 1000),

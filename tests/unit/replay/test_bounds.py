@@ -11,12 +11,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from contract.errors import ServiceDownError, SourceFileError
+from contract.origin import HEADER
 from contract.stream import Stream, parse_stream
+from pipeline.replay import limits as limits_module
 from pipeline.replay import source, topic
-from pipeline.replay.sending import limits_of
+from pipeline.replay.limits import limits_of
 from pipeline.replay.source import default_path, read_rows
 
 TEXT = """
@@ -67,11 +69,32 @@ def test_a_line_without_an_end_in_a_small_zip(tmp_path: Path) -> None:
 
 
 def test_a_quote_without_an_end_in_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "LONGEST_CELL", 2**17)
+    monkeypatch.setattr(source, "LONGEST_ROW", 2**17)
     path = _zip(tmp_path / "a.zip", (b'x,s\n1,a\n1,"b\n', 1), (b"1,c\n" * 1000, 1000))
-    with _within(8 * MIB), pytest.raises(SourceFileError, match="longer than 131,072 characters: has it") as raised:
+    with _within(8 * MIB), pytest.raises(SourceFileError, match=r"longer than 131,072 bytes: .* has it an") as raised:
         list(read_rows(path, STREAM, _ignore))
     assert raised.value.line == 3
+
+
+@pytest.mark.parametrize("cells", [25, 1])
+def test_a_row_of_long_lines_in_a_small_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
+    """Each of its lines, and each of its cells, is short enough."""
+    monkeypatch.setattr(source, "LONGEST_ROW", MIB)
+    head = b"x,s," + b",".join(b"c%d" % number for number in range(cells)) + b"\n1,b" + b",c" * cells
+    lines = 25 // cells
+    cell = (b',"', 1), *[(b"0" * (MIB // 2), 1), (b"\n", 1)] * lines, (b'"', 1)
+    path = _zip(tmp_path / "a.zip", (head + b"\n2,b", 1), *cell * cells, (b"\n", 1))
+    with _within(12 * MIB), pytest.raises(SourceFileError, match=r"than 1,048,576 bytes: .* to line 4") as raised:
+        list(read_rows(path, STREAM, _ignore))
+    assert raised.value.line == 3
+
+
+def test_rows_are_bounded_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "LONGEST_ROW", 1_000)
+    path = tmp_path / "a.csv"
+    row = f'1,"{"a" * 400}\n{"a" * 400}"\n'
+    path.write_text("x,s\n" + row * 10)
+    assert len(list(read_rows(path, STREAM, _stop))) == 10
 
 
 def test_a_long_cell_is_a_cell(tmp_path: Path) -> None:
@@ -98,11 +121,20 @@ def test_a_text_that_repeats_in_a_small_parquet_file(tmp_path: Path, dictionary:
     assert most < 150 * MIB
 
 
-def test_a_row_larger_than_topic_or_landing_take() -> None:
-    limits = limits_of(STREAM, 1_048_588)
-    assert limits.refusal(1_000_000, 100) is None
-    assert "`max.message.bytes`" in str(limits.refusal(1_048_500, 100))
-    assert "`rejects.max_record_bytes`" in str(limits_of(STREAM, None).refusal(1_048_577, 100))
+def test_a_row_larger_than_topic_client_or_landing_take() -> None:
+    limits = limits_of(STREAM, 1_048_588, {})
+    assert limits.refusal(1_000_000) is None
+    assert "`max.message.bytes`" in str(limits.refusal(1_048_500))
+    for settings in ({}, {"message.max.bytes": "5000"}):
+        most = int(settings.get("message.max.bytes", 1_000_000)) - limits_module._OTHER_BYTES
+        own = limits_of(STREAM, None, settings)
+        assert own.refusal(most) is None
+        assert "`SWATHE_KAFKA_MESSAGE_MAX_BYTES`" in str(own.refusal(most + 1))
+        # What is let through, the client takes, with the longest key and header.
+        producer = Producer({"test.mock.num.brokers": 1, **settings})
+        producer.produce("t", b"x" * most, b"9" * 18, headers=[(HEADER, limits_module._LONGEST_HEADER)])
+        assert producer.flush(10) == 0
+    assert "`rejects.max_record_bytes`" in str(limits_of(STREAM, 2**24, {}).refusal(1_048_577))
 
 
 @pytest.mark.parametrize(

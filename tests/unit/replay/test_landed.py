@@ -28,6 +28,9 @@ class Record:
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
 
+    def key(self) -> bytes:
+        return b"%d" % self._origin.row
+
     def headers(self) -> list[tuple[str, bytes]]:
         return [(HEADER, self._origin.header())]
 
@@ -65,13 +68,22 @@ def test_the_last_record_of_each_file_before_what_the_topic_holds() -> None:
     assert landed_origins(store, "nothing landed", "id", {0: 7}) == {}
 
 
-def test_more_files_than_object_metadata_has_room_for() -> None:
+def test_more_files_than_object_metadata_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     store = _landed([_file(number, 0) for number in range(3 * SOURCES_NOTED)], rows=100)
     head = store.head("model/lane=0/00000000.parquet")
     assert head is not None
     assert sum(len(name) + len(value) for name, value in head.metadata.items()) < 1_400
+    fetched_whole: list[str] = []
+    get = store.get
+
+    def noting(key: str) -> tuple[bytes, str] | None:
+        fetched_whole.append(key)
+        return get(key)
+
+    monkeypatch.setattr(store, "get", noting)
     found = landed_origins(store, "model", "id", {0: 1})[0]
     assert [int(source, 16) for source in found] == list(range(3 * SOURCES_NOTED))
+    assert not [key for key in fetched_whole if key.endswith(".parquet")]
 
 
 def test_parts_of_an_earlier_version_do_not_say_it() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from contract.errors import StreamFileError
 from contract.stream import Scheme
+from pipeline.landed_types import refuse_changed_types
 from pipeline.stream_file import load_stream
 from pipeline.train.batches import sealed_batches
 from pipeline.train.series import Series
@@ -33,3 +35,23 @@ def test_the_batches_that_are_read_count(tmp_path: Path, scheme: Scheme, numbers
         return
     with pytest.raises(StreamFileError, match=r"s.yaml:6: columns.x.type: int32, but s/lane=0/00000000.parquet"):
         series.refuse_changed_types(store, batches, numbers)
+
+
+def test_a_column_that_was_left_out_meanwhile_is_compared_with_each_batch_that_is_read(tmp_path: Path) -> None:
+    """Landing compares with its newest parts, which have no such column; finding one takes reading them all."""
+    path, store = tmp_path / "s.yaml", MemoryStore()
+    newest: list[str] = []
+    without = TEXT.replace("  x: {type: float64}\n", "").replace("[x]", "[id]")
+    for first, text in ((0, TEXT), (5, without), (10, TEXT.replace("float64", "int32"))):
+        path.write_text(text)
+        stream = load_stream(path)
+        refuse_changed_types(store, stream, str(path), newest, stream.columns)
+        newest = land(store, path, 5, first=first)
+    batches = sealed_batches(store, "s")
+    series = {
+        scheme: Series(stream, scheme, "s", "", "", None, typed_commands(str(path), stream, scheme, "s"))
+        for scheme in get_args(Scheme)
+    }
+    series["disjoint"].refuse_changed_types(store, batches, [3])
+    with pytest.raises(StreamFileError, match=r"columns.x.type: int32, but s/lane=0/00000000.parquet was landed with"):
+        series["cumulative"].refuse_changed_types(store, batches, [3])
