@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from contract.errors import ConfigurationError, StreamFileError
+from contract.errors import ChainError, ConfigurationError, StreamFileError
 from contract.series_commands import SeriesCommands
 from contract.stream import Scheme, Stream
 from contract.uri import without_credentials
 from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import ObjectStore
 from pipeline.stream_file import load_stream
-from pipeline.train.batches import SealedBatch
+from pipeline.train.batches import SealedBatch, check_parts
 from pipeline.train.settings import TrackingSettings
 from pipeline.train.train_key import train_key
 from pipeline.train.typed import typed_commands
@@ -59,13 +59,19 @@ class Series:
         Raises
         ------
         StreamFileError: a feature, or a column of the id, was not.
+        ChainError: an object is gone or altered.
         """
         read = {batch.number: batch for number in numbers for batch in self.trained_on(batches, number)}
         filled = [[part.key for part in batch.manifest.parts if part.rows] for batch in read.values()]
         keys = dict.fromkeys(key for parts in filled for key in (*parts[:1], *parts[-1:]))
         keys |= dict.fromkeys(again.key for batch in read.values() for again in batch.manifest.again)
         names = dict.fromkeys((*self.stream.features, *self.stream.id))
-        refuse_changed_types(store, self.stream, self.commands.stream_file, keys, names)
+        try:
+            refuse_changed_types(store, self.stream, self.commands.stream_file, keys, names)
+        except ChainError:
+            # What is gone or altered is told with its batch.
+            check_parts(store, tuple(read.values()))
+            raise
 
     def read_again(self) -> Series:
         """Return the series as the stream file says now; scheme and model stay what they are.
