@@ -52,14 +52,12 @@ class Numbers:
     facts: VersionFacts
 
 
-def save_artifact(
-    path: Path, model: PipelineModel, numbers: Numbers, description: Model, dfs_tmpdir: str
-) -> dict[str, str]:
-    """Write the artifact to the new directory ``path``; return the SHA-256 of each of its files.
+def save_artifact(path: Path, model: PipelineModel, numbers: Numbers, dfs_tmpdir: str) -> Model:
+    """Write the artifact to the new directory ``path``; return what becomes the file `MLmodel` once it has its ids.
 
-    ``description`` carries the ids of the run and the logged model, and becomes the file `MLmodel`;
     ``dfs_tmpdir`` is where Spark may write on its way.
     """
+    description = Model()
     # Given, because mlflow would start a second Spark to find them out.
     requirements = [f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS]
     mlflow.spark.save_model(
@@ -87,8 +85,7 @@ def save_artifact(
     description.flavors["python_function"].update(
         loader_module=f"{package}.pyfunc", data=str(Path(SCORING_FILE).parent), code="code"
     )
-    description.save(str(path / "MLmodel"))
-    return digests(path)
+    return description
 
 
 def digests(path: Path) -> dict[str, str]:

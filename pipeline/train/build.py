@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from mlflow.entities import Run
+from mlflow.entities import LoggedModel, Run
 from mlflow.models import Model as MlflowModel
 
 from contract.batch import Manifest, manifest_key
@@ -18,15 +18,15 @@ from contract.model_version import TAG_REASON, TAG_RESULTS
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
 from pipeline.train import describe
-from pipeline.train.artifact import Numbers, save_artifact
+from pipeline.train.artifact import Numbers, digests, save_artifact
 from pipeline.train.assign import Sample
 from pipeline.train.batches import SealedBatch
 from pipeline.train.comparison import Comparer, Comparison
 from pipeline.train.evaluate import statistics
 from pipeline.train.event_window import event_window_ms
 from pipeline.train.ledger import Artifact
-from pipeline.train.pictures import Drawn, draw
-from pipeline.train.publish import VersionRecord
+from pipeline.train.pictures import Drawn, Pixels, draw
+from pipeline.train.publish import RECORD_FILE, VersionRecord
 from pipeline.train.results import write_results
 from pipeline.train.runs import TAG_BATCH as TAG_RUN_BATCH
 from pipeline.train.runs import LoggedOn, Runs
@@ -70,7 +70,7 @@ class VersionBuilder:
         )
 
     def build(self, run: Run, key: str, batches: tuple[SealedBatch, ...]) -> VersionRecord:
-        """Train ``batches`` in ``run`` and return what registering needs.
+        """Train ``batches`` in ``run`` and return what registering needs, which the run has as an artifact then.
 
         Raises
         ------
@@ -93,7 +93,7 @@ class VersionBuilder:
             with watch.measured("compare"):
                 comparison = self._compare(trained, sample, manifests[-1])
             trained = trained.named(comparison.lineage.labels)
-            shown = beside.submit(self._show, run, trained, sample, comparison)
+            drawn = beside.submit(draw, self._drawn(run, trained, sample, comparison))
             score = silhouette(trained, sample, watch)
             params, metrics = self._numbers(trained, score, manifests[-1].batch)
             facts = comparison.told_in(describe.batch_facts(manifests, happened.result()))
@@ -105,30 +105,46 @@ class VersionBuilder:
                 comparison.profile,
                 dataclasses.replace(facts, silhouette=metrics.get("silhouette")),
             )
-            with watch.measured("artifact"):
-                artifact = self._upload(run, manifests[-1].batch, trained, numbers, params)
-            fault_point("train.uploaded")
-            with watch.measured("results"):
-                results_key = results.result()
-            with watch.measured("pictures"):
-                shown.result()
-        fault_point("train.results-written")
-        metrics |= comparison.metrics
-        metrics |= {f"seconds/{step}": spent for step, spent in watch.seconds.items()}
-        self._log(run, batches, params, describe.charted(metrics), artifact)
-        if trained.swept is not None:
-            self._runs.log_curves(run.info.run_id, trained.swept.curves())
-        tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
-        why = describe.fit_sentences(series.stream.model, trained.clustering, trained.next_step, trained.swept)
-        return VersionRecord(
-            run_id=run.info.run_id,
-            source=f"models:/{artifact.model_id}",
-            tags={**tags, TAG_RESULTS: results_key},
-            description=self._description(run, manifests, [*why, *comparison.sentences]),
-            artifact=artifact,
-            metrics=metrics,
-            reference=comparison.reference_key,
-        )
+            with tempfile.TemporaryDirectory(prefix="swathe-artifact-") as directory:
+                path = Path(directory) / "model"
+                with watch.measured("artifact"):
+                    described = save_artifact(path, trained.model, numbers, self._spark.scratch(f"{directory}/spark"))
+                # Before MLflow is given anything: a store that refuses them would leave an artifact at each attempt.
+                with watch.measured("results"):
+                    results_key = results.result()
+                fault_point("train.results-written")
+                with watch.measured("pictures"):
+                    pictures = drawn.result()
+                # Like its version: MLflow's Models tab shows nothing else that tells two apart.
+                named = f"{series.model}-v{manifests[-1].batch}"
+                with self._artifacts.begun(run.info.run_id, named, params) as logged:
+                    with watch.measured("artifact"):
+                        artifact = self._upload(run, logged, path, described)
+                    fault_point("train.uploaded")
+                    with watch.measured("pictures"):
+                        self._show(run, manifests[-1].batch, pictures, comparison)
+                    metrics |= comparison.metrics
+                    metrics |= {f"seconds/{step}": spent for step, spent in watch.seconds.items()}
+                    tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
+                    record = VersionRecord(
+                        run_id=run.info.run_id,
+                        source=f"models:/{artifact.model_id}",
+                        tags={**tags, TAG_RESULTS: results_key},
+                        description=self._description(run, manifests, [*self._why(trained), *comparison.sentences]),
+                        artifact=artifact,
+                        metrics=metrics,
+                        reference=comparison.reference_key,
+                    )
+                    self._runs.log_text(run.info.run_id, record.to_json(), RECORD_FILE)
+                    # Last, because numbers that are logged once more by the next attempt would stand there twice.
+                    self._log(run, batches, params, describe.charted(metrics), artifact)
+                    if trained.swept is not None:
+                        self._runs.log_curves(run.info.run_id, trained.swept.curves())
+        return record
+
+    def _why(self, trained: Trained) -> list[str]:
+        model = self._series.stream.model
+        return describe.fit_sentences(model, trained.clustering, trained.next_step, trained.swept)
 
     def _compare(self, trained: Trained, sample: Sample, newest: Manifest) -> Comparison:
         """Compare on the rows of the newest batch alone, which under either scheme no earlier version has seen."""
@@ -137,11 +153,9 @@ class VersionBuilder:
         rows = own if len(own.rows) else sample
         return self._comparer.compare(newest.batch, trained.scoring, rows)
 
-    def _show(self, run: Run, trained: Trained, sample: Sample, comparison: Comparison) -> None:
-        """Log the version's pictures, and what became of the clusters before as a table."""
-        batch = int(run.data.tags[TAG_RUN_BATCH])
-        drawn = Drawn(
-            title=f"{self._series.model} version {batch}",
+    def _drawn(self, run: Run, trained: Trained, sample: Sample, comparison: Comparison) -> Drawn:
+        return Drawn(
+            title=f"{self._series.model} version {run.data.tags[TAG_RUN_BATCH]}",
             scoring=trained.scoring,
             rows=sample.rows,
             clusters=sample.clusters,
@@ -149,7 +163,10 @@ class VersionBuilder:
             comparison=comparison,
             swept=trained.swept,
         )
-        self._runs.log_images(run.info.run_id, draw(drawn), batch)
+
+    def _show(self, run: Run, batch: int, pictures: Mapping[str, Pixels], comparison: Comparison) -> None:
+        """Log the version's pictures, and what became of the clusters before as a table."""
+        self._runs.log_images(run.info.run_id, pictures, batch)
         table = describe.transitions_table(comparison.lineage)
         if table:
             self._runs.log_table(run.info.run_id, table, TRANSITIONS_FILE)
@@ -197,29 +214,15 @@ class VersionBuilder:
         )
         self._runs.log(run_id, params, metrics, model=LoggedOn(artifact.model_id, dataset, digest))
 
-    def _upload(self, run: Run, batch: int, trained: Trained, numbers: Numbers, params: dict[str, object]) -> Artifact:
-        """Save the artifact, bring it to MLflow and read it back; return where it is."""
-        # Named like its version: MLflow's Models tab shows nothing else that tells two apart.
-        logged = self._artifacts.begin(
-            run.info.run_id,
-            f"{self._series.model}-v{batch}",
-            {name: str(value) for name, value in params.items()},
-            {},
-        )
-        description = MlflowModel(
-            artifact_path=logged.artifact_location,
-            model_uuid=logged.model_id,
-            run_id=run.info.run_id,
-            model_id=logged.model_id,
-        )
-        with tempfile.TemporaryDirectory(prefix="swathe-artifact-") as directory:
-            path = Path(directory) / "model"
-            digests = save_artifact(
-                path, trained.model, numbers, description, self._spark.scratch(f"{directory}/spark")
-            )
-            self._artifacts.upload(logged, run.info.run_id, path)
-        self._artifacts.check(logged.artifact_location, digests)
-        return Artifact(logged.model_id, logged.artifact_location, digests)
+    def _upload(self, run: Run, logged: LoggedModel, path: Path, description: MlflowModel) -> Artifact:
+        """Bring the artifact at ``path`` to MLflow as ``logged`` and read it back; return where it is."""
+        description.artifact_path, description.model_uuid = logged.artifact_location, logged.model_id
+        description.run_id, description.model_id = run.info.run_id, logged.model_id
+        description.save(str(path / "MLmodel"))
+        hashed = digests(path)
+        self._artifacts.upload(logged, path)
+        self._artifacts.check(logged.artifact_location, hashed)
+        return Artifact(logged.model_id, logged.artifact_location, hashed)
 
     def _description(self, run: Run, manifests: Sequence[Manifest], sentences: Sequence[str]) -> str:
         series = self._series

@@ -69,7 +69,8 @@ def _write(assigned: DataFrame, store: ObjectStore, prefix: str, name: str, coun
     keys = _SORT_KEYS[name]
     placed = assigned.coalesce(1) if count == 1 else assigned.repartitionByRange(count, *keys)
     url = f"s3a://{store.bucket}/{prefix}{name}"
-    written = placed.sortWithinPartitions(*keys).write.mode("error")
+    # Over what an earlier attempt of the same run has left, which nothing names.
+    written = placed.sortWithinPartitions(*keys).write.mode("overwrite")
     written.option("parquet.block.row.count.limit", RESULTS_ROW_GROUP_ROWS).parquet(url)
     return _read_back(assigned.sparkSession, store, f"{prefix}{name}/", url, keys)
 

@@ -19,6 +19,7 @@ from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 from requests import RequestException
 
 from contract import remedies
@@ -127,7 +128,7 @@ class Runs:
             return self.client.create_run(experiment_id, tags=tags, run_name=f"{self._model}-batch-{batch}")
 
     def begin_again(self, run: Run, launcher: str | None) -> Run:
-        """Take up a run that failed before it had logged anything: the same batch is looked at again."""
+        """Take up a run that failed: the same batch is looked at again."""
         attempts = int(run.data.tags.get(TAG_ATTEMPTS, "1")) + 1
         with mlflow_errors(self._uri):
             self.client.update_run(run.info.run_id, status="RUNNING")
@@ -196,8 +197,12 @@ class Runs:
 
     def log_table(self, run_id: str, columns: Mapping[str, Sequence[object]], name: str) -> None:
         """Log ``columns`` of equal length as the run's table ``name``."""
+        body = {"columns": list(columns), "data": list(zip(*columns.values(), strict=True))}
+        listed = json.dumps([{"path": name, "type": "table"}])
+        # Not by `log_table`, which appends to what an earlier attempt has left.
+        self.log_text(run_id, json.dumps(body), name)
         with mlflow_errors(self._uri):
-            self.client.log_table(run_id, {key: list(values) for key, values in columns.items()}, name)
+            self.client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, listed)
 
     def log_dataset(self, run_id: str, *, name: str, url: str, digest: str, profile: Mapping[str, object]) -> None:
         """Log which rows the run was trained on; ``profile`` says how many and where, however long that is."""
@@ -207,11 +212,16 @@ class Runs:
         with mlflow_errors(self._uri):
             self.client.log_inputs(run_id, [entry])
 
-    def end(self, run_id: str, status: str, tags: Mapping[str, str] | None = None) -> None:
-        """End the run as FINISHED, FAILED or KILLED, with ``tags``; who worked on it is nobody's business any more."""
+    def end(
+        self, run_id: str, status: str, tags: Mapping[str, str] | None = None, whole: str = "what the trainer said"
+    ) -> None:
+        """End the run as FINISHED, FAILED or KILLED, with ``tags``; who worked on it is nobody's business any more.
+
+        ``whole`` is where a tag that is too long stands in full.
+        """
         with mlflow_errors(self._uri):
             for key, value in (tags or {}).items():
-                said = shortened(without_credentials(value), RUN_TAG_CHARS, "whole in swathe/version.json")
+                said = shortened(without_credentials(value), RUN_TAG_CHARS, f"whole in {whole}")
                 self.client.set_tag(run_id, key, said)
             self.client.set_terminated(run_id, status)
             if TAG_OWNER in self.client.get_run(run_id).data.tags:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from contract.errors import ConfigurationError, StreamFileError
+from contract.errors import ChainError, ConfigurationError, StreamFileError
 from contract.series_commands import SeriesCommands
 from contract.stream import Scheme, Stream
 from contract.uri import without_credentials
 from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import ObjectStore
 from pipeline.stream_file import load_stream
-from pipeline.train.batches import SealedBatch
+from pipeline.train.batches import SealedBatch, check_parts
 from pipeline.train.settings import TrackingSettings
 from pipeline.train.train_key import train_key
 from pipeline.train.typed import typed_commands
@@ -23,8 +23,8 @@ from pipeline.train.typed import typed_commands
 FROM_FILE: Final = "from-file"
 FROM_STREAM: Final = "from-stream"
 SCHEMES: Final = ("disjoint", "cumulative", FROM_FILE)
-# Spark's plans hold several expressions of each: a thousand take minutes, and time grows faster than their number.
-MOST_FEATURES: Final = 2_000
+# As many as were seen to train. Spark's plans hold several expressions of each, and take minutes for them.
+MOST_FEATURES: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,34 @@ class Series:
         Raises
         ------
         StreamFileError: a feature, or a column of the id, was not.
+        ChainError: an object is gone or altered.
         """
         read = {batch.number: batch for number in numbers for batch in self.trained_on(batches, number)}
         filled = [[part.key for part in batch.manifest.parts if part.rows] for batch in read.values()]
         keys = dict.fromkeys(key for parts in filled for key in (*parts[:1], *parts[-1:]))
         keys |= dict.fromkeys(again.key for batch in read.values() for again in batch.manifest.again)
         names = dict.fromkeys((*self.stream.features, *self.stream.id))
-        refuse_changed_types(store, self.stream, self.commands.stream_file, keys, names)
+        try:
+            refuse_changed_types(store, self.stream, self.commands.stream_file, keys, names)
+        except ChainError:
+            # What is gone or altered is told with its batch.
+            check_parts(store, tuple(read.values()))
+            raise
+
+    def read_again(self) -> Series:
+        """Return the series as the stream file says now; scheme and model stay what they are.
+
+        Raises
+        ------
+        StreamFileError: the stream file cannot be meant, or is that of another stream by now.
+        """
+        path = self.commands.stream_file
+        stream = _trainable_stream(path)
+        if stream.name != self.stream.name:
+            raise StreamFileError(
+                path, None, f"name: {stream.name}, which was {self.stream.name} at the start; start it again"
+            )
+        return replace(self, stream=stream, commands=replace(self.commands, stream=stream))
 
     def key(self, batches: Sequence[SealedBatch]) -> str:
         """Return the train key of a version trained on ``batches``."""
@@ -91,13 +112,7 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
     StreamFileError: the stream file cannot be meant, or has more features than can be trained.
     ConfigurationError: the model's name is none.
     """
-    stream = load_stream(stream_path)
-    if len(stream.features) > MOST_FEATURES:
-        raise StreamFileError(
-            stream_path,
-            None,
-            f"features: {len(stream.features)} are more than the {MOST_FEATURES} that can be trained; choose fewer",
-        )
+    stream = _trainable_stream(stream_path)
     chosen: Scheme = stream.model.scheme
     if scheme != FROM_FILE:
         chosen = "cumulative" if scheme == "cumulative" else "disjoint"
@@ -111,6 +126,17 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
     serving = without_credentials(os.environ.get("SWATHE_SERVING_URL") or "http://127.0.0.1:18000")
     shown = without_credentials(os.environ.get("SWATHE_MLFLOW_URL") or tracking.uri).rstrip("/")
     return Series(stream, chosen, name, shown, serving, launcher, commands)
+
+
+def _trainable_stream(path: str) -> Stream:
+    stream = load_stream(path)
+    if len(stream.features) > MOST_FEATURES:
+        raise StreamFileError(
+            path,
+            None,
+            f"features: {len(stream.features)} are more than the {MOST_FEATURES} that can be trained; choose fewer",
+        )
+    return stream
 
 
 def is_model_name(text: str) -> bool:

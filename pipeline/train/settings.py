@@ -119,8 +119,11 @@ def _check_java(home: str) -> None:
         raise ConfigurationError(f"no java on PATH, and JAVA_HOME is not set; {remedy}")
     if not os.access(java, os.X_OK):
         raise ConfigurationError(f"JAVA_HOME={home} holds no bin/java that can be run; {remedy}")
-    told = Path(home) / "release"
-    said = told.read_text(errors="replace") if home and told.is_file() else ""
+    # What PATH names is a link into a Java's home, as often as not; that of Java 8 may be its `jre`.
+    found_in = Path(home) if home else Path(java).resolve().parent.parent
+    told = (found_in.parent if found_in.name == "jre" else found_in) / "release"
+    said = told.read_text(errors="replace") if told.is_file() else ""
     found = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', said, re.MULTILINE)
     if found is not None and int(found[1]) < _OLDEST_JAVA:
-        raise ConfigurationError(f"JAVA_HOME={home} is Java {found[1]}; {remedy}")
+        named = f"JAVA_HOME={home}" if home else f"JAVA_HOME is not set, and {java} on PATH"
+        raise ConfigurationError(f"{named} is Java {found[1]}; {remedy}")

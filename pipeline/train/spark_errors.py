@@ -73,6 +73,12 @@ _TABLE: Final = (
         ),
     ),
     _known(
+        r"(FileNotFoundException: |PATH_NOT_FOUND).*s3a://[^/]+/(results/(?!lane=)|_spark/)",
+        lambda cause, _: StopError(
+            f"what Spark was writing to the object store went ({cause}); nothing else may delete there, run again"
+        ),
+    ),
+    _known(
         r"RemoteFileChangedException|FileNotFoundException: .*s3a://|FAILED_READ_FILE\.FILE_NOT_EXIST"
         r"|PATH_NOT_FOUND.*s3a://",
         lambda cause, _: ChainError(f"an object went or changed while Spark read it ({cause}); restore it"),
@@ -89,13 +95,26 @@ _TABLE: Final = (
 )
 
 
-def meaning(causes: Sequence[Cause], store: str) -> SwatheError | None:
-    """Return what a chain of ``causes`` means, or None where none of them is known; ``store`` is its address."""
+def meaning(causes: Sequence[Cause], store: str, features: Sequence[str] = ()) -> SwatheError | None:
+    """Return what a chain of ``causes`` means, or None where none of them is known.
+
+    ``store`` is its address, and ``features`` are the names of a vector's numbers.
+    """
     for known in _TABLE:
         for cause in causes:
             if known.pattern.search(f"{cause.kind}: {cause.said}"):
-                return known.error(cause, store)
+                return known.error(_by_name(cause, features), store)
     return None
+
+
+def _by_name(cause: Cause, features: Sequence[str]) -> Cause:
+    """Put names in place of a row's numbers, where ``cause`` shows them: of those alone that are none."""
+    row = re.search(r"\[([^\[\]]*\b(?:NaN|Infinity)\b[^\[\]]*)\]", cause.said)
+    if row is None or row[1].count(",") + 1 != len(features):
+        return cause
+    values = zip(features, row[1].split(","), strict=True)
+    wrong = [f"feature {name!r} scaled to {x}" for name, x in values if x.strip("-") in {"NaN", "Infinity"}]
+    return Cause(cause.kind, cause.said.replace(row[0], ", ".join(wrong)))
 
 
 def causes_of(error: BaseException) -> tuple[Cause, ...]:
@@ -112,10 +131,13 @@ def causes_of(error: BaseException) -> tuple[Cause, ...]:
 
 
 @contextmanager
-def spark_errors(store: str, otherwise: Callable[[], object] = lambda: None) -> Iterator[None]:
+def spark_errors(
+    store: str, otherwise: Callable[[], object] = lambda: None, features: Sequence[str] = ()
+) -> Iterator[None]:
     """Say what Spark raises in our own words; ``store`` is the object store's address.
 
-    ``otherwise`` is called where no cause is known, and may raise what it finds to be wrong instead.
+    ``features`` are named where Spark shows a row; ``otherwise`` is called where no cause is known, and may raise what
+    it finds to be wrong instead.
 
     Raises
     ------
@@ -127,7 +149,7 @@ def spark_errors(store: str, otherwise: Callable[[], object] = lambda: None) -> 
         yield
     except (Py4JError, PySparkException) as error:
         causes = causes_of(error)
-        known = meaning(causes, store)
+        known = meaning(causes, store, features)
         if known is not None:
             raise known from error
         otherwise()

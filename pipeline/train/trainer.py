@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from mlflow.entities import Run
 
@@ -19,7 +20,7 @@ from pipeline.train.build import VersionBuilder
 from pipeline.train.lease import lease_key
 from pipeline.train.plan import Action, Step
 from pipeline.train.publish import RECORD_FILE, Publisher
-from pipeline.train.runs import TAG_ERROR, TAG_NOTE, TAG_SUPERSEDED, Runs
+from pipeline.train.runs import TAG_ERROR, TAG_NOTE, TAG_OWNER, TAG_SUPERSEDED, Runs
 from pipeline.train.runs import TAG_TRAIN_KEY as TAG_RUN_KEY
 from pipeline.train.series import Outcome, Series
 from pipeline.train.spark_errors import spark_errors
@@ -71,6 +72,9 @@ class Trainer:
                 self._publisher.publish(step.batch, record)
                 return f"registered from finished run {run.info.run_id}"
             if _is_untrainable(run, step.key):
+                if TAG_OWNER in run.data.tags:
+                    # Killed when the reason was there, and not yet the end.
+                    self._runs.end(run.info.run_id, "FAILED")
                 manifests = [batch.manifest for batch in batches]
                 self._publisher.publish(
                     step.batch, self._builder.failed(run, step.key, manifests, run.data.tags[TAG_ERROR])
@@ -81,7 +85,7 @@ class Trainer:
         return self._train(step, batches, earlier)
 
     def _begin(self, step: Step, earlier: Sequence[Run]) -> Run:
-        """Begin a run for ``step``: the one that failed last, where it has logged nothing, or a new one."""
+        """Begin a run for ``step``: the one that failed last, for the same key, or a new one."""
         launcher = self._series.launcher_run_id
         failed = next((run for run in earlier[:1] if _is_to_be_tried_again(run, step.key)), None)
         if failed is not None:
@@ -98,16 +102,16 @@ class Trainer:
         with self._ended(run):
             try:
                 # Where no cause is known, but the object store does not answer, that is what failed.
-                with spark_errors(self._store.endpoint_url, lambda: self._store.head(lease_key(self._series.model))):
+                answering = partial(self._store.head, lease_key(self._series.model))
+                with spark_errors(self._store.endpoint_url, answering, self._series.stream.features):
                     record = self._builder.build(run, step.key, batches)
             except DataError as error:
                 record = self._builder.failed(run, step.key, manifests, str(error))
                 self._runs.log_text(run.info.run_id, record.to_json(), RECORD_FILE)
                 told = {TAG_ERROR: str(error), TAG_STATE: "failed", TAG_NOTE: record.description}
-                self._runs.end(run.info.run_id, "FAILED", told)
+                self._runs.end(run.info.run_id, "FAILED", told, RECORD_FILE)
             else:
-                self._runs.log_text(run.info.run_id, record.to_json(), RECORD_FILE)
-                self._runs.end(run.info.run_id, "FINISHED", {TAG_NOTE: record.description})
+                self._runs.end(run.info.run_id, "FINISHED", {TAG_NOTE: record.description}, RECORD_FILE)
         fault_point("train.run-ended")
         earned = self._publisher.publish(step.batch, record)
         if TAG_REASON in record.tags:
@@ -139,7 +143,5 @@ def _is_untrainable(run: Run, key: str) -> bool:
 
 
 def _is_to_be_tried_again(run: Run, key: str) -> bool:
-    """Whether ``run`` failed for the same key, not by its rows, before it had a number: none may be there twice."""
-    if run.info.status != "FAILED" or run.data.tags.get(TAG_RUN_KEY) != key or _is_untrainable(run, key):
-        return False
-    return not (run.data.metrics or (run.outputs and run.outputs.model_outputs))
+    """Whether ``run`` failed for the same key, and not by its rows."""
+    return run.info.status == "FAILED" and run.data.tags.get(TAG_RUN_KEY) == key and not _is_untrainable(run, key)

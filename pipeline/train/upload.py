@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import tenacity
@@ -15,7 +16,7 @@ from requests import HTTPError
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 from requests.exceptions import ConnectionError as RequestsConnectionError
 
-from contract.errors import ModelArtifactError
+from contract.errors import ModelArtifactError, SwatheError
 from pipeline.train.artifact import digests
 from pipeline.train.runs import Runs, mlflow_errors
 from pipeline.train.tracking import TAG_VERSIONS, numbers_in
@@ -34,26 +35,48 @@ class ArtifactStore:
     def __init__(self, runs: Runs, uri: str) -> None:
         self._runs, self._uri = runs, uri
 
-    def begin(self, run_id: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> LoggedModel:
+    def begin(self, run_id: str, name: str, params: Mapping[str, object]) -> LoggedModel:
         """Create the logged model, so that its id can be written into the artifact."""
+        given = {key: str(value) for key, value in params.items()}
         with mlflow_errors(self._uri):
-            return self._runs.client.create_logged_model(
-                self._runs.experiment_id, name, run_id, dict(tags), dict(params), "clusterer"
-            )
+            return self._runs.client.create_logged_model(self._runs.experiment_id, name, run_id, {}, given, "clusterer")
 
-    def upload(self, model: LoggedModel, run_id: str, path: Path) -> None:
-        """Upload all files below ``path`` and mark the logged model as ready."""
+    @contextmanager
+    def begun(self, run_id: str, name: str, params: Mapping[str, object]) -> Iterator[LoggedModel]:
+        """Create a logged model, which the end of the block makes the run's; if that is not reached, none is left."""
+        model = self.begin(run_id, name, params)
+        try:
+            yield model
+            self.finish(model, run_id)
+        except BaseException:
+            self._discard(model)
+            raise
+
+    def upload(self, model: LoggedModel, path: Path) -> None:
+        """Upload all files below ``path``."""
         repository = get_artifact_repository(model.artifact_location)
 
         def put(file: Path) -> None:
             folder = file.parent.relative_to(path)
             repository.log_artifact(str(file), None if folder == Path() else str(folder))  # type: ignore[no-untyped-call]
 
+        with mlflow_errors(self._uri), ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(put, [file for file in path.rglob("*") if file.is_file()]))
+
+    def finish(self, model: LoggedModel, run_id: str) -> None:
+        """Mark the logged model as the run's, and as ready."""
         with mlflow_errors(self._uri):
-            with ThreadPoolExecutor(_THREADS) as pool:
-                list(pool.map(put, [file for file in path.rglob("*") if file.is_file()]))
             self._runs.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
             self._runs.client.finalize_logged_model(model.model_id, "READY")
+
+    def _discard(self, model: LoggedModel) -> None:
+        """Delete the logged model and its files, as far as the server lets us: the next attempt makes its own."""
+        try:
+            with mlflow_errors(self._uri):
+                self._runs.client.delete_logged_model(model.model_id)
+                get_artifact_repository(model.artifact_location).delete_artifacts()  # type: ignore[no-untyped-call]
+        except SwatheError as error:
+            logger.warning("logged model not deleted model_id=%s reason=%s", model.model_id, error)
 
     def read(self, source: str, names: Sequence[str]) -> dict[str, bytes]:
         """Return files of the logged model ``source`` (`models:/<id>`) by name.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
 from pipeline.train.batches import SealedBatch, sealed_batches
 from pipeline.train.edits import Registered
-from pipeline.train.lease import TTL_S, Lease
+from pipeline.train.lease import Lease
 from pipeline.train.ledger import Ledger
 from pipeline.train.open import open_trainer
 from pipeline.train.plan import PENDING, Action, Step, plan
@@ -33,8 +34,6 @@ logger = logging.getLogger(__name__)
 LONGEST_WAIT_S: Final = 30.0
 _GRACE_S: Final = 0.5
 _LOOK_S: Final = 0.05
-# Long enough to see that another machine's trainer has died, and to take its lease.
-_LEASE_S: Final = TTL_S + 10.0
 
 
 class _StoppedError(Exception):
@@ -153,6 +152,8 @@ class Watch:
         self._known = sealed_batches(self._store, self._series.stream.name, known=self._known)
         if len(self._known) == self._settled:
             return
+        # As it is now: what an error says of the stream file is put right there, while this runs.
+        self._series = self._series.read_again()
         if any(step.is_work for step in self._plan()):
             # Waited for before anything is begun: a JVM that still starts cannot be told to stop.
             self._spark.session()
@@ -168,8 +169,9 @@ class Watch:
         return plan(self._series.commands, keys, Registered.look(self._registry, self._ledger), PENDING)
 
     def _work(self) -> None:
+        # Waited for without an end, so that each holder is told of once.
         with Lease(
-            self._store, self._series.model, wait_s=_LEASE_S, on_wait=logger.warning, pause=self._pause
+            self._store, self._series.model, wait_s=math.inf, on_wait=logger.warning, pause=self._pause
         ) as lease:
             # Looked at again: whoever held the lease before may have done some of it.
             steps = [step for step in self._plan() if step.is_work]

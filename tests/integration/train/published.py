@@ -93,12 +93,13 @@ class Published:
             return VersionRecord(run_id, run.info.artifact_uri, {**tags, TAG_REASON: state}, f"**Failed**: {state}.")
         scoring = scoring_of(number)
         self.scorings[number] = scoring
-        logged = artifacts.begin(run_id, self.lab.name, {}, {})
+        logged = artifacts.begin(run_id, self.lab.name, {})
         path = self.lab.directory / run_id
         for name, body in artifact_files(scoring, rows_of(scoring, 50, number)).items():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (path / name).write_bytes(body)
-        artifacts.upload(logged, run_id, path)
+        artifacts.upload(logged, path)
+        artifacts.finish(logged, run_id)
         artifact = Artifact(logged.model_id, logged.artifact_location, digests(path))
         source, said = f"models:/{logged.model_id}", f"Batch {number}."
         record = VersionRecord(run_id, source, tags, said, artifact=artifact, metrics=METRICS)

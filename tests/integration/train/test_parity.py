@@ -74,7 +74,9 @@ def awkward(rng: np.random.Generator, count: int, width: int) -> Floats:
 @pytest.mark.parametrize(
     ("width", "k", "impute"), [(1, 2, "mean"), (2, 9, "median"), (3, 5, "mean"), (7, 4, "median"), (12, 6, "mean")]
 )
-def test_numpy_is_spark(spark: SparkOnDemand, width: int, k: int, impute: str) -> None:
+def test_numpy_is_spark(spark: SparkOnDemand, width: int, k: int, impute: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The widest as if it were very wide: distances over arrays.
+    monkeypatch.setattr("pipeline.train.assign._BY_COLUMN", 7)
     values = awkward(np.random.default_rng(width), 1200, width)
     numbers, golden, sample = fitted(spark, values, stream(width, k, impute))
     assert len(sample.rows) == 1200 and np.isnan(sample.rows).any()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownError
 from pipeline.train.runs import Runs
@@ -101,10 +102,10 @@ def stored(proxy: Proxy, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     runs = Runs(TrackingSettings(uri=proxy.url), lab.name, lab.name)
     store = ArtifactStore(runs, proxy.url)
     run = runs.start(1, "key", None).info.run_id
-    model = store.begin(run, lab.name, {}, {})
+    model = store.begin(run, lab.name, {})
     (tmp_path / "model" / "swathe").mkdir(parents=True)
     (tmp_path / "model" / NAME).write_text('{"numbers": [1, 2, 3]}')
-    store.upload(model, run, tmp_path / "model")
+    store.upload(model, tmp_path / "model")
     return store, model.artifact_location
 
 
@@ -144,3 +145,17 @@ def test_what_passes_is_the_services_fault_and_not_the_artifacts(
         store.read_file(location, "swathe/other.json")
     with pytest.raises(ModelArtifactError, match="reads back altered"):
         store.check(location, {NAME: "0"})
+
+
+def test_an_artifact_that_does_not_come_to_its_end_leaves_nothing(lab: Lab, tmp_path: Path) -> None:
+    runs = Runs(lab.tracking, lab.name, lab.name)
+    store, run_id = ArtifactStore(runs, lab.tracking.uri), runs.start(1, "key", None).info.run_id
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "MLmodel").write_text("{}")
+    with pytest.raises(ModelArtifactError, match="altered"), store.begun(run_id, lab.name, {}) as model:
+        store.upload(model, tmp_path / "model")
+        assert store.read_file(model.artifact_location, "MLmodel") == b"{}"
+        store.check(model.artifact_location, {"MLmodel": "another"})
+    assert runs.client.search_logged_models([runs.experiment_id]) == []
+    folder = model.artifact_location.rpartition("/")[0]
+    assert get_artifact_repository(folder).list_artifacts("artifacts") == []

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from contract.errors import StreamFileError
+from contract.errors import ChainError, StreamFileError
 from contract.stream import Scheme
 from pipeline.landed_types import refuse_changed_types
 from pipeline.stream_file import load_stream
@@ -55,3 +55,15 @@ def test_a_column_that_was_left_out_meanwhile_is_compared_with_each_batch_that_i
     series["disjoint"].refuse_changed_types(store, batches, [3])
     with pytest.raises(StreamFileError, match=r"columns.x.type: int32, but s/lane=0/00000000.parquet was landed with"):
         series["cumulative"].refuse_changed_types(store, batches, [3])
+
+
+def test_a_part_that_is_gone_is_told_with_its_batch(tmp_path: Path) -> None:
+    path, store = tmp_path / "s.yaml", MemoryStore()
+    path.write_text(TEXT)
+    land(store, path, 5)
+    stream = load_stream(path)
+    series = Series(stream, "disjoint", "s", "", "", None, typed_commands(str(path), stream, "disjoint", "s"))
+    batches = sealed_batches(store, "s")
+    store.delete("s/lane=0/00000000.parquet")
+    with pytest.raises(ChainError, match=r"batch 1 names s/lane=0/00000000.parquet"):
+        series.refuse_changed_types(store, batches, [1])

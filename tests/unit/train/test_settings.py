@@ -45,6 +45,17 @@ def test_a_java_that_is_not_there_or_too_old_is_named(tmp_path: Path, monkeypatc
     monkeypatch.setenv("JAVA_HOME", java_home(tmp_path / "new", "25.0.1"))
     assert spark_settings().memory
     monkeypatch.setenv("JAVA_HOME", "")
+    # Found by the link on PATH: of Java 8, whose `java` may be that of its `jre`.
+    for number, (home, version) in enumerate([("jdk11", "11.0.2"), ("jdk8/jre", "1.8.0_391")]):
+        java_home(tmp_path / home, version)
+        if home.endswith("/jre"):
+            (tmp_path / home / "release").rename(tmp_path / "jdk8" / "release")
+        links = tmp_path / f"links{number}"
+        links.mkdir()
+        (links / "java").symlink_to(tmp_path / home / "bin" / "java")
+        monkeypatch.setenv("PATH", str(links))
+        with pytest.raises(ConfigurationError, match=rf"{links}/java on PATH is Java (11|8)"):
+            spark_settings()
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match="no java on PATH"):
         spark_settings()

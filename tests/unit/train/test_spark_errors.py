@@ -78,6 +78,22 @@ def test_any_other_is_not_known_and_never_the_rows_fault(kind: str, said: str) -
     assert meaning([JOB, Cause(kind, said)], STORE) is None
 
 
+def test_the_features_of_a_row_that_spark_shows_are_named() -> None:
+    shown = "[USER_RAISED_EXCEPTION] Vector values MUST NOT be NaN or Infinity, but got [1.0,NaN,-Infinity]"
+    rows = Cause("org.apache.spark.SparkRuntimeException", shown)
+    found = str(meaning([JOB, rows], STORE, ("a", "b", "c")))
+    assert "but got feature 'b' scaled to NaN, feature 'c' scaled to -Infinity" in found
+    # Not a row of these features.
+    assert "got [1.0,NaN,-Infinity]" in str(meaning([rows], STORE, ("a", "b")))
+
+
+@pytest.mark.parametrize("key", ["results/m/r1/by-id/_temporary/0", "_spark/x/metadata"])
+def test_what_goes_while_it_is_written_is_no_part_to_restore(key: str) -> None:
+    gone = Cause("java.io.FileNotFoundException", f"No such file or directory: s3a://batches/{key}")
+    found = meaning([JOB, gone], STORE)
+    assert type(found) is StopError and "was writing" in str(found) and "restore" not in str(found)
+
+
 def test_what_the_machine_lacks_comes_before_the_rows() -> None:
     rows = Cause("org.apache.spark.SparkRuntimeException", "Vector values MUST NOT be NaN or Infinity, but got [NaN]")
     full = Cause("java.io.IOException", "No space left on device")
