@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -45,6 +46,12 @@ def trained(make_lab: Callable[..., Lab]) -> Lab:
     return lab
 
 
+def runs_of(trained: Lab) -> list[dict[str, Any]]:
+    """Return the runs of the series, oldest first; the stream's other series is in the same experiment."""
+    tagged = [(run, {tag["key"]: tag["value"] for tag in run["data"]["tags"]}) for run in trained.runs()]
+    return [run for run, tags in tagged if tags["swathe.model"] == trained.name]
+
+
 def test_version_i_is_batch_i_and_a_failed_batch_takes_its_number(trained: Lab) -> None:
     versions = trained.versions()
     assert trained.states() == [(1, "ready"), (2, "failed"), (3, "ready")]
@@ -52,14 +59,14 @@ def test_version_i_is_batch_i_and_a_failed_batch_takes_its_number(trained: Lab) 
     assert [versions[n].tags["rows"] for n in (1, 2, 3)] == ["1200", "300", str(BIG)]
     assert versions[2].tags["reason"] == "feature 'count' is constant: every value is 4"
     assert "results" not in versions[2].tags
-    assert [run["info"]["status"] for run in trained.runs()] == ["FINISHED", "FAILED", "FINISHED"]
+    assert [run["info"]["status"] for run in runs_of(trained)] == ["FINISHED", "FAILED", "FINISHED"]
 
 
 def test_a_second_run_does_nothing_and_starts_no_spark(trained: Lab) -> None:
-    runs = len(trained.runs())
+    runs = len(runs_of(trained))
     # Jars that are not there: any start of Spark would fail.
     code, said = trained.train(SWATHE_SPARK_JARS="/nowhere/none.jar")
-    assert (code, len(trained.runs())) == (0, runs), said
+    assert (code, len(runs_of(trained))) == (0, runs), said
     assert "nothing to do, 3 batches have their versions" in said
 
 
@@ -162,7 +169,7 @@ def test_versions_load_without_spark_and_use_their_own_numbers(trained: Lab, tmp
 
 
 def test_runs_carry_the_same_keys_and_the_batch_as_dataset(trained: Lab) -> None:
-    runs = [run for run in trained.runs() if run["info"]["status"] == "FINISHED"]
+    runs = [run for run in runs_of(trained) if run["info"]["status"] == "FINISHED"]
     keys = [{metric["key"] for metric in run["data"]["metrics"]} for run in runs]
     assert {"silhouette", "wssse", "davies_bouldin", "calinski_harabasz", "rows", "ref/silhouette"} <= keys[0]
     # The first of a series has none before it to be compared with.
@@ -179,7 +186,7 @@ def test_runs_carry_the_same_keys_and_the_batch_as_dataset(trained: Lab) -> None
 
 
 def test_a_run_that_has_ended_says_what_it_made_or_why_not_and_nothing_of_the_machinery(trained: Lab) -> None:
-    tags = [{tag["key"]: tag["value"] for tag in run["data"]["tags"]} for run in trained.runs()]
+    tags = [{tag["key"]: tag["value"] for tag in run["data"]["tags"]} for run in runs_of(trained)]
     assert all("swathe.owner" not in each for each in tags)
     assert tags[0]["mlflow.note.content"].startswith("Batch 1 of stream")
     assert "**Failed**: feature 'count' is constant" in tags[1]["mlflow.note.content"]
@@ -194,7 +201,7 @@ def test_a_version_has_the_tags_that_it_is_found_by_and_the_rest_in_its_artifact
     facts = trained.facts(3)
     assert (facts.offsets, facts.rejected) == ({0: (750, 750 + BIG // 2), 1: (750, 750 + BIG // 2)}, 0)
     assert facts.event_window == f"2013-01-01T00:00:00.000Z/2013-01-01T{(BIG - 1) // 7200:02d}:19:59.500Z"
-    metrics = {metric["key"]: metric["value"] for metric in trained.runs()[-1]["data"]["metrics"]}
+    metrics = {metric["key"]: metric["value"] for metric in runs_of(trained)[-1]["data"]["metrics"]}
     assert (facts.silhouette, facts.ref_silhouette) == (metrics["silhouette"], metrics["ref/silhouette"])
 
 
@@ -221,7 +228,7 @@ def test_a_version_is_measured_against_the_one_before(trained: Lab) -> None:
     assert third.drift_reason is not None
     assert third.drift_reason.startswith("Against version 1, features stayed stable")
     assert first.reference == third.reference
-    metrics = {metric["key"]: metric["value"] for metric in trained.runs()[-1]["data"]["metrics"]}
+    metrics = {metric["key"]: metric["value"] for metric in runs_of(trained)[-1]["data"]["metrics"]}
     # The same three clusters: what the first version knew is as good on rows that it had not seen.
     assert metrics["preq/silhouette"] == pytest.approx(metrics["ref/silhouette"], abs=0.02)
     assert metrics["preq/wssse_per_row"] == pytest.approx(metrics["ref/wssse_per_row"], rel=0.1)
@@ -230,7 +237,7 @@ def test_a_version_is_measured_against_the_one_before(trained: Lab) -> None:
 
 
 def test_pictures_have_the_batch_as_step_and_the_same_keys(trained: Lab) -> None:
-    runs = [run for run in trained.runs() if run["info"]["status"] == "FINISHED"]
+    runs = [run for run in runs_of(trained) if run["info"]["status"] == "FINISHED"]
     pictures = [trained.pictures(run["info"]["run_id"]) for run in runs]
     keys = {"clusters/profile", "clusters/sizes", "clusters/pca"}
     assert set(pictures[0]) == {(key, step) for key in keys for step in (0, 1)}
@@ -245,7 +252,7 @@ def test_the_logged_model_has_the_metrics_and_the_rows_they_were_measured_on(tra
     model = trained.get(f"logged-models/{source}")["model"]
     assert model["info"]["name"] == f"{trained.name}-v3"
     metrics = {metric["key"]: metric for metric in model["data"]["metrics"]}
-    run = trained.runs()[-1]
+    run = runs_of(trained)[-1]
     assert {metric["key"] for metric in run["data"]["metrics"]} == metrics.keys()
     dataset = run["inputs"]["dataset_inputs"][0]["dataset"]
     assert metrics["silhouette"]["dataset_digest"] == dataset["digest"]
