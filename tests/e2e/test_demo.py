@@ -65,9 +65,12 @@ def spark(demo: Demo) -> Iterator[Any]:
             patch.setenv(name, value)
         # Another test of this process may have chosen a server, which counts more than the environment.
         mlflow.set_tracking_uri(demo.services["MLFLOW_TRACKING_URI"])
-        session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+        # There is one session in a process: another test's is used, and left to it.
+        others = SparkSession.getActiveSession()
+        session = others or SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
         yield session
-        session.stop()
+        if others is None:
+            session.stop()
         mlflow.set_tracking_uri(before)
 
 
