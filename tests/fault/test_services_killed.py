@@ -80,5 +80,9 @@ def test_a_service_is_killed_under_load_and_comes_back(line: Line, chosen: dict[
         assert producer.flush(60) == 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0, line.log.read_text()
-    line.land("--rows", "500")
+    # The group may still count the member that was cut off from it, and give it a lane: what is left comes next time.
+    for _ in range(5):
+        line.land("--rows", "500")
+        if sum(manifest.rows for manifest in line.manifests()) >= len(sent):
+            break
     line.assert_proved(sent)

@@ -21,7 +21,9 @@ def typed(instance: Instance, said: str) -> list[tuple[str, int, str]]:
     commands, done = re.findall(r"`([^`]+)`", said), []
     for command in commands:
         ended = subprocess.run(
-            ["bash", "-c", f"{command}\nenv"],
+            ["bash", "-ec", f"{command}\nenv"],
+            # What removes data asks first.
+            input="y\n",
             cwd=ROOT,
             env={**instance.environ, "PATH": path, "SWATHE_DATA": str(instance.layout.data)},
             capture_output=True,
