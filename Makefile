@@ -32,7 +32,7 @@ demo: ## The whole line on real flights: topic, batches, model versions, routes;
 
 live: ## Replay, landing, training and serving at once; Ctrl-C ends it
 	@$(BASE)
-	@$(RUN) -m infra.live
+	@$(RUN) -m infra.demo.live
 
 up: ## Start Kafka, MinIO, MLflow and the prediction server
 	@$(BASE)
@@ -73,11 +73,11 @@ lint: ## ruff, mypy, import-linter
 
 lock: ## Resolve requirements/*.in and infra/*/jars.in anew
 	@$(DEV)
-	$(RUN) -m infra.lock
+	$(RUN) -m infra.bring.lock
 
 conda: ## Write conda.yaml from the locked requirements
 	@$(BASE)
-	$(RUN) -m infra.conda
+	$(RUN) -m infra.bring.conda
 
 bench: ## The measurements of docs/performance.md, on services of their own
 	@$(DEV)

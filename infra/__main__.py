@@ -9,7 +9,7 @@ def main() -> None:
     """Run the launcher for `run <service>`, the command line otherwise."""
     # `run` is on the way of every restart, so it must not wait for the command line's imports.
     if sys.argv[1:2] == ["run"]:
-        from infra.launcher import launch  # noqa: PLC0415
+        from infra.run.launcher import launch  # noqa: PLC0415
 
         launch(sys.argv[2:])
     else:

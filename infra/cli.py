@@ -11,14 +11,17 @@ import click
 
 from contract import remedies
 from contract.errors import ConfigurationError, SwatheError
-from infra import clean as cleaning
-from infra import down as stopping
-from infra import environment, logs, running_settings, settings, toolchain
-from infra import status as looking
-from infra import up as starting
+from infra import settings
+from infra.bring import toolchain
 from infra.layout import Layout
 from infra.progress import Progress
-from infra.services import REQUIRED, all_services, wanted_services
+from infra.run import clean as cleaning
+from infra.run import down as stopping
+from infra.run import logs, running_settings
+from infra.run import status as looking
+from infra.run import up as starting
+from infra.services import shell_environment
+from infra.services.all import REQUIRED, all_services, wanted_services
 
 
 def main() -> None:
@@ -112,11 +115,11 @@ def env(as_json: bool) -> None:
     """Print the environment of the services, to source: eval "$(python -m infra env)"."""
     asked = settings.load()
     layout = Layout(asked.data)
-    found = environment.variables(running_settings.load(layout), layout)
-    found["PATH"] = environment.path()
+    found = shell_environment.variables(running_settings.load(layout), layout)
+    found["PATH"] = shell_environment.path()
     if not looking.supervised(running_settings.load(layout), layout):
         click.echo(f"warning: these services do not run; start them with {remedies.start_services()}", err=True)
-    click.echo(json.dumps(found, indent=1) if as_json else environment.shell_lines(found))
+    click.echo(json.dumps(found, indent=1) if as_json else shell_environment.shell_lines(found))
 
 
 @cli.command()
@@ -139,6 +142,6 @@ def clean(yes: bool) -> None:
 def run(service: str, data_directory: str) -> None:
     """Become a service (the process supervisor calls this)."""
     # infra.__main__ takes this command before click is imported; this is its place in --help.
-    from infra.launcher import launch  # noqa: PLC0415
+    from infra.run.launcher import launch  # noqa: PLC0415
 
     launch([service, os.path.abspath(data_directory)])  # noqa: PTH100

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.bring.toolchain import Toolchain
 from infra.credentials import Credentials
 from infra.layout import Layout
 from infra.settings import Settings
-from infra.toolchain import Toolchain
 
 HOST = "127.0.0.1"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from infra.processes import port_is_free
+from infra.run.processes import port_is_free
 
 ROOT = Path(__file__).resolve().parent.parent
 PORT_VARIABLES = (

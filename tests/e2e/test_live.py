@@ -20,7 +20,7 @@ def test_a_batch_has_its_route_within_15_seconds(tmp_path: Path) -> None:
         settings = settings_for(tmp_path / "data", ports)
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "infra.live", "--batches", "5"], cwd=ROOT, env=settings, text=True,
+                [sys.executable, "-m", "infra.demo.live", "--batches", "5"], cwd=ROOT, env=settings, text=True,
                 stdin=subprocess.DEVNULL, capture_output=True, timeout=500, check=False,
             )  # fmt: skip
         finally:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from infra.layout import Layout
-from infra.processes import marked, port_is_free
+from infra.run.processes import marked, port_is_free
 from tests.services import infra, port_block, settings_for
 
 

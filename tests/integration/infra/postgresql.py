@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from infra.processes import port_is_free
+from infra.run.processes import port_is_free
 
 STRANGER = "nobody"
 PASSWORD = "of a test, p@ss/word"

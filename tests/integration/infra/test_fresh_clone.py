@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.layout import Layout
-from infra.processes import marked, port_is_free
+from infra.run.processes import marked, port_is_free
 from infra.settings import ROOT
 from tests.services import port_block, settings_for
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.processes import marked
+from infra.run.processes import marked
 from infra.settings import PORTS
 from tests.integration.infra.conftest import Instance
 from tests.integration.infra.data import assert_found, leave
@@ -134,7 +134,7 @@ def test_everything_killed_at_once_is_back(running: Instance, round_: int) -> No
 def test_the_settings_name_every_port() -> None:
     """`down` waits for the ports in this list; a port that is not in it would be forgotten."""
     from infra import settings
-    from infra.services import all_services
+    from infra.services.all import all_services
 
     loaded = settings.Settings()
     used = {name for service in all_services(loaded) for name in service.ports} | {"SWATHE_PORT_SUPERVISOR"}

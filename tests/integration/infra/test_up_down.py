@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.processes import marked
+from infra.run.processes import marked
 from tests.integration.infra.conftest import Instance
 from tests.integration.infra.data import assert_found, leave
 from tests.services import infra, settings_for

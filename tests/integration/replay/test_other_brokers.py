@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 from contract.errors import ServiceDownError
+from infra.bring.toolchain import bring
 from infra.credentials import Credentials
 from infra.kafka import probe
 from infra.kafka import service as kafka
@@ -19,7 +20,6 @@ from infra.layout import Layout
 from infra.progress import Progress
 from infra.service import Start
 from infra.settings import Settings
-from infra.toolchain import bring
 from tests.line import Line, wait_for
 from tests.services import port_block
 

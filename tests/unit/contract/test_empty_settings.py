@@ -13,9 +13,9 @@ import pytest
 from contract import environment
 from contract.errors import ConfigurationError
 from infra import settings as infra_settings
-from infra.client_environment import client_environment
 from infra.credentials import load_or_create
 from infra.layout import Layout
+from infra.services.client_environment import client_environment
 from pipeline.fault import fault_point
 from pipeline.settings import kafka_settings, store_settings
 from pipeline.train.series import open_series
@@ -96,7 +96,7 @@ def test_what_is_read_by_hand_is_read_behind_a_loader_or_holds_for_empty() -> No
         ("infra/bootstrap.py", "SWATHE_CACHE"),
     }
     # `infra demo` and `infra live` read what `infra env` has just printed.
-    assert {entry for entry in found if entry[0] not in {"infra/demo.py", "infra/live.py"}} == read
+    assert {entry for entry in found if entry[0] not in {"infra/demo/demo.py", "infra/demo/live.py"}} == read
 
 
 def test_an_unknown_name_is_refused_empty_or_not() -> None:

@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from infra import credentials, settings
+from infra.bring.toolchain import Toolchain
 from infra.kafka import service as kafka
 from infra.layout import Layout
 from infra.minio import service as minio
 from infra.mlflow import service as mlflow
 from infra.service import Service, Start
 from infra.settings import ROOT, Settings
-from infra.toolchain import Toolchain
 from tests.integration.train.spark_cluster import WORKERS
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infra import conda, jars
-from infra.minio import binary
+from infra.bring import conda, jars
+from infra.bring import minio as binary
 from infra.settings import ROOT
 
 REQUIREMENTS = ROOT / "requirements"

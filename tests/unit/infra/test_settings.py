@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ConfigurationError
-from infra import credentials, running_settings, settings
+from infra import credentials, settings
+from infra.bring.toolchain import Toolchain
 from infra.layout import Layout
+from infra.run import running_settings
 from infra.service import Start
-from infra.services import all_services
-from infra.toolchain import Toolchain
+from infra.services.all import all_services
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import httpx
 import yaml
 
 from contract import remedies
-from infra.demo import STREAM, run, service_environment, with_own_programs
+from infra.demo.demo import STREAM, run, service_environment, with_own_programs
 
 NAME: Final = "flights-live"
 ROWS: Final = 20_000

@@ -9,18 +9,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contract.errors import ConfigurationError, ServiceDownError, StopError, SwatheError
-from infra import credentials, running_settings, toolchain
-from infra.down import exclusive, stop
+from infra import credentials
+from infra.bring import toolchain
 from infra.files import write_private
 from infra.layout import Layout
-from infra.logs import last_lines
 from infra.minio.service import make_buckets
-from infra.processes import end, listener_of, port_is_free
 from infra.progress import Progress
+from infra.run import running_settings
+from infra.run.down import exclusive, stop
+from infra.run.logs import last_lines
+from infra.run.processes import end, listener_of, port_is_free
+from infra.run.supervisor import Supervisor, write_configuration
 from infra.service import HOST, Service, Start
-from infra.services import all_services, wanted_services
+from infra.services.all import all_services, wanted_services
 from infra.settings import Settings
-from infra.supervisor import Supervisor, write_configuration
 
 _ALIVE = frozenset({"RUNNING", "STARTING", "BACKOFF"})
 _PATIENCE_S = 10.0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from infra import land_service, prediction_server, watch_service, watchdog_service
 from infra.kafka.service import service as kafka
 from infra.minio.service import service as minio
 from infra.mlflow.service import service as mlflow
 from infra.service import Service
+from infra.services import lander, prediction_server, trainer, watchdog
 from infra.settings import Settings
 
 # Without these there is no line; the others can be left out, or may not be there yet.
@@ -20,9 +20,9 @@ def all_services(settings: Settings) -> list[Service]:
         minio(settings),
         kafka(settings),
         prediction_server.service(settings),
-        *([land_service.service()] if settings.land_stream else []),
-        *([watch_service.service()] if settings.watch_stream else []),
-        watchdog_service.service(),
+        *([lander.service()] if settings.land_stream else []),
+        *([trainer.service()] if settings.watch_stream else []),
+        watchdog.service(),
     ]
 
 

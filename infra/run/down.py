@@ -7,14 +7,15 @@ import time
 from collections.abc import Iterator
 
 from contract.errors import StopError
-from infra import credentials, running_settings
+from infra import credentials
 from infra.files import hold
 from infra.layout import Layout
-from infra.processes import end, listener_of, marked, wait_for_port
 from infra.progress import Progress, Say
+from infra.run import running_settings
+from infra.run.processes import end, listener_of, marked, wait_for_port
+from infra.run.supervisor import Supervisor
 from infra.service import HOST
 from infra.settings import PORTS, Settings
-from infra.supervisor import Supervisor
 
 # Longer than the longest stop_s of a service, after which the supervisor kills it.
 _ORDERLY_S = 45.0

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.errors import ConfigurationError
-from infra import jars, java
+from infra.bring import jars, java, minio
 from infra.files import hold
-from infra.minio import binary as minio
 from infra.progress import Progress
 from infra.settings import ROOT, Settings
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra import processes
 from infra.layout import MARK_VARIABLE
+from infra.run import processes
 
 # A parent and a child in a session of its own that ignores SIGTERM; the child says when it is there.
 _FAMILY = """

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import StopError
-from infra import java
+from infra.bring import java
 from infra.progress import Progress
 
 PLATFORMS = [f"{system}-{machine}" for system in ("linux", "darwin") for machine in ("x86_64", "aarch64")]

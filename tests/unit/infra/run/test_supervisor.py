@@ -11,8 +11,8 @@ import pytest
 
 from infra import credentials, settings
 from infra.layout import Layout
-from infra.processes import port_is_free
-from infra.supervisor import Supervisor
+from infra.run.processes import port_is_free
+from infra.run.supervisor import Supervisor
 from tests.services import port_block
 
 

@@ -102,7 +102,3 @@ def _ready_versions(server: httpx.Client) -> list[dict[str, Any]]:
 
 def _shortened(text: str, width: int = 600) -> str:
     return text if len(text) <= width else f"{text[:width]}… ({len(text):,} characters)"
-
-
-if __name__ == "__main__":
-    main()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contract.errors import ConfigurationError
-from infra.client_environment import client_environment
 from infra.service import Command, Service, Start
+from infra.services.client_environment import client_environment
 
 
 def service() -> Service:

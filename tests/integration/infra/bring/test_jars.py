@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from contract.errors import StopError
-from infra import jars
-from infra.toolchain import KAFKA_LOCK
+from infra.bring import jars
+from infra.bring.toolchain import KAFKA_LOCK
 
 SMALL = next(jar for jar in jars.read_lock(KAFKA_LOCK) if "jspecify" in jar.coordinate)
 

@@ -8,12 +8,12 @@ import shutil
 from contract import remedies
 from contract.errors import ConfigurationError
 from infra.layout import Layout
-from infra.processes import marked
+from infra.run.processes import marked
 
 # By name: SWATHE_DATA may be a directory that holds other things as well.
 _OURS = (
     *("kafka", "minio", "mlflow", "serving", "logs", "commands"),
-    *("settings.json", "supervisord.conf", "supervisord.pid", "credentials.env", "infra.lock"),
+    *("settings.json", "supervisord.conf", "supervisord.pid", "credentials.env", "infra.bring.lock"),
 )
 
 

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra import credentials, java, toolchain
-from infra.client_environment import UNSET, client_environment
+from infra import credentials
+from infra.bring import java, toolchain
 from infra.layout import Layout
+from infra.services.client_environment import UNSET, client_environment
 from infra.settings import Settings
 
 

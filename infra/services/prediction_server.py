@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from infra.client_environment import client_environment
 from infra.http_probe import probe
 from infra.service import HOST, Command, Service, Start
+from infra.services.client_environment import client_environment
 from infra.settings import ROOT, Settings
 
 

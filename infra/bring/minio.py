@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from contract.errors import ConfigurationError, StopError
-from infra.golang import Go, toolchain
+from infra.bring.golang import Go, toolchain
 from infra.progress import Progress, run
 
 VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"

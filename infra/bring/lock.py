@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from contract.errors import StopError, SwatheError
-from infra import conda, jars, settings
+from infra import settings
+from infra.bring import conda, jars
 from infra.progress import Progress
 
 REQUIREMENTS = settings.ROOT / "requirements"

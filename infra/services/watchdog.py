@@ -11,4 +11,4 @@ def service() -> Service:
 
 
 def _prepare(start: Start) -> Command:
-    return Command(argv=(str(start.python), "-m", "infra.watchdog", str(start.layout.data)))
+    return Command(argv=(str(start.python), "-m", "infra.run.watchdog", str(start.layout.data)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contract.errors import ConfigurationError
-from infra.client_environment import client_environment
 from infra.service import Command, Service, Start
+from infra.services.client_environment import client_environment
 
 # A line that stops does so within some seconds of its start; it is told once a minute, not all the time.
 STEADY_S = 20

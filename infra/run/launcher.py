@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from contract import remedies
 from infra.layout import MARK_VARIABLE, Layout
-from infra.processes import end, wait_for_port
+from infra.run.processes import end, wait_for_port
 
 HOST = "127.0.0.1"
 _PATIENCE_S = 3.0

@@ -1,4 +1,4 @@
-"""`python -m infra.watchdog`: asks every running service whether it is well, and ends those that are not.
+"""`python -m infra.run.watchdog`: asks every running service whether it is well, and ends those that are not.
 
 A process that lives may still answer nobody. What is ended here, the process supervisor starts again.
 """
@@ -17,12 +17,13 @@ import psutil
 
 from contract import log_lines
 from contract.errors import ServiceDownError, SwatheError
-from infra import credentials, running_settings
+from infra import credentials
 from infra.layout import Layout
-from infra.processes import alive, descendants, end
+from infra.run import running_settings
+from infra.run.processes import alive, descendants, end
+from infra.run.supervisor import ProcessState, Supervisor
 from infra.service import Service
-from infra.services import all_services
-from infra.supervisor import ProcessState, Supervisor
+from infra.services.all import all_services
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infra import credentials, environment, settings
+from infra import credentials, settings
 from infra.layout import Layout
+from infra.services import shell_environment
 
 
 def test_a_shell_reads_back_every_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -17,8 +18,8 @@ def test_a_shell_reads_back_every_value(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("SWATHE_CACHE", str(tmp_path / "nothing here"))
     layout = Layout(data)
     credentials.load_or_create(layout)
-    found = environment.variables(settings.load(), layout)
-    lines = environment.shell_lines(found)
+    found = shell_environment.variables(settings.load(), layout)
+    lines = shell_environment.shell_lines(found)
     shell = 'eval "$1"; env -0'
     env = {"AWS_PROFILE": "someone", "PATH": "/usr/bin:/bin"}
     read = subprocess.run(["/bin/sh", "-c", shell, "sh", lines], env=env, capture_output=True, text=True, check=True)
@@ -28,5 +29,5 @@ def test_a_shell_reads_back_every_value(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_path_has_the_projects_programs_first_and_once() -> None:
-    programs = environment.path({"PATH": ""})
-    assert environment.path({"PATH": f"/usr/bin:{programs}:/bin"}) == f"{programs}:/usr/bin:/bin"
+    programs = shell_environment.path({"PATH": ""})
+    assert shell_environment.path({"PATH": f"/usr/bin:{programs}:/bin"}) == f"{programs}:/usr/bin:/bin"

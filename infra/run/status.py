@@ -11,10 +11,10 @@ from rich.table import Table
 from contract.errors import ServiceDownError
 from infra import credentials
 from infra.layout import Layout
+from infra.run.supervisor import ProcessState, Supervisor
 from infra.service import Service
-from infra.services import REQUIRED, all_services
+from infra.services.all import REQUIRED, all_services
 from infra.settings import Settings
-from infra.supervisor import ProcessState, Supervisor
 
 _PROBE_S = 5.0
 

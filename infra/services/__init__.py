@@ -1,0 +1,1 @@
+"""Which services there are, and the environment by which clients find them."""
