@@ -28,9 +28,9 @@ from pipeline.land.topic import Topic, committed_offsets, make_consumer, waterma
 from pipeline.object_store import ObjectStore
 from pipeline.settings import kafka_settings, store_settings
 from pipeline.stream_file import load_stream
-from pipeline.train.registry import Registry
+from pipeline.train.ledger.survey import all_edits, series_of
+from pipeline.train.mlflow_client.registry import Registry
 from pipeline.train.settings import tracking_settings
-from pipeline.train.survey import all_edits, series_of
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.training.batches import Landed, land_flights
 from bench.training.measure import Measured, measure, running
 from contract.model_version import TAG_STATE
-from pipeline.train.registry import Registry
+from pipeline.train.mlflow_client.registry import Registry
 from pipeline.train.settings import tracking_settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from bench.landing.records import STREAM_FILE, fill_topic
 from contract.batch import manifest_key
 from pipeline.object_store import ObjectStore
 from pipeline.settings import kafka_settings, store_settings
-from pipeline.train.batches import sealed_batches
+from pipeline.train.read.batches import sealed_batches
 
 
 @dataclass(frozen=True)

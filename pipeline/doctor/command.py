@@ -19,10 +19,10 @@ from pipeline.doctor.finding import Finding
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.stream_file import load_stream
-from pipeline.train.ledger import Ledger
-from pipeline.train.registry import RegisteredVersion, Registry
+from pipeline.train.ledger.ledger import Ledger
+from pipeline.train.ledger.survey import all_edits, series_of
+from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry
 from pipeline.train.settings import TrackingSettings, tracking_settings
-from pipeline.train.survey import all_edits, series_of
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from contract.model_version import TAG_RESULTS, results_manifest_key, results_mo
 from pipeline.doctor.finding import Finding
 from pipeline.land.chain import Chain
 from pipeline.object_store import ObjectStore, StoredObject
-from pipeline.train.registry import RegisteredVersion
+from pipeline.train.mlflow_client.registry import RegisteredVersion
 
 # A run that ended so gives no version any more; a FINISHED one may still be registered, results and all.
 _OVER = frozenset({"FAILED", "KILLED"})

@@ -17,9 +17,9 @@ from contract.model_version import LAUNCHES_EXPERIMENT, TAG_STATE
 from contract.series_commands import SeriesCommands
 from pipeline.doctor.finding import Finding
 from pipeline.train.lease import Holder
-from pipeline.train.mlflow_limits import RUNS_PER_PAGE
-from pipeline.train.registry import RegisteredVersion
-from pipeline.train.runs import TAG_ERROR, TAG_OWNER, mlflow_errors
+from pipeline.train.mlflow_client.limits import RUNS_PER_PAGE
+from pipeline.train.mlflow_client.registry import RegisteredVersion
+from pipeline.train.mlflow_client.runs import TAG_ERROR, TAG_OWNER, mlflow_errors
 from pipeline.train.settings import TrackingSettings
 
 _REASON = "ended by doctor: its process is gone"

@@ -25,11 +25,11 @@ from pipeline.land.broker_state import BrokerState
 from pipeline.land.chain import Writer
 from pipeline.land.consume import Landing
 from pipeline.land.dead_letters import DeadLetters
+from pipeline.land.formats.json_records import RecordParser
 from pipeline.land.landed import Landed
 from pipeline.land.lander import Lander
 from pipeline.land.metrics import LandingCollector, put_histogram, served
 from pipeline.land.newest_parts import newest_parts
-from pipeline.land.parse import RecordParser
 from pipeline.land.patience import PatientStore
 from pipeline.land.progress import progress
 from pipeline.land.start import begin_or_read, read_start

@@ -22,10 +22,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from contract.errors import ChainError, ServiceDownError
 from pipeline.fault import fault_point
 from pipeline.land.broker_state import BrokerState
+from pipeline.land.formats.json_records import RecordParser
 from pipeline.land.lander import Lander
 from pipeline.land.lander_thread import PATIENCE_S, End, LanderThread, Work
 from pipeline.land.origins import Origins
-from pipeline.land.parse import RecordParser
 from pipeline.land.patience import StoppedError
 from pipeline.land.start import refuse_foreign_commit, refuse_lost_records, refuse_other_topic
 from pipeline.land.stretch import Fetched

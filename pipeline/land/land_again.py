@@ -17,10 +17,10 @@ from contract.stream import Stream
 from pipeline.columns import part_schema
 from pipeline.land.again import AgainChain, OvertakenError
 from pipeline.land.chain import Writer
+from pipeline.land.formats.json_records import LONGEST_CHUNK, Parsed, RecordParser
 from pipeline.land.lanes import PART_BYTES, PART_ROWS
 from pipeline.land.open_part import OpenPart
 from pipeline.land.origins import Longs
-from pipeline.land.parse import LONGEST_CHUNK, Parsed, RecordParser
 from pipeline.land.reasons import Reasons
 from pipeline.land.rejected import RejectedPart, read_rejects, rejected_stream
 from pipeline.land.stretch import Fetched, Stretch, to_stretch

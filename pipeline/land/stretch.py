@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from contract.batch import KEY, OFFSET, PARTITION, TIMESTAMP
+from pipeline.land.formats.json_records import Parsed
 from pipeline.land.origins import NO_ORIGINS, Longs, Origins
-from pipeline.land.parse import Parsed
 
 
 @dataclass(frozen=True)

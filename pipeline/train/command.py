@@ -12,14 +12,14 @@ from contract.errors import ChainError
 from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
-from pipeline.train.batches import SealedBatch, sealed_batches
-from pipeline.train.edits import Registered
 from pipeline.train.lease import Lease
-from pipeline.train.ledger import Ledger
-from pipeline.train.plan import Action, Step, parse_selection, plan
-from pipeline.train.registry import Registry
+from pipeline.train.ledger.edits import Registered
+from pipeline.train.ledger.ledger import Ledger
+from pipeline.train.mlflow_client.registry import Registry
+from pipeline.train.publish.plan import Action, Step, parse_selection, plan
+from pipeline.train.read.batches import SealedBatch, sealed_batches
+from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, Series, open_series
-from pipeline.train.session import SparkOnDemand
 from pipeline.train.settings import TrackingSettings, spark_settings, tracking_settings
 
 
@@ -114,7 +114,7 @@ class TrainCommand:
 
     def _take(self, steps: list[Step], batches: tuple[SealedBatch, ...], lease: Lease, spark: SparkOnDemand) -> None:
         # Imported while the JVM starts; nothing-to-do does without mlflow and pyspark.
-        from pipeline.train.open import open_trainer  # noqa: PLC0415
+        from pipeline.train.assemble import open_trainer  # noqa: PLC0415
 
         series = self._series
         trainer = open_trainer(

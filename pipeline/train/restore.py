@@ -11,11 +11,11 @@ from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
 from pipeline.train.lease import Lease
-from pipeline.train.ledger import PREFIX, Ledger
-from pipeline.train.registry import Registry
+from pipeline.train.ledger.ledger import PREFIX, Ledger
+from pipeline.train.mlflow_client.registry import Registry
+from pipeline.train.mlflow_client.tracking import Tracking
 from pipeline.train.series import is_model_name
 from pipeline.train.settings import TrackingSettings, tracking_settings
-from pipeline.train.tracking import Tracking
 
 _SHOWN: Final = 20
 
@@ -42,7 +42,7 @@ def restore(*, model: str, wait_s: float) -> None:
 
 def _restore(model: str, tracking: TrackingSettings, stored: StoreSettings, wait_s: float) -> None:
     # After all that can be wrong with the flags: it imports mlflow.
-    from pipeline.train.restoring import open_restorer  # noqa: PLC0415
+    from pipeline.train.ledger.restoring import open_restorer  # noqa: PLC0415
 
     store, registry = ObjectStore.answering(stored), Registry(tracking, model)
     try:

@@ -8,11 +8,11 @@ from contract.errors import ChainError
 from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
-from pipeline.train.aliases import is_unsettled, promote, roll_back
-from pipeline.train.edits import Registered, edits
 from pipeline.train.lease import Lease
-from pipeline.train.ledger import Ledger
-from pipeline.train.registry import Registry
+from pipeline.train.ledger.edits import Registered, edits
+from pipeline.train.ledger.ledger import Ledger
+from pipeline.train.mlflow_client.aliases import is_unsettled, promote, roll_back
+from pipeline.train.mlflow_client.registry import Registry
 from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, open_series
 from pipeline.train.settings import tracking_settings
 

@@ -15,7 +15,7 @@ from contract.uri import without_credentials
 from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import ObjectStore
 from pipeline.stream_file import load_stream
-from pipeline.train.batches import SealedBatch, check_parts
+from pipeline.train.read.batches import SealedBatch, check_parts
 from pipeline.train.settings import TrackingSettings
 from pipeline.train.train_key import train_key
 from pipeline.train.typed import typed_commands

@@ -15,15 +15,16 @@ from contract.errors import DataError, SwatheError
 from contract.model_version import TAG_REASON, TAG_STATE, TAG_TRAIN_KEY
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
-from pipeline.train.batches import SealedBatch, check_parts
-from pipeline.train.build import VersionBuilder
 from pipeline.train.lease import lease_key
-from pipeline.train.plan import Action, Step
-from pipeline.train.publish import RECORD_FILE, Publisher
-from pipeline.train.runs import TAG_ERROR, TAG_NOTE, TAG_OWNER, TAG_SUPERSEDED, Runs
-from pipeline.train.runs import TAG_TRAIN_KEY as TAG_RUN_KEY
+from pipeline.train.ledger.version_record import RECORD_FILE
+from pipeline.train.mlflow_client.runs import TAG_ERROR, TAG_NOTE, TAG_OWNER, TAG_SUPERSEDED, Runs
+from pipeline.train.mlflow_client.runs import TAG_TRAIN_KEY as TAG_RUN_KEY
+from pipeline.train.publish.plan import Action, Step
+from pipeline.train.publish.publisher import Publisher
+from pipeline.train.read.batches import SealedBatch, check_parts
+from pipeline.train.read.spark_errors import spark_errors
 from pipeline.train.series import Outcome, Series
-from pipeline.train.spark_errors import spark_errors
+from pipeline.train.version_builder import VersionBuilder
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from contract.series_commands import SeriesCommands
 from contract.stream import Scheme, Stream
-from pipeline.train.launcher import Launcher
+from pipeline.train.mlflow_client.mlflow_run_parent import Launcher
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 

@@ -17,16 +17,16 @@ from mlflow.tracking import MlflowClient
 from contract.errors import RetryError, StopError, SwatheError
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
-from pipeline.train.batches import SealedBatch, sealed_batches
-from pipeline.train.edits import Registered
+from pipeline.train.assemble import open_trainer
 from pipeline.train.lease import Lease
-from pipeline.train.ledger import Ledger
-from pipeline.train.open import open_trainer
-from pipeline.train.plan import PENDING, Action, Step, plan
-from pipeline.train.registry import Registry
-from pipeline.train.runs import mlflow_errors
+from pipeline.train.ledger.edits import Registered
+from pipeline.train.ledger.ledger import Ledger
+from pipeline.train.mlflow_client.registry import Registry
+from pipeline.train.mlflow_client.runs import mlflow_errors
+from pipeline.train.publish.plan import PENDING, Action, Step, plan
+from pipeline.train.read.batches import SealedBatch, sealed_batches
+from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.series import Series
-from pipeline.train.session import SparkOnDemand
 from pipeline.train.settings import SparkSettings, TrackingSettings
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import click
 from contract.errors import StopError
 from pipeline.command_line import Command
 from pipeline.settings import store_settings
-from pipeline.train.launcher import Launcher
+from pipeline.train.mlflow_client.mlflow_run_parent import Launcher
 from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, open_series
 from pipeline.train.settings import spark_settings, tracking_settings
 

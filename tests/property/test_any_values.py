@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from contract.stream import Identity
 from contract.version_facts import VersionFacts, facts_to_json
-from pipeline.train import drift
-from pipeline.train.assign import Sample
-from pipeline.train.comparison import Comparer, Comparison
-from pipeline.train.evaluate import balance, calinski_harabasz, davies_bouldin
-from pipeline.train.golden import hard_points
-from pipeline.train.history import History, Predecessor
-from pipeline.train.pictures import Drawn, draw
-from pipeline.train.quality import silhouette
+from pipeline.train.kinds.clusters import drift
+from pipeline.train.kinds.clusters.assign import Sample
+from pipeline.train.kinds.clusters.comparison import Comparer, Comparison
+from pipeline.train.kinds.clusters.evaluate import balance, calinski_harabasz, davies_bouldin
+from pipeline.train.kinds.clusters.hard_points import hard_points
+from pipeline.train.kinds.clusters.pictures import Drawn, draw
+from pipeline.train.kinds.clusters.predecessor import History, Predecessor
+from pipeline.train.kinds.clusters.quality import silhouette
 from scoring.kmeans import Assigner, Floats, Scoring
 from tests.memory_store import MemoryStore
 

@@ -23,8 +23,8 @@ from contract.errors import ServiceDownError
 from contract.stream import Cut, Stream
 from pipeline.land import batches, lander, lanes, open_part, sealing
 from pipeline.land.chain import Writer
+from pipeline.land.formats.json_records import Parsed, RecordParser
 from pipeline.land.lander import Lander
-from pipeline.land.parse import Parsed, RecordParser
 from pipeline.land.start import ChainStart, begin_or_read
 from pipeline.land.stretch import Fetched
 from pipeline.land.verify import verify_stream

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contract.stream import Stream, parse_stream
-from pipeline.land.parse import RecordParser
+from pipeline.land.formats.json_records import RecordParser
 
 STREAM: Stream = parse_stream(
     """

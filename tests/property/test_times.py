@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from contract.errors import SourceFileError
 from contract.moment import PER_SECOND, EpochUnit, epoch_digits
 from contract.stream import Stream, parse_stream
-from pipeline.land.parse import RecordParser
+from pipeline.land.formats.json_records import RecordParser
 from pipeline.replay.limits import limits_of
 from pipeline.replay.position import as_sent
 from pipeline.replay.rows import SourceRow

@@ -27,8 +27,8 @@ from contract.stream import Stream, parse_stream
 from contract.version_facts import FACTS_FILE, VersionFacts, facts_from_json
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
-from pipeline.train.registry import RegisteredVersion, Registry
-from pipeline.train.session import SparkOnDemand
+from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry
+from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.settings import SparkSettings, TrackingSettings
 from tests.integration.train.landed import land
 

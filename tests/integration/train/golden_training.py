@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from pipeline.settings import store_settings
-from pipeline.train.session import SparkOnDemand
+from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.settings import spark_settings
 from pipeline.train.train_key import TRAINING_REVISION
 from tests.integration.train.test_parity import GOLDEN, deterministic, fitted, stream

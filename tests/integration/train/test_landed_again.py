@@ -15,10 +15,10 @@ from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.start import begin_or_read
 from pipeline.object_store import ObjectStore
-from pipeline.train import layout
-from pipeline.train.batches import check_parts, sealed_batches
-from pipeline.train.rows import check_rows, read_rows
-from pipeline.train.session import SparkOnDemand
+from pipeline.train.read import layout
+from pipeline.train.read.batches import check_parts, sealed_batches
+from pipeline.train.read.rows import check_rows, read_rows
+from pipeline.train.read.spark_session import SparkOnDemand
 from tests.integration.train.conftest import Lab
 from tests.property.test_chain_model import STREAM
 from tests.unit.land import test_lander

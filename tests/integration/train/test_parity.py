@@ -13,11 +13,12 @@ import pytest
 
 from contract.errors import ModelArtifactError
 from contract.stream import Stream, parse_stream
-from pipeline.train.assign import Sample, assign, collect
-from pipeline.train.fit import SCALED, pipeline_model, prepare, scoring
-from pipeline.train.golden import check_parity, hard_points, make_golden
-from pipeline.train.session import SparkOnDemand
-from pipeline.train.starts import fit_from_seeds
+from pipeline.train.kinds.clusters.assign import Sample, assign, collect
+from pipeline.train.kinds.clusters.hard_points import check_parity, hard_points, make_golden
+from pipeline.train.kinds.clusters.prepared import SCALED, prepare
+from pipeline.train.kinds.kmeans.fit import pipeline_model, scoring
+from pipeline.train.kinds.kmeans.starts import fit_from_seeds
+from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.train_key import TRAINING_REVISION
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Floats, Scoring
@@ -76,7 +77,7 @@ def awkward(rng: np.random.Generator, count: int, width: int) -> Floats:
 )
 def test_numpy_is_spark(spark: SparkOnDemand, width: int, k: int, impute: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # The widest as if it were very wide: distances over arrays.
-    monkeypatch.setattr("pipeline.train.assign._BY_COLUMN", 7)
+    monkeypatch.setattr("pipeline.train.kinds.clusters.assign._BY_COLUMN", 7)
     values = awkward(np.random.default_rng(width), 1200, width)
     numbers, golden, sample = fitted(spark, values, stream(width, k, impute))
     assert len(sample.rows) == 1200 and np.isnan(sample.rows).any()

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from contract.errors import ChainError
 from pipeline.__main__ import main
 from pipeline.train.lease import Lease, lease_key
-from pipeline.train.ledger import KnownSeries, RestorePlan
-from pipeline.train.runs import Runs
+from pipeline.train.ledger.ledger import KnownSeries, RestorePlan
+from pipeline.train.mlflow_client.runs import Runs
 from tests.integration.serving.prediction_server import PredictionServer
 from tests.integration.train.conftest import Lab, batch
 from tests.integration.train.published import Published

@@ -23,7 +23,7 @@ from contract.model_version import (
     STATISTICS_FILE,
     statistics_from_json,
 )
-from pipeline.train.session import SparkOnDemand
+from pipeline.train.read.spark_session import SparkOnDemand
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Scoring
 from tests.integration.train.conftest import Lab, batch

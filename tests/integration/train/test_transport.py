@@ -14,9 +14,9 @@ import pytest
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownError
-from pipeline.train.runs import Runs
+from pipeline.train.mlflow_client.runs import Runs
+from pipeline.train.mlflow_client.upload import ArtifactStore
 from pipeline.train.settings import TrackingSettings
-from pipeline.train.upload import ArtifactStore
 from tests.integration.train.conftest import Lab
 
 NAME = "swathe/scoring.json"

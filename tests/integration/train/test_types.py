@@ -14,8 +14,8 @@ from pyspark.errors import PySparkException
 from contract.stream import NUMERIC_TYPES, ColumnType
 from pipeline.columns import ARROW_TYPES
 from pipeline.landed_types import WIDENED
-from pipeline.train.rows import _SPARK_TYPES
-from pipeline.train.session import SparkOnDemand
+from pipeline.train.read.rows import _SPARK_TYPES
+from pipeline.train.read.spark_session import SparkOnDemand
 
 pytestmark = pytest.mark.long
 

@@ -90,7 +90,7 @@ def test_what_is_read_by_hand_is_read_behind_a_loader_or_holds_for_empty() -> No
     read = {
         ("pipeline/fault.py", "SWATHE_FAULT"),
         ("pipeline/train/series.py", "SWATHE_SERVING_URL"),
-        ("pipeline/train/launch_probe.py", "MLFLOW_TRACKING_URI"),
+        ("pipeline/train/mlflow_client/launch_probe.py", "MLFLOW_TRACKING_URI"),
         ("pipeline/train/series.py", "SWATHE_MLFLOW_URL"),
         ("pipeline/train/series.py", "MLFLOW_RUN_ID"),
         ("infra/bootstrap.py", "SWATHE_CACHE"),

@@ -16,11 +16,11 @@ from pipeline.land import batches, lanes, open_part, sealing
 from pipeline.land import lander as lander_module
 from pipeline.land.chain import Chain, Writer
 from pipeline.land.clock import LaneClock
+from pipeline.land.formats.json_records import Parsed, RecordParser
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.lanes import PART_BYTES
 from pipeline.land.open_part import ROW_GROUP_BYTES, OpenPart
-from pipeline.land.parse import Parsed, RecordParser
 from pipeline.land.start import begin_or_read
 from pipeline.land.stretch import Fetched, Stretch
 from pipeline.land.verify import verify_stream

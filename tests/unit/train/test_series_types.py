@@ -11,7 +11,7 @@ from contract.errors import ChainError, StreamFileError
 from contract.stream import Scheme
 from pipeline.landed_types import refuse_changed_types
 from pipeline.stream_file import load_stream
-from pipeline.train.batches import sealed_batches
+from pipeline.train.read.batches import sealed_batches
 from pipeline.train.series import Series
 from pipeline.train.typed import typed_commands
 from tests.memory_store import MemoryStore

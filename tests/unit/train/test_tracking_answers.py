@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from contract.errors import UnreadableAnswerError
-from pipeline.train.mlflow_limits import RUNS_PER_PAGE
-from pipeline.train.registry import Registry
+from pipeline.train.mlflow_client.limits import RUNS_PER_PAGE
+from pipeline.train.mlflow_client.registry import Registry
+from pipeline.train.mlflow_client.tracking import Tracking
 from pipeline.train.settings import TrackingSettings
-from pipeline.train.tracking import Tracking
 
 
 class Answering(HTTPServer):

@@ -8,7 +8,7 @@ import pytest
 from mlflow.utils.credentials import get_default_host_creds
 
 from contract.errors import ConfigurationError, ServiceDownError
-from pipeline.train.registry import Registry
+from pipeline.train.mlflow_client.registry import Registry
 from pipeline.train.series import open_series
 from pipeline.train.settings import tracking_settings
 

@@ -19,19 +19,19 @@ from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownEr
 from contract.lineage import Lineage, Transition
 from contract.model_version import TAG_STATE
 from pipeline.stream_file import load_stream
-from pipeline.train import build
-from pipeline.train.batches import sealed_batches
-from pipeline.train.build import TRANSITIONS_FILE, VersionBuilder
-from pipeline.train.comparison import Comparison
-from pipeline.train.drift import Profile
-from pipeline.train.plan import Action, Step
-from pipeline.train.publish import Publisher
-from pipeline.train.runs import TAG_ATTEMPTS, TAG_ERROR, TAG_OWNER, Runs
+from pipeline.train import version_builder as build
+from pipeline.train.kinds.clusters.comparison import Comparison
+from pipeline.train.kinds.clusters.drift import Profile
+from pipeline.train.mlflow_client.runs import TAG_ATTEMPTS, TAG_ERROR, TAG_OWNER, Runs
+from pipeline.train.mlflow_client.upload import ArtifactStore
+from pipeline.train.publish.plan import Action, Step
+from pipeline.train.publish.publisher import Publisher
+from pipeline.train.read.batches import sealed_batches
 from pipeline.train.series import Series
 from pipeline.train.settings import TrackingSettings
 from pipeline.train.trainer import Trainer
 from pipeline.train.typed import typed_commands
-from pipeline.train.upload import ArtifactStore
+from pipeline.train.version_builder import TRANSITIONS_FILE, VersionBuilder
 from tests.memory_store import MemoryStore
 from tests.unit.land.test_landed_types import TEXT, land
 

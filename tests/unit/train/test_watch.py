@@ -14,9 +14,9 @@ from contract.errors import StreamFileError
 from pipeline.settings import StoreSettings
 from pipeline.stream_file import load_stream
 from pipeline.train import lease, watch
-from pipeline.train.edits import Registered
 from pipeline.train.lease import Lease
-from pipeline.train.ledger import Noted
+from pipeline.train.ledger.edits import Registered
+from pipeline.train.ledger.ledger import Noted
 from pipeline.train.series import Series
 from pipeline.train.settings import SparkSettings, TrackingSettings
 from pipeline.train.typed import typed_commands

@@ -1,0 +1,1 @@
+"""How the value of a record becomes a row, a format a module."""

@@ -1,0 +1,1 @@
+"""What all clusterings share: assignment, labels over versions, statistics, quality, pictures."""

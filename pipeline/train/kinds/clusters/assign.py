@@ -1,0 +1,102 @@
+"""Each row's cluster, as the fitted Spark model gives it, and its distance, computed in the JVM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import reduce
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import functions as fn
+
+from contract.batch import OFFSET, PARTITION, Manifest
+from contract.model_version import CLUSTER, DISTANCE, ROW_ID
+from pipeline.train.kinds.clusters.prepared import SCALED
+from scoring.kmeans import Floats, Integers, Scoring
+
+if TYPE_CHECKING:
+    from pyspark.ml.base import Transformer
+    from pyspark.sql import Column, DataFrame
+
+# An expression for each feature takes two thirds of the time of arrays, but of many more Spark's recursions overflow.
+_BY_COLUMN: Final = 100
+
+
+def assign(rows: DataFrame, model: Transformer, scoring: Scoring) -> DataFrame:
+    """Return ``rows`` with the cluster that ``model`` gives and the Euclidean distance in the scaled space."""
+    return model.transform(rows).select(
+        ROW_ID, PARTITION, OFFSET, CLUSTER, _distance(scoring).alias(DISTANCE), *scoring.features
+    )
+
+
+def _distance(scoring: Scoring) -> Column:
+    """The formula of `scoring.kmeans`, operation for operation, so that the doubles are the same."""
+    return fn.sqrt(_by_column(scoring) if len(scoring.features) <= _BY_COLUMN else _over_arrays(scoring))
+
+
+def _by_column(scoring: Scoring) -> Column:
+    squares: list[Column] = []
+    for j, name in enumerate(scoring.features):
+        std = scoring.std[j]
+        factor = 0.0 if std == 0.0 else 1.0 / std
+        filled = fn.coalesce(fn.col(name), fn.lit(scoring.surrogates[j]))
+        scaled = (filled - fn.lit(scoring.mean[j])) * fn.lit(factor)
+        center = fn.array(*(fn.lit(center[j]) for center in scoring.centers))[fn.col(CLUSTER)]
+        squares.append((scaled - center) * (scaled - center))
+    return reduce(lambda left, right: left + right, squares)
+
+
+def _over_arrays(scoring: Scoring) -> Column:
+    width = len(scoring.features)
+    numbers = fn.lit(" ".join(repr(x) for center in scoring.centers for x in center))
+    centers = fn.split(numbers, " ").cast("array<double>")
+    center = fn.slice(centers, fn.col(CLUSTER) * width + 1, fn.lit(width))
+    squares = fn.zip_with(vector_to_array(fn.col(SCALED)), center, lambda x, c: (x - c) * (x - c))
+    return fn.aggregate(squares, fn.lit(0.0), lambda total, square: total + square)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows in the driver, in the order of their coordinates: partitions [n] and offsets [n].
+
+    Features [n, d] with NaN where missing; Spark's clusters [n]; distances [n].
+    """
+
+    rows: Floats
+    clusters: Integers
+    distances: Floats
+    partitions: Integers
+    offsets: npt.NDArray[np.int64]
+
+    def of(self, manifest: Manifest) -> Sample:
+        """Return the rows that belong to the batch of ``manifest``."""
+        inside = np.zeros(len(self.rows), dtype=np.bool_)
+        for lane, (first, after) in manifest.offsets.items():
+            inside |= (self.partitions == lane) & (self.offsets >= first) & (self.offsets < after)
+        if inside.all():
+            return self
+        return Sample(*(values[inside] for values in (getattr(self, field.name) for field in fields(self))))
+
+
+def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
+    """Return about ``limit`` of the ``total`` rows, chosen by their coordinates: the same ones every time."""
+    if total <= limit:
+        return rows
+    every = -(-total // limit)
+    return rows.where(fn.pmod(fn.xxhash64(PARTITION, OFFSET), fn.lit(every)) == 0)
+
+
+def collect(assigned: DataFrame, features: tuple[str, ...]) -> Sample:
+    """Bring assigned rows to the driver, in the order of their coordinates."""
+    table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *features).toArrow()
+    partitions, offsets = table.column(PARTITION).to_numpy(), table.column(OFFSET).to_numpy()
+    order = np.lexsort((offsets, partitions))
+    values: Floats = np.empty((table.num_rows, len(features)), dtype=np.float64, order="F")
+    for j, name in enumerate(features):
+        # An Arrow null becomes NaN here.
+        values[:, j] = table.column(name).to_numpy()[order]
+    clusters: Integers = table.column(CLUSTER).to_numpy()[order].astype(np.int32)
+    distances: Floats = table.column(DISTANCE).to_numpy()[order]
+    return Sample(values, clusters, distances, partitions[order].astype(np.int32), offsets[order].astype(np.int64))

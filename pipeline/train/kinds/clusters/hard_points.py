@@ -1,0 +1,92 @@
+"""Makes a version's golden rows: some of the batch's own, and points built to be hard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+
+from contract.batch import OFFSET, PARTITION
+from contract.errors import ModelArtifactError
+from contract.model_version import ROW_ID
+from pipeline.train.kinds.clusters.assign import Sample, assign, collect
+from scoring.golden import Golden
+from scoring.kmeans import Assigner, Floats, Scoring
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import SparkSession
+
+_OWN_ROWS: Final = 120
+_PAIRS: Final = 40
+_ONE_VALUE: Final = 500
+_SEED: Final = 20130101
+_LONGEST_SQUARE: Final = 1e300
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def hard_points(scoring: Scoring, sample: Floats) -> Floats:
+    """Return rows [n, d] in the data's own units at which a careless formula errs.
+
+    Rows of the batch, those with missing values first; points on the bisector of two centres and one double
+    beside it; the centres themselves; rows of zeros, which Spark assembles into sparse vectors. Rows whose distance
+    no double can hold are left out: they are nobody's, and compare with nothing.
+    """
+    rng = np.random.default_rng(_SEED)
+    missing = np.flatnonzero(np.isnan(sample).any(axis=1))[: _OWN_ROWS // 3]
+    spread = np.linspace(0, len(sample) - 1, min(_OWN_ROWS, len(sample)), dtype=np.int64)
+    own = sample[np.unique(np.concatenate([missing, spread]))]
+    points = np.vstack([own, _bisectors(scoring, rng), _zeros(len(scoring.features))])
+    filled = np.where(np.isnan(points), np.array(scoring.surrogates), points)
+    scaled = (filled - np.array(scoring.mean)) / np.where(np.array(scoring.std) == 0, np.inf, scoring.std)
+    return np.asarray(points[(scaled**2).sum(axis=1) < _LONGEST_SQUARE], dtype=np.float64)
+
+
+def _bisectors(scoring: Scoring, rng: np.random.Generator) -> Floats:
+    centers = np.array(scoring.centers)
+    k, d = centers.shape
+    pairs = [(i, j) for i in range(k) for j in range(i + 1, k)]
+    chosen = rng.permutation(len(pairs))[:_PAIRS]
+    scaled = [*centers]
+    for i, j in (pairs[index] for index in chosen):
+        middle, direction = (centers[i] + centers[j]) / 2, centers[j] - centers[i]
+        step = rng.normal(size=d)
+        along = step - direction * (step @ direction) / (direction @ direction)
+        scaled += [middle, middle + along]
+    raw = np.array(scaled) * np.array(scoring.std) + np.array(scoring.mean)
+    return np.vstack([raw, np.nextafter(raw, np.inf), np.nextafter(raw, -np.inf)])
+
+
+def _zeros(width: int) -> Floats:
+    one_value = np.eye(width)[np.unique(np.linspace(0, width - 1, min(width, _ONE_VALUE), dtype=np.int64))]
+    return np.vstack([np.zeros((1, width)), one_value, np.full((1, width), np.nan)])
+
+
+def make_golden(spark: SparkSession, model: PipelineModel, scoring: Scoring, sample: Floats) -> Golden:
+    """Let Spark assign the hard points of ``scoring`` and return them with its answers."""
+    points = hard_points(scoring, sample)
+    columns = {name: pa.array(points[:, j], from_pandas=True) for j, name in enumerate(scoring.features)}
+    offsets = np.arange(len(points))
+    names = {ROW_ID: pa.array([""] * len(points)), PARTITION: pa.array(offsets * 0), OFFSET: pa.array(offsets)}
+    rows = spark.createDataFrame(pa.table({**columns, **names}))
+    answers = collect(assign(rows.coalesce(1), model, scoring), scoring.features)
+    return Golden(scoring.features, answers.rows, answers.clusters, answers.distances)
+
+
+def check_parity(scoring: Scoring, golden: Golden, sample: Sample) -> None:
+    """Check that numpy gives every row of ``golden`` and of ``sample`` the cluster and the distance Spark gave it.
+
+    Raises
+    ------
+    ModelArtifactError: it does not, so the version must not be registered.
+    """
+    assigner = Assigner(scoring)
+    clusters, distances = assigner.assign(sample.rows)
+    wrong = int(np.count_nonzero((clusters != sample.clusters) | (distances != sample.distances)))
+    hard = len(golden.disagreements(assigner))
+    if wrong or hard:
+        raise ModelArtifactError(
+            f"numpy and Spark disagree on {wrong} of {len(sample.rows)} rows of the batch and on {hard} of "
+            f"{len(golden.rows)} golden rows; nothing was registered"
+        )

@@ -1,0 +1,70 @@
+"""What a new version is compared with: the last ready version, and the champion."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from contract.errors import ModelArtifactError
+from contract.lineage import Lineage, lineage_from_json
+from contract.model_version import (
+    LINEAGE_FILE,
+    PROFILE_FILE,
+    SCORING_FILE,
+    STATISTICS_FILE,
+    TAG_STATE,
+    statistics_from_json,
+)
+from contract.series_commands import SeriesCommands
+from pipeline.train.kinds.clusters.drift import Profile
+from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry
+from pipeline.train.mlflow_client.upload import ArtifactStore
+from scoring.kmeans import Scoring
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Predecessor:
+    """The last ready version: its numbers, its labels, how its batch was distributed, its clusters' shares [k]."""
+
+    number: int
+    scoring: Scoring
+    lineage: Lineage
+    profile: Profile
+    shares: tuple[float, ...]
+
+
+class History:
+    """Reads earlier versions of one model."""
+
+    def __init__(self, registry: Registry, artifacts: ArtifactStore, commands: SeriesCommands) -> None:
+        self._registry, self._artifacts, self._commands = registry, artifacts, commands
+
+    def predecessor(self, number: int) -> Predecessor | None:
+        """Return the last ready version before ``number``, or None where there is none to compare with.
+
+        Raises
+        ------
+        ModelArtifactError: its artifact cannot be read.
+        """
+        versions = self._registry.versions().values()
+        ready = [v for v in versions if v.number < number and v.tags.get(TAG_STATE) == "ready"]
+        return self._read(ready[-1]) if ready else None
+
+    def _read(self, version: RegisteredVersion) -> Predecessor:
+        source = f"version {version.number} of model {self._registry.model!r}"
+        try:
+            bodies = self._artifacts.read(version.source, (SCORING_FILE, LINEAGE_FILE, PROFILE_FILE, STATISTICS_FILE))
+            return Predecessor(
+                number=version.number,
+                scoring=Scoring.from_json(bodies[SCORING_FILE]),
+                lineage=lineage_from_json(bodies[LINEAGE_FILE], source),
+                profile=Profile.from_json(bodies[PROFILE_FILE]),
+                shares=tuple(cluster.share for cluster in statistics_from_json(bodies[STATISTICS_FILE], source)),
+            )
+        except (ValueError, ModelArtifactError) as error:
+            raise ModelArtifactError(
+                f"{source} cannot be compared with: {error}; if an earlier release made it, train the series anew "
+                f"with {self._commands.train_anew()}"
+            ) from error

@@ -1,0 +1,1 @@
+"""KMeans: fitted, with a k that is given or chosen."""

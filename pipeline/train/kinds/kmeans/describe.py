@@ -1,0 +1,50 @@
+"""What is written of a KMeans fit beside its numbers: parameters, and how its clusters were found."""
+
+from __future__ import annotations
+
+from contract.stream import KRange, Model, Stream
+from pipeline.train.kinds.clusters.k_curve import Sweep
+from pipeline.train.kinds.clusters.prepared import RANK_ERROR
+from pipeline.train.kinds.kmeans.fit import RANDOM, Clustering
+
+
+def run_params(stream: Stream, k: int, seed: int, *, batch: int, rows: int) -> dict[str, object]:
+    """Return the parameters of a run: what may differ between runs, under the same keys in every one.
+
+    Short ones, because MLflow writes them above each picture. The features are in the model's signature. MLflow's
+    page of compared runs draws nothing until a parameter differs: the batch always does.
+    """
+    model = stream.model
+    return {
+        "batch": batch,
+        "rows": rows,
+        "k": k,
+        "k_search": f"{model.k.start}..{model.k.to}" if isinstance(model.k, KRange) else "fixed",
+        "seed": seed,
+        "impute": model.impute,
+        "impute_rank_error": RANK_ERROR if model.impute == "median" else 0,
+        "max_iter": model.max_iter,
+        "tol": model.tol,
+    }
+
+
+def fit_sentences(model: Model, clustering: Clustering, next_step: float, swept: Sweep | None) -> list[str]:
+    """Return what has to be said of how the clusters were found: where k is from, and what came out otherwise."""
+    said = [f"{swept.reason}."] if swept is not None else []
+    if clustering.seed not in model.tried_seeds:
+        how = "from distinct points, drawn at random" if clustering.start == RANDOM else "by k-means||"
+        said.append(
+            f"From the seeds asked for, Spark's k-means|| finds fewer than {len(clustering.centers)} centres; "
+            f"these began {how}, with seed {clustering.seed}."
+        )
+    if next_step > model.tol:
+        said.append(
+            f"KMeans **stopped at `max_iter`** ({model.max_iter}): one more would still move a centre by "
+            f"{next_step:.2g}, and {model.tol:g} (`tol`) is where it ends."
+        )
+    if model.impute == "median":
+        said.append(
+            f"Missing values are replaced by a median whose rank is exact to {RANK_ERROR:.1%} of the values (Spark "
+            f"approximates it)."
+        )
+    return said

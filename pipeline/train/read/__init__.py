@@ -1,0 +1,1 @@
+"""From parts in the object store to rows in Spark."""

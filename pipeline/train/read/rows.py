@@ -1,0 +1,141 @@
+"""Reads a batch's parts over s3a into rows that are named, ordered and checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pyspark.sql import functions as fn
+from pyspark.sql import types as st
+
+from contract.batch import OFFSET, PARTITION, Manifest
+from contract.errors import ChainError, DataError
+from contract.model_version import ROW_ID
+from contract.stream import ColumnType, Stream
+from pipeline.train.read.aggregate import aggregate
+from pipeline.train.read.layout import partition_of, partitions_for
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+_SPARK_TYPES: Final[dict[ColumnType, st.DataType]] = {
+    "int32": st.IntegerType(),
+    "int64": st.LongType(),
+    "float32": st.FloatType(),
+    "float64": st.DoubleType(),
+    "bool": st.BooleanType(),
+    "string": st.StringType(),
+    "timestamp": st.TimestampType(),
+}
+
+
+@dataclass(frozen=True)
+class FeatureRange:
+    """Of one feature over a batch: rows with a value, and the smallest and largest of them."""
+
+    present: int
+    low: float | None
+    high: float | None
+
+
+def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Sequence[Manifest]) -> DataFrame:
+    """Return the rows of ``manifests``: row id, partition, offset, and each feature as double, null if missing.
+
+    Ordered by partition and offset, in partitions that depend on the manifests alone.
+    """
+    paths = [f"s3a://{bucket}/{part.key}" for manifest in manifests for part in manifest.objects if part.rows]
+    parts = spark.read.schema(_schema(stream)).parquet(*paths)
+    count = partitions_for(sum(manifest.rows for manifest in manifests), len(stream.features))
+    rows = parts.select(
+        row_id(stream).alias(ROW_ID),
+        fn.col(PARTITION),
+        fn.col(OFFSET),
+        *(_as_double(name) for name in stream.features),
+    )
+    placed = rows.repartitionById(count, partition_of(manifests, count))
+    return placed.sortWithinPartitions(PARTITION, OFFSET)
+
+
+def _schema(stream: Stream) -> st.StructType:
+    names = dict.fromkeys((*stream.id, *stream.features))
+    fields = [st.StructField(name, _SPARK_TYPES[stream.columns[name].type]) for name in names]
+    return st.StructType([*fields, st.StructField(PARTITION, st.IntegerType()), st.StructField(OFFSET, st.LongType())])
+
+
+def _as_double(name: str) -> Column:
+    value = fn.col(name).cast("double")
+    # Spark's Imputer takes NaN for missing as it does null; one of the two is enough from here on.
+    return fn.when(~fn.isnan(value), value).alias(name)
+
+
+def row_id(stream: Stream) -> Column:
+    """Return the text that names a row: its id columns joined by `-`, or `partition-offset`."""
+    if not stream.id:
+        return fn.concat_ws("-", fn.col(PARTITION), fn.col(OFFSET))
+    texts = [_as_text(fn.col(name), stream.columns[name].type) for name in stream.id]
+    return fn.concat_ws("-", *(fn.coalesce(text, fn.lit("")) for text in texts))
+
+
+def _as_text(column: Column, kind: ColumnType) -> Column:
+    if kind != "timestamp":
+        return column.cast("string")
+    whole = fn.date_format(column, "yyyy-MM-dd'T'HH:mm:ss'Z'")
+    fraction = fn.date_format(column, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'")
+    return fn.when(fn.date_format(column, "SSSSSS") == "000000", whole).otherwise(fraction)
+
+
+def measure(rows: DataFrame, stream: Stream) -> tuple[int, dict[str, FeatureRange]]:
+    """Return the number of rows and each feature's range."""
+    found = aggregate(rows, [], [fn.count(fn.lit(1))], stream.features, [fn.count, fn.min, fn.max])
+    (count,), of_features = found[()]
+    return count, {name: FeatureRange(*of_features.get(name, (0, None, None))) for name in stream.features}
+
+
+def check_rows(found: int, manifests: Sequence[Manifest]) -> None:
+    """Check that the parts held as many rows as their manifests say.
+
+    Raises
+    ------
+    ChainError: they did not.
+    """
+    said = sum(manifest.rows for manifest in manifests)
+    if found != said:
+        raise ChainError(
+            f"batch {manifests[-1].batch} has {said} rows by its manifest, but {found} were read from its parts"
+        )
+
+
+def check_trainable(rows: int, ranges: dict[str, FeatureRange], clusters: int) -> None:
+    """Check that ``clusters`` can be told apart by these features.
+
+    Raises
+    ------
+    DataError: the first feature, or the number of rows, by which they cannot.
+    """
+    if rows < clusters:
+        raise DataError(f"{rows} rows are fewer than the {clusters} clusters asked for")
+    for name, feature in ranges.items():
+        if feature.low is None or feature.high is None:
+            raise DataError(f"feature {name!r} has no value in any of the {rows} rows")
+        for value in (feature.low, feature.high):
+            if math.isinf(value):
+                raise DataError(f"feature {name!r} has an infinite value: {value}")
+        if feature.low == feature.high:
+            raise DataError(f"feature {name!r} is constant: every value is {feature.low:g}")
+
+
+def check_scale(ranges: Mapping[str, FeatureRange], scales: Sequence[tuple[float, float, float]]) -> None:
+    """Check that each feature's surrogate, mean and deviation, in ``scales``, are numbers by which rows can be scaled.
+
+    Raises
+    ------
+    DataError: the first feature whose values lie too far apart, or too close together, for their squares.
+    """
+    for (name, feature), scale in zip(ranges.items(), scales, strict=True):
+        span = f"feature {name!r} goes from {feature.low!r} to {feature.high!r}"
+        if not all(math.isfinite(number) for number in scale):
+            raise DataError(f"{span}: its variance is larger than the largest double, so it cannot be scaled")
+        if scale[-1] == 0.0:
+            raise DataError(f"{span}: its variance is smaller than the smallest double, so it cannot be scaled")
