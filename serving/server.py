@@ -16,33 +16,33 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Router
 
 from contract.uri import without_credentials
-from serving.access_key import AddressedHere, RequiredKey
-from serving.admission import Admission
-from serving.answering import Answering
-from serving.base_path import BasePath
-from serving.cache import LocalCache
-from serving.canary import Canary
-from serving.claims import check_port, claimed_cache
-from serving.clusterer import Clusterer
-from serving.connections import BACKLOG, Connections, connections_allowed
+from serving.http.access_key import AddressedHere, RequiredKey
+from serving.http.admission import Admission
+from serving.http.answering import Answering
+from serving.http.base_path import BasePath
+from serving.http.bodies_within_limits import BodyBudget, BodyReader
+from serving.http.canary import Canary
+from serving.http.connections import BACKLOG, Connections, connections_allowed
+from serving.http.inference_routes import InferenceRoutes
+from serving.http.observed import Observed
+from serving.http.problems import forbidden, http_exception, hung_up, unauthorized, unexpected
+from serving.http.routes import Parts, Routes
+from serving.http.worker_queue import WorkerQueue
+from serving.kinds.clusters.clusterer import Clusterer
 from serving.metrics import Metrics
-from serving.object_store import ObjectStore
-from serving.observed import Observed
-from serving.pages import Pages
-from serving.pickup import Pickup
-from serving.problems import forbidden, http_exception, hung_up, unauthorized, unexpected
-from serving.processes import SupervisedServer, stopping_in_order
-from serving.range_cache import RangeCache
-from serving.registry import Registry
-from serving.requests import BodyBudget, BodyReader
-from serving.results import Results
-from serving.routes import Parts, Routes
+from serving.pages.kept import Pages
+from serving.pages.ui.page import UserInterface
+from serving.processes.claims import check_port, claimed_cache
+from serving.processes.supervised import SupervisedServer, stopping_in_order
 from serving.service import Service
 from serving.settings import ServingSettings
-from serving.sorted_file import SortedFiles
-from serving.ui.page import UserInterface
-from serving.v2_routes import InferenceRoutes
-from serving.worker_queue import WorkerQueue
+from serving.stored_rows.object_store import ObjectStore
+from serving.stored_rows.range_cache import RangeCache
+from serving.stored_rows.results import Results
+from serving.stored_rows.sorted_file import SortedFiles
+from serving.versions.cache import LocalCache
+from serving.versions.pickup import Pickup
+from serving.versions.registry import Registry
 
 logger = logging.getLogger(__name__)
 

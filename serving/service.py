@@ -22,11 +22,11 @@ from contract.model_version import (
     TAG_STREAM,
 )
 from contract.uri import without_credentials
-from serving import tags as read
-from serving.catalogue import Catalogue, ServedModel, Version
-from serving.pickup import Pickup
-from serving.results import MOST_ROWS, Results
-from serving.statistics import cluster_statistics
+from serving.kinds.clusters.statistics import cluster_statistics
+from serving.stored_rows.results import MOST_ROWS, Results
+from serving.versions import tags as read
+from serving.versions.catalogue import Catalogue, ServedModel, Version
+from serving.versions.pickup import Pickup
 
 _VERSION: Final = re.compile(r"v([1-9][0-9]{0,8})")
 _CLUSTER: Final = re.compile(r"0|[1-9][0-9]{0,8}")

@@ -15,12 +15,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from contract import environment
 from contract.errors import ConfigurationError
 from contract.tracking import TrackingServer, tracking_server
-from serving.access_key import LOOPBACK
-from serving.base_path import base_path
-from serving.canary import Mode
 from serving.logs import LogFormat
 
+Mode = Literal["send", "mirror"]
+
+# What supervisors and load balancers ask, who have no key and call the server by its address.
+OPEN: Final = frozenset({"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"})
+LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 LEAST_KEY: Final = 16
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+_LONGEST: Final = 200
 _HEADER_TEXT: Final = re.compile(r"[!-~]+")
 
 
@@ -150,6 +154,15 @@ class ServingSettings(BaseSettings):
                 f"(16 random characters or more; requests then carry it in X-API-Key), or listen on 127.0.0.1"
             )
         return self
+
+
+def base_path(text: str) -> str | None:
+    """Return ``text`` as a base path without a slash at its end, "" for the root; None where it is none."""
+    text = text.strip().rstrip("/")
+    if not text:
+        return ""
+    dots = {".", ".."} & set(text.split("/"))
+    return text if len(text) <= _LONGEST and _PATH.fullmatch(text) and not dots else None
 
 
 def serving_settings(**given: object) -> ServingSettings:

@@ -69,12 +69,13 @@ def _look(
     # mlflow takes seconds to import, which a wrong flag should not cost.
     from pipeline.doctor.machine import left_directories, stale_environments  # noqa: PLC0415
     from pipeline.doctor.objects import orphaned_rejects, orphaned_results  # noqa: PLC0415
-    from pipeline.doctor.runs import RunStore, unsettled_versions  # noqa: PLC0415
+    from pipeline.doctor.runs import left_running, unsettled_versions  # noqa: PLC0415
+    from pipeline.train.mlflow_client.experiment_runs import ExperimentRuns  # noqa: PLC0415
 
     versions = {commands.model: _versions(tracking, commands.model) for commands in series}
-    runs = RunStore(tracking, stream.name)
-    yield from runs.left_running(older_than_s)
-    statuses = runs.statuses()
+    runs = ExperimentRuns(tracking)
+    yield from left_running(runs, stream.name, older_than_s)
+    statuses = runs.statuses(stream.name)
     for edit in all_edits(tracking, store, series):
         yield Finding("series", edit.name, edit.why, edit.remedy)
     for commands in series:

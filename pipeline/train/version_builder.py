@@ -10,9 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from mlflow.entities import LoggedModel, Run
-from mlflow.models import Model as MlflowModel
-
 from contract.batch import Manifest, manifest_key
 from contract.model_version import TAG_REASON, TAG_RESULTS
 from pipeline.fault import fault_point
@@ -21,16 +18,18 @@ from pipeline.train.kinds.clusters import describe as clustering
 from pipeline.train.kinds.clusters.assign import Sample
 from pipeline.train.kinds.clusters.comparison import Comparer, Comparison
 from pipeline.train.kinds.clusters.evaluate import statistics
+from pipeline.train.kinds.clusters.numbers import Numbers
 from pipeline.train.kinds.clusters.pictures import Drawn, Pixels, draw
 from pipeline.train.kinds.kmeans import describe as kmeans
 from pipeline.train.kinds.kmeans.training import Trained, prepared_rows, prove, silhouette, train
 from pipeline.train.ledger.ledger import Artifact
 from pipeline.train.ledger.version_record import RECORD_FILE, VersionRecord
+from pipeline.train.mlflow_client.artifact import save_artifact
+from pipeline.train.mlflow_client.entities import LoggedModel, MlflowModel, Run
 from pipeline.train.mlflow_client.runs import TAG_BATCH as TAG_RUN_BATCH
 from pipeline.train.mlflow_client.runs import LoggedOn, Runs
 from pipeline.train.mlflow_client.upload import ArtifactStore, digests
 from pipeline.train.publish import describe
-from pipeline.train.publish.artifact import Numbers, save_artifact
 from pipeline.train.publish.results import write_results
 from pipeline.train.read.batches import SealedBatch
 from pipeline.train.read.event_window import event_window_ms
@@ -111,7 +110,13 @@ class VersionBuilder:
             with tempfile.TemporaryDirectory(prefix="swathe-artifact-") as directory:
                 path = Path(directory) / "model"
                 with watch.measured("artifact"):
-                    described = save_artifact(path, trained.model, numbers, self._spark.scratch(f"{directory}/spark"))
+                    described = save_artifact(
+                        path,
+                        trained.model,
+                        series.stream.features,
+                        numbers.files(),
+                        self._spark.scratch(f"{directory}/spark"),
+                    )
                 # Before MLflow is given anything: a store that refuses them would leave an artifact at each attempt.
                 with watch.measured("results"):
                     results_key = results.result()

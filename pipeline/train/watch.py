@@ -12,7 +12,6 @@ from typing import Final
 
 import psutil
 import tenacity
-from mlflow.tracking import MlflowClient
 
 from contract.errors import RetryError, StopError, SwatheError
 from pipeline.object_store import ObjectStore
@@ -22,7 +21,7 @@ from pipeline.train.lease import Lease
 from pipeline.train.ledger.edits import Registered
 from pipeline.train.ledger.ledger import Ledger
 from pipeline.train.mlflow_client.registry import Registry
-from pipeline.train.mlflow_client.runs import mlflow_errors
+from pipeline.train.mlflow_client.runs import end_launcher_run
 from pipeline.train.publish.plan import PENDING, Action, Step, plan
 from pipeline.train.read.batches import SealedBatch, sealed_batches
 from pipeline.train.read.spark_session import SparkOnDemand
@@ -106,8 +105,7 @@ class Watch:
         if self._series.launcher_run_id is None:
             return
         try:
-            with mlflow_errors(self._tracking.uri):
-                MlflowClient(self._tracking.uri).set_terminated(self._series.launcher_run_id, "KILLED")
+            end_launcher_run(self._tracking.uri, self._series.launcher_run_id)
         except SwatheError as error:
             logger.warning("launcher run not ended run_id=%s reason=%s", self._series.launcher_run_id, error)
 

@@ -18,15 +18,14 @@ from contract.lineage import Lineage, Transition, lineage_to_json
 from contract.model_version import ALIASES, GOLDEN_FILE, LINEAGE_FILE, STATISTICS_FILE
 from contract.tracking import TrackingServer
 from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
-from serving import inference_protocol as protocol
-from serving import openapi
-from serving.cache import LocalCache
-from serving.catalogue import Catalogue
 from serving.metrics import Metrics
-from serving.pickup import Pickup
-from serving.registry import Registry
+from serving.pages import inference_documents, openapi
+from serving.pages.ui.page import UserInterface
 from serving.service import Service
-from serving.ui.page import UserInterface
+from serving.versions.cache import LocalCache
+from serving.versions.catalogue import Catalogue
+from serving.versions.pickup import Pickup
+from serving.versions.registry import Registry
 from tests.memory_tracking import MemoryTracking, answer
 from tests.tracking import Tracking, artifact
 
@@ -154,7 +153,7 @@ def show(catalogue: Catalogue) -> None:
     orjson.dumps(SERVICE.models())
     orjson.dumps(openapi.document(catalogue, SERVICE.default_model(), with_key=True))
     METRICS.text()
-    orjson.dumps(protocol.repository_index(catalogue, only_ready=False))
+    orjson.dumps(inference_documents.repository_index(catalogue, only_ready=False))
     for model in catalogue.models.values():
         assert PAGE.page(model.name).startswith(b"<!doctype html>")
         for name in [*(f"v{number}" for number in model.versions), *(set(ALIASES) & set(model.aliases))]:
@@ -162,7 +161,7 @@ def show(catalogue: Catalogue) -> None:
             assert version.chain_json
             if version.state == "ready":
                 orjson.dumps(SERVICE.statistics(version))
-                orjson.dumps(protocol.model_metadata(model, version))
+                orjson.dumps(inference_documents.model_metadata(model, version))
             else:
                 assert version.reason and "\n" not in version.reason and len(version.reason) <= 300
 

@@ -21,13 +21,12 @@ from contract.model_version import (
     TAG_TRAIN_KEY,
 )
 from pipeline.train.ledger.ledger import Artifact, KnownSeries, Ledger
-from pipeline.train.ledger.version_record import RECORD_FILE, VersionRecord
+from pipeline.train.ledger.version_record import GATE_FILE, RECORD_FILE, VersionRecord
 from pipeline.train.mlflow_client.registry import RegisteredModel, RegisteredVersion, Registry, fitting
 from pipeline.train.mlflow_client.runs import TAG_BATCH as TAG_RUN_BATCH
 from pipeline.train.mlflow_client.runs import TAG_ERROR
 from pipeline.train.mlflow_client.runs import TAG_TRAIN_KEY as TAG_RUN_KEY
 from pipeline.train.mlflow_client.tracking import Experiment, TrackedRun, Tracking
-from pipeline.train.publish.publisher import GATE_FILE
 
 logger = logging.getLogger(__name__)
 

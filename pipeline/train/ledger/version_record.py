@@ -10,6 +10,7 @@ from typing import Final
 from pipeline.train.ledger.ledger import Artifact
 
 RECORD_FILE: Final = "swathe/version.json"
+GATE_FILE: Final = "swathe/gate.json"
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,17 @@ def mlflow_errors(uri: str) -> Iterator[None]:
         raise ServiceDownError("mlflow", uri, f"{type(error).__name__}: {str(error)[:300]}") from error
 
 
+def end_launcher_run(uri: str, run_id: str) -> None:
+    """End the run of an `mlflow run` as KILLED.
+
+    Raises
+    ------
+    ServiceDownError: the tracking server does not do it.
+    """
+    with mlflow_errors(uri):
+        MlflowClient(uri).set_terminated(run_id, "KILLED")
+
+
 class Runs:
     """Runs of one registered model, in the experiment of its stream.
 

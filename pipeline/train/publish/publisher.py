@@ -5,9 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
-
-from mlflow.entities import Run
 
 from contract import remedies
 from contract.errors import ChainError, ModelArtifactError, ServiceDownError
@@ -16,8 +13,9 @@ from pipeline.fault import fault_point
 from pipeline.train.lease import Lease
 from pipeline.train.ledger.edits import Registered, check_registry
 from pipeline.train.ledger.ledger import Ledger
-from pipeline.train.ledger.version_record import RECORD_FILE, VersionRecord
+from pipeline.train.ledger.version_record import GATE_FILE, RECORD_FILE, VersionRecord
 from pipeline.train.mlflow_client.aliases import promote
+from pipeline.train.mlflow_client.entities import Run
 from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry, fitting
 from pipeline.train.mlflow_client.runs import Runs, mlflow_errors
 from pipeline.train.mlflow_client.upload import ArtifactStore
@@ -26,8 +24,6 @@ from pipeline.train.publish.gate import decide
 from pipeline.train.series import Series
 
 logger = logging.getLogger(__name__)
-
-GATE_FILE: Final = "swathe/gate.json"
 
 
 class Publisher:

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from contract.errors import AccessDeniedError
-from serving.registry import Registry
 from serving.settings import serving_settings
+from serving.versions.registry import Registry
 from tests.integration.serving.conftest import NewServer, Served
 from tests.integration.serving.prediction_server import PredictionServer, eventually, free_port
 from tests.integration.serving.registered import predict_body

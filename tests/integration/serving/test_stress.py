@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serving.liveness import is_dead
+from serving.processes.liveness import is_dead
 from tests.integration.serving.conftest import NewServer
 from tests.integration.serving.load import Load
 from tests.integration.serving.prediction_server import PredictionServer, eventually

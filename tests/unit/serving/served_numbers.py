@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from contract.model_version import ClusterStatistics
 from scoring.kmeans import Assigner, Scoring
-from serving.catalogue import Catalogue, Numbers, ServedModel, Version
+from serving.versions.catalogue import Catalogue, Numbers, ServedModel, Version
 
 
 def scoring(*, width: int = 2, clusters: int = 2, step: float = 10.0, labels: str = "C") -> Scoring:

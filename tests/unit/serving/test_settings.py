@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contract.errors import ConfigurationError, InvalidRequestError, RequestError
-from serving.problems import STATUS
+from serving.http.problems import STATUS
 from serving.settings import serving_settings
 
 

@@ -22,6 +22,7 @@ from pipeline.stream_file import load_stream
 from pipeline.train import version_builder as build
 from pipeline.train.kinds.clusters.comparison import Comparison
 from pipeline.train.kinds.clusters.drift import Profile
+from pipeline.train.kinds.clusters.numbers import Numbers
 from pipeline.train.mlflow_client.runs import TAG_ATTEMPTS, TAG_ERROR, TAG_OWNER, Runs
 from pipeline.train.mlflow_client.upload import ArtifactStore
 from pipeline.train.publish.plan import Action, Step
@@ -126,6 +127,7 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     monkeypatch.setattr(build, "prepared_rows", prepared)
     monkeypatch.setattr(build, "save_artifact", save)
+    monkeypatch.setattr(Numbers, "files", lambda _: {})
     sample = SimpleNamespace(rows=np.zeros((5, 1)), clusters=np.zeros(5))
     sample.of = lambda _: sample
     picture = {"clusters/sizes": np.zeros((9, 9, 3), np.uint8)}

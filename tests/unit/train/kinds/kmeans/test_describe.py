@@ -14,7 +14,7 @@ from pipeline.train.kinds.clusters.prepared import RANK_ERROR
 from pipeline.train.kinds.kmeans.describe import fit_sentences, run_params
 from pipeline.train.kinds.kmeans.fit import PARALLEL, RANDOM, Clustering
 
-DOCS = Path(__file__).resolve().parents[3] / "docs/training.md"
+DOCS = Path(__file__).resolve().parents[5] / "docs/training.md"
 
 
 def model(**given: Any) -> Model:

@@ -1,0 +1,86 @@
+"""Writes a version's artifact: Spark's own model, the numbers for everybody else, and MLflow's description of both."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import mlflow.spark
+from mlflow.models import Model as MlflowModel
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+
+import scoring as scoring_package
+from contract.model_version import SCORING_FILE
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+
+logger = logging.getLogger(__name__)
+
+# What the artifact carries of `scoring`, so that it loads where this project is not installed.
+_CODE: Final = ("kmeans.py", "golden.py", "pyfunc.py")
+_REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "pyspark")
+
+
+def save_artifact(
+    path: Path, model: PipelineModel, features: Sequence[str], files: Mapping[str, bytes], dfs_tmpdir: str
+) -> MlflowModel:
+    """Write the artifact to the new directory ``path``; return what becomes the file `MLmodel` once it has its ids.
+
+    ``files`` are those beside Spark's own, by their names; ``dfs_tmpdir`` is where Spark may write on its way.
+    """
+    description = MlflowModel()
+    # Given, because mlflow would start a second Spark to find them out.
+    requirements = [f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS]
+    mlflow.spark.save_model(
+        model,
+        str(path),
+        mlflow_model=description,
+        signature=_signature(features),
+        pip_requirements=requirements,
+        dfs_tmpdir=dfs_tmpdir,
+    )
+    _drop_leftovers(path)
+    for name, body in files.items():
+        target = path / name
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(body)
+    package = _copy_code(path / "code")
+    description.flavors["python_function"].update(
+        loader_module=f"{package}.pyfunc", data=str(Path(SCORING_FILE).parent), code="code"
+    )
+    return description
+
+
+def _signature(features: Sequence[str]) -> ModelSignature:
+    answers = [("cluster", DataType.integer), ("label", DataType.string), ("distance", DataType.double)]
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.double, name) for name in features]),
+        outputs=Schema([ColSpec(kind, name) for name, kind in answers]),
+    )
+
+
+def _drop_leftovers(path: Path) -> None:
+    """Hadoop's checksums and markers are half of all files, and Spark loads without them."""
+    for file in [*path.rglob("*.crc"), *path.rglob("_SUCCESS")]:
+        file.unlink()
+
+
+def _copy_code(directory: Path) -> str:
+    assert scoring_package.__file__ is not None  # noqa: S101 - a regular package
+    home = Path(scoring_package.__file__).parent
+    sources = [home / name for name in _CODE]
+    digest = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+    package = f"swathe_scoring_{digest}"
+    target = directory / package
+    target.mkdir(parents=True)
+    (target / "__init__.py").write_text("")
+    for source in sources:
+        shutil.copyfile(source, target / source.name)
+    return package

@@ -1,0 +1,1 @@
+"""Where a request goes: bounds, checks, routes, answers."""

@@ -1,0 +1,230 @@
+"""HTTP: paths to the service, and its answers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import orjson
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
+
+from contract.errors import SwatheError
+from serving.http.admission import Admission
+from serving.http.answering import Answering
+from serving.http.base_path import HEADER, base_of
+from serving.http.bodies_within_limits import BodyReader, read_query
+from serving.http.canary import Canary
+from serving.http.codings import prefers
+from serving.http.compressed import Compressed, coding_for
+from serving.http.conditional import entity_tag, has_already
+from serving.http.predict import PATH, Predict
+from serving.http.problems import from_error, request_id_of
+from serving.http.whole_path import WholePathRoute
+from serving.metrics import CONTENT_TYPE as METRICS_TYPE
+from serving.metrics import Metrics
+from serving.pages import docs_page
+from serving.pages.kept import Pages
+from serving.pages.ui import page as ui_page
+from serving.pages.ui.page import UserInterface
+from serving.service import Selected, Service
+from serving.versions.catalogue import Version
+
+# A shared cache must not give lines for a page, nor hand out without a key what it got with one.
+_VARY: Final = "Accept, Accept-Encoding, X-API-Key, Authorization"
+# Not for ever, even of a fixed version: a model that is deleted and made anew has the same paths.
+_REVALIDATED: Final = "no-cache"
+
+NDJSON: Final = "application/x-ndjson"
+
+_COMPRESSED: Final = (Middleware(Compressed),)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the endpoints work with."""
+
+    service: Service
+    answering: Answering
+    metrics: Metrics
+    pages: Pages
+    user_interface: UserInterface
+    slow: Admission
+    exports: Admission
+    bodies: BodyReader
+    canary: Canary
+
+
+class Routes:
+    """The endpoints over one service."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._service, self._slow, self._exports = parts.service, parts.slow, parts.exports
+        self._pages, self._user_interface = parts.pages, parts.user_interface
+        self._predict = Predict(
+            parts.service, parts.answering, bodies=parts.bodies, canary=parts.canary, metrics=parts.metrics
+        )
+
+    def table(self) -> list[BaseRoute]:
+        """Return the routes, the most used first; none is added per version."""
+        one = "/api/{model}/{version}"
+        return [
+            WholePathRoute(PATH, self._predict, methods=["POST"], include_in_schema=False),
+            _route("/health/live", self.live),
+            _route("/health/ready", self.ready),
+            _route("/metrics", self.metrics),
+            _route("/api/models", self.models),
+            _route("/api/cluster-stats", self.statistics),
+            _route("/api/clustering-results", self.page),
+            _route("/api/clustering-results/{row_id:path}", self.rows_of),
+            _route(f"{one}/cluster-stats", self.statistics),
+            _route(f"{one}/clustering-results", self.page),
+            _route(f"{one}/clustering-results/{{row_id:path}}", self.rows_of),
+            _route("/openapi.json", self.openapi),
+            _route("/openapi-client.json", self.openapi_client),
+            _route("/docs", self.docs),
+            _route("/", self.home),
+            _route("/api", self.home),
+            _route("/ui", self.user_interface),
+            _route("/ui/{model}", self.user_interface),
+            docs_page.assets(),
+            ui_page.assets(),
+        ]
+
+    async def statistics(self, request: Request) -> Response:
+        """Return the clusters of a version."""
+        selected = self._selected(request)
+        return _stored(request, await self._dumped(partial(self._service.statistics, selected.version)))
+
+    async def page(self, request: Request) -> Response:
+        """Return a page of stored rows."""
+        selected = self._selected(request)
+        query = read_query(request)
+        if prefers(_accepted(request), NDJSON, "application/json"):
+            return await self._export(selected.version, query)
+        return _stored(request, await self._dumped(partial(self._service.page, selected.version, query)))
+
+    async def rows_of(self, request: Request) -> Response:
+        """Return the stored rows of one id."""
+        selected = self._selected(request)
+        row_id = request.path_params["row_id"]
+        found = await self._dumped(partial(self._service.rows_of, selected.version, row_id, read_query(request)))
+        return _stored(request, found)
+
+    async def models(self, _request: Request) -> Response:
+        """Return all models and versions."""
+        listed = await self._pages.models()
+        return Response(listed, media_type="application/json", headers={"cache-control": "no-cache"})
+
+    async def live(self, _request: Request) -> Response:
+        """Return that the process answers."""
+        return _json({"status": "live"})
+
+    async def ready(self, _request: Request) -> Response:
+        """Return whether the registry was read, and how old that picture is."""
+        self._service.require_ready()
+        return _json({"status": "ready", **self._service.freshness()})
+
+    async def metrics(self, _request: Request) -> Response:
+        """Return what was counted."""
+        return Response(await self._pages.metrics(), headers={"content-type": METRICS_TYPE})
+
+    async def openapi(self, request: Request) -> Response:
+        """Return the OpenAPI document of this moment."""
+        return _below(await self._pages.openapi(base_of(request.scope)), "application/json")
+
+    async def openapi_client(self, request: Request) -> Response:
+        """Return the OpenAPI document with one operation per route, for generated clients."""
+        return _below(self._pages.openapi_client(base_of(request.scope)), "application/json")
+
+    async def docs(self, request: Request) -> Response:
+        """Return the OpenAPI page."""
+        return _below(self._pages.docs(base_of(request.scope)), "text/html")
+
+    async def user_interface(self, request: Request) -> Response:
+        """Return the page of a model for people."""
+        page = partial(self._user_interface.page, request.path_params.get("model"), base_of(request.scope))
+        return _html(await self._slow.in_thread(page))
+
+    async def home(self, request: Request) -> Response:
+        """Return where to go from here."""
+        base = base_of(request.scope)
+        if prefers(_accepted(request), "text/html", "application/json"):
+            return _html(self._user_interface.home(base))
+        return _json(self._service.signposts(base), vary=f"Accept, {HEADER}")
+
+    async def _dumped(self, work: Callable[[], dict[str, Any]]) -> bytes:
+        return await self._slow.in_thread(lambda: orjson.dumps(work()))
+
+    async def _export(self, version: Version, query: dict[str, str]) -> Response:
+        with contextlib.ExitStack() as place:
+            place.enter_context(self._exports.one())
+            lines = await self._slow.in_thread(partial(self._service.export, version, query))
+            return _Export(lines, place.pop_all())
+
+    def _selected(self, request: Request) -> Selected:
+        named = request.path_params
+        if "version" in named:
+            selected = self._service.select(named["model"], named["version"])
+        else:
+            selected = self._service.select_default()
+        request.scope["version"] = selected.version
+        return selected
+
+
+class _Export(StreamingResponse):
+    """Lines that hold a place until the last one is sent, or the client is gone."""
+
+    def __init__(self, lines: Iterator[bytes], place: contextlib.ExitStack) -> None:
+        super().__init__(lines, media_type=NDJSON, headers={"vary": _VARY})
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them."""
+        with self._place:
+            await super().__call__(scope, receive, send)
+
+
+def _route(path: str, endpoint: Endpoint, method: str = "GET") -> WholePathRoute:
+    async def guarded(request: Request) -> Response:
+        request.scope["route_name"] = path
+        try:
+            return await endpoint(request)
+        except SwatheError as error:
+            return from_error(error, request_id_of(request))
+
+    return WholePathRoute(path, guarded, methods=[method], name=path, include_in_schema=False, middleware=_COMPRESSED)
+
+
+def _stored(request: Request, body: bytes) -> Response:
+    """Answer with what may be kept, and asked for again by its tag."""
+    tag = entity_tag(body, coding_for(request.scope, len(body)))
+    headers = {"etag": tag, "cache-control": _REVALIDATED, "vary": _VARY}
+    if has_already(request.headers.getlist("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _accepted(request: Request) -> str:
+    return ",".join(request.headers.getlist("accept"))
+
+
+def _below(document: bytes, media_type: str) -> Response:
+    """Answer with a document whose links begin with the base path of the request."""
+    return Response(document, media_type=media_type, headers={"cache-control": "no-cache", "vary": HEADER})
+
+
+def _json(answer: Any, **headers: str) -> Response:
+    return Response(orjson.dumps(answer), headers=headers, media_type="application/json")
+
+
+def _html(page: bytes) -> Response:
+    return Response(page, media_type="text/html", headers={**ui_page.HEADERS, "vary": f"Accept, {HEADER}"})

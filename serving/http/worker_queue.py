@@ -1,0 +1,143 @@
+"""Sends large requests to LitServe's workers, with what its own handler lacks: a deadline, and an end when one dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+from litserve.server import RegularRequestHandler
+from litserve.utils import LitAPIStatus, ResponseBufferItem
+
+from contract.errors import DeadlineExceededError, InterruptedRequestError, OverloadedError
+from serving.kinds.clusters.answers import Answer
+from serving.kinds.clusters.clusterer import PredictRequest
+from serving.processes.liveness import is_dead
+
+logger = logging.getLogger(__name__)
+
+_WATCH_S: Final = 0.1
+
+
+class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has no types
+    """LitServe's way to its workers. Lives on the event loop of the API process."""
+
+    def __init__(
+        self, lit_api: Any, server: Any, locks: Path, *, workers: int, deadline_s: float, most_bytes: int
+    ) -> None:
+        super().__init__(lit_api, server)
+        self._locks, self._workers, self._deadline_s, self._most_bytes = locks, workers, deadline_s, most_bytes
+        # Bodies that nobody waits for any more, and that no worker has taken yet.
+        self._given_up: dict[str, int] = {}
+        self._pending: dict[str, ResponseBufferItem] = {}
+        # In the order of the queue, which is known while nobody puts.
+        self._sent: deque[str] = deque(maxlen=4096)
+        self._putting = asyncio.Lock()
+
+    async def answer(self, request: PredictRequest) -> Answer:
+        """Return the answer that a worker gives.
+
+        Raises
+        ------
+        InterruptedRequestError: its worker ended.
+        DeadlineExceededError: it took too long.
+        OverloadedError: too much that was given up still waits for the workers.
+        """
+        await self._refuse_backlog(len(request.body))
+        uid = uuid.uuid4().hex
+        item = ResponseBufferItem(asyncio.Event())
+        with self._registered(uid, item):
+            message = (self.server.app.response_queue_id, uid, time.monotonic(), request)
+            put = asyncio.create_task(self._put(uid, message), name="put")
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    # Shielded: a put that is cancelled half-way would still be done, in nobody's order.
+                    await asyncio.shield(put)
+                    await item.event.wait()
+            except TimeoutError as error:
+                self._given_up[uid] = len(request.body)
+                raise DeadlineExceededError(f"no answer within {self._deadline_s:g} s; send fewer rows") from error
+        answer, status = item.response
+        if status == LitAPIStatus.ERROR or not isinstance(answer, Answer):
+            raise InterruptedRequestError("the worker process that had this request ended; send it again")
+        return answer
+
+    @contextlib.contextmanager
+    def _registered(self, uid: str, item: ResponseBufferItem) -> Any:
+        self._pending[uid] = self.server.response_buffer[uid] = item
+        try:
+            yield
+        finally:
+            # Whatever happens: LitServe itself forgets a request only when its answer comes.
+            self._pending.pop(uid)
+            self.server.response_buffer.pop(uid, None)
+
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Fail the requests of workers that die, as long as this is entered."""
+        task = asyncio.create_task(self._watch(), name="worker-watch")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _refuse_backlog(self, size: int) -> None:
+        if not self._given_up:
+            return
+        async with self._putting:
+            waiting = await self._waiting()
+        self._given_up = {uid: held for uid, held in self._given_up.items() if uid in waiting}
+        if sum(self._given_up.values()) + size > self._most_bytes:
+            raise OverloadedError("requests that were given up still wait for the workers; try again later")
+
+    async def _waiting(self) -> set[str]:
+        """Return what nobody has taken from the queue; to be called while nobody puts."""
+        size = await asyncio.to_thread(self._queue.qsize)
+        return set(list(self._sent)[-size:] if size else ())
+
+    async def _put(self, uid: str, message: Any) -> None:
+        async with self._putting:
+            self._sent.append(uid)
+            # The queue is in another process: a blocking call.
+            await asyncio.to_thread(self._queue.put, message)
+
+    @property
+    def _queue(self) -> Any:
+        return self.server._get_request_queue(self.lit_api.api_path)
+
+    async def _watch(self) -> None:
+        suspects: set[str] = set()
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            dead = {worker for worker in range(self._workers) if self._pending and is_dead(self._locks, worker)}
+            lost = await self._lost(dead) if dead else set()
+            # Looked at twice: what a worker said last may still be on its way.
+            for uid in suspects & lost:
+                self._fail(uid)
+            suspects = lost
+
+    async def _lost(self, dead: set[int]) -> set[str]:
+        """Return the requests that went down with a worker: begun by it, or taken by somebody who never said so."""
+        async with self._putting:
+            waiting = await self._waiting()
+            sent = set(self._sent)
+        return {
+            uid
+            for uid, item in self._pending.items()
+            if item.worker_id in dead or (item.worker_id is None and uid in sent and uid not in waiting)
+        }
+
+    def _fail(self, uid: str) -> None:
+        item = self._pending.get(uid)
+        if item is not None and not item.event.is_set():
+            logger.warning("worker ended worker=%s request=%s", item.worker_id, uid)
+            item.response = (None, LitAPIStatus.ERROR)
+            item.event.set()

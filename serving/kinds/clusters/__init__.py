@@ -1,0 +1,1 @@
+"""Predictions of a clustering: a body in, an answer out."""

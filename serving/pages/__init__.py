@@ -1,0 +1,1 @@
+"""What is shown: documents for people and for tools."""

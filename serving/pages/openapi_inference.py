@@ -1,0 +1,157 @@
+"""The Open Inference Protocol's part of the OpenAPI page."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from contract.errors import UnknownNameError
+from scoring.kmeans import Scoring
+from serving.kinds.clusters.tensors import OUTPUTS
+from serving.pages.openapi_schemas import example, ref
+from serving.rows_in.tensors import DATATYPE, INPUT
+from serving.versions.catalogue import Catalogue, ServedModel, Version
+
+_TAG: Final = "Open Inference Protocol"
+_OBJECT: Final = {"type": "object"}
+_INFER_PROBLEMS: Final = ("400", "404", "409", "413", "415", "422", "429", "503", "504")
+
+
+def inference_paths(catalogue: Catalogue, problems: dict[str, Any]) -> dict[str, Any]:
+    """Return the paths under /v2; ``problems`` are the error responses by code."""
+
+    paths = _server(problems)
+    for model in catalogue.models.values():
+        base, operation = f"/v2/models/{quote(model.name, safe='')}", f"v2_{model.name}"
+        champion = _champion(model)
+        if champion is not None:
+            paths |= _version(base, f"{operation}_champion", f"the champion of {model.name}", problems, champion)
+        for number, version in model.versions.items():
+            if version.numbers is not None:
+                who = f"{version.name} of {model.name}"
+                paths |= _version(f"{base}/versions/{number}", f"{operation}_{number}", who, problems, version)
+    return paths
+
+
+def client_paths(problems: dict[str, Any]) -> dict[str, Any]:
+    """Return the paths under /v2 with one operation per route."""
+    model, version = (
+        {"name": name, "in": "path", "required": True, "schema": schema}
+        for name, schema in (("model", {"type": "string", "minLength": 1}), ("version", {"type": "integer"}))
+    )
+    champion = _version("/v2/models/{model}", "v2_champion", "the champion", problems, None)
+    numbered = _version("/v2/models/{model}/versions/{version}", "v2_version", "a version", problems, None)
+    for paths, parameters in ((champion, [model]), (numbered, [model, version])):
+        for item in paths.values():
+            for operation in item.values():
+                operation["parameters"] = parameters
+    return _server(problems) | champion | numbered
+
+
+def _server(problems: dict[str, Any]) -> dict[str, Any]:
+    index = _operation("v2_index", "Every version with its state", {"type": "array", "items": _OBJECT})
+    body = _body({"type": "object", "properties": {"ready": {"type": "boolean"}}}, {"ready": True})
+    index["requestBody"] = body | {"required": False}
+    index["responses"] |= _told(problems, "400", "413", "415", "422", "504")
+    return {
+        "/v2": _get(problems, "v2_server", "Who answers"),
+        "/v2/health/live": _get(problems, "v2_live", "The process answers"),
+        "/v2/health/ready": _get(problems, "v2_ready", "The registry was read", "503"),
+        "/v2/repository/index": {"post": index},
+    }
+
+
+def _version(base: str, name: str, who: str, problems: dict[str, Any], version: Version | None) -> dict[str, Any]:
+    infer = _operation(f"{name}_infer", f"The cluster of each row, by {who}", _OBJECT)
+    shown = _example(version.required_numbers().scoring) if version else None
+    infer["requestBody"] = _body(ref("InferenceRequest"), shown)
+    infer["responses"]["200"]["content"]["application/octet-stream"] = {"schema": {"type": "string"}}
+    infer["responses"] |= _told(problems, *_INFER_PROBLEMS)
+    return {
+        f"{base}/infer": {"post": infer},
+        f"{base}/ready": _get(problems, f"{name}_ready", f"Whether {who} is ready", "404", "409"),
+        base: _get(problems, f"{name}_metadata", f"The tensors of {who}", "404", "409"),
+    }
+
+
+def _told(problems: dict[str, Any], *codes: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": ref("InferenceProblem")}}
+    return {code: {"description": problems[code], "content": content} for code in codes}
+
+
+def _get(problems: dict[str, Any], name: str, summary: str, *codes: str) -> dict[str, Any]:
+    operation = _operation(name, summary, _OBJECT)
+    operation["responses"] |= _told(problems, *codes)
+    return {"get": operation}
+
+
+def _champion(model: ServedModel) -> Version | None:
+    try:
+        champion = model.champion()
+    except UnknownNameError:
+        return None
+    return champion if champion.numbers is not None else None
+
+
+def _operation(name: str, summary: str, answer: dict[str, Any]) -> dict[str, Any]:
+    return {"tags": [_TAG], "operationId": name, "summary": summary, "responses": _answered(answer)}
+
+
+def _answered(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"200": {"description": "Answered", "content": {"application/json": {"schema": schema}}}}
+
+
+def _body(schema: dict[str, Any], shown: dict[str, Any] | None) -> dict[str, Any]:
+    told = {} if shown is None else {"example": shown}
+    return {"required": True, "content": {"application/json": {"schema": schema, **told}}}
+
+
+def _example(scoring: Scoring) -> dict[str, Any]:
+    row = list(example(scoring).values())
+    return {"inputs": [{"name": INPUT, "shape": [1, len(row)], "datatype": DATATYPE, "data": row}]}
+
+
+_NUMBERS: Final = {"type": "array", "items": {"type": ["number", "null"]}}
+COMPONENTS: Final[dict[str, Any]] = {
+    "InferenceProblem": {
+        "allOf": [
+            {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]},
+            {"type": "object", "required": ["code", "message", "errors", "request_id"]},
+        ]
+    },
+    "InferenceRequest": {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": {"type": "string"},
+            "inputs": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["name", "shape", "datatype", "data"],
+                    "properties": {
+                        "name": {"const": INPUT},
+                        "datatype": {"const": DATATYPE},
+                        "shape": {
+                            "type": "array",
+                            "items": {"type": "integer", "minimum": 1},
+                            "minItems": 2,
+                            "maxItems": 2,
+                        },
+                        "data": {"anyOf": [_NUMBERS, {"type": "array", "items": _NUMBERS}]},
+                    },
+                },
+            },
+            "outputs": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {"name": {"enum": list(OUTPUTS)}},
+                },
+            },
+        },
+    },
+}

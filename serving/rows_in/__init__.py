@@ -1,0 +1,1 @@
+"""What a body holds: rows, or faults with their paths."""

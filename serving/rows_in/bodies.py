@@ -1,0 +1,126 @@
+"""Reads the bodies that MLflow's scoring server takes, for one list of features.
+
+    {"dataframe_records": [{"a": 1, "b": null}]}          {"instances": [{"a": 1, "b": null}]} or [[1, null]]
+    {"dataframe_split": {"columns": ["a", "b"], "data": [[1, null]]}}
+    {"inputs": {"a": [1], "b": [null]}} or [[1, null]]    null is a missing value
+
+The typed reader is quick and stops at the first fault; only then does `faults.py` look for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import msgspec
+
+from serving.rows_in.faults import explain
+
+Cell: TypeAlias = float | None
+Rows: TypeAlias = Sequence[Sequence[Cell]]
+
+
+class Split(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """Rows as pandas' ``to_dict(orient="split")`` gives them."""
+
+    columns: list[str]
+    data: list[list[Cell]]
+    index: list[int | str] | None = None
+
+
+class _Lazy(Sequence[Sequence[Cell]]):
+    """Rows that are made one at a time: all tuples at once would take memory, and keep the garbage collector busy."""
+
+    def __init__(self, count: int, each: Callable[[], Iterator[Sequence[Cell]]]) -> None:
+        self._count, self._each = count, each
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Sequence[Cell]]:
+        return self._each()
+
+    def __getitem__(self, index: Any) -> Any:
+        return [*self][index]
+
+
+class RowReader:
+    """Reads request bodies into rows in the order of ``features``."""
+
+    def __init__(self, features: tuple[str, ...]) -> None:
+        self.features = features
+        self._order = {name: j for j, name in enumerate(features)}
+        # Field names of our own, so that any feature name will do.
+        names = {f"f{j}": name for j, name in enumerate(features)}
+        options: dict[str, Any] = {"rename": names, "forbid_unknown_fields": True, "gc": False}
+        self._record = msgspec.defstruct("Record", [(name, Cell) for name in names], **options)
+        self._columns = msgspec.defstruct("Columns", [(name, list[Cell]) for name in names], **options)
+        self._decoder = msgspec.json.Decoder(_body(self._record, self._columns, len(features)))
+
+    def read(self, body: bytes) -> Rows:
+        """Return the rows in ``body``: n sequences of d numbers, None where a value is missing.
+
+        Raises
+        ------
+        MalformedRequestError: not JSON.
+        InvalidRequestError: names each field that is not as it should be.
+        """
+        return self.read_sound(body) or explain(body, self.features)
+
+    def read_sound(self, body: bytes) -> Rows:
+        """Return the rows in ``body``; none where anything is wrong with it."""
+        try:
+            return self._rows(self._decoder.decode(body))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return ()
+
+    def _rows(self, body: Any) -> Rows:
+        given = [part for part in msgspec.structs.astuple(body) if part is not msgspec.UNSET]
+        if len(given) != 1:
+            raise ValueError("not one of the four")
+        part = given[0]
+        if isinstance(part, Split):
+            return self._split(part)
+        if isinstance(part, self._columns):
+            columns = msgspec.structs.astuple(part)
+            if len(set(map(len, columns))) != 1:
+                raise ValueError("columns of several lengths")
+            return _Lazy(len(columns[0]), lambda: zip(*columns, strict=True))
+        if part is body.instances:
+            return [msgspec.structs.astuple(row) if isinstance(row, self._record) else row for row in part]
+        if part is body.dataframe_records:
+            return _Lazy(len(part), lambda: map(msgspec.structs.astuple, part))
+        return part  # type: ignore[no-any-return]
+
+    def _split(self, split: Split) -> Rows:
+        width = len(self.features)
+        if len(split.columns) != width or any(len(row) != width for row in split.data):
+            raise ValueError("not as wide as the features")
+        if tuple(split.columns) == self.features:
+            return split.data
+        place = {name: j for j, name in enumerate(split.columns)}
+        order = [place.get(name, -1) for name in self.features]
+        if -1 in order:
+            raise ValueError("other columns")
+        return _Lazy(len(split.data), lambda: ([row[j] for j in order] for row in split.data))
+
+
+def _body(record: Any, columns: Any, width: int) -> Any:
+    """Return the type of a body; made at run time, so mypy cannot follow it."""
+    row: Any = tuple.__class_getitem__((Cell,) * width)
+    parts: dict[str, Any] = {
+        "dataframe_records": list[record],
+        "dataframe_split": Split,
+        "instances": list[record | row],
+        "inputs": list[row] | columns,
+    }
+    # Unset and not None, so that a part that is null is a fault.
+    fields = [(name, part | msgspec.UnsetType, msgspec.UNSET) for name, part in parts.items()]
+    return msgspec.defstruct("Body", fields, forbid_unknown_fields=True, gc=False)
+
+
+@lru_cache(maxsize=256)
+def reader(features: tuple[str, ...]) -> RowReader:
+    """Return the reader of these features; versions with the same ones share it."""
+    return RowReader(features)

@@ -1,0 +1,184 @@
+"""The stored rows of a version: pages by row id or by cluster, and the rows of one id."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from contract.batch import OFFSET, PARTITION
+from contract.decoding import shortened
+from contract.errors import Fault, InvalidRequestError, ModelArtifactError, UnknownNameError, VersionUnavailableError
+from contract.model_version import (
+    CLUSTER,
+    RESULTS,
+    ROW_ID,
+    TAG_RESULTS,
+    ResultsFile,
+    ResultsManifest,
+    results_from_json,
+)
+from serving.stored_rows.footer import Key
+from serving.stored_rows.range_cache import RangeCache
+from serving.stored_rows.run_of_rows import Stretch
+from serving.stored_rows.sorted_file import SortedFiles, first_group
+from serving.versions.catalogue import Version
+from serving.versions.tags import text
+
+MOST_ROWS: Final = 1000
+# Of an object, by S3.
+_LONGEST_KEY: Final = 1024
+_BY_ID: Final = (ROW_ID, PARTITION, OFFSET)
+_BY_CLUSTER: Final = (CLUSTER, ROW_ID, PARTITION, OFFSET)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows in order, and the cursor of those behind them; None at the end."""
+
+    rows: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+class Results:
+    """Reads the results of versions. Safe to share between threads.
+
+    Every method raises :class:`ServiceDownError`, :class:`AccessDeniedError` or :class:`ModelArtifactError` for
+    what the object store does, and :class:`VersionUnavailableError` where a version has no results.
+    """
+
+    def __init__(self, ranges: RangeCache, files: SortedFiles) -> None:
+        self._ranges, self._files = ranges, files
+        self._manifest = lru_cache(maxsize=64)(self._read_manifest)
+
+    def page(self, version: Version, *, limit: int, cursor: str | None, cluster: int | None) -> Page:
+        """Return ``limit`` rows behind ``cursor``; those of ``cluster`` only, unless it is None.
+
+        Raises
+        ------
+        InvalidRequestError: the cursor is not one of this version and filter.
+        """
+        after = read_cursor(cursor, version.run_id, cluster)
+        found: list[dict[str, Any]] = []
+        for stretch in self._stretches(version, cluster, after):
+            found += stretch.first(limit + 1 - len(found)).answers()
+            if len(found) > limit:
+                break
+        return _page(found, limit, version.run_id, cluster)
+
+    def rows_of(self, version: Version, row_id: str, *, limit: int, cursor: str | None) -> Page:
+        """Return ``limit`` of the stored rows of ``row_id`` behind ``cursor``; at least one where there is no cursor.
+
+        Raises
+        ------
+        UnknownNameError: there is none.
+        InvalidRequestError: the cursor is not one of this version and row id.
+        """
+        after = read_cursor(cursor, version.run_id, None)
+        if after and after[0] != row_id:
+            raise _no_cursor()
+        found: list[dict[str, Any]] = []
+        for stretch in self._stretches(version, None, after or (row_id,)):
+            own = stretch.until((row_id,))
+            found += own.first(limit + 1 - len(found)).answers()
+            if len(found) > limit or len(own) < len(stretch):
+                break
+        if not found and not after:
+            within = f"version {version.number} of model {version.model!r}, whose rows `clustering-results` lists"
+            raise UnknownNameError("row", row_id, within=within)
+        return _page(found, limit, version.run_id, None)
+
+    def export(self, version: Version, *, cluster: int | None) -> Iterator[bytes]:
+        """Return all rows as lines of JSON, some at a time; the first row group is read before this returns."""
+        stretches = self._stretches(version, cluster, ())
+        first = next(stretches, None)
+        all_of_them = chain([] if first is None else [first], stretches)
+        return (lines for stretch in all_of_them for lines in stretch.lines())
+
+    def _read_manifest(self, key: str) -> ResultsManifest:
+        return results_from_json(self._ranges.whole(key, RESULTS.most_bytes), key)
+
+    def _stretches(self, version: Version, cluster: int | None, after: Key) -> Iterator[Stretch]:
+        """Yield the rows above ``after``, of which a shortened one stands before all that it begins; none is empty."""
+        labels = version.required_numbers().scoring.labels
+        stored = text(version.tags.get(TAG_RESULTS), _LONGEST_KEY)
+        if not stored:
+            raise VersionUnavailableError(f"version {version.number} of model {version.model!r} has no stored results")
+        manifest = self._manifest(stored)
+        if manifest.run_id != version.run_id:
+            raise ModelArtifactError(f"{stored} has the results of another run than that of version {version.number}")
+        sort_key = _BY_ID if cluster is None else _BY_CLUSTER
+        files = manifest.by_id if cluster is None else manifest.by_cluster
+        start = after if cluster is None else (cluster, *after)
+        for table in self._tables(files, sort_key, start):
+            _check(table, manifest, len(labels))
+            rows = Stretch(table, sort_key, manifest.features, labels).above(start)
+            own = rows if cluster is None else rows.until((cluster,))
+            if own:
+                yield own
+            if len(own) < len(rows):
+                return
+
+    def _tables(self, files: Sequence[ResultsFile], sort_key: Sequence[str], start: Key) -> Iterator[pa.Table]:
+        begin = bisect_left(files, True, key=lambda file: file.last[: len(start)] >= start)
+        for file in files[begin:]:
+            footer = self._files.footer(file, sort_key)
+            for group in range(first_group(footer.upper, start), len(footer.groups)):
+                yield self._files.table(file, footer, group)
+
+
+def _check(table: pa.Table, manifest: ResultsManifest, clusters: int) -> None:
+    """Check that a row group has what the version's rows have."""
+    missing = set(manifest.features).difference(table.column_names)
+    if missing:
+        raise ModelArtifactError(f"results of run {manifest.run_id} have no column {shortened(min(missing))!r}")
+    range_ = pc.min_max(table.column(CLUSTER)).as_py()
+    if table.num_rows and not 0 <= range_["min"] <= range_["max"] < clusters:
+        raise ModelArtifactError(f"results of run {manifest.run_id} name a cluster that the version does not have")
+
+
+def write_cursor(run_id: str, cluster: int | None, key: Key) -> str:
+    """Return the cursor of the rows behind ``key``."""
+    return base64.urlsafe_b64encode(orjson.dumps([run_id, cluster, *key])).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None, run_id: str, cluster: int | None) -> Key:
+    """Return the key that ``cursor`` stands behind; empty where there is no cursor.
+
+    Raises
+    ------
+    InvalidRequestError: it is not one that :func:`write_cursor` made for this run and filter.
+    """
+    if cursor is None:
+        return ()
+    try:
+        fields = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        its_run, its_cluster, row_id, partition, offset = fields
+        numbers = all(type(x) is int for x in (partition, offset))
+        if not (isinstance(row_id, str) and numbers and (its_run, its_cluster) == (run_id, cluster)):
+            raise ValueError("of another version or filter")
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise _no_cursor() from error
+    return (row_id, partition, offset)
+
+
+def _no_cursor() -> InvalidRequestError:
+    problem = "is not a cursor of this version and filter; begin again without one"
+    return InvalidRequestError(f"the cursor {problem}", [Fault(("query", "cursor"), problem)])
+
+
+def _page(found: list[dict[str, Any]], limit: int, run_id: str, cluster: int | None) -> Page:
+    """Return the page of ``found``, which has one row more than ``limit`` where there is a next page."""
+    if len(found) <= limit:
+        return Page(found, None)
+    last = found[limit - 1]
+    return Page(found[:limit], write_cursor(run_id, cluster, (last["row_id"], last["partition"], last["offset"])))

@@ -1,0 +1,318 @@
+"""The model registry and its artifacts over MLflow's REST API: importing mlflow would cost seconds and 176 MB."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from contract.decoding import Decoder, shortened, too_large
+from contract.errors import AccessDeniedError, ModelArtifactError, ServiceDownError, UnreadableAnswerError
+from contract.model_version import TAG_RESTORING
+from contract.tracking import TrackingServer
+from serving.versions import registry_answers as answers
+from serving.versions.ends import Ends
+from serving.versions.head_deadline import HeadDeadline
+
+T = TypeVar("T")
+
+_API: Final = "/api/2.0/mlflow"
+_ARTIFACTS: Final = "/api/2.0/mlflow-artifacts/artifacts"
+_PAGE: Final = 200
+_MOST_PAGES: Final = 1000
+# Of an answer of which the ends alone are kept.
+_MOST_DROPPED: Final = 2**30
+# An answer that drips goes on for ever without one of its bytes being late.
+_DEADLINE_S: Final = 60.0
+_PROXIED: Final = "mlflow-artifacts:"
+_LOGGED_MODEL: Final = "models:/"
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version as the registry shows it; ``fault`` is why the rest of it cannot be read."""
+
+    model: str
+    number: int
+    run_id: str
+    source: str
+    created_ms: int
+    tags: Mapping[str, str]
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A registered model; while it ``is_restoring``, its versions and aliases come back one by one."""
+
+    aliases: Mapping[str, int]
+    is_restoring: bool
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a version's artifact is: its path below the server's artifact proxy."""
+
+    path: str
+    experiment_id: str | None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    body: bytes
+
+
+class Registry:
+    """Reads one tracking server. Safe to share between threads.
+
+    Every method raises :class:`ServiceDownError` when the server does not answer, :class:`UnreadableAnswerError`
+    when it answers an error, more than it may, or something else than is meant, and :class:`AccessDeniedError` when
+    it refuses us. ``transport`` stands for the network in tests.
+    """
+
+    def __init__(
+        self, server: TrackingServer, *, timeout_s: float = 10.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.uri = server.uri
+        # Compressed answers would be of any size after a bound on what came in.
+        headers = {**server.headers, "accept-encoding": "identity"}
+        self._http = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=2.0), headers=headers, transport=transport)
+        self._head = HeadDeadline(self._http)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def model_names(self) -> list[str]:
+        """Return the names of all registered models that have one which can be read."""
+        names: list[str | None] = []
+        for page in self._pages("registered-models/search", {}, answers.MODELS):
+            if isinstance(page, Ends):
+                names.append(page.model_name())
+            else:
+                found = [_decoded(answers.MODEL, entry) for entry in page.registered_models]
+                names += [model.name for model in found if model is not None]
+        return [name for name in names if name is not None]
+
+    def model(self, name: str) -> RegisteredModel | None:
+        """Return the registered model ``name``, or None where there is none. A search leaves its aliases out."""
+        path, fields = "registered-models/get", {"name": name}
+        try:
+            answer = self._get(path, fields, answers.ALIASES, absent_ok=True)
+        except _TooLargeError:
+            # It repeats the newest version, which may have tags of any size.
+            answer = self._decode(answers.ALIASES, self._ends(path, fields).model_answer(TAG_RESTORING), path)
+        if answer is None:
+            return None
+        found = [_decoded(answers.ALIAS, entry) for entry in answer.registered_model.aliases]
+        tags = [_decoded(answers.MODEL_TAG, entry) for entry in answer.registered_model.tags]
+        return RegisteredModel(
+            aliases={entry.alias: int(entry.version) for entry in found if entry is not None},
+            is_restoring=any(tag is not None and tag.key == TAG_RESTORING for tag in tags),
+        )
+
+    def versions(self, model: str) -> list[RegisteredVersion]:
+        """Return all versions of ``model`` in order; those of which not even the number can be read are left out."""
+        # MLflow knows two kinds of quotes, and no way to escape one.
+        quoted = f"'{model}'" if "'" not in model else f'"{model}"'
+        found: list[RegisteredVersion | None] = []
+        room = answers.MOST_LISTED
+        for page in self._pages("model-versions/search", {"filter": f"name={quoted}"}, answers.VERSIONS):
+            if isinstance(page, Ends):
+                found.append(
+                    _faulty(model, page.version_number(), f"it has more than {answers.VERSIONS.most_bytes:,} bytes")
+                )
+                continue
+            for entry in page.model_versions:
+                version = _version(model, bytes(entry))
+                room -= len(bytes(entry))
+                if version is not None and room < 0:
+                    version = _faulty(
+                        model, version.number, f"it and newer ones have more than {answers.MOST_LISTED:,} bytes"
+                    )
+                found.append(version)
+        return sorted((entry for entry in found if entry is not None), key=lambda version: version.number)
+
+    def locate(self, source: str) -> Location:
+        """Return where the artifact of a version with this ``source`` is.
+
+        Raises
+        ------
+        ModelArtifactError: not an artifact that the tracking server passes on.
+        """
+        uri, experiment = source, None
+        if source.startswith(_LOGGED_MODEL):
+            name = quote(source.removeprefix(_LOGGED_MODEL), safe="")
+            answer = self._get(f"logged-models/{name}", {}, answers.LOGGED_MODEL, absent_ok=True)
+            if answer is None:
+                raise ModelArtifactError(f"the registry has no logged model {shortened(source)}")
+            uri, experiment = answer.model.info.artifact_uri, answer.model.info.experiment_id
+        if not uri.startswith(_PROXIED):
+            raise ModelArtifactError(
+                f"artifact {shortened(uri)} is not behind the tracking server's proxy; "
+                f"`mlflow server` needs --serve-artifacts"
+            )
+        try:
+            path = httpx.URL(uri).path.strip("/")
+        except httpx.InvalidURL as error:
+            raise ModelArtifactError(f"artifact {shortened(uri)} is no address: {error}") from error
+        return Location(path, experiment)
+
+    def file_sizes(self, location: Location, directory: str) -> dict[str, int | None]:
+        """Return an artifact's files in ``directory`` by their name, ``directory`` included; empty if it is not there.
+
+        The size in bytes is None where the server does not tell it. The proxy answers 500 to the download of a file
+        that is not there, so ask before.
+        """
+        answer = self._send(_ARTIFACTS, {"path": f"{location.path}/{directory}"}, answers.FILES.most_bytes)
+        self._refuse_artifact(answer, directory)
+        listed = self._decode(answers.FILES, answer.body, _ARTIFACTS)
+        return {f"{directory}/{entry.path}": entry.file_size for entry in listed.files if not entry.is_dir}
+
+    def download(self, location: Location, name: str, most_bytes: int) -> bytes:
+        """Return the bytes of file ``name`` of an artifact.
+
+        Raises
+        ------
+        ModelArtifactError: there is no such file, or it has more than ``most_bytes``; no more of it is read.
+        """
+        try:
+            answer = self._send(f"{_ARTIFACTS}/{quote(location.path)}/{quote(name)}", {}, most_bytes)
+        except _TooLargeError as error:
+            raise ModelArtifactError(f"{name}: {error.reason}") from error
+        self._refuse_artifact(answer, name)
+        return answer.body
+
+    def _pages(self, path: str, fields: Mapping[str, Any], decoder: Decoder[answers.P]) -> Iterator[answers.P | Ends]:
+        """Yield the pages of a listing; of one with a single entry that is too large only how it begins and ends."""
+        token, size, count = "", _PAGE, 0
+        while True:
+            asked = {**fields, "max_results": size, "page_token": token}
+            page: answers.P | Ends | None
+            try:
+                page = self._get(path, asked, decoder)
+            except _TooLargeError:
+                if size > 1:
+                    size //= 2
+                    continue
+                page = self._ends(path, asked)
+            size = min(_PAGE, 2 * size)
+            if page is None:
+                return
+            yield page
+            count += 1
+            if not page.next_page_token:
+                return
+            if page.next_page_token == token or count >= _MOST_PAGES:
+                raise UnreadableAnswerError("mlflow", path, f"its pages do not end, after {count}")
+            token = page.next_page_token
+
+    def _ends(self, path: str, fields: Mapping[str, Any]) -> Ends:
+        """Return how an answer begins and ends; the rest is read and dropped."""
+        with self._answering(f"{_API}/{path}", fields) as answer:
+            ends = Ends()
+            if answer.is_success:
+                for chunk in _chunks(answer, path, _MOST_DROPPED):
+                    ends.take(chunk)
+        self._refuse(_Answer(answer.status_code, b""), path)
+        return ends
+
+    def _get(self, path: str, fields: Mapping[str, Any], decoder: Decoder[T], *, absent_ok: bool = False) -> T | None:
+        answer = self._send(f"{_API}/{path}", fields, decoder.most_bytes)
+        if absent_ok and answer.status == 404:
+            return None
+        self._refuse(answer, path)
+        return self._decode(decoder, answer.body, path)
+
+    def _decode(self, decoder: Decoder[T], body: bytes, path: str) -> T:
+        try:
+            return decoder.decode(body)
+        except ValueError as error:
+            raise UnreadableAnswerError("mlflow", path, str(error)) from error
+
+    def _send(self, path: str, fields: Mapping[str, Any], most_bytes: int) -> _Answer:
+        with self._answering(path, fields) as answer:
+            # What an error says is not looked at.
+            body = b"".join(_chunks(answer, path, most_bytes)) if answer.is_success else b""
+            return _Answer(answer.status_code, body)
+
+    @contextmanager
+    def _answering(self, path: str, fields: Mapping[str, Any]) -> Iterator[httpx.Response]:
+        try:
+            with ExitStack() as stack:
+                with self._head.within(_DEADLINE_S):
+                    question = self._http.stream("GET", f"{self.uri}{path}", params=dict(fields))
+                    answer = stack.enter_context(question)
+                yield answer
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ServiceDownError("mlflow", self.uri, f"{type(error).__name__}: {error}") from error
+
+    def _refuse(self, answer: _Answer, path: str) -> None:
+        if answer.status in {401, 403}:
+            raise AccessDeniedError(
+                f"the tracking server at {self.uri} refuses {path} ({answer.status}); check MLFLOW_TRACKING_USERNAME "
+                "and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            )
+        if not 200 <= answer.status < 300:
+            raise UnreadableAnswerError("mlflow", path, f"status {answer.status}")
+
+    def _refuse_artifact(self, answer: _Answer, name: str) -> None:
+        if answer.status == 404:
+            raise ModelArtifactError(f"the artifact has no file {name}")
+        if answer.status in {400, 405, 414}:
+            # Its own check of paths: such an artifact is not there and will not be.
+            raise ModelArtifactError(f"the tracking server takes no such path to {name} ({answer.status})")
+        self._refuse(answer, name)
+
+
+class _TooLargeError(UnreadableAnswerError):
+    """An answer is longer than it may be."""
+
+
+def _chunks(answer: httpx.Response, path: str, most_bytes: int) -> Iterator[bytes]:
+    """Yield what an answer holds; no more is read than may be."""
+    told = answer.headers.get("content-length", "")
+    if told.isascii() and told.isdigit() and len(told) < 19 and int(told) > most_bytes:
+        raise _TooLargeError("mlflow", path, too_large(int(told), most_bytes))
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise UnreadableAnswerError("mlflow", path, "it is compressed, which was not asked for")
+    began, size = time.monotonic(), 0
+    for chunk in answer.iter_raw():
+        size += len(chunk)
+        if size > most_bytes:
+            raise _TooLargeError("mlflow", path, f"it has more than {most_bytes:,} bytes")
+        if time.monotonic() - began > _DEADLINE_S:
+            raise UnreadableAnswerError("mlflow", path, f"it took longer than {_DEADLINE_S:.0f} s")
+        yield chunk
+
+
+def _decoded(decoder: Decoder[T], entry: msgspec.Raw) -> T | None:
+    try:
+        return decoder.decode(bytes(entry))
+    except ValueError:
+        return None
+
+
+def _version(model: str, entry: bytes) -> RegisteredVersion | None:
+    try:
+        number = answers.NUMBER.decode(entry).version
+    except ValueError:
+        return None
+    try:
+        fields = answers.VERSION.decode(entry)
+    except ValueError as error:
+        return _faulty(model, int(number), str(error))
+    tags = {tag.key: tag.value for tag in fields.tags}
+    return RegisteredVersion(model, int(number), fields.run_id, fields.source, fields.creation_timestamp, tags)
+
+
+def _faulty(model: str, number: int | None, problem: str) -> RegisteredVersion | None:
+    fault = f"its entry in the registry: {problem}"
+    return None if number is None else RegisteredVersion(model, number, "", "", 0, {}, fault=fault)

@@ -1,0 +1,26 @@
+"""The table of folders in docs/architecture.md and the tree are the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HALVES = ("contract", "infra", "pipeline", "scoring", "serving")
+
+
+def listed() -> set[str]:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+`) \|", text.partition("## The folders")[2], re.MULTILINE)
+    return {name.rstrip("/") for row in rows for name in re.findall(r"`([^`]+/)`", row)}
+
+
+def packages() -> set[str]:
+    found = (path.parent.relative_to(ROOT).as_posix() for half in HALVES for path in (ROOT / half).rglob("__init__.py"))
+    # It holds `replay`, `land`, `train` and `doctor`, and has no room of its own.
+    return {name for name in found if name != "pipeline"}
+
+
+def test_every_folder_of_the_table_is_there_and_every_package_is_in_it() -> None:
+    assert packages() <= listed(), "docs/architecture.md does not say what these are"
+    assert not [name for name in listed() if not (ROOT / name).is_dir()], "docs/architecture.md names what is not there"
