@@ -11,7 +11,10 @@ import yaml
 from pydantic import AliasChoices, BaseModel, TypeAdapter
 
 from contract import environment
-from contract.stream import Column, Cut, Gate, Identity, Model, Rejects, Source, Stream
+from contract.kind import DEFAULT, kinds
+from contract.kinds.clusters import Gate, Identity
+from contract.kinds.kmeans import KMeans
+from contract.stream import Column, Cut, Rejects, Source, stream_class
 from infra.settings import ROOT
 from infra.settings import Settings as InfraSettings
 from pipeline.settings import StoreSettings
@@ -19,11 +22,11 @@ from pipeline.train.settings import SparkSettings
 from serving.settings import ServingSettings
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
-    "": Stream,
+    "": stream_class(kinds()[DEFAULT]),
     "cut.": Cut,
     "source.": Source,
     "rejects.": Rejects,
-    "model.": Model,
+    "model.": KMeans,
     "gate.": Gate,
     "identity.": Identity,
 }

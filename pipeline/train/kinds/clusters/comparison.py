@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
+from contract.kinds.clusters import Identity
 from contract.lineage import Lineage
-from contract.stream import Identity
 from contract.version_facts import LEAST_FLOW, MOST_FLOWS, Flow, VersionFacts
 from pipeline.object_store import ObjectStore
 from pipeline.train.kinds.clusters import drift

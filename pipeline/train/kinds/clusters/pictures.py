@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from pipeline.train.kinds.kind import Pixels
 from scoring.kmeans import Floats, Integers, Scoring
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from pipeline.train.kinds.clusters.comparison import Change, Comparison
     from pipeline.train.kinds.clusters.k_curve import Sweep
-
-Pixels = npt.NDArray[np.uint8]
 
 # Small, so that the text is still read where MLflow shows a picture in a third of its width.
 _INCHES: Final = (5.0, 3.6)
