@@ -1,4 +1,4 @@
-"""MLflow's way into a version without a JVM. This file and `kmeans.py` and `golden.py` travel with each version.
+"""MLflow's way into a version without a JVM. This file and the modules that it needs travel with each version.
 
 They are copied into a package whose name holds a hash of their text, so that two versions loaded in one process
 run their own code; hence the relative imports.

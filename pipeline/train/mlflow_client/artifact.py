@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # What the artifact carries of `scoring`, so that it loads where this project is not installed.
-_CODE: Final = ("kmeans.py", "golden.py", "pyfunc.py")
+_CODE: Final = ("arrays.py", "number_file.py", "scale.py", "euclidean.py", "kmeans.py", "golden.py", "pyfunc.py")
 _REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "pyspark")
 
 
