@@ -12,7 +12,7 @@ from pyspark.mllib.linalg import Vectors
 from pyspark.sql import SparkSession
 
 from pipeline.train.kinds.bisecting.tree import tree
-from pipeline.train.session import SparkOnDemand
+from pipeline.train.read.spark_session import SparkOnDemand
 from scoring.arrays import Floats, Integers
 from scoring.bisecting import BisectingAssigner, BisectingScoring
 from tests.integration.train.scaled import Chain, fit_chain

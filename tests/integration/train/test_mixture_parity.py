@@ -8,7 +8,7 @@ from pyspark.ml.clustering import GaussianMixture, GaussianMixtureModel
 from pyspark.sql import SparkSession
 
 from pipeline.train.kinds.mixture.components import components
-from pipeline.train.session import SparkOnDemand
+from pipeline.train.read.spark_session import SparkOnDemand
 from scoring.arrays import Floats, Integers
 from scoring.mixture import EPSILON, TOLERANCE, MixtureAssigner, MixtureScoring
 from tests.integration.train.scaled import Chain, fit_chain
