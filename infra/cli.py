@@ -16,6 +16,7 @@ from infra import down as stopping
 from infra import environment, logs, running_settings, settings, toolchain
 from infra import status as looking
 from infra import up as starting
+from infra.bring import source_package
 from infra.layout import Layout
 from infra.progress import Progress
 from infra.services import REQUIRED, all_services, wanted_services
@@ -43,6 +44,13 @@ def setup() -> None:
     """Find or bring Java, Kafka, MinIO and Spark's S3 jars; nothing is started."""
     tools = toolchain.bring(settings.load(), Progress())
     click.echo(f"Java {tools.java_home}\nKafka {tools.kafka_jars}\nMinIO {tools.minio}", err=True)
+
+
+@cli.command()
+@click.argument("package")
+def install(package: str) -> None:
+    """Install a package that holds the data file of a stream file, such as recbole; no set-up does it."""
+    source_package.install(package, Progress())
 
 
 @cli.command()
