@@ -16,7 +16,7 @@ _OTHER_DELIMITERS = "\t;|,"
 _RENAMED = ". A column that has another name there says so in the stream file: `from`"
 
 
-class UnknownNameInFileError(SourceFileError):
+class _UnknownNameError(SourceFileError):
     """A `from` names what is no column of the file: the stream file is at fault."""
 
 
@@ -33,7 +33,7 @@ def names_in_file(path: Path, line: int | None, names: Sequence[str], stream: St
         if name not in names:
             if told:
                 problem = f"{name!r} is no column of {path}; it has {_shown(names)}{_hint(names, stream.delimiter)}"
-                raise UnknownNameInFileError(str(path), line, column, problem)
+                raise _UnknownNameError(str(path), line, column, problem)
             problem = f"missing; the file has {_shown(names)}{_hint(names, stream.delimiter) or _RENAMED}"
             raise SourceFileError(str(path), line, column, problem)
         if names.count(name) > 1:
@@ -51,14 +51,14 @@ def with_stream_file(rows: Iterator[SourceRow], stream_path: str) -> Iterator[So
     """
     try:
         yield from rows
-    except UnknownNameInFileError as error:
+    except _UnknownNameError as error:
         column = str(error.column)
         line = line_of_column(stream_path, column, "from")
         raise StreamFileError(stream_path, line, f"columns.{column}.from: {error.problem}") from error
 
 
 def _shown(names: Sequence[str]) -> str:
-    text = ", ".join(names)
+    text = ", ".join(names) or "no columns"
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 

