@@ -52,7 +52,7 @@ def _open(path: Path, file: object, stream: Stream) -> tuple[pq.ParquetFile, lis
         # As a dictionary, a text that repeats is held once; what is nested cannot be one.
         flat = {found.schema.column(place).path for place in range(found.metadata.num_columns)}.intersection(names)
         return pq.ParquetFile(file, metadata=found.metadata, read_dictionary=sorted(flat)), names
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise SourceFileError(str(path), None, None, f"not Parquet: {error}") from error
 
 

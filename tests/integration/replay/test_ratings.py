@@ -61,9 +61,9 @@ def test_the_ratings_land_as_the_file_has_them(services: dict[str, str], tmp_pat
     _, *lines = path.read_text().splitlines()
     assert len(lines) == 100_000 and len({tuple(row.split("\t")[:2]) for row in lines}) == 100_000
 
-    code, said = line.run("replay", "--limit", "1500")
+    code, said = line.run("replay", "--stamp", "--limit", "1500")
     assert (code, said) == (0, f"sent 1,500 rows of ml-100k.inter to topic {line.name}\n")
-    code, said = line.run("replay", "--limit", str(ROWS))
+    code, said = line.run("replay", "--stamp", "--limit", str(ROWS))
     assert (code, said) == (0, f"sent 1,500 rows of ml-100k.inter to topic {line.name}; 1,500 were there already\n")
 
     # The same ratings, written otherwise, are the same rows.
@@ -86,4 +86,6 @@ def test_the_ratings_land_as_the_file_has_them(services: dict[str, str], tmp_pat
     assert [manifest.rows for manifest in line.manifests()] == [1_000] * 3
     landed = [{name: row[name] for name in ("user", "item", "rating", "rated_at")} for row in line.rows()]
     assert landed == rows_of(lines[:ROWS])
+    # `--stamp` read the seconds as landing did.
+    assert [row["_timestamp"] for row in line.rows()] == [row["rated_at"] for row in landed]
     line.assert_proved()

@@ -102,12 +102,16 @@ def test_missing_column(tmp_path: Path, stream: Stream) -> None:
     assert raised.value.column == "b"
 
 
-def test_parquet_without_a_column_or_with_a_nested_one(tmp_path: Path, stream: Stream) -> None:
+def test_parquet_with_columns_that_cannot_be_meant(tmp_path: Path, stream: Stream) -> None:
     path, columns = tmp_path / "a.parquet", {name: [value] for name, value in ROW.items()}
     pq.write_table(pa.table({name: columns[name] for name in "ifst"}), path)
     with pytest.raises(SourceFileError, match="missing; the file has i, f, s, t") as raised:
         _read(path, stream)
     assert raised.value.column == "b"
+    pq.write_table(pa.table(columns | {"named": [1]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"named", b"nam\xffd"))
+    with pytest.raises(SourceFileError, match=r"a.parquet: not Parquet: 'utf-8' codec"):
+        _read(path, stream)
     pq.write_table(pa.table(columns | {"s": [["x"]]}), path)
     with pytest.raises(SourceFileError, match=r"a.parquet:1: column 's': is list<") as raised:
         _read(path, stream)
