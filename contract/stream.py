@@ -67,7 +67,7 @@ def _one_character(delimiter: str) -> str:
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$"), AfterValidator(_free_of_suffix)]
 ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,127}$")]
-PackageName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")]
+PackageName = Annotated[str, Field(pattern=r"^[\w-]+(\.[\w-]+)*$")]
 
 
 # Steps that pydantic adds to the path of a fault for the branches of a union and for a mapping's key.

@@ -40,7 +40,7 @@ def default_path(stream: Stream, stream_path: str | Path) -> Path:
         raise SourceFileError(stream.name, None, None, "the stream file names no `source`; give one with --file")
     if source.package is None:
         return _found(Path(source.path), Path(stream_path))
-    return _directory(source.package, source.path).joinpath(source.path)
+    return _directory(source.package, source.path) / source.path
 
 
 def _directory(package: str, path: str) -> Path:
