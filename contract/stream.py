@@ -38,8 +38,20 @@ def _no_dots(topic: str) -> str:
     return topic
 
 
+def _one_character(delimiter: str) -> str:
+    # Without double quotes around it, YAML leaves a backslash and a t as they stand.
+    found = "\t" if delimiter == r"\t" else delimiter
+    if len(found) != 1 or found in '"\r\n':
+        raise ValueError(
+            f"{delimiter!r} is not one character that can stand between cells, such as "
+            r""""," or "\t" or "|" (in quotes)"""
+        )
+    return found
+
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$"), AfterValidator(_free_of_suffix)]
 ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,127}$")]
+PackageName = Annotated[str, Field(pattern=r"^[\w-]+(\.[\w-]+)*$")]
 
 
 # Steps that pydantic adds to the path of a fault for the branches of a union and for a mapping's key.
@@ -52,6 +64,7 @@ class Column(Section):
     type: ColumnType
     required: Bool = Field(default=False, description="a record without it, or with null, is rejected")
     epoch: EpochUnit | None = Field(default=None, description="unit of a timestamp that counts from 1970")
+    name_in_file: str | None = Field(default=None, alias="from", description="what the file calls it")
 
     @model_validator(mode="after")
     def _epoch_is_a_time(self) -> Column:
@@ -64,7 +77,8 @@ class Source(Section):
     """What replay reads when it is given no file: a path, or a file inside an installed Python package."""
 
     path: str
-    package: str | None = None
+    package: PackageName | None = None
+    delimiter: Annotated[str, AfterValidator(_one_character)] = Field(default=",", description="of a text file")
 
 
 class Cut(Section):
@@ -129,6 +143,16 @@ class Stream(Section):
             raise TypeError(f"a model of kind {self.model.kind!r} has no {of.__name__}")
         return self.model
 
+    @property
+    def delimiter(self) -> str:
+        """What stands between the cells of a text file, whichever is replayed."""
+        return "," if self.source is None else self.source.delimiter
+
+    def name_in_file(self, column: str) -> str:
+        """Name that a data file has for ``column``."""
+        told = self.columns[column].name_in_file
+        return column if told is None else told
+
     def registered_model(self, scheme: Scheme | None = None) -> str:
         """Name of the registered model that this stream trains under ``scheme``."""
         cumulative = (scheme or self.model.scheme) == "cumulative"
@@ -149,6 +173,7 @@ def parse_stream(text: str, source: str) -> Stream:
     except ValidationError as error:
         raise _with_lines(error, node, source, kind) from error
     _refuse_case_twins(stream, node, source)
+    _refuse_one_name_twice(stream, node, source)
     _check_columns(stream, node, source)
     return stream
 
@@ -180,9 +205,9 @@ def stream_class(kind: Kind) -> type[Stream]:
     return create_model("Stream", __base__=Stream, **fields)
 
 
-def column_line(text: str, source: str, column: str) -> int:
-    """Return the line of ``column`` in the stream file ``text``."""
-    return line_of(compose(text, source)[0], ["columns", column])[0]
+def column_line(text: str, source: str, column: str, key: str = "") -> int:
+    """Return the line of ``column``, or of its ``key``, in the stream file ``text``."""
+    return line_of(compose(text, source)[0], ["columns", column, key])[0]
 
 
 def _with_lines(error: ValidationError, node: yaml.Node, source: str, kind: Kind) -> StreamFileError:
@@ -220,6 +245,20 @@ def _refuse_case_twins(stream: Stream, node: yaml.Node, source: str) -> None:
                 source, line, f"columns: {name!r} and {twin!r} (line {before}) differ in letter case only, and Spark "
                 f"cannot tell them apart: no batch could be trained; keep one of them, or rename one in the records",
             )  # fmt: skip
+
+
+def _refuse_one_name_twice(stream: Stream, node: yaml.Node, source: str) -> None:
+    lines: dict[str, tuple[str, int]] = {}
+    for name, column in stream.columns.items():
+        line, _ = line_of(node, ["columns", name, "from"])
+        in_file = stream.name_in_file(name)
+        twin, before = lines.setdefault(in_file, (name, line))
+        if twin != name:
+            key = f"columns.{name}" + ("" if column.name_in_file is None else ".from")
+            problem = (
+                f"{in_file!r} is what column {twin!r} (line {before}) is read from; each is read from one of its own"
+            )
+            raise StreamFileError(source, line, f"{key}: {problem}")
 
 
 def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:

@@ -72,8 +72,8 @@ def foreign_series(commands: SeriesCommands, versions: Mapping[int, RegisteredVe
         if TAG_STREAM in version.tags and kind != own:
             return Edit(
                 f"model {commands.model!r}",
-                f"is a series of kind {kind!r}, as version {number} says, and a series never changes its kind; the stream "
-                f"file says {own!r}",
+                f"is a series of kind {kind!r}, as version {number} says, and a series never changes its kind; "
+                f"the stream file says {own!r}",
                 f"train that under another name: {commands.train_anew()}",
             )
         stream, scheme = version.tags.get(TAG_STREAM), version.tags.get(TAG_SCHEME)

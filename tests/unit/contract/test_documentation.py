@@ -103,5 +103,5 @@ def test_defaults_of_the_stream_file_are_told_as_they_are() -> None:
 def test_every_field_of_the_stream_file_is_on_its_page() -> None:
     fields = {prefix + name for prefix, section in SECTIONS.items() for name in section.model_fields}
     # A column's type is explained beside `columns`, and a section with fields of its own needs no row.
-    fields |= {f"columns.*.{name}" for name in Column.model_fields} - {"columns.*.type"}
+    fields |= {f"columns.*.{field.alias or name}" for name, field in Column.model_fields.items()} - {"columns.*.type"}
     assert fields - {"rejects", "model", "gate", "identity"} == _documented("docs/streams.md")

@@ -83,6 +83,12 @@ def test_how_records_are_read_does_not() -> None:
     assert key(told) == key(plain)
 
 
+def test_how_a_file_is_written_does_not() -> None:
+    text = STREAM.format(**USUAL)
+    told = text.replace("a: {", 'a: {from: "a:float", ') + 'source: {path: a.tsv, delimiter: "\\t"}\n'
+    assert key(parse_stream(told, "test")) == key(parse_stream(text, "test"))
+
+
 def test_rows_scheme_and_revision_do(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = key(stream())
     assert train_key(stream(), "disjoint", [b"two"]) != usual
