@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -72,6 +72,18 @@ class BisectingScoring:
     def centers(self) -> tuple[tuple[float, ...], ...]:
         """The centres [k, d] of the clusters in the scaled space."""
         return tuple(self.nodes[leaf] for leaf in self.leaves)
+
+    def rivals(self) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+        """Return the pairs of nodes between which a row is decided: the two children of one node."""
+        return [(self.nodes[pair[0]], self.nodes[pair[1]]) for pair in self.children if len(pair) == 2]
+
+    def assigner(self) -> BisectingAssigner:
+        """Return what assigns rows by these numbers."""
+        return BisectingAssigner(self)
+
+    def named(self, labels: Sequence[str]) -> BisectingScoring:
+        """Return the same with other ``labels``."""
+        return replace(self, labels=tuple(labels))
 
     def to_json(self) -> bytes:
         """Return the scoring file; every double survives the round trip exactly."""

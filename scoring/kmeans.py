@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -54,6 +54,19 @@ class Scoring:
         if len(self.labels) != len(self.centers):
             raise ValueError(f"{len(self.labels)} labels for {len(self.centers)} centers")
         refuse_infinite(self.surrogates, self.mean, self.std, *self.centers)
+
+    def rivals(self) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+        """Return the pairs of centres between which a row is decided: all."""
+        count = len(self.centers)
+        return [(self.centers[i], self.centers[j]) for i in range(count) for j in range(i + 1, count)]
+
+    def assigner(self) -> Assigner:
+        """Return what assigns rows by these numbers."""
+        return Assigner(self)
+
+    def named(self, labels: Sequence[str]) -> Scoring:
+        """Return the same with other ``labels``."""
+        return replace(self, labels=tuple(labels))
 
     def to_json(self) -> bytes:
         """Return the scoring file; every double survives the round trip exactly."""

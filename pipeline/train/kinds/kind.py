@@ -16,6 +16,7 @@ from contract.batch import Manifest
 from contract.kind import half, kinds
 from contract.version_facts import VersionFacts
 from pipeline.object_store import ObjectStore
+from pipeline.train.mlflow_client.artifact import Code
 from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry
 from pipeline.train.mlflow_client.upload import ArtifactStore
 from pipeline.train.series import Series
@@ -59,7 +60,7 @@ class Made:
 
     columns: those that the model reads; params: of the run, beside batch and rows; curves: values by step; tables:
     columns of a table, by the file's name; sentences: of the description; reference: key of the sample on which
-    metrics under `ref/` were measured, if any.
+    metrics under `ref/` were measured, if any; code: what the artifact carries.
     """
 
     model: PipelineModel
@@ -71,6 +72,7 @@ class Made:
     tables: Mapping[str, Mapping[str, list[object]]]
     sentences: Sequence[str]
     reference: str | None
+    code: Code
     files: Callable[[VersionFacts], Mapping[str, bytes]]
     """The artifact's files beside Spark's own, by name, where the facts are those of the batch."""
     results: Future[str]

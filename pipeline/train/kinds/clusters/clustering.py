@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import ClassVar, Final, cast
 
 from contract.kinds.clusters import Gate, Identity
 from contract.version_facts import VersionFacts
@@ -26,24 +26,40 @@ from pipeline.train.kinds.clusters.prepared import Prepared
 from pipeline.train.kinds.clusters.results import write_results
 from pipeline.train.kinds.clusters.trained import Trained, prepared_rows, prove, silhouette
 from pipeline.train.kinds.kind import Batch, Decision, Made, Opened
+from pipeline.train.mlflow_client.artifact import Code
 from pipeline.train.mlflow_client.registry import RegisteredVersion
 from pipeline.train.stopwatch import Stopwatch
 from scoring.golden import Golden
-
-if TYPE_CHECKING:
-    pass
+from scoring.scorer import ClusterNumbers
 
 TRANSITIONS_FILE: Final = "transitions.json"
+_SHARED_CODE: Final = ("arrays", "euclidean", "golden", "number_file", "pyfunc", "scale")
 
 
 class Clustering(ABC):
-    """A kind whose models are clusterings, opened for one series."""
+    """A kind whose models are clusterings, opened for one series.
+
+    ``code`` is the module of `scoring` that has its arithmetic, and ``loader`` the one by which MLflow loads it.
+    """
+
+    code: ClassVar[str]
+    loader: ClassVar[str]
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
         series = opened.series
-        history = History(opened.registry, opened.artifacts, series.commands)
+        history = History(opened.registry, opened.artifacts, series.commands, self.read_numbers)
         self.comparer = Comparer(opened.store, series.model, history, cast("Identity", series.stream.identity))
+
+    @staticmethod
+    @abstractmethod
+    def read_numbers(body: bytes) -> ClusterNumbers:
+        """Return the numbers in a scoring file.
+
+        Raises
+        ------
+        ValueError: not a scoring file of this kind.
+        """
 
     @abstractmethod
     def train(self, prepared: Prepared, rows: int, watch: Stopwatch) -> Trained:
@@ -58,8 +74,9 @@ class Clustering(ABC):
     def fitted(self, batch: Batch, watch: Stopwatch) -> Iterator[FittedClustering]:
         """Read and check the rows of ``batch`` and fit; what Spark keeps of them is let go with the block."""
         stream, bucket = self._opened.series.stream, self._opened.store.bucket
+        code = Code(self.loader, (*_SHARED_CODE, self.loader, self.code))
         with prepared_rows(batch.spark, bucket, stream, batch.manifests, watch) as (prepared, rows):
-            yield FittedClustering(self._opened, self.comparer, batch, self.train(prepared, rows, watch))
+            yield FittedClustering(self._opened, self.comparer, code, batch, self.train(prepared, rows, watch))
 
     def decide(
         self, metrics: Mapping[str, float], reference: str | None, champion: RegisteredVersion | None
@@ -80,6 +97,7 @@ class FittedClustering:
 
     opened: Opened
     comparer: Comparer
+    code: Code
     batch: Batch
     trained: Trained
 
@@ -105,6 +123,7 @@ class FittedClustering:
             tables={TRANSITIONS_FILE: table} if table else {},
             sentences=[*named.sentences, *comparison.sentences],
             reference=comparison.reference_key,
+            code=self.code,
             files=partial(_files, named, golden, comparison, metrics.get("silhouette")),
             results=results,
             pictures=pictures,

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from contract.lineage import Lineage
 from pipeline.train.kinds.clusters.evaluate import ClusterRows, balance, calinski_harabasz, davies_bouldin
-from scoring.kmeans import Scoring
+from scoring.scorer import ClusterNumbers
 
 
 def run_metrics(
-    scoring: Scoring, clusters: Sequence[ClusterRows], silhouette: float, fitting: Mapping[str, float]
+    scoring: ClusterNumbers, clusters: Sequence[ClusterRows], silhouette: float, fitting: Mapping[str, float]
 ) -> dict[str, float]:
     """Return the quality of one clustering on its own rows, in its own scaled space, and how its ``fitting`` went."""
     sizes = [cluster.size for cluster in clusters]

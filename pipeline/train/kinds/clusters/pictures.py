@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pipeline.train.kinds.kind import Pixels
-from scoring.kmeans import Floats, Integers, Scoring
+from scoring.arrays import Floats, Integers
+from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ class Drawn:
     """What is drawn of a version: rows [n, d] of its batch, their clusters [n], the clusters' shares [k]."""
 
     title: str
-    scoring: Scoring
+    scoring: ClusterNumbers
     rows: Floats
     clusters: Integers
     shares: Sequence[float]

@@ -24,7 +24,7 @@ from pipeline.train.kinds.clusters.prepared import Prepared, prepare
 from pipeline.train.read.rows import check_rows, check_scale, check_trainable, measure, read_rows
 from pipeline.train.stopwatch import Stopwatch
 from scoring.golden import Golden
-from scoring.kmeans import Assigner, Scoring
+from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
     from pyspark.ml.base import Transformer
@@ -46,7 +46,7 @@ class Trained:
 
     prepared: Prepared
     clusterer: Transformer
-    scoring: Scoring
+    scoring: ClusterNumbers
     clusters: list[evaluate.ClusterRows]
     assigned: DataFrame
     rows: int
@@ -63,7 +63,7 @@ class Trained:
 
     def named(self, labels: Sequence[str]) -> Trained:
         """Return the same with the clusters' ``labels``, by cluster number."""
-        return dataclasses.replace(self, scoring=dataclasses.replace(self.scoring, labels=tuple(labels)))
+        return dataclasses.replace(self, scoring=self.scoring.named(labels))
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def silhouette(trained: Trained, sample: Sample, watch: Stopwatch) -> float:
     """
     with watch.measured("silhouette"):
         if len(sample.rows) == trained.rows:
-            return quality.silhouette(Assigner(trained.scoring).scale(sample.rows), sample.clusters)
+            return quality.silhouette(trained.scoring.assigner().scale(sample.rows), sample.clusters)
         if sum(cluster.size > 0 for cluster in trained.clusters) < 2:
             return math.nan
         return evaluate.silhouette(trained.clusterer.transform(trained.prepared.rows))
