@@ -69,7 +69,7 @@ class VersionBuilder:
         series, watch = self._series, Stopwatch()
         manifests = [batch.manifest for batch in batches]
         spark = self._spark.session()
-        batch = Batch(spark, run.info.run_id, manifests)
+        batch = Batch(spark, run.info.run_id, manifests, self._spark.scratch)
         with self._kind.fitted(batch, watch) as fitted, ThreadPoolExecutor(2) as beside:
             fault_point("train.fitted")
             happened = beside.submit(event_window_ms, spark, self._store.bucket, series.stream, manifests)

@@ -115,7 +115,7 @@ def test_measures_of_any_centres_are_numbers(centers: list[list[float]], spread:
     assume(sum(own) > 0)
     spreads = [spread] * len(centers)
     assert not math.isnan(balance(own))
-    assert isinstance(calinski_harabasz(centers, own, spread), float)
+    assert isinstance(calinski_harabasz(centers, own, spread, [0.0] * len(centers[0])), float)
     assert davies_bouldin(centers, spreads) >= 0 or spread == 0
 
 

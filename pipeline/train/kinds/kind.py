@@ -47,6 +47,8 @@ class Batch:
     spark: SparkSession
     run_id: str
     manifests: Sequence[Manifest]
+    scratch: Callable[[str], str] = str
+    """Where every process of Spark's can write, for a local path."""
 
     @property
     def number(self) -> int:

@@ -39,7 +39,13 @@ class Code:
 
 
 def save_artifact(
-    path: Path, model: PipelineModel, features: Sequence[str], files: Mapping[str, bytes], *, code: Code, dfs_tmpdir: str
+    path: Path,
+    model: PipelineModel,
+    features: Sequence[str],
+    files: Mapping[str, bytes],
+    *,
+    code: Code,
+    dfs_tmpdir: str,
 ) -> MlflowModel:
     """Write the artifact to the new directory ``path``; return what becomes the file `MLmodel` once it has its ids.
 

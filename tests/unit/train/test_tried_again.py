@@ -121,7 +121,7 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     made = Line(tmp_path)
     trained = SimpleNamespace(
         scoring=SimpleNamespace(features=("a",)), clusters=[SimpleNamespace(size=5)], model=None, assigned=None,
-        swept=None, rows=5, params={"k": 1}, metrics={}, sentences=[],
+        swept=None, rows=5, params={"k": 1}, metrics={}, sentences=[], mean=(),
     )  # fmt: skip
     trained.named = lambda _: trained
 

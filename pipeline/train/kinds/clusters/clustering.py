@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from contract.kinds.clusters import Gate, Identity
 from contract.version_facts import VersionFacts
@@ -31,6 +31,10 @@ from pipeline.train.mlflow_client.registry import RegisteredVersion
 from pipeline.train.stopwatch import Stopwatch
 from scoring.golden import Golden
 from scoring.scorer import ClusterNumbers
+
+if TYPE_CHECKING:
+    from pyspark.ml.feature import StandardScaler, StandardScalerModel
+    from pyspark.sql import DataFrame
 
 TRANSITIONS_FILE: Final = "transitions.json"
 _SHARED_CODE: Final = ("arrays", "euclidean", "golden", "number_file", "pyfunc", "scale")
@@ -61,8 +65,12 @@ class Clustering(ABC):
         ValueError: not a scoring file of this kind.
         """
 
+    def fit_scaler(self, scaler: StandardScaler, assembled: DataFrame) -> StandardScalerModel:
+        """Fit ``scaler`` to rows with the assembled features."""
+        return scaler.fit(assembled)
+
     @abstractmethod
-    def train(self, prepared: Prepared, rows: int, watch: Stopwatch) -> Trained:
+    def train(self, prepared: Prepared, rows: int, batch: Batch, watch: Stopwatch) -> Trained:
         """Cluster ``prepared`` rows, ``rows`` of them.
 
         Raises
@@ -75,8 +83,8 @@ class Clustering(ABC):
         """Read and check the rows of ``batch`` and fit; what Spark keeps of them is let go with the block."""
         stream, bucket = self._opened.series.stream, self._opened.store.bucket
         code = Code(self.loader, (*_SHARED_CODE, self.loader, self.code))
-        with prepared_rows(batch.spark, bucket, stream, batch.manifests, watch) as (prepared, rows):
-            yield FittedClustering(self._opened, self.comparer, code, batch, self.train(prepared, rows, watch))
+        with prepared_rows(batch, bucket, stream, self.fit_scaler, watch) as (prepared, rows):
+            yield FittedClustering(self._opened, self.comparer, code, batch, self.train(prepared, rows, batch, watch))
 
     def decide(
         self, metrics: Mapping[str, float], reference: str | None, champion: RegisteredVersion | None
@@ -111,7 +119,7 @@ class FittedClustering:
         named = self.trained.named(comparison.lineage.labels)
         pictures = beside.submit(draw, self._drawn(named, sample, comparison))
         score = silhouette(named, sample, watch)
-        metrics = describe.run_metrics(named.scoring, named.clusters, score, named.metrics)
+        metrics = describe.run_metrics(named.scoring, named.clusters, score, named.metrics, named.mean)
         table = describe.transitions_table(comparison.lineage)
         return Made(
             model=named.model,

@@ -11,9 +11,16 @@ from scoring.scorer import ClusterNumbers
 
 
 def run_metrics(
-    scoring: ClusterNumbers, clusters: Sequence[ClusterRows], silhouette: float, fitting: Mapping[str, float]
+    scoring: ClusterNumbers,
+    clusters: Sequence[ClusterRows],
+    silhouette: float,
+    fitting: Mapping[str, float],
+    mean: Sequence[float],
 ) -> dict[str, float]:
-    """Return the quality of one clustering on its own rows, in its own scaled space, and how its ``fitting`` went."""
+    """Return the quality of one clustering on its own rows, in its own scaled space, and how its ``fitting`` went.
+
+    ``mean`` [d] is where the scaler puts the rows' mean.
+    """
     sizes = [cluster.size for cluster in clusters]
     rows = sum(sizes)
     wssse = math.fsum(cluster.sum_of_squares for cluster in clusters)
@@ -22,7 +29,7 @@ def run_metrics(
         "wssse": wssse,
         "wssse_per_row": wssse / rows,
         "davies_bouldin": davies_bouldin(scoring.centers, [cluster.mean_distance for cluster in clusters]),
-        "calinski_harabasz": calinski_harabasz(scoring.centers, sizes, wssse),
+        "calinski_harabasz": calinski_harabasz(scoring.centers, sizes, wssse, mean),
         "cluster_balance": balance(sizes),
         "min_cluster_share": min(sizes) / rows,
         "max_cluster_share": max(sizes) / rows,

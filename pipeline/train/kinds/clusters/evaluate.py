@@ -98,12 +98,14 @@ def davies_bouldin(centers: Sequence[Sequence[float]], spreads: Sequence[float])
     return sum(worst) / len(worst)
 
 
-def calinski_harabasz(centers: Sequence[Sequence[float]], sizes: Sequence[int], wssse: float) -> float:
-    """Return the Caliński–Harabasz index (1974): larger is better.
-
-    The rows' mean is the origin of the scaled space, whose scaler was fitted on them.
-    """
+def calinski_harabasz(
+    centers: Sequence[Sequence[float]], sizes: Sequence[int], wssse: float, mean: Sequence[float]
+) -> float:
+    """Return the Caliński–Harabasz index (1974): larger is better. ``mean`` [d] is that of all rows."""
     rows, k = sum(sizes), len(centers)
-    between = sum(size * sum(x * x for x in center) for size, center in zip(sizes, centers, strict=True))
+    between = sum(
+        size * sum((x - m) * (x - m) for x, m in zip(center, mean, strict=True))
+        for size, center in zip(sizes, centers, strict=True)
+    )
     within = wssse / (rows - k) if rows > k else 0.0
     return (between / (k - 1)) / within if within > 0 else math.inf

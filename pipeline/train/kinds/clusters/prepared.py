@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pyspark.ml.base import Transformer
     from pyspark.sql import DataFrame
 
+FitScaler = Callable[[StandardScaler, "DataFrame"], StandardScalerModel]
+"""Fits to rows that have the column ``ASSEMBLED``."""
+
 # Names that no column of a stream can have: theirs begin with a letter.
 ASSEMBLED: Final = "_assembled"
 SCALED: Final = "_scaled"
@@ -41,6 +44,13 @@ class Prepared:
     surrogates: tuple[float, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    offset: float = 0.0
+    """Where the scaler puts the mean of a feature that varies, in deviations."""
+
+    @property
+    def origin(self) -> tuple[float, ...]:
+        """Mean [d] of the rows in the scaled space."""
+        return tuple(self.offset if std else 0.0 for std in self.std)
 
     @property
     def scales(self) -> list[tuple[float, float, float]]:
@@ -56,10 +66,12 @@ def _imputed(name: str) -> str:
     return f"_imputed_{name}"
 
 
-def prepare(rows: DataFrame, features: Sequence[str], impute: str) -> Prepared:
+def prepare(
+    rows: DataFrame, features: Sequence[str], impute: str, fit_scaler: FitScaler = StandardScaler.fit
+) -> Prepared:
     """Fit the stages before the clustering on ``rows``, which are best cached; ``impute`` is `mean` or `median`."""
     casts = ", ".join(f"CAST(`{name}` AS DOUBLE) AS `{_cast(name)}`" for name in features)
-    pipeline = Pipeline(
+    before = Pipeline(
         stages=[
             # Imputer truncates its surrogate on integer columns.
             SQLTransformer(statement=f"SELECT *, {casts} FROM __THIS__"),  # noqa: S608 - names match the contract
@@ -70,19 +82,18 @@ def prepare(rows: DataFrame, features: Sequence[str], impute: str) -> Prepared:
                 relativeError=RANK_ERROR,
             ),
             VectorAssembler(inputCols=[_imputed(name) for name in features], outputCol=ASSEMBLED),
-            StandardScaler(inputCol=ASSEMBLED, outputCol=SCALED, withMean=True, withStd=True),
         ]
-    )
-    fitted = pipeline.fit(rows)
-    scaled = fitted.transform(rows).select(ROW_ID, PARTITION, OFFSET, *features, SCALED)
+    ).fit(rows)
+    assembled = before.transform(rows)
+    scaler = fit_scaler(StandardScaler(inputCol=ASSEMBLED, outputCol=SCALED, withMean=True, withStd=True), assembled)
+    scaled = scaler.transform(assembled).select(ROW_ID, PARTITION, OFFSET, *features, SCALED)
     scaled.persist(StorageLevel.MEMORY_AND_DISK)
-    imputer, scaler = fitted.stages[1], fitted.stages[3]
+    imputer = before.stages[1]
     assert isinstance(imputer, ImputerModel)  # noqa: S101 - the order of the stages above
-    assert isinstance(scaler, StandardScalerModel)  # noqa: S101
     surrogates = imputer.surrogateDF.first()
     assert surrogates is not None  # noqa: S101 - always one row
     return Prepared(
-        stages=tuple(fitted.stages),
+        stages=(*before.stages, scaler),
         rows=scaled,
         surrogates=tuple(float(surrogates[_cast(name)]) for name in features),
         mean=tuple(float(x) for x in scaler.mean.toArray()),

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from pyspark import StorageLevel
 from pyspark.ml import PipelineModel
 
-from contract.batch import Manifest
 from contract.errors import DataError
 from contract.kinds.clusters import ClusteringSection
 from contract.stream import Stream
@@ -20,7 +19,8 @@ from pipeline.train.kinds.clusters import evaluate, quality
 from pipeline.train.kinds.clusters.assign import Sample, collect, thin
 from pipeline.train.kinds.clusters.hard_points import check_parity, make_golden
 from pipeline.train.kinds.clusters.k_curve import Sweep
-from pipeline.train.kinds.clusters.prepared import Prepared, prepare
+from pipeline.train.kinds.clusters.prepared import FitScaler, Prepared, prepare
+from pipeline.train.kinds.kind import Batch
 from pipeline.train.read.rows import check_rows, check_scale, check_trainable, measure, read_rows
 from pipeline.train.stopwatch import Stopwatch
 from scoring.golden import Golden
@@ -57,6 +57,11 @@ class Trained:
     sentences: Sequence[str] = ()
 
     @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean [d] of the rows in the scaled space; the scaler was fitted on them."""
+        return self.prepared.origin
+
+    @property
     def model(self) -> PipelineModel:
         """The whole Spark model, whose input columns are the raw features."""
         return PipelineModel(stages=[*self.prepared.stages, self.clusterer])
@@ -68,32 +73,28 @@ class Trained:
 
 @contextmanager
 def prepared_rows(
-    spark: SparkSession,
-    bucket: str,
-    stream: Stream,
-    manifests: Sequence[Manifest],
-    watch: Stopwatch,
+    batch: Batch, bucket: str, stream: Stream, fit_scaler: FitScaler, watch: Stopwatch
 ) -> Iterator[tuple[Prepared, int]]:
-    """Read and check the rows of ``manifests``; give them, prepared and cached, for the length of the block.
+    """Read and check the rows of ``batch``; give them, prepared and cached, for the length of the block.
 
     Raises
     ------
     DataError: the rows cannot be clustered.
     ChainError: the parts hold other rows than the manifests say.
     """
-    section = stream.section(ClusteringSection)
+    section, manifests = stream.section(ClusteringSection), batch.manifests
     said = sum(manifest.rows for manifest in manifests)
     clusters = section.fewest
     if said < clusters:
         raise DataError(f"{said} rows are fewer than the {clusters} clusters asked for")
-    rows = read_rows(spark, bucket, stream, manifests).persist(StorageLevel.MEMORY_AND_DISK)
+    rows = read_rows(batch.spark, bucket, stream, manifests).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         with watch.measured("read"):
             found, ranges = measure(rows, stream)
         check_rows(found, manifests)
         check_trainable(found, ranges, clusters)
         with watch.measured("prepare"):
-            prepared = prepare(rows, stream.features, section.impute)
+            prepared = prepare(rows, stream.features, section.impute, fit_scaler)
         try:
             check_scale(ranges, prepared.scales)
             yield prepared, found

@@ -6,6 +6,7 @@ from contract.kinds.kmeans import KMeans
 from pipeline.train.kinds.clusters.clustering import Clustering
 from pipeline.train.kinds.clusters.prepared import Prepared
 from pipeline.train.kinds.clusters.trained import Trained
+from pipeline.train.kinds.kind import Batch
 from pipeline.train.kinds.kmeans.training import train
 from pipeline.train.stopwatch import Stopwatch
 from scoring.kmeans import Scoring
@@ -27,7 +28,7 @@ class KMeansKind(Clustering):
         """
         return Scoring.from_json(body)
 
-    def train(self, prepared: Prepared, rows: int, watch: Stopwatch) -> Trained:
+    def train(self, prepared: Prepared, rows: int, batch: Batch, watch: Stopwatch) -> Trained:  # noqa: ARG002 - see there
         """Cluster ``prepared`` rows, ``rows`` of them.
 
         Raises

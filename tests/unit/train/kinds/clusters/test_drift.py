@@ -53,7 +53,7 @@ def test_separation_is_scikit_learns(seed: int) -> None:
     wssse = float((apart**2).sum())
     spreads = [float(apart[clusters == i].mean()) for i in range(len(centers))]
     assert davies_bouldin(centers.tolist(), spreads) == pytest.approx(davies_bouldin_score(points, clusters))
-    found = calinski_harabasz(centers.tolist(), sizes, wssse)
+    found = calinski_harabasz(centers.tolist(), sizes, wssse, points.mean(axis=0).tolist())
     assert found == pytest.approx(calinski_harabasz_score(points, clusters))
     assert quality(points, clusters, centers)["wssse_per_row"] == pytest.approx(wssse / len(points))
     assert balance(sizes) == pytest.approx(entropy(sizes) / math.log(len(sizes)))

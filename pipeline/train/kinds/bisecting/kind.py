@@ -1,0 +1,128 @@
+"""Bisecting KMeans as a kind of model."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+
+from pyspark.ml.clustering import BisectingKMeans as SparkBisectingKMeans
+from pyspark.ml.feature import StandardScaler, StandardScalerModel
+from pyspark.sql import DataFrame, SparkSession
+
+from contract.errors import DataError
+from contract.kinds.bisecting import BisectingKMeans
+from contract.model_version import CLUSTER
+from pipeline.train.kinds.bisecting.scaler import SHIFT, fit_away_from_zero
+from pipeline.train.kinds.bisecting.tree import tree
+from pipeline.train.kinds.clusters import evaluate
+from pipeline.train.kinds.clusters.assign import assign
+from pipeline.train.kinds.clusters.clustering import Clustering
+from pipeline.train.kinds.clusters.prepared import RANK_ERROR, SCALED, Prepared
+from pipeline.train.kinds.clusters.trained import Trained
+from pipeline.train.kinds.kind import Batch
+from pipeline.train.stopwatch import Stopwatch
+from scoring.bisecting import BisectingScoring
+
+
+class BisectingKind(Clustering):
+    """Bisecting KMeans, opened for one series."""
+
+    code = "bisecting"
+    loader = "load_bisecting"
+
+    @staticmethod
+    def read_numbers(body: bytes) -> BisectingScoring:
+        """Return the numbers in a scoring file.
+
+        Raises
+        ------
+        ValueError: not a scoring file of bisecting KMeans.
+        """
+        return BisectingScoring.from_json(body)
+
+    def fit_scaler(self, scaler: StandardScaler, assembled: DataFrame) -> StandardScalerModel:
+        """Fit ``scaler`` so that the rows' mean is not zero, around which Spark divides nothing."""
+        return fit_away_from_zero(scaler, assembled)
+
+    def train(self, prepared: Prepared, rows: int, batch: Batch, watch: Stopwatch) -> Trained:
+        """Cluster ``prepared`` rows, ``rows`` of them.
+
+        Raises
+        ------
+        DataError: they cannot be divided even once.
+        """
+        features, model = self._opened.series.stream.features, self._opened.series.stream.section(BisectingKMeans)
+        prepared = replace(prepared, offset=SHIFT)
+        with watch.measured("fit"), _directory(batch) as directory:
+            bisecting = SparkBisectingKMeans(
+                featuresCol=SCALED,
+                predictionCol=CLUSTER,
+                k=model.k,
+                seed=model.seed,
+                maxIter=model.max_iter,
+                minDivisibleClusterSize=model.min_divisible,
+            )
+            fitted = bisecting.fit(prepared.rows.select(SCALED))
+            found = tree(batch.spark, fitted, directory)
+        leaves = sum(not below for below in found.children)
+        if leaves < model.fewest:
+            raise DataError(
+                f"the rows cannot be divided: bisecting KMeans made one cluster of {rows} rows; lower min_divisible, "
+                f"which is {model.min_divisible:g}, or choose features that differ"
+            )
+        # Clusters have their numbers, until labels are known from the version before.
+        labels = tuple(str(i) for i in range(leaves))
+        scales = prepared.surrogates, prepared.mean, prepared.std
+        unnamed = BisectingScoring(features, *scales, found.nodes, found.children, labels)
+        assigned = assign(prepared.rows, fitted, unnamed)
+        with watch.measured("statistics"):
+            clusters = evaluate.cluster_rows(assigned, features, leaves)
+        params = _params(model, leaves)
+        return Trained(
+            prepared, fitted, unnamed, clusters, assigned, rows, params=params, sentences=_said(model, leaves)
+        )
+
+
+@contextmanager
+def _directory(batch: Batch) -> Iterator[str]:
+    """Give a path that all of Spark's processes can write and that is not there yet; remove it in the end."""
+    with TemporaryDirectory(prefix="swathe-spark-tree-") as local:
+        path = f"{batch.scratch(local)}/{uuid.uuid4().hex}"
+        try:
+            yield path
+        finally:
+            _remove(batch.spark, path)
+
+
+def _remove(spark: SparkSession, path: str) -> None:
+    gateway = spark.sparkContext._gateway
+    assert gateway is not None  # noqa: S101 - there is a session
+    there = gateway.jvm.org.apache.hadoop.fs.Path(path)
+    there.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(there, True)
+
+
+def _params(model: BisectingKMeans, leaves: int) -> dict[str, object]:
+    return {
+        "k": leaves,
+        "k_asked": model.k,
+        "seed": model.seed,
+        "impute": model.impute,
+        "impute_rank_error": RANK_ERROR if model.impute == "median" else 0,
+        "max_iter": model.max_iter,
+        "min_divisible": model.min_divisible,
+    }
+
+
+def _said(model: BisectingKMeans, leaves: int) -> list[str]:
+    said = []
+    if leaves < model.k:
+        said.append(f"The tree ended with {leaves} of the {model.k} clusters asked for: no more could be divided.")
+    if model.impute == "median":
+        said.append(
+            f"Missing values are replaced by a median whose rank is exact to {RANK_ERROR:.1%} of the values (Spark "
+            f"approximates it)."
+        )
+    return said
