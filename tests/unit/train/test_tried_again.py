@@ -129,7 +129,7 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     def prepared(*_: object) -> Iterator[tuple[None, int]]:
         yield None, 5
 
-    def save(path: Path, *_: object) -> MlflowModel:
+    def save(path: Path, *_: object, **__: object) -> MlflowModel:
         path.mkdir()
         (path / "scoring.json").write_text("{}")
         return MlflowModel()
