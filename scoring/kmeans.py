@@ -24,6 +24,13 @@ SCORING_FORMAT: Final = 1
 # Below this many rows plain Python arithmetic is quicker than numpy's cost per call.
 FEW_ROWS: Final = 4
 
+MOST_BOUND: Final = 1_000
+MOST_BOUND_NUMBERS: Final = 1_000_000
+"""From so many centres k, or so many k²·d, Spark knows no distances between centres, and walks without their shortcuts.
+
+`DistanceMeasure.shouldComputeStatistics` and `shouldComputeStatisticsLocally` of Spark, as `KMeansModel` asks them.
+"""
+
 
 @dataclass(frozen=True)
 class Scoring:
@@ -93,7 +100,8 @@ class Assigner:
         self.scoring = scoring
         self._scale = Scale(scoring.surrogates, scoring.mean, scoring.std)
         self._norms = tuple(norm(center) for center in scoring.centers)
-        self._bounds = _bounds(scoring.centers)
+        k, d = len(scoring.centers), len(scoring.features)
+        self._bounds = _bounds(scoring.centers) if k < MOST_BOUND and k * k * d < MOST_BOUND_NUMBERS else None
 
     def assign(self, rows: Floats) -> tuple[Integers, Floats]:
         """Return cluster [n] and Euclidean distance [n] in the scaled space of ``rows`` [n, d].
@@ -114,6 +122,8 @@ class Assigner:
         """Return cluster and distance of one row of d numbers, NaN where a value is missing."""
         point = self._scale.row(row)
         centers, bounds = self.scoring.centers, self._bounds
+        if bounds is None:
+            return self._walk_row(point)
         best, best_square = 0, square(centers[0], point)
         if best_square < bounds[0][0]:
             return 0, math.sqrt(best_square)
@@ -128,8 +138,34 @@ class Assigner:
                     best, best_square = i, found
         return best, math.sqrt(best_square)
 
+    def _walk_row(self, point: Sequence[float]) -> tuple[int, float]:
+        """Spark's walk over very many centres: all of them, but for those that by their norm alone are farther."""
+        best, best_square, length = 0, math.inf, norm(point)
+        for i, center in enumerate(self.scoring.centers):
+            gap = self._norms[i] - length
+            if gap * gap < best_square:
+                found = square(center, point)
+                if found < best_square:
+                    best, best_square = i, found
+        return best, math.sqrt(best_square)
+
+    def _walk_many(self, points: Floats) -> tuple[Integers, Floats]:
+        norms = np.sqrt(squares(points, None))
+        best = np.zeros(len(points), dtype=np.int32)
+        best_square = np.full(len(points), np.inf)
+        for i, center in enumerate(self.scoring.centers):
+            gap = self._norms[i] - norms
+            looked_at = np.flatnonzero(gap * gap < best_square)
+            found = squares(points[looked_at], center)
+            better = found < best_square[looked_at]
+            best[looked_at[better]] = i
+            best_square[looked_at[better]] = found[better]
+        return best, np.sqrt(best_square)
+
     def _assign_many(self, points: Floats) -> tuple[Integers, Floats]:
         """The same walk over the centres for all rows at once: a row that is decided is left alone."""
+        if self._bounds is None:
+            return self._walk_many(points)
         centers = self.scoring.centers
         bounds = np.array(self._bounds)
         norms = np.sqrt(squares(points, None))

@@ -23,7 +23,7 @@ from pipeline.train.kinds.kmeans.starts import fit_from_seeds
 from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.train_key import TRAINING_REVISION
 from scoring.golden import Golden
-from scoring.kmeans import Assigner, Floats, Scoring
+from scoring.kmeans import MOST_BOUND_NUMBERS, Assigner, Floats, Scoring, _bounds
 
 GOLDEN = Path(__file__).parent / "golden_training.json"
 TEXT = """
@@ -90,6 +90,25 @@ def test_numpy_is_spark(spark: SparkOnDemand, width: int, k: int, impute: str, m
     assert (golden.rows == 0).all(axis=1).any()
 
 
+def test_numpy_is_spark_where_centres_are_very_many(spark: SparkOnDemand) -> None:
+    """Of these Spark knows no distances between centres, and decides near ties in another way."""
+    width, k, rng = 60, 130, np.random.default_rng(3)
+    assert k * k * width >= MOST_BOUND_NUMBERS
+    values = rng.normal(size=(600, width))
+    numbers, golden, sample = fitted(spark, values, stream(width, k))
+    check_parity(numbers, golden, sample)
+    rows = np.vstack([near_ties(rng, numbers, 400), values, np.full((1, width), 1e200)])
+    assigner = Assigner(numbers)
+    with np.errstate(over="ignore"):
+        clusters, distances = assigner.assign(rows)
+    alone = [assigner.assign_row(row) for row in rows.tolist()]
+    assert [cluster for cluster, _ in alone] == clusters.tolist() and [x for _, x in alone] == distances.tolist()
+    # The shortcuts would decide some of them otherwise.
+    bound = Assigner(numbers)
+    bound._bounds = _bounds(numbers.centers)
+    assert len(golden.disagreements(bound)) > 0
+
+
 def near_ties(rng: np.random.Generator, numbers: Scoring, count: int) -> Floats:
     """Return rows on the bisector of two centres and up to three doubles beside it, some of their values zero."""
     centers = np.array(numbers.centers)
@@ -107,9 +126,9 @@ def near_ties(rng: np.random.Generator, numbers: Scoring, count: int) -> Floats:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("width", "k"), [(1, 3), (2, 9), (5, 5), (12, 6)])
+@pytest.mark.parametrize(("width", "k"), [(1, 3), (2, 9), (5, 5), (12, 6), (8, 400)])
 def test_a_quarter_of_a_million_points_each(spark: SparkOnDemand, width: int, k: int) -> None:
-    """Four times 250,000 fuzzed and near-tie points, a model each: no cluster and no bit of a distance differs."""
+    """Five times 250,000 fuzzed and near-tie points, a model each: no cluster and no bit of a distance differs."""
     rng = np.random.default_rng(100 + width)
     session, given = spark.session(), stream(width, k)
     training = session.createDataFrame(table(awkward(rng, 2_000, width))).coalesce(1).cache()
