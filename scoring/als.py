@@ -28,7 +28,7 @@ Both sides solve in doubles and round to floats, of which one bit is 6e-8 of a v
 _BLOCK: Final = 65_536
 
 
-class FoldIn:
+class AlsScorer:
     """Answers for one :class:`Recommender`. Immutable, so any number of threads may share it.
 
     Items and users are meant by their places in ``recommender.items`` and ``recommender.users``.

@@ -12,7 +12,7 @@ from pyspark.ml.recommendation import ALS, ALSModel
 from pyspark.sql import DataFrame, SparkSession
 
 from pipeline.train.session import SparkOnDemand
-from scoring.als import TOLERANCE, FoldIn
+from scoring.als import TOLERANCE, AlsScorer
 from scoring.factors import Recommender
 from scoring.ids import Ids
 
@@ -30,7 +30,7 @@ def ratings(rng: np.random.Generator, *, implicit: bool) -> tuple[npt.NDArray[np
     seen[rng.integers(0, USERS, ITEMS), np.arange(ITEMS)] = True
     pairs = np.argwhere(seen).astype(np.int32)
     if not implicit:
-        return pairs, rng.integers(1, 11, len(pairs)).astype(np.float32) / 2
+        return pairs, (rng.integers(1, 11, len(pairs)) / 2).astype(np.float32)
     counts = np.rint(np.exp(rng.normal(size=len(pairs)) * 1.5)) - 1
     counts[rng.random(len(pairs)) < 0.1] *= -1
     counts[pairs[:, 0] < 3] = -1
@@ -70,11 +70,11 @@ def test_numpy_folds_in_as_spark_solves(spark: SparkOnDemand, tmp_path: Path, im
     model = als.setImplicitPrefs(implicit).setNumBlocks(2).fit(trained)
     recommender(model, implicit=implicit).save(tmp_path)
     loaded = Recommender.load(tmp_path)
-    answers = FoldIn(loaded)
+    answers = AlsScorer(loaded)
     longest = float(np.linalg.norm(loaded.user_factors, axis=1).max())
     assert np.abs(every_user(answers, pairs, given) - loaded.user_factors).max() <= TOLERANCE * longest
     # The tolerance tells another λ apart, as of one that is not scaled by the number of ratings.
-    other = every_user(FoldIn(with_reg(loaded, 0.055)), pairs, given)
+    other = every_user(AlsScorer(with_reg(loaded, 0.055)), pairs, given)
     assert np.abs(other - loaded.user_factors).max() > 100 * TOLERANCE * longest
     if implicit:
         assert not loaded.user_factors[:3].any()
@@ -85,7 +85,7 @@ def test_numpy_folds_in_as_spark_solves(spark: SparkOnDemand, tmp_path: Path, im
 
 
 def every_user(
-    answers: FoldIn, pairs: npt.NDArray[np.int32], given: npt.NDArray[np.float32]
+    answers: AlsScorer, pairs: npt.NDArray[np.int32], given: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     each = (pairs[:, 0] == user for user in range(USERS))
     return np.array(
@@ -98,7 +98,7 @@ def with_reg(loaded: Recommender, reg: float) -> Recommender:
     return Recommender(*numbers, reg=reg, alpha=loaded.alpha, implicit=loaded.implicit)
 
 
-def predicted_as_spark(model: ALSModel, trained: DataFrame, pairs: npt.NDArray[np.int32], answers: FoldIn) -> None:
+def predicted_as_spark(model: ALSModel, trained: DataFrame, pairs: npt.NDArray[np.int32], answers: AlsScorer) -> None:
     """Every rating, to the last bit."""
     rows = model.transform(trained).collect()
     users, items, ratings = (np.array([row[name] for row in rows]) for name in ("user", "item", "prediction"))
@@ -107,7 +107,7 @@ def predicted_as_spark(model: ALSModel, trained: DataFrame, pairs: npt.NDArray[n
     assert answers.predict(int(users[0]), int(items[0])) == ratings[0]
 
 
-def recommended_as_spark(model: ALSModel, answers: FoldIn) -> None:
+def recommended_as_spark(model: ALSModel, answers: AlsScorer) -> None:
     """Every user's ten best: the same scores within rounding, and the same items but for ties."""
     for row in model.recommendForAllUsers(10).collect():
         vector = answers.recommender.user_factors[row["user"]]

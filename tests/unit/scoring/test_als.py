@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.als import FoldIn
+from scoring.als import AlsScorer
 from scoring.factors import Recommender, Singles
 from tests.unit.scoring.recommenders import made
 
@@ -33,7 +33,7 @@ def loss(model: Recommender, ratings: dict[int, float], x: np.ndarray) -> float:
 @given(RATINGS, st.booleans(), st.integers(0, 2**32 - 1))
 def test_no_vector_beside_the_folded_one_is_better(ratings: dict[int, float], implicit: bool, seed: int) -> None:
     model = made(implicit=implicit)
-    vector = FoldIn(model).fold_in(ratings)
+    vector = AlsScorer(model).fold_in(ratings)
     if not any(rating > 0 if implicit else True for rating in ratings.values()):
         assert not vector.any()
         return
@@ -48,15 +48,15 @@ def test_the_best_come_first_and_ties_by_place(n: int, exclude: set[int], whole:
     # Small whole numbers, so that many scores are the same.
     model = dataclasses.replace(base, item_factors=np.rint(base.item_factors))
     vector = np.array(whole, np.float32)
-    scores = FoldIn(model).scores(vector)
+    scores = AlsScorer(model).scores(vector)
     order = sorted((-float(score), place) for place, score in enumerate(scores) if place not in exclude)
-    assert FoldIn(model).recommend(vector, n, exclude) == [(place, -negative) for negative, place in order[:n]]
+    assert AlsScorer(model).recommend(vector, n, exclude) == [(place, -negative) for negative, place in order[:n]]
 
 
 def test_the_most_similar_are_nearest_by_cosine() -> None:
     model = made()
     model.item_factors[4] = 0
-    answers = FoldIn(model)
+    answers = AlsScorer(model)
     unit = model.item_factors / np.maximum(np.linalg.norm(model.item_factors, axis=1, keepdims=True), 1e-9)
     cosines = unit @ unit[7]
     found = answers.similar(7, 100)
@@ -67,7 +67,7 @@ def test_the_most_similar_are_nearest_by_cosine() -> None:
 
 def test_a_rating_is_added_up_from_left_to_right() -> None:
     model = made(rank=40)
-    answers = FoldIn(model)
+    answers = AlsScorer(model)
     for user in range(7):
         total = np.float32(0)
         for x, y in zip(model.user_factors[user], model.item_factors[user], strict=True):
@@ -80,7 +80,7 @@ def test_a_rating_is_added_up_from_left_to_right() -> None:
 @pytest.mark.parametrize("implicit", [False, True])
 @pytest.mark.parametrize("rating", [math.nan, math.inf, -math.inf, 1e39, 3e38])
 def test_ratings_that_no_answer_can_hold_are_refused(rating: float, implicit: bool) -> None:
-    answers = FoldIn(made(implicit=implicit))
+    answers = AlsScorer(made(implicit=implicit))
     with pytest.raises(ValueError, match=r"32 bits|too large"):
         answers.fold_in({1: rating, 2: 1.0})
     assert np.isfinite(answers.fold_in({1: 1e9, 2: -1e9, 3: 1e-38})).all()
@@ -89,13 +89,13 @@ def test_ratings_that_no_answer_can_hold_are_refused(rating: float, implicit: bo
 @pytest.mark.parametrize("place", [-1, 20, 2**40])
 def test_items_that_are_not_there_are_refused(place: int) -> None:
     with pytest.raises(ValueError, match="not one of the 20 places"):
-        FoldIn(made()).fold_in({1: 1.0, place: 2.0})
+        AlsScorer(made()).fold_in({1: 1.0, place: 2.0})
 
 
 def test_too_small_a_reg_is_named() -> None:
     flat = dataclasses.replace(made(), item_factors=np.ones((20, 3), np.float32), reg=1e-300)
     with pytest.raises(ValueError, match="a reg of 1e-300 too small"):
-        FoldIn(flat).fold_in({1: 1.0})
+        AlsScorer(flat).fold_in({1: 1.0})
 
 
 def best_of(scores: Singles) -> list[int]:
@@ -104,5 +104,5 @@ def best_of(scores: Singles) -> list[int]:
 
 def test_a_hundred_thousand_items() -> None:
     model = made(2, 100_000, 64)
-    answers, vector = FoldIn(model), model.user_factors[0]
+    answers, vector = AlsScorer(model), model.user_factors[0]
     assert [place for place, _ in answers.recommend(vector, 20)] == best_of(answers.scores(vector))[:20]
