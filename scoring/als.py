@@ -118,8 +118,11 @@ class AlsScorer:
 
 def _finite(values: Iterable[float], count: int) -> Floats:
     """Return ratings as Spark takes them, rounded to float32."""
-    with np.errstate(over="ignore"):
-        given = np.fromiter(values, np.float64, count).astype(np.float32).astype(np.float64)
+    try:
+        with np.errstate(over="ignore"):
+            given = np.fromiter(values, np.float64, count).astype(np.float32).astype(np.float64)
+    except OverflowError:
+        given = np.array([np.inf])
     if not np.isfinite(given).all():
         raise ValueError("a rating is no finite number of 32 bits")
     return given

@@ -78,7 +78,7 @@ def test_a_rating_is_added_up_from_left_to_right() -> None:
 
 
 @pytest.mark.parametrize("implicit", [False, True])
-@pytest.mark.parametrize("rating", [math.nan, math.inf, -math.inf, 1e39, 3e38])
+@pytest.mark.parametrize("rating", [math.nan, math.inf, -math.inf, 1e39, 3e38, 10**400])
 def test_ratings_that_no_answer_can_hold_are_refused(rating: float, implicit: bool) -> None:
     answers = AlsScorer(made(implicit=implicit))
     with pytest.raises(ValueError, match=r"32 bits|too large"):
