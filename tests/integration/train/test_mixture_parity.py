@@ -103,4 +103,4 @@ def test_fifty_thousand_rows_of_each(spark: SparkOnDemand, make: Callable[[np.ra
     assert np.all(np.abs(found_probabilities - probabilities) <= tolerance[:, None] * probabilities)
     largest = np.sort(probabilities, axis=1)
     tie = largest[:, -1] - largest[:, -2] <= 2 * tolerance * largest[:, -1]
-    assert np.array_equal(found[~tie], clusters[~tie]) and not tie[:25_000].any()
+    assert np.array_equal(found[~tie], clusters[~tie]) and np.mean(tie[:25_000]) < 0.01
