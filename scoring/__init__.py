@@ -1,1 +1,1 @@
-"""Scale, assign and measure distances exactly as Spark does; numpy only. Training checks it, serving runs it."""
+"""What a fitted model of Spark answers, in numpy only. Training checks it, serving runs it."""

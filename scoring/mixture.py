@@ -129,7 +129,8 @@ class MixtureAssigner:
     def probabilities(self, rows: Floats) -> Floats:
         """Return the probability [n, k] of each component for ``rows`` [n, d]; each row adds up to 1.
 
-        ``rows`` are in the data's own units, NaN where a value is missing.
+        ``rows`` are in the data's own units, NaN where a value is missing. A row whose products no double can hold has
+        NaN for all, and cluster 0, as in Spark.
         """
         weighted = EPSILON + self._densities(self.scale(rows))
         return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))

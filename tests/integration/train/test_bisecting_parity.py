@@ -70,7 +70,7 @@ def spark_says(
     return clusters, np.sqrt(np.array([parent.computeCost(point) for point in points]))
 
 
-@pytest.mark.parametrize(("width", "k"), [(2, 9), (6, 5)])
+@pytest.mark.parametrize(("width", "k"), [(2, 6), (6, 5)])
 def test_numpy_walks_as_spark_does(spark: SparkOnDemand, tmp_path: Path, width: int, k: int) -> None:
     rng, session = np.random.default_rng(width), spark.session()
     values = awkward(rng, 600, width)
@@ -79,6 +79,7 @@ def test_numpy_walks_as_spark_does(spark: SparkOnDemand, tmp_path: Path, width: 
     rows = np.vstack([values, near_ties(rng, scoring, 600), np.zeros((1, width)), np.full((1, width), np.nan)])
     clusters, distances = spark_says(session, chain, model, rows)
     assigner = BisectingAssigner(scoring)
+    assert assigner.scale(values).mean(axis=0) == pytest.approx([1.0] * (width - 1) + [0.0])
     found, found_distances = assigner.assign(rows)
     assert np.array_equal(found, clusters)
     assert np.array_equal(found_distances, distances)
@@ -101,3 +102,15 @@ def test_a_tree_may_have_fewer_leaves(spark: SparkOnDemand, tmp_path: Path) -> N
         assert len(scoring.labels) == len(set(clusters)) == leaves < 4
         assert any(len(places) == 1 for places in scoring.children) == (not away_from_zero)
         assert np.array_equal(found, clusters) and np.array_equal(found_distances, distances)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("width", "k"), [(2, 9), (6, 12)])
+def test_a_hundred_thousand_rows_each(spark: SparkOnDemand, tmp_path: Path, width: int, k: int) -> None:
+    rng, session = np.random.default_rng(100 + width), spark.session()
+    values = awkward(rng, 2_000, width)
+    chain, model, scoring = fitted(session, values, k, tmp_path)
+    rows = np.vstack([awkward(rng, 50_000, width), near_ties(rng, scoring, 50_000)])
+    said = model.transform(chain.scaled(session, rows)).orderBy("n").select("cluster").toArrow().column(0).to_numpy()
+    found, _ = BisectingAssigner(scoring).assign(rows)
+    assert np.count_nonzero(found != said) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from pyspark.ml.clustering import GaussianMixture, GaussianMixtureModel
@@ -57,8 +59,9 @@ def spark_says(spark: SparkSession, chain: Chain, model: GaussianMixtureModel, r
 
 
 @pytest.mark.parametrize("make", [flat, circular])
-def test_numpy_is_within_the_tolerance(spark: SparkOnDemand, make: object) -> None:
-    assert callable(make)
+def test_numpy_is_within_the_tolerance(
+    spark: SparkOnDemand, make: Callable[[np.random.Generator, int], Floats]
+) -> None:
     rng, session = np.random.default_rng(3), spark.session()
     values = make(rng, 900)
     values[::40, 0] = np.nan
@@ -82,5 +85,22 @@ def test_numpy_is_within_the_tolerance(spark: SparkOnDemand, make: object) -> No
     ranks = [np.count_nonzero(np.array(x) > EPSILON * max(x) * len(x)) for x in scoring.eigenvalues]
     assert min(ranks) < values.shape[1]
     nobody = (probabilities == 1 / 5).all(axis=1)
-    assert nobody.sum() > 20 and not found[nobody].any()
+    assert nobody.sum() > 20 and not found[nobody].any() and not clusters[nobody].any()
     assert np.count_nonzero((largest[:, -1] - largest[:, -2] < 1e-3) & ~nobody) > 10
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("make", [flat, circular])
+def test_fifty_thousand_rows_of_each(spark: SparkOnDemand, make: Callable[[np.random.Generator, int], Floats]) -> None:
+    rng, session = np.random.default_rng(5), spark.session()
+    chain, model, scoring = fitted(session, make(rng, 2_000), 8)
+    rows = make(rng, 25_000)
+    rows = np.vstack([rows, hard(rng, scoring, rows)])
+    clusters, probabilities = spark_says(session, chain, model, rows)
+    assigner = MixtureAssigner(scoring)
+    found, found_probabilities = assigner.assign(rows)
+    tolerance = np.maximum(assigner.rounding(rows), TOLERANCE)
+    assert np.all(np.abs(found_probabilities - probabilities) <= tolerance[:, None] * probabilities)
+    largest = np.sort(probabilities, axis=1)
+    tie = largest[:, -1] - largest[:, -2] <= 2 * tolerance * largest[:, -1]
+    assert np.array_equal(found[~tie], clusters[~tie]) and np.mean(tie[:25_000]) < 0.01

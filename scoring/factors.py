@@ -1,0 +1,171 @@
+"""The numbers of a recommender and their files: factors as `.npy` that are mapped, never unpickled, and ids as text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .ids import Ids
+
+Singles = npt.NDArray[np.float32]
+
+RECOMMENDER_FORMAT: Final = 1
+
+META: Final = "recommender.json"
+USERS, ITEMS = "users.txt", "items.txt"
+USER_FACTORS, ITEM_FACTORS = "user_factors.npy", "item_factors.npy"
+
+MOST_RANK: Final = 1_000
+MOST_META_BYTES: Final = 10_000
+LARGEST: Final = 1e15
+"""Of a factor, and of λ and α: above it a dot product of floats could be infinite."""
+
+# Factors that are looked at at a time.
+_BLOCK: Final = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Recommender:
+    """The numbers of one version.
+
+    users, items: n and m ids, in the order of their places; user_factors: [n, rank], item_factors: [m, rank], float32
+    in C order; reg: λ; alpha: of an implicit model; implicit: preferences instead of ratings;
+    nonnegative: refused, because Spark solves such users by another method.
+    """
+
+    users: Ids
+    items: Ids
+    user_factors: Singles
+    item_factors: Singles
+    reg: float
+    alpha: float
+    implicit: bool
+    nonnegative: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that do not fit together.
+
+        Raises
+        ------
+        ValueError: names the field and what it should be.
+        """
+        rank = self.item_factors.shape[-1]
+        if not 1 <= rank <= MOST_RANK:
+            raise ValueError(f"a rank of {rank}, not 1 to {MOST_RANK:,}")
+        for name, ids in (("user_factors", self.users), ("item_factors", self.items)):
+            factors = getattr(self, name)
+            if factors.shape != (len(ids), rank) or factors.dtype != np.float32 or not factors.flags.c_contiguous:
+                raise ValueError(f"{name} {factors.dtype} {factors.shape} in C order, not float32 {(len(ids), rank)}")
+        if not 0 < self.reg <= LARGEST:
+            raise ValueError(f"reg is {self.reg}, not above zero: without it a user of few ratings has no solution")
+        if not 0 <= self.alpha <= LARGEST:
+            raise ValueError(f"alpha is {self.alpha}, not zero or more")
+        if self.nonnegative:
+            raise ValueError("nonnegative factors: users cannot be folded in by the equations here")
+
+    @property
+    def rank(self) -> int:
+        """How many factors a user and an item have."""
+        return int(self.item_factors.shape[1])
+
+    def save(self, directory: Path) -> None:
+        """Write the files into ``directory``, which is there."""
+        shapes = {"users": len(self.users), "items": len(self.items), "rank": self.rank}
+        model = {name: getattr(self, name) for name in ("reg", "alpha", "implicit", "nonnegative")}
+        (directory / META).write_text(json.dumps({"format": RECOMMENDER_FORMAT, **shapes, **model}, indent=1))
+        (directory / USERS).write_bytes(self.users.text)
+        (directory / ITEMS).write_bytes(self.items.text)
+        for name, factors in ((USER_FACTORS, self.user_factors), (ITEM_FACTORS, self.item_factors)):
+            _refuse_large(name, factors)
+            with (directory / name).open("wb") as file:
+                file.write(_header(factors.shape))
+                file.write(factors.astype("<f4", copy=False).data)
+
+    @classmethod
+    def load(cls, directory: Path) -> Recommender:
+        """Return the numbers in ``directory``; factors stay in their files, of which the pages are shared.
+
+        Raises
+        ------
+        ValueError: a file is not as it should be; names the file.
+        OSError: it is not there.
+        """
+        meta = _meta(directory / META)
+        users, items = (_ids(directory / name, meta.pop(field)) for name, field in ((USERS, "users"), (ITEMS, "items")))
+        rank = meta.pop("rank")
+        mapped = (
+            _mapped(directory / USER_FACTORS, (len(users), rank)),
+            _mapped(directory / ITEM_FACTORS, (len(items), rank)),
+        )
+        return cls(users, items, *mapped, **meta)
+
+
+_FIELDS: Final[dict[str, tuple[type, ...]]] = {
+    "users": (int,),
+    "items": (int,),
+    "rank": (int,),
+    "reg": (float, int),
+    "alpha": (float, int),
+    "implicit": (bool,),
+    "nonnegative": (bool,),
+}
+
+
+def _meta(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MOST_META_BYTES:
+            raise ValueError(f"it has more than {MOST_META_BYTES:,} bytes")
+        found = json.loads(path.read_bytes())
+        if found.pop("format") != RECOMMENDER_FORMAT:
+            raise ValueError(f"its format is not {RECOMMENDER_FORMAT}")
+        if found.keys() != _FIELDS.keys():
+            raise ValueError(f"it has the fields {', '.join(found)}, not {', '.join(_FIELDS)}")
+        odd = [name for name, value in found.items() if type(value) not in _FIELDS[name]]
+        if odd:
+            raise ValueError(f"{', '.join(odd)} of another type than it should be")
+        if not 1 <= found["rank"] <= MOST_RANK:
+            raise ValueError(f"a rank of {found['rank']}, not 1 to {MOST_RANK:,}")
+        return {**found, "reg": float(found["reg"]), "alpha": float(found["alpha"])}
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def _ids(path: Path, count: int) -> Ids:
+    try:
+        ids = Ids(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    if len(ids) != count:
+        raise ValueError(f"{path.name}: {len(ids)} ids, not {count}")
+    return ids
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """Return what a `.npy` of float32 in C order begins with: version 1.0 of the format, padded to 64 bytes."""
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
+    length = -(-(len(text) + 11) // 64) * 64 - 10
+    return b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + text.ljust(length - 1).encode() + b"\n"
+
+
+def _mapped(path: Path, shape: tuple[int, int]) -> Singles:
+    """Map a `.npy` of this very header and size: nothing in it is interpreted."""
+    header = _header(shape)
+    with path.open("rb") as file:
+        if file.read(len(header)) != header:
+            raise ValueError(f"{path.name}: not a .npy file of float32 {shape} as it is written here")
+        if path.stat().st_size != len(header) + 4 * shape[0] * shape[1]:
+            raise ValueError(f"{path.name}: not the bytes of {shape[0]} times {shape[1]} factors")
+        # Read, not mapped: what is looked at once need not stay in this process's memory.
+        while len(block := np.fromfile(file, "<f4", _BLOCK)):
+            _refuse_large(path.name, block)
+    return np.asarray(np.memmap(path, dtype="<f4", mode="r", offset=len(header), shape=shape))
+
+
+def _refuse_large(name: str, factors: Singles) -> None:
+    if not np.all(np.abs(factors) <= LARGEST):
+        raise ValueError(f"{name}: a factor is NaN, infinite or above {LARGEST:g}")

@@ -1,0 +1,84 @@
+"""Names of users or items in the order of their places: text in memory, not a Python object each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final, overload
+
+import numpy as np
+
+MOST_BYTES: Final = 2**28
+_LINE: Final = ord("\n")
+
+
+class Ids(Sequence[str]):
+    """n distinct names, sorted by code point, so that a name is found by halving.
+
+    Parameters
+    ----------
+    text: each name as a JSON string on a line of its own
+
+    Raises
+    ------
+    ValueError: it is not, or the names are not sorted and distinct.
+    """
+
+    def __init__(self, text: bytes) -> None:
+        if len(text) > MOST_BYTES:
+            raise ValueError(f"ids of {len(text):,} bytes, of which {MOST_BYTES:,} are read at most")
+        if not text.endswith(b"\n"):
+            raise ValueError("ids do not end with their last line")
+        self._text = text
+        self._ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _LINE)
+        try:
+            names = json.loads(b"[" + b",".join(text.splitlines()) + b"]")
+        except (ValueError, RecursionError) as error:
+            raise ValueError("ids are not a JSON string a line") from error
+        if len(names) != len(self) or not all(isinstance(name, str) for name in names):
+            raise ValueError("ids are not a JSON string a line")
+        if not all(one < other for one, other in pairwise(names)):
+            raise ValueError("ids are not sorted and distinct")
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Ids:
+        """Return the ids of ``names``, which are sorted and distinct.
+
+        Raises
+        ------
+        ValueError: they are not, or there is none.
+        """
+        return cls("".join(f"{json.dumps(name)}\n" for name in names).encode())
+
+    @property
+    def text(self) -> bytes:
+        """The file that gives these ids back."""
+        return self._text
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        """Return the name at a place, or those of a slice."""
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        at = range(len(self))[place]
+        first = int(self._ends[at - 1]) + 1 if at else 0
+        return str(json.loads(self._text[first : int(self._ends[at])]))
+
+    def find(self, name: str) -> int | None:
+        """Return the place of ``name``, or None where it is not one of them."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self[middle] < name:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < len(self) and self[low] == name else None

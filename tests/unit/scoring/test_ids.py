@@ -1,0 +1,56 @@
+"""Ids: any names at all, found by halving, and files of others refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoring import ids
+from scoring.ids import Ids
+
+NAMES = st.sets(st.text(st.characters(exclude_categories=())), min_size=1, max_size=20).map(sorted)
+
+
+@given(NAMES, st.text())
+def test_any_names_are_given_back_and_found(names: list[str], other: str) -> None:
+    made = Ids(Ids.of(names).text)
+    assert list(made) == names and len(made) == len(names) and made[1:3] == names[1:3] and made[-1] == names[-1]
+    assert [made.find(name) for name in names] == list(range(len(names)))
+    assert made.find(other) == (names.index(other) if other in names else None)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_ids_or_refused(body: bytes) -> None:
+    try:
+        made = Ids(body)
+    except ValueError:
+        return
+    assert all(made.find(name) == place for place, name in enumerate(made))
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "last line"),
+        (b'"a"\n"b"', "last line"),
+        (b"a\n", "a JSON string a line"),
+        (b"1\n", "a JSON string a line"),
+        (b'"a",\n"b"\n', "a JSON string a line"),
+        (b'"a","b"\n', "a JSON string a line"),
+        (b'["a"\n"b"]\n', "a JSON string a line"),
+        (b"[" * 100_000 + b"\n", "a JSON string a line"),
+        (b'"b"\n"a"\n', "sorted and distinct"),
+        (b'"a"\n"a"\n', "sorted and distinct"),
+        (b'"a"\n\n', "a JSON string a line"),
+    ],
+)
+def test_what_is_no_file_of_ids_is_refused(body: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Ids(body)
+
+
+def test_a_file_of_too_many_bytes_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids, "MOST_BYTES", 3)
+    with pytest.raises(ValueError, match="ids of 4 bytes, of which 3 are read at most"):
+        Ids(b'"a"\n')
