@@ -15,6 +15,7 @@ from mlflow.models import Model as MlflowModel
 
 from contract.batch import Manifest, manifest_key
 from contract.model_version import TAG_REASON, TAG_RESULTS
+from contract.version_facts import told_metrics
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
 from pipeline.train import describe
@@ -96,14 +97,17 @@ class VersionBuilder:
             drawn = beside.submit(draw, self._drawn(run, trained, sample, comparison))
             score = silhouette(trained, sample, watch)
             params, metrics = self._numbers(trained, score, manifests[-1].batch)
+            metrics |= comparison.metrics
             facts = comparison.told_in(describe.batch_facts(manifests, happened.result()))
+            # Not the seconds, which are the machine's and not known yet.
+            facts = dataclasses.replace(facts, silhouette=metrics.get("silhouette"), metrics=told_metrics(metrics))
             numbers = Numbers(
                 trained.scoring,
                 statistics(trained.clusters, trained.scoring),
                 golden,
                 comparison.lineage,
                 comparison.profile,
-                dataclasses.replace(facts, silhouette=metrics.get("silhouette")),
+                facts,
             )
             with tempfile.TemporaryDirectory(prefix="swathe-artifact-") as directory:
                 path = Path(directory) / "model"
@@ -123,7 +127,6 @@ class VersionBuilder:
                     fault_point("train.uploaded")
                     with watch.measured("pictures"):
                         self._show(run, manifests[-1].batch, pictures, comparison)
-                    metrics |= comparison.metrics
                     metrics |= {f"seconds/{step}": spent for step, spent in watch.seconds.items()}
                     tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
                     record = VersionRecord(
