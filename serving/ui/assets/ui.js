@@ -96,7 +96,7 @@ function pickVersions(section) {
   function mark() {
     const version = picked(head).textContent;
     slider.setAttribute("aria-valuetext", version);
-    section.querySelector("output").textContent = version;
+    section.querySelector(".picked").textContent = version;
     charts.forEach((chart, index) => {
       chart.querySelector(".at").textContent = `${version} · ${picked(rows[index]).textContent}`;
       chart.querySelector(".cursor").setAttribute("transform", `translate(${places[slider.value]})`);
