@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -19,7 +22,13 @@ from contract.decoding import Count, Decoder, Share
 from contract.errors import ModelArtifactError
 
 FACTS_FILE: Final = "swathe/facts.json"
-FACTS_FORMAT: Final = 1
+FACTS_FORMAT: Final = 2
+MOST_METRICS: Final = 128
+"""That a version tells of itself; its run in MLflow has all."""
+MOST_OF_A_FAMILY: Final = 16
+"""Of metrics whose names differ behind the last slash only, as `drift/psi/<feature>`."""
+MOST_NAME: Final = 250
+"""Characters of a metric's name, as in MLflow."""
 MOST_FLOWS: Final = 10
 """Of one cluster."""
 LEAST_FLOW: Final = 0.005
@@ -42,6 +51,7 @@ class VersionFacts:
     8601 intervals, UTC: of the records' timestamps, and of the stream's event-time column where it has one.
     ``reference`` is the key of the sample on which ``ref_silhouette`` and ``ref_wssse_per_row`` were measured.
     ``flows`` are where the rows of each cluster of the version before are now: the ten largest of at least 0.5 %.
+    ``metrics`` are what :func:`told_metrics` leaves of its run's, by name.
     """
 
     offsets: Mapping[int, tuple[int, int]] | None = None
@@ -55,6 +65,37 @@ class VersionFacts:
     drift: str | None = None
     drift_reason: str | None = None
     flows: tuple[Flow, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def measured(self) -> Mapping[str, float]:
+        """Return the metrics by name; of a version from before it told them, those that have fields of their own."""
+        own = {
+            "silhouette": self.silhouette,
+            "ref/silhouette": self.ref_silhouette,
+            "ref/wssse_per_row": self.ref_wssse_per_row,
+        }
+        return self.metrics or {name: value for name, value in own.items() if value is not None}
+
+
+def told_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return of ``metrics`` those that a version tells of itself, in their order: finite ones of no large family.
+
+    There is one of a large family for each of many things, as features are: of 300, nobody reads 600 lines, and
+    whoever holds 1,000 versions would hold 600,000 numbers.
+    """
+    families = Counter(_family(name) for name in metrics)
+    told = (
+        (name, float(value))
+        for name, value in metrics.items()
+        if math.isfinite(value)
+        and 0 < len(name) <= MOST_NAME
+        and (not _family(name) or families[_family(name)] <= MOST_OF_A_FAMILY)
+    )
+    return dict(islice(told, MOST_METRICS))
+
+
+def _family(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def facts_to_json(facts: VersionFacts) -> bytes:
@@ -67,24 +108,23 @@ def facts_from_json(body: bytes, source: str) -> VersionFacts:
 
     Raises
     ------
-    ModelArtifactError: not facts of this format.
+    ModelArtifactError: not facts of a known format.
     """
     try:
         found = FACTS.decode(body)
     except ValueError as error:
         raise ModelArtifactError(f"{source} is not a facts file: {error}") from error
     fields = msgspec.structs.asdict(found)
-    del fields["format"]
     return VersionFacts(**{**fields, "offsets": {int(lane): span for lane, span in found.offsets.items()}})
 
 
 _Lane = Annotated[str, Meta(pattern="^[0-9]{1,10}$")]
 _Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Text = Annotated[str, Meta(max_length=1_000)]
+_Metric = Annotated[str, Meta(min_length=1, max_length=MOST_NAME)]
 
 
-class _FactsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    format: Literal[1]
+class _Facts1(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="format", tag=1):
     offsets: dict[_Lane, tuple[_Offset, _Offset]]
     rejected: Count
     window: _Text | None
@@ -98,4 +138,8 @@ class _FactsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flows: Annotated[tuple[Flow, ...], Meta(max_length=MOST_FLOWS * MOST_CLUSTERS)]
 
 
-FACTS: Final[Decoder[_FactsFile]] = Decoder(_FactsFile, most_bytes=4 * 2**20, most_values=500_000)
+class _Facts2(_Facts1, frozen=True, forbid_unknown_fields=True, tag_field="format", tag=2):
+    metrics: Annotated[dict[_Metric, float], Meta(max_length=MOST_METRICS)]
+
+
+FACTS: Final[Decoder[_Facts1 | _Facts2]] = Decoder(_Facts1 | _Facts2, most_bytes=4 * 2**20, most_values=500_000)

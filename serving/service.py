@@ -22,6 +22,7 @@ from contract.model_version import (
     TAG_STREAM,
 )
 from contract.uri import without_credentials
+from contract.version_facts import VersionFacts
 from serving.kinds.clusters.statistics import cluster_statistics
 from serving.stored_rows.results import MOST_ROWS, Results
 from serving.versions import tags as read
@@ -181,11 +182,22 @@ class Service:
                 f"the registry was not read whole yet: {self._pickup.last_error or 'versions are being read'}"
             )
 
+    @staticmethod
+    def facts(version: Version) -> VersionFacts:
+        """Return what a version says of its batch: in its artifact or, without a file for it, in its tags."""
+        written = version.numbers.facts if version.numbers else None
+        return written or read.facts(version.tags)
+
+    def metrics(self, version: Version) -> dict[str, float]:
+        """Return what was measured of a version, by name; its rows, which all versions tell, as well."""
+        rows = read.whole(version.tags.get(TAG_ROWS))
+        found = dict(self.facts(version).measured())
+        return found if rows is None else {"rows": float(rows)} | found
+
     def describe(self, version: Version) -> dict[str, Any]:
         """Return a version as it is listed."""
         tags = version.tags
-        written = version.numbers.facts if version.numbers else None
-        facts = written or read.facts(tags)
+        facts = self.facts(version)
         run = f"{self._mlflow_url}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
         return {
             "version": version.number,

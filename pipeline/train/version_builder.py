@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from contract.batch import Manifest, manifest_key
 from contract.model_version import TAG_REASON, TAG_RESULTS
+from contract.version_facts import told_metrics
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
 from pipeline.train.kinds.kind import Batch, Kind, Made, Pixels
@@ -75,7 +77,9 @@ class VersionBuilder:
             happened = beside.submit(event_window_ms, spark, self._store.bucket, series.stream, manifests)
             made = fitted.made(beside, watch)
             params = {"batch": batch.number, "rows": made.rows, **made.params}
-            files = made.files(describe.batch_facts(manifests, happened.result()))
+            facts = describe.batch_facts(manifests, happened.result())
+            # Not the seconds, which are the machine's and not known yet.
+            files = made.files(dataclasses.replace(facts, metrics=told_metrics(made.metrics)))
             with tempfile.TemporaryDirectory(prefix="swathe-artifact-") as directory:
                 path = Path(directory) / "model"
                 with watch.measured("artifact"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -188,6 +189,10 @@ def test_the_line_goes_on_from_there(kept: Demo) -> None:
     assert now.keys() - before.keys() == {("kept-sweep-cumulative", "3")}
     with kept.client() as server:
         wait_for(lambda: server.get("/api/kept-sweep-cumulative/v3/cluster-stats").status_code == 200)
+        shown = server.get("/ui/kept-sweep-cumulative", headers={"accept": "text/html"}).text
+    # What versions of then have, beside what those of today have.
+    drawn = dict(re.findall(r'aria-label="(\S+) of (\d) version', shown))
+    assert drawn.items() >= {"silhouette": "3", "rows": "3", "davies_bouldin": "1", "drift/psi_max": "1"}.items()
     # The first that writes down what is known of a series of then.
     assert "version 2 is champion, version 3 is previous and rolled back" in line(kept, "rollback", stream="kept")
     assert json.loads(line(kept, "status", "--json", stream="kept"))["edits"] == []

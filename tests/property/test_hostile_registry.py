@@ -40,7 +40,18 @@ WITH_LINEAGE = {
     **GOOD,
     LINEAGE_FILE: lineage_to_json(TOLD),
     FACTS_FILE: facts_to_json(
-        VersionFacts({0: (3, 9), 11: (0, 2)}, 1, "x", "2024-01-01/2024-01-02", 0.5, "r", 0.4, 1.0)
+        VersionFacts(
+            {0: (3, 9), 11: (0, 2)},
+            1,
+            "x",
+            "2024-01-01/2024-01-02",
+            0.5,
+            "r",
+            0.4,
+            1.0,
+            "large",
+            metrics={"silhouette": 0.5, "drift/psi_max": 1.7976931348623157e308, "</script>": -1e308},
+        )
     ),
 }
 

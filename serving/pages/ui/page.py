@@ -14,8 +14,10 @@ import jinja2
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from contract.version_facts import MOST_OF_A_FAMILY
 from scoring.kmeans import Scoring
 from serving.pages.openapi_schemas import example
+from serving.pages.ui import lines
 from serving.pages.ui.fates import MOST_BARS, colours_of, draw, natural
 from serving.service import Service
 from serving.versions.catalogue import ServedModel, Version
@@ -129,6 +131,7 @@ class UserInterface:
             lstrip_blocks=True,
         )
         environment.globals |= {"MOST_LINKS": MOST_LINKS, "MOST_FIELDS": MOST_FIELDS, "TERMS": TERMS, "GATES": _GATES}
+        environment.globals |= {"CHART": lines, "MOST_OF_A_FAMILY": MOST_OF_A_FAMILY}
         environment.filters |= {"whole": _whole, "real": _real, "percent": _percent, "window": _window}
         self._page, self._home = (environment.get_template(name) for name in ("page.html", "home.html"))
         self._lock = threading.Lock()
@@ -177,6 +180,7 @@ class UserInterface:
             "paths": {version.number: _path(version) for version in listed},
             "drawing": draw(drawn) if drawn else None,
             "drawn": drawn,
+            "lines": lines.draw([_measured(self._service, version) for version in listed]),
             "profiles": [_profile(version, colours) for version in profiled],
             "colours": colours,
             "features": list(dict.fromkeys(chain.from_iterable(schemas))),
@@ -191,6 +195,13 @@ class UserInterface:
 def assets() -> Mount:
     """Return the route of the page's script and styles."""
     return Mount(ASSETS, StaticFiles(directory=_HERE / "assets"))
+
+
+def _measured(service: Service, version: Version) -> lines.Measured:
+    """Return what was measured of ``version``; nothing while it does not answer."""
+    if version.state != "ready" or version.numbers is None:
+        return lines.Measured(version.number, {})
+    return lines.Measured(version.number, service.metrics(version), service.facts(version).drift)
 
 
 def _path(version: Version) -> str:

@@ -40,6 +40,7 @@ from contract.model_version import (
     results_to_json,
     statistics_to_json,
 )
+from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Floats, Scoring
 
@@ -123,6 +124,7 @@ class Maker:
         ready: bool = True,
         results: bool = True,
         lineage: Lineage | None = None,
+        facts: VersionFacts | None = None,
         **tags: str,
     ) -> Made:
         """Make the next version; ``spoil`` names what is wrong with it: golden, scoring."""
@@ -133,7 +135,7 @@ class Maker:
         assert experiment is not None
         run = self.client.create_run(experiment.experiment_id)
         logged = self.client.create_logged_model(experiment.experiment_id, f"{model}-{seed}", run.info.run_id)
-        bodies = artifact_files(scoring, rows, spoil, lineage)
+        bodies = artifact_files(scoring, rows, spoil, lineage, facts)
         self._upload(logged.model_id, tmp / f"{model}-{seed}-{run.info.run_id}", bodies)
         row_ids = tuple(f"row-{(i * 7919) % n:06d}" for i in range(n))
         tags |= {TAG_BATCH: "1", TAG_ROWS: str(n)}
@@ -223,7 +225,9 @@ class Maker:
         return tuple(written)
 
 
-def artifact_files(scoring: Scoring, rows: Floats, spoil: str = "", lineage: Lineage | None = None) -> dict[str, bytes]:
+def artifact_files(
+    scoring: Scoring, rows: Floats, spoil: str = "", lineage: Lineage | None = None, facts: VersionFacts | None = None
+) -> dict[str, bytes]:
     """Return the files of a version's artifact by name."""
     clusters, distances = Assigner(scoring).assign(rows[:50])
     if spoil == "golden":
@@ -236,6 +240,8 @@ def artifact_files(scoring: Scoring, rows: Floats, spoil: str = "", lineage: Lin
     }
     if lineage is not None:
         bodies[LINEAGE_FILE] = lineage_to_json(lineage)
+    if facts is not None:
+        bodies[FACTS_FILE] = facts_to_json(facts)
     return bodies
 
 

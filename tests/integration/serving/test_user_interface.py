@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from contract.lineage import Lineage, Transition
+from contract.version_facts import VersionFacts
 from tests.integration.serving.conftest import NewServer, Served
 from tests.integration.serving.prediction_server import PredictionServer
 from tests.integration.serving.registered import FEATURES, Maker
@@ -91,8 +92,11 @@ def three(new_server: NewServer, maker: Maker, model: str, tmp_path: Path) -> It
     for seed in (2, 3):
         transitions = [Transition("survived", (label,), (label,), 0.9) for label in LABELS[:3]]
         told = Lineage(LABELS, (), 5, seed - 1, (*transitions, Transition("vanished", ("C4",), (), 0.0)))
-        moved = "distance moved by 0.2"
-        maker.version(model, tmp_path, seed=seed, lineage=told, drift="moderate", drift_reason=moved, gate="champion")
+        metrics = {"ndcg@10": seed / 8, "drift/psi_max": 0.2}
+        facts = VersionFacts(
+            {}, 0, ref_silhouette=0.4, drift="moderate", drift_reason="distance moved by 0.2", metrics=metrics
+        )
+        maker.version(model, tmp_path, seed=seed, lineage=told, facts=facts, gate="champion")
     maker.failed(model, "3 usable rows are fewer than 5 clusters")
     maker.alias(model, "champion", 3)
     server = new_server(SWATHE_SERVING_MODELS=model).start()
@@ -129,6 +133,30 @@ def test_in_a_real_browser(three: PredictionServer, chromium_page: Page, maker: 
     assert "In step" in chromium_page.locator("#freshness").inner_text()
     chromium_page.get_by_text("moderate").first.click()
     assert chromium_page.get_by_text("distance moved by 0.2").first.is_visible()
+
+    # Each metric is a chart; of the failed version they have no point.
+    charts = {chart.locator(".name").inner_text(): chart for chart in chromium_page.locator(".line").all()}
+    assert list(charts) == ["rows", "ndcg@10", "ref/silhouette", "drift", "drift/psi_max"]
+    ndcg, reference = charts["ndcg@10"], charts["ref/silhouette"]
+    assert (ndcg.locator("circle").count(), reference.locator("circle").count()) == (2, 1)
+    assert ndcg.locator(".at").inner_text() == "v4 · –"
+    ndcg.locator("circle").last.hover()
+    assert ndcg.locator(".at").inner_text() == "v3 · 0.375"
+    chromium_page.get_by_role("slider", name="Version").focus()
+    chromium_page.keyboard.press("ArrowLeft")
+    assert [ndcg.locator(".at").inner_text(), charts["drift"].locator(".at").inner_text()] == [
+        "v2 · 0.25",
+        "v2 · moderate",
+    ]
+    assert chromium_page.get_by_role("slider").get_attribute("aria-valuetext") == "v2"
+    chromium_page.get_by_text("The same as a table").click()
+    assert chromium_page.get_by_role("row", name="ndcg@10").inner_text().split() == [
+        "ndcg@10",
+        "–",
+        "0.375",
+        "0.25",
+        "–",
+    ]
 
     # By keyboard alone: to the first field, a value, Enter.
     field = chromium_page.get_by_label(FEATURES[0], exact=True)

@@ -23,6 +23,7 @@ from contract.model_version import (
     STATISTICS_FILE,
     statistics_from_json,
 )
+from pipeline.train.publish import describe
 from pipeline.train.read.spark_session import SparkOnDemand
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Scoring
@@ -203,6 +204,9 @@ def test_a_version_has_the_tags_that_it_is_found_by_and_the_rest_in_its_artifact
     assert facts.event_window == f"2013-01-01T00:00:00.000Z/2013-01-01T{(BIG - 1) // 7200:02d}:19:59.500Z"
     metrics = {metric["key"]: metric["value"] for metric in runs_of(trained)[-1]["data"]["metrics"]}
     assert (facts.silhouette, facts.ref_silhouette) == (metrics["silhouette"], metrics["ref/silhouette"])
+    # All but the machine's; the run leaves out what would be an empty chart.
+    logged = {name: value for name, value in metrics.items() if not name.startswith("seconds/")}
+    assert describe.charted(facts.metrics) == logged and facts.metrics["identity/vanished"] == 0.0
 
 
 def test_labels_follow_the_clusters_and_not_their_numbers(trained: Lab) -> None:

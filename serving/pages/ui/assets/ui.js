@@ -82,7 +82,50 @@ function find(event) {
   }
 }
 
+// One version at a time is marked in every chart: by the slider, which keys move, or under the pointer.
+function pickVersions(section) {
+  const table = section.querySelector("table");
+  const rows = [...table.tBodies[0].rows];
+  const slider = section.querySelector("input[type=range]");
+  const charts = [...section.querySelectorAll(".line")];
+  const head = table.tHead.rows[0];
+  const places = [...head.cells].slice(1).reverse().map((cell) => Number(cell.dataset.x));
+  // The table begins with the newest version, the slider and the charts with the oldest.
+  const picked = (row) => row.cells[places.length - slider.value];
+
+  function mark() {
+    const version = picked(head).textContent;
+    slider.setAttribute("aria-valuetext", version);
+    section.querySelector(".picked").textContent = version;
+    charts.forEach((chart, index) => {
+      chart.querySelector(".at").textContent = `${version} · ${picked(rows[index]).textContent}`;
+      chart.querySelector(".cursor").setAttribute("transform", `translate(${places[slider.value]})`);
+    });
+  }
+
+  function follow(event) {
+    const drawing = event.currentTarget;
+    const box = drawing.getBoundingClientRect();
+    const x = ((event.clientX - box.left) / box.width) * drawing.viewBox.baseVal.width;
+    const distances = places.map((place) => Math.abs(place - x));
+    const nearest = String(distances.indexOf(Math.min(...distances)));
+    if (nearest === slider.value) return;
+    slider.value = nearest;
+    mark();
+  }
+
+  section.querySelector(".pick").hidden = places.length < 2;
+  slider.addEventListener("input", mark);
+  for (const drawing of section.querySelectorAll(".line svg")) {
+    drawing.addEventListener("pointerdown", follow);
+    drawing.addEventListener("pointermove", follow);
+  }
+  mark();
+}
+
 explainAddresses();
+const lines = document.getElementById("lines");
+if (lines) pickVersions(lines);
 document.getElementById("find")?.addEventListener("input", find);
 document.getElementById("row")?.addEventListener("submit", submit);
 showFreshness().catch((error) => console.warn(error));

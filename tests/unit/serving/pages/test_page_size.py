@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import Any
 
 import pytest
 
+from contract.version_facts import VersionFacts
 from serving.pages.ui.page import UserInterface
 from serving.service import Service
+from serving.versions.catalogue import Version
 from tests.unit.serving.pages.test_kept import Moment
 from tests.unit.serving.served_numbers import catalogue, scoring, version
 
@@ -37,3 +41,39 @@ def test_the_page_says_what_it_leaves_out(clusters: int, width: int, versions: i
     assert ("left out" in words) == bool(said)
     # The table, and the form, have all of them.
     assert words.count('data-schema="0"') == versions
+
+
+def measured(number: int, metrics: dict[str, float], drift: str | None) -> Version:
+    """A ready version that tells its metrics."""
+    made = version(number, tags={"rows": "1500"})
+    assert made.numbers is not None
+    facts = VersionFacts(metrics=metrics, drift=drift)
+    return dataclasses.replace(made, numbers=dataclasses.replace(made.numbers, facts=facts))
+
+
+def page_of(*versions: Version) -> str:
+    given: Any = Moment(catalogue(*versions))
+    unused: Any = None
+    return UserInterface(Service(given, unused, None, "http://mlflow")).page("m").decode()
+
+
+def test_every_metric_is_a_chart_and_a_row_of_the_table_drift_last() -> None:
+    first = measured(1, {"ndcg@10": 0.25, "a<b": 1.0}, None)
+    failed = dataclasses.replace(version(2, tags={"silhouette": "0.9"}), state="failed", numbers=None)
+    html = page_of(first, failed, measured(3, {"ndcg@10": 0.5, "a<b": 1.0, "drift/psi_max": 0.2}, "moderate"))
+    names = ["rows", "ndcg@10", "a&lt;b", "drift", "drift/psi_max"]
+    assert re.findall(r'<span class="name">(.*?)</span>', html) == names
+    section = html[html.index('id="lines"') :]
+    assert re.findall(r'<th scope="row">(.*?)</th>', section)[: len(names)] == names
+    assert "<title>v1: 0.25</title>" in section and "<title>v2" not in section and "0.9" not in section
+    assert "<td>0.5</td><td>–</td><td>0.25</td>" in re.sub(r"\s+(?=<td)", "", section)
+    assert 'aria-label="ndcg@10 of 2 versions: lowest 0.25 (v1), highest 0.5 (v3), newest 0.5 (v3)"' in section
+    # Told by tags, as versions from before the file did.
+    assert '<span class="name">silhouette</span>' in page_of(version(1, tags={"silhouette": "0.4"}))
+
+
+def test_a_thousand_versions_of_many_metrics_fit_on_a_page() -> None:
+    metrics = {f"metric number {i}": 1234.5 for i in range(40)}
+    html = page_of(*(measured(i, metrics, "stable") for i in range(1, 1001)))
+    assert len(html) < 2_000_000 and html.count("<circle") <= 8_000
+    assert "of 1,000 versions are drawn" in " ".join(html.split())
