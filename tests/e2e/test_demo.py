@@ -57,6 +57,7 @@ def test_again_it_does_only_what_is_new(demo: Demo) -> None:
 def spark(demo: Demo) -> Iterator[Any]:
     """A session that reads the demo's models from its tracking server."""
     import mlflow
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
     before = mlflow.get_tracking_uri()
@@ -65,11 +66,12 @@ def spark(demo: Demo) -> Iterator[Any]:
             patch.setenv(name, value)
         # Another test of this process may have chosen a server, which counts more than the environment.
         mlflow.set_tracking_uri(demo.services["MLFLOW_TRACKING_URI"])
-        # There is one session in a process: another test's is used, and left to it.
-        others = SparkSession.getActiveSession()
-        session = others or SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+        # There is one session in a process: another test's is used, and left to it. Not `getActiveSession`, which
+        # knows those of this thread only, and that one was opened in another.
+        is_ours = SparkContext._active_spark_context is None
+        session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
         yield session
-        if others is None:
+        if is_ours:
             session.stop()
         mlflow.set_tracking_uri(before)
 

@@ -27,8 +27,13 @@ def test_sizes_that_no_other_version_has_train_and_so_do_the_next(make_lab: Call
         weights = np.array(usual["weight"].to_pylist(), dtype=float) * factor
         return usual.set_column(2, "weight", pa.array(weights, from_pandas=True))
 
+    # Without centres to be found, one step is not enough.
+    rng = np.random.default_rng(2)
+    restless = usual.set_column(2, "weight", pa.array(rng.uniform(size=400)))
+    restless = restless.set_column(3, "count", pa.array(rng.integers(0, 1000, 400, dtype=np.int32)))
+    restless = restless.set_column(4, "distance", pa.array(rng.uniform(size=400).astype(np.float32)))
     repeated = pa.concat_tables([usual.slice(0, 4).drop_null()] * 200)
-    lab.land(usual, sized(1e150), sized(1e-158), repeated, usual)
+    lab.land(restless, sized(1e150), sized(1e-158), repeated, usual)
     code, said = lab.train()
     assert code == 0, said
     assert [state for _, state in lab.states()] == ["ready"] * 5
