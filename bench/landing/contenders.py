@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from contract.stream import Cut
 from pipeline.columns import part_schema
 from pipeline.land.command import prepare
+from pipeline.land.fetched_records import FetchedRecords
 from pipeline.land.lander import Lander
-from pipeline.land.stretch import Fetched
 from pipeline.land.topic import make_consumer
 from pipeline.object_store import ObjectStore
 from pipeline.settings import kafka_settings, store_settings
@@ -106,7 +106,7 @@ def _land(stream_path: str, rows: int, idle_s: float = IDLE_S) -> tuple[int, flo
     puts: list[float] = []
     take = Lander.take
 
-    def timed_take(self: Lander, fetched: Fetched) -> None:
+    def timed_take(self: Lander, fetched: FetchedRecords) -> None:
         taken.append(time.perf_counter())
         take(self, fetched)
         taken.append(time.perf_counter())
@@ -126,7 +126,7 @@ def _land(stream_path: str, rows: int, idle_s: float = IDLE_S) -> tuple[int, flo
     if not taken:
         # Another member was done before this one had joined.
         return 0, 0.0, 0.0, 0.0
-    return landing.lander.landed.rows, taken[0], taken[-1] + longest[0], puts[-1]
+    return landing.lander.counts.rows, taken[0], taken[-1] + longest[0], puts[-1]
 
 
 def _assign_all(consumer: object, topic: str) -> None:

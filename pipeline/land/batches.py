@@ -21,7 +21,7 @@ from contract.batch import (
 from contract.errors import ChainError
 from contract.stream import Cut
 from pipeline.fault import fault_point
-from pipeline.land.again import AgainChain
+from pipeline.land.again_chain import AgainChain
 from pipeline.land.chain import Writer
 from pipeline.object_store import ObjectStore
 

@@ -23,16 +23,16 @@ from contract.units import seconds, size_bytes
 from pipeline.command_line import Command
 from pipeline.land.broker_state import BrokerState
 from pipeline.land.chain import Writer
-from pipeline.land.consume import Landing
+from pipeline.land.chain_start import begin_or_read, read_start
 from pipeline.land.dead_letters import DeadLetters
 from pipeline.land.formats.json_records import RecordParser
-from pipeline.land.landed import Landed
+from pipeline.land.group_member import GroupMember
 from pipeline.land.lander import Lander
+from pipeline.land.landing_counts import LandingCounts
 from pipeline.land.metrics import LandingCollector, put_histogram, served
 from pipeline.land.newest_parts import newest_parts
-from pipeline.land.patience import PatientStore
-from pipeline.land.progress import progress
-from pipeline.land.start import begin_or_read, read_start
+from pipeline.land.patient_store import PatientStore
+from pipeline.land.progress_line import progress
 from pipeline.land.topic import Topic, make_consumer, offsets_at
 from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import FIRST_ANSWER_S, ObjectStore
@@ -107,9 +107,9 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     shown = progress(member.lander, member.landing, lambda: member.store.failure)
     with served(_metrics(member, stream.name), metrics_port), shown:
         member.landing.run()
-    _summarise(member.lander.landed, stream_path)
-    _say_absent(member.lander.landed, stream)
-    code = ALL_REJECTED if member.landing.came_to_end and member.lander.landed.rejected_all else 0
+    _summarise(member.lander.counts, stream_path)
+    _say_absent(member.lander.counts, stream)
+    code = ALL_REJECTED if member.landing.came_to_end and member.lander.counts.rejected_all else 0
     if not member.landing.left:
         # A thread waits for a service; the interpreter's own end would wait for it too.
         sys.stdout.flush()
@@ -136,7 +136,7 @@ class Member:
     """A member of the stream's consumer group, ready to run."""
 
     lander: Lander
-    landing: Landing
+    landing: GroupMember
     store: PatientStore
 
 
@@ -178,7 +178,7 @@ def prepare(
         topic=topic,
         dead_letters=DeadLetters(stream.topic, kafka, stop) if dlq else None,
     )  # fmt: skip
-    landing = Landing(
+    landing = GroupMember(
         consumer, lander, RecordParser(stream),
         stream=stream.name, topic=stream.topic, group=stream.consumer_group, address=address,
         exit_when_idle_s=exit_when_idle_s, stop=stop,
@@ -208,7 +208,7 @@ def _show_batch(batch: Manifest) -> None:
     click.echo(f"batch {batch.batch} of {batch.stream}: {rows}, offsets {offsets or '–'}, cut by {batch.cut}")
 
 
-def _summarise(landed: Landed, stream_path: str) -> None:
+def _summarise(landed: LandingCounts, stream_path: str) -> None:
     said = f"landed {landed.rows:,} rows in {landed.batches.total()} batches, rejected {landed.rejected:,}"
     if landed.ignored_keys:
         said += f", ignored {landed.ignored_keys:,} keys that are not in the schema"
@@ -228,7 +228,7 @@ def _summarise(landed: Landed, stream_path: str) -> None:
         )
 
 
-def _say_absent(landed: Landed, stream: Stream) -> None:
+def _say_absent(landed: LandingCounts, stream: Stream) -> None:
     """Name the columns without a value in any row: most often a name that is not the producer's."""
     if landed.rows and (absent := [name for name in stream.columns if name not in landed.present]):
         names = ", ".join(map(repr, absent[:20])) + (f" and {len(absent) - 20} more" if len(absent) > 20 else "")

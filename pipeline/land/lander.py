@@ -18,26 +18,20 @@ from contract.stream import Cut, Stream
 from pipeline.columns import part_schema
 from pipeline.land.batches import Batches
 from pipeline.land.chain import Chain, OutrunError, Writer
-from pipeline.land.clock import LaneClock, put_into_time
+from pipeline.land.chain_start import ChainStart
+from pipeline.land.cuts import add_to_open, first_cut, opened_window
 from pipeline.land.dead_letters import DeadLetters, parts_behind
-from pipeline.land.foreign import ForeignLanes, LaneOffsets
-from pipeline.land.landed import Landed, Moved
-from pipeline.land.lanes import (
-    OwnedLane,
-    add_to_open,
-    first_cut,
-    next_open,
-    opened_window,
-    outlived,
-    waits_without_rows,
-)
+from pipeline.land.fetched_records import FetchedRecords
+from pipeline.land.foreign_lanes import ForeignLanes, LaneOffsets
+from pipeline.land.landing_counts import LandingCounts
+from pipeline.land.lane_clock import LaneClock, put_into_time
+from pipeline.land.member_share import rooms
 from pipeline.land.open_part import OpenPart
+from pipeline.land.owned_lane import ChainEnd, OwnedLane, next_open, outlived, waits_without_rows
+from pipeline.land.parsed_records import ParsedRecords, no_records, parsed_records
+from pipeline.land.reject_tolerance import RejectTolerance
 from pipeline.land.sealing import Sealing
-from pipeline.land.share import rooms
-from pipeline.land.start import ChainStart
-from pipeline.land.stretch import Fetched, Stretch, empty_stretch, to_stretch
-from pipeline.land.tolerance import RejectTolerance
-from pipeline.land.unsealed import Unsealed
+from pipeline.land.unsealed_parts import UnsealedParts
 from pipeline.land.windows import Windows, shared_windows
 from pipeline.object_store import ObjectStore
 
@@ -67,15 +61,15 @@ class Lander:
         self._dead_letters = dead_letters
         self._tolerance = RejectTolerance(stream)
         self._batches = Batches(store, stream.name, stream.topic, writer)
-        self._unsealed = Unsealed(store, stream.name, writer=writer, batches=self._batches, start=start)
+        self._unsealed = UnsealedParts(store, stream.name, writer=writer, batches=self._batches, start=start)
         self._foreign = ForeignLanes(store, stream.name, cut, unsealed=self._unsealed, topic=topic)
         self._sealing = Sealing(cut, self._batches, self._unsealed, self._foreign)
         self._windows: Windows | None = None
         self._lanes: dict[int, OwnedLane] = {}
         self._last_record: float | None = None
         """None until the group has said which lanes are ours."""
-        self.landed = Landed()
-        self.moved: deque[Moved] = deque()
+        self.counts = LandingCounts()
+        self.chain_ends: deque[ChainEnd] = deque()
         """Where lanes now end, for the consumer's thread to take."""
         self.before_landing: Callable[[], object] = lambda: None
         """Called before parts are landed; raises if they must not be."""
@@ -128,7 +122,7 @@ class Lander:
 
     # ------------------------------------------------------------------ records come
 
-    def take(self, fetched: Fetched) -> None:
+    def take(self, fetched: FetchedRecords) -> None:
         """Add records to their lane's open part, landing and sealing whatever they complete."""
         lane = self._lanes.get(fetched.lane)
         if lane is None or lane.epoch != fetched.epoch:
@@ -137,9 +131,9 @@ class Lander:
         lane.at_end = False
         if not self._continues(lane, fetched.position):
             return
-        stretch = to_stretch(fetched, lane.next_offset)
-        self._tolerance.count(lane.lane, stretch)
-        self._add(lane, stretch)
+        records = parsed_records(fetched, lane.next_offset)
+        self._tolerance.count(lane.lane, records)
+        self._add(lane, records)
 
     def reach_end(self, lane_number: int, epoch: int, position: int, offset: int) -> None:
         """Note that ``offset`` is the end of the lane; between it and ``position`` there is no record."""
@@ -147,10 +141,10 @@ class Lander:
         if lane is None or lane.epoch != epoch or not self._continues(lane, position):
             return
         if offset > lane.next_offset:
-            self._pass(lane, empty_stretch(self._schema, lane.next_offset, offset))
+            self._pass(lane, no_records(self._schema, lane.next_offset, offset))
         lane.at_end = offset >= lane.next_offset
 
-    def _pass(self, lane: OwnedLane, gap: Stretch) -> None:
+    def _pass(self, lane: OwnedLane, gap: ParsedRecords) -> None:
         if lane.held is None:
             lane.open.add(gap)
         else:
@@ -167,8 +161,8 @@ class Lander:
         self._read_again(lane)
         return False
 
-    def _add(self, lane: OwnedLane, stretch: Stretch) -> None:
-        self._fill(lane, self._put_into_time(lane, stretch))
+    def _add(self, lane: OwnedLane, records: ParsedRecords) -> None:
+        self._fill(lane, self._put_into_time(lane, records))
         if lane.holds_too_much:
             self._settle(lane)
 
@@ -179,11 +173,11 @@ class Lander:
             lane.hold(None)
             self._fill(lane, self._put_into_time(lane, held, last=True))
 
-    def _put_into_time(self, lane: OwnedLane, stretch: Stretch, *, last: bool = False) -> Stretch | None:
+    def _put_into_time(self, lane: OwnedLane, records: ParsedRecords, *, last: bool = False) -> ParsedRecords | None:
         """Return what can be put into a window, with the lane's clock behind each row; hold what follows."""
         if self._cut.window is None:
-            return stretch
-        coming = stretch if lane.held is None else lane.held.then(stretch)
+            return records
+        coming = records if lane.held is None else lane.held.then(records)
         max_ahead_ms = round(self._cut.max_ahead * 1000)
         clock_ms, known = put_into_time(lane.open.clock, coming.timestamps_ms, max_ahead_ms, last=last)
         coming = replace(coming, clock_ms=clock_ms)
@@ -194,7 +188,7 @@ class Lander:
             self._windows = shared_windows(self._store, self._stream.name, self._cut.window, first)
         return now
 
-    def _fill(self, lane: OwnedLane, left: Stretch | None) -> None:
+    def _fill(self, lane: OwnedLane, left: ParsedRecords | None) -> None:
         epoch = lane.epoch
         # Landing and sealing may find that another writer was faster in this very lane: then the rest is void.
         while left is not None and lane.epoch == epoch:
@@ -213,7 +207,7 @@ class Lander:
     def tick(self) -> None:
         """Land what its age, a pause or the end of its window completes."""
         now = time.monotonic()
-        landed = self.landed.parts.total()
+        landed = self.counts.parts.total()
         if (reason := self._time_up(now)) is not None:
             self._end_by(reason)
         elif (length_s := self._cut.window) is not None:
@@ -222,7 +216,7 @@ class Lander:
             self._land(over, "window")
         if (length_s := self._cut.window) is not None:
             self._land([lane for lane in self._lanes.values() if waits_without_rows(lane, length_s, now)], "window")
-        if self._seal(landed_now=self.landed.parts.total() > landed):
+        if self._seal(landed_now=self.counts.parts.total() > landed):
             self.seal_left_over()
 
     def _time_up(self, now: float) -> CutReason | None:
@@ -290,7 +284,7 @@ class Lander:
                 part = lane.chain.commit(lane.open, reason, self._writer)
             except OutrunError as error:
                 logger.warning("another writer was faster, going on behind it; %s", error)
-                self.landed.adopted += 1
+                self.counts.adopted += 1
                 lane.landed_since = lane.since(self._unsealed.of(lane.lane)) or time.monotonic()
                 self._read_again(lane)
                 continue
@@ -298,19 +292,19 @@ class Lander:
                 "part landed; key=%s rows=%d rejected=%d cut=%s offsets=%d-%d",
                 *(part.key, part.rows, part.rejected, part.cut, part.first_offset, part.next_offset),
             )
-            self.landed.count(lane.open, part)
+            self.counts.count(lane.open, part)
             if self._dead_letters is not None:
                 self._dead_letters.send(lane.lane, lane.open.rejects)
             # What has landed before may be sealed by now, and its age is not this part's.
             lane.since(self._unsealed.of(lane.lane))
             self._unsealed.add(lane.lane, part)
             next_open(lane, part, self._schema)
-            self.moved.append(Moved(lane.lane, part.next_offset))
+            self.chain_ends.append(ChainEnd(lane.lane, part.next_offset))
 
     def _read_again(self, lane: OwnedLane) -> None:
         """Go on where the chain ends now, whoever landed what; the consumer seeks, and counts the epoch up."""
         lane.go_on(self._part_at_end(lane.chain, lane.lane))
-        self.moved.append(Moved(lane.lane, lane.next_offset, lane.epoch))
+        self.chain_ends.append(ChainEnd(lane.lane, lane.next_offset, lane.epoch))
 
     def _landed_rows(self) -> bool:
         """Whether rows of this stream have landed, as far as this member has looked."""
@@ -327,7 +321,7 @@ class Lander:
             landed_now=landed_now,
         )
         if manifest is not None and manifest.writer == self._writer.name:
-            self.landed.batches[manifest.cut] += 1
+            self.counts.batches[manifest.cut] += 1
             self.on_batch(manifest)
         return manifest is not None
 
@@ -351,7 +345,7 @@ class Lander:
             return -math.inf
         return opened_window(self._windows.number(lane.open.clock.time_ms), self._first_window)
 
-    def _room(self, lane: OwnedLane, coming: Stretch) -> tuple[int | None, int | None]:
+    def _room(self, lane: OwnedLane, coming: ParsedRecords) -> tuple[int | None, int | None]:
         """Return the rows and the bytes that this member still takes before it cuts, at least 1."""
         window = lane.open.window
         if window is None and self._windows is not None and len(coming.timestamps_ms):

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from pipeline.land.fetched_records import FetchedRecords
 from pipeline.land.lander import Lander
-from pipeline.land.patience import StoppedError
-from pipeline.land.stretch import Fetched
+from pipeline.land.patient_store import StoppedError
 
 QUEUED_FETCHES = 4
 PATIENCE_S = 0.5
 
 
 @dataclass(frozen=True)
-class End:
-    """The lane ends at ``offset``; ``position`` as in :class:`Fetched`."""
+class PartitionEnd:
+    """The partition ends at ``offset``; ``position`` as in :class:`FetchedRecords`."""
 
     lane: int
     epoch: int
@@ -26,7 +26,7 @@ class End:
     offset: int
 
 
-Work = Fetched | End | tuple[Callable[[], int], "Future[int]"]
+Work = FetchedRecords | PartitionEnd | tuple[Callable[[], int], "Future[int]"]
 
 
 class LanderThread(threading.Thread):
@@ -48,7 +48,7 @@ class LanderThread(threading.Thread):
 
         Raises
         ------
-        StoppedError: the lander has ended; why is in ``error``, and is for :meth:`Landing.run` alone to raise.
+        StoppedError: the lander has ended; why is in ``error``, and is for :meth:`GroupMember.run` alone to raise.
         """
         answer: Future[int] = Future()
         while not self.done.is_set():
@@ -86,10 +86,10 @@ class LanderThread(threading.Thread):
                 return
             self.lander.tick()
             return
-        if isinstance(item, Fetched):
+        if isinstance(item, FetchedRecords):
             self.lander.take(item)
             self.lander.tick()
-        elif isinstance(item, End):
+        elif isinstance(item, PartitionEnd):
             self.lander.reach_end(item.lane, item.epoch, item.position, item.offset)
         else:
             call, answer = item

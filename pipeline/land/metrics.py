@@ -32,7 +32,7 @@ class LandingCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics as of now."""
-        landed = self._lander.landed
+        landed = self._lander.counts
         yield self._counter("rows", "Rows landed", landed.rows)
         yield self._counter("rejected_records", "Records rejected", landed.rejected)
         yield self._counter("late_rows", "Rows that came after their window", landed.late_rows)

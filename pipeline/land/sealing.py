@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from contract.batch import CutReason, Manifest, Part
 from contract.stream import Cut
 from pipeline.land.batches import Batches, rows_of, time_cut
-from pipeline.land.foreign import ForeignLanes
-from pipeline.land.unsealed import Unsealed
+from pipeline.land.foreign_lanes import ForeignLanes
+from pipeline.land.unsealed_parts import UnsealedParts
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ GRACE_S = 2.0
 class Sealing:
     """Seals batches over all lanes; asks this member to land what it has open when another one cut by time."""
 
-    def __init__(self, cut: Cut, batches: Batches, unsealed: Unsealed, foreign: ForeignLanes) -> None:
+    def __init__(self, cut: Cut, batches: Batches, unsealed: UnsealedParts, foreign: ForeignLanes) -> None:
         self._cut = cut
         self._batches = batches
         self._unsealed = unsealed

@@ -21,12 +21,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from contract.batch import TIMESTAMP, Manifest, Part, manifest_from_json, manifest_prefix, origin_key
 from contract.errors import ServiceDownError
 from contract.stream import Cut, Stream
-from pipeline.land import batches, lander, lanes, open_part, sealing
+from pipeline.land import batches, lander, open_part, owned_lane, sealing
 from pipeline.land.chain import Writer
+from pipeline.land.chain_start import ChainStart, begin_or_read
+from pipeline.land.fetched_records import FetchedRecords
 from pipeline.land.formats.json_records import Parsed, RecordParser
 from pipeline.land.lander import Lander
-from pipeline.land.start import ChainStart, begin_or_read
-from pipeline.land.stretch import Fetched
 from pipeline.land.verify import verify_stream
 from tests.memory_store import MemoryStore
 
@@ -113,8 +113,8 @@ class Schedule(RuleBasedStateMachine):
             self.landers[number] = self._new(number)
             self.reading[number] = {}
             return
-        while self.landers[number].moved:
-            move = self.landers[number].moved.popleft()
+        while self.landers[number].chain_ends:
+            move = self.landers[number].chain_ends.popleft()
             if move.seek_epoch is not None and move.lane in self.reading[number]:
                 self.reading[number][move.lane] = (move.seek_epoch, move.next_offset)
 
@@ -186,7 +186,7 @@ class Schedule(RuleBasedStateMachine):
             offsets = np.arange(offset, offset + len(values))
             times = np.array(self.times[lane][offset : offset + len(values)])
             self.landers[number].take(
-                Fetched(lane, epoch, offset, values, [None] * len(values), offsets, times, parsed)
+                FetchedRecords(lane, epoch, offset, values, [None] * len(values), offsets, times, parsed)
             )
         epoch, offset = self.reading[number][lane]
         if offset >= len(self.topic[lane]):
@@ -317,7 +317,7 @@ def test_many_schedules(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _run(cut: Cut, monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> None:
     clock = FakeTime()
-    for module in (batches, lander, lanes, open_part, sealing):
+    for module in (batches, lander, open_part, owned_lane, sealing):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(Schedule, "clock", clock)
     monkeypatch.setattr(Schedule, "cut", cut)

@@ -17,7 +17,7 @@ from contract.stream import Cut, Stream
 from pipeline.land import batches, sealing
 from pipeline.land.chain import Writer
 from pipeline.land.land_again import LandingAgain
-from pipeline.land.rejected import rejected_stream
+from pipeline.land.rejected_records import rejected_stream
 from pipeline.land.verify import verify_stream
 from tests.property.test_chain_model import STREAM, Schedule, lane_numbers, writers
 

@@ -11,9 +11,9 @@ from contract.batch import manifest_prefix
 from contract.errors import ChainError
 from contract.stream import Cut, Stream
 from pipeline.land.chain import Writer
+from pipeline.land.chain_start import begin_or_read
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
-from pipeline.land.start import begin_or_read
 from pipeline.object_store import ObjectStore
 from pipeline.train.read import layout
 from pipeline.train.read.batches import check_parts, sealed_batches

@@ -9,10 +9,10 @@ import pytest
 from contract.errors import ChainError, StreamFileError
 from contract.stream import Cut
 from pipeline.land.chain import Writer
+from pipeline.land.chain_start import begin_or_read
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.newest_parts import newest_parts
-from pipeline.land.start import begin_or_read
 from pipeline.landed_types import refuse_changed_types
 from pipeline.stream_file import load_stream
 from tests.memory_store import MemoryStore

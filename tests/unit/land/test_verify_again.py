@@ -9,13 +9,13 @@ import pytest
 
 from contract.batch import again_key
 from contract.stream import Cut, Stream
-from pipeline.land.again import AgainChain
+from pipeline.land.again_chain import AgainChain
 from pipeline.land.chain import Writer
+from pipeline.land.chain_start import begin_or_read
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.open_part import OpenPart
-from pipeline.land.start import begin_or_read
-from pipeline.land.stretch import to_stretch
+from pipeline.land.parsed_records import parsed_records
 from pipeline.land.verify import Proof, verify_stream
 from tests.memory_store import MemoryStore
 from tests.property.test_chain_model import STREAM
@@ -107,7 +107,7 @@ def _alter(store: MemoryStore) -> None:
 
 def _land(store: MemoryStore, offset: int) -> None:
     """Land offset ``offset`` again, as no run of ours would."""
-    rows = to_stretch(fetched(0, offset, [b'{"n":1}']), offset)
+    rows = parsed_records(fetched(0, offset, [b'{"n":1}']), offset)
     part = OpenPart(0, 0, offset, rows.rows.schema)
     part.add(rows)
     AgainChain(store, "model").commit(part, 2, np.array([offset]), WRITER)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.land.consume import Landing
+from pipeline.land.group_member import GroupMember
 from pipeline.land.lander import Lander
 
 # Rows a second are those of the last few seconds.
@@ -36,7 +36,7 @@ class Speed:
 
 def text(lander: Lander, rows_s: float, lag: int | None, waiting_for: str | None) -> str:
     """Return what the line says."""
-    done = lander.landed
+    done = lander.counts
     said = f"{done.rows:,} rows landed · {rows_s:,.0f}/s · {lander.open_rows:,} open{_age(lander)}"
     said += f" · {done.batches.total()} batches"
     said += f" · lag {lag:,}" if lag is not None else ""
@@ -49,7 +49,7 @@ def _age(lander: Lander) -> str:
     return "" if since is None else f" for {time.monotonic() - since:.0f} s"
 
 
-def progress(lander: Lander, landing: Landing, store_down: Callable[[], str | None]) -> Progress:
+def progress(lander: Lander, landing: GroupMember, store_down: Callable[[], str | None]) -> Progress:
     """Return the progress line, which ``landing`` updates; without a terminal, let landing log its steps."""
     terminal = sys.stderr.isatty()
     if not terminal:
@@ -72,7 +72,7 @@ def progress(lander: Lander, landing: Landing, store_down: Callable[[], str | No
         if now - last < _EVERY_S:
             return
         last = now
-        rows_s = speed.now(lander.landed.rows + lander.open_rows, now)
+        rows_s = speed.now(lander.counts.rows + lander.open_rows, now)
         lag = sum(landing.lag.values()) if landing.lag else None
         waiting_for = "the object store" if store_down() else "kafka" if landing.broker.failure else None
         shown.update(task, description=text(lander, rows_s, lag, waiting_for))

@@ -22,13 +22,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from contract.errors import ChainError, ServiceDownError
 from pipeline.fault import fault_point
 from pipeline.land.broker_state import BrokerState
+from pipeline.land.chain_start import refuse_foreign_commit, refuse_lost_records, refuse_other_topic
+from pipeline.land.fetched_records import FetchedRecords
 from pipeline.land.formats.json_records import RecordParser
 from pipeline.land.lander import Lander
-from pipeline.land.lander_thread import PATIENCE_S, End, LanderThread, Work
+from pipeline.land.lander_thread import PATIENCE_S, LanderThread, PartitionEnd, Work
 from pipeline.land.origins import Origins
-from pipeline.land.patience import StoppedError
-from pipeline.land.start import refuse_foreign_commit, refuse_lost_records, refuse_other_topic
-from pipeline.land.stretch import Fetched
+from pipeline.land.patient_store import StoppedError
 from pipeline.land.topic import TIMEOUT_S, explain, watermarks
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ ASK_S = 0.3
 LEAVE_S = 7.0
 
 
-class Landing:
+class GroupMember:
     """One member of the stream's consumer group."""
 
     def __init__(
@@ -179,7 +179,7 @@ class Landing:
         work.extend(filter(None, (self._event(message) for message in events)))
         return work
 
-    def _fetched(self, lane: int, messages: list[Message]) -> Fetched | None:
+    def _fetched(self, lane: int, messages: list[Message]) -> FetchedRecords | None:
         position = self._positions[lane]
         offsets = np.fromiter(map(Message.offset, messages), np.int64, len(messages))
         if offsets[0] < position:
@@ -189,7 +189,7 @@ class Landing:
             offsets = offsets[-len(messages) :]
         self._positions[lane] = int(offsets[-1]) + 1
         values = list(map(Message.value, messages))
-        return Fetched(
+        return FetchedRecords(
             lane=lane,
             epoch=self._epochs[lane],
             position=position,
@@ -201,7 +201,7 @@ class Landing:
             origins=Origins(messages, offsets),
         )
 
-    def _event(self, message: Message) -> End | None:
+    def _event(self, message: Message) -> PartitionEnd | None:
         error, lane, offset = message.error(), message.partition(), message.offset()
         assert error is not None  # noqa: S101 - only messages with an error come here
         if error.code() == KafkaError._PARTITION_EOF:
@@ -209,7 +209,7 @@ class Landing:
                 return None
             position = self._positions[lane]
             self._positions[lane] = max(position, offset)
-            return End(lane, self._epochs[lane], position, offset)
+            return PartitionEnd(lane, self._epochs[lane], position, offset)
         if error.code() == KafkaError._MAX_POLL_EXCEEDED:
             # The group has taken our lanes away; the next poll joins it again.
             logger.warning("kafka: %s", error.str())
@@ -253,8 +253,8 @@ class Landing:
     def _apply_moves(self, *, last: bool = False) -> None:
         """Commit what has landed, as a hint for lag tools, and seek where another writer was faster."""
         ends: dict[int, int] = {}
-        while self._lander.moved:
-            move = self._lander.moved.popleft()
+        while self._lander.chain_ends:
+            move = self._lander.chain_ends.popleft()
             if move.seek_epoch is not None and move.seek_epoch == self._epochs.get(move.lane, 0) + 1:
                 self._epochs[move.lane] = move.seek_epoch
                 self._positions[move.lane] = move.next_offset
