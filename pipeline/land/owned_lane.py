@@ -88,6 +88,13 @@ class OwnedLane:
             self.held_at = time.monotonic()
         self.held = records
 
+    def skip(self, gap: ParsedRecords) -> None:
+        """Go on behind ``gap``, offsets that hold no record."""
+        if self.held is None:
+            self.open.add(gap)
+        else:
+            self.hold(self.held.then(gap))
+
     def go_on(self, part: OpenPart) -> None:
         """Go on with an empty ``part``; everything in flight was fetched for another place, and is void."""
         self.open = part

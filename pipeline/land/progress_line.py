@@ -6,13 +6,17 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
+from rich.table import Column
+from rich.text import Text
 
-from pipeline.land.group_member import GroupMember
+from pipeline.land.assemble import Landing
+from pipeline.land.broker_state import BrokerState
+from pipeline.land.lag import Lag
 from pipeline.land.lander import Lander
+from pipeline.land.patient_store import PatientStore
 
 # Rows a second are those of the last few seconds.
 _SPAN_S = 5.0
@@ -34,48 +38,46 @@ class Speed:
         return (rows - before) / (at - since) if at > since else 0.0
 
 
-def text(lander: Lander, rows_s: float, lag: int | None, waiting_for: str | None) -> str:
-    """Return what the line says."""
-    done = lander.counts
-    said = f"{done.rows:,} rows landed · {rows_s:,.0f}/s · {lander.open_rows:,} open{_age(lander)}"
-    said += f" · {done.batches.total()} batches"
-    said += f" · lag {lag:,}" if lag is not None else ""
-    said += f" · {done.rejected:,} rejected" if done.rejected else ""
-    return said + (f" · waiting for {waiting_for}" if waiting_for else "")
+class LandingColumn(ProgressColumn):
+    """Says how far landing is; like the metrics, it reads the state when it is to be shown."""
+
+    max_refresh = _EVERY_S
+
+    def __init__(self, lander: Lander, *, lag: Lag, store: PatientStore, broker: BrokerState) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._lander, self._lag, self._store, self._broker = lander, lag, store, broker
+        self._speed = Speed()
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - nothing of it is in a task
+        """Return what the line says."""
+        counts, lanes, lag = self._lander.counts, self._lander.lanes, self._lag.total
+        now = time.monotonic()
+        rows_s = self._speed.now(counts.rows + lanes.open_rows, now)
+        said = f"{counts.rows:,} rows landed · {rows_s:,.0f}/s · {lanes.open_rows:,} open"
+        said += f" for {now - since:.0f} s" if (since := lanes.open_since) is not None else ""
+        said += f" · {counts.batches.total()} batches"
+        said += f" · lag {lag:,}" if lag is not None else ""
+        said += f" · {counts.rejected:,} rejected" if counts.rejected else ""
+        return Text(said + (f" · waiting for {waiting_for}" if (waiting_for := self._waiting_for()) else ""))
+
+    def _waiting_for(self) -> str | None:
+        if self._store.failure:
+            return "the object store"
+        return "kafka" if self._broker.failure else None
 
 
-def _age(lander: Lander) -> str:
-    since = lander.open_since
-    return "" if since is None else f" for {time.monotonic() - since:.0f} s"
-
-
-def progress(lander: Lander, landing: GroupMember, store_down: Callable[[], str | None]) -> Progress:
-    """Return the progress line, which ``landing`` updates; without a terminal, let landing log its steps."""
+def progress(landing: Landing) -> Progress:
+    """Return the progress line of ``landing``; without a terminal, let landing log its steps."""
     terminal = sys.stderr.isatty()
     if not terminal:
         logging.getLogger("pipeline.land").setLevel(logging.INFO)
     shown = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        LandingColumn(landing.lander, lag=landing.lag, store=landing.store, broker=landing.broker),
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
         disable=not terminal,
     )
-    task = shown.add_task("landing")
-    speed = Speed()
-    last = 0.0
-
-    def show() -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < _EVERY_S:
-            return
-        last = now
-        rows_s = speed.now(lander.counts.rows + lander.open_rows, now)
-        lag = sum(landing.lag.values()) if landing.lag else None
-        waiting_for = "the object store" if store_down() else "kafka" if landing.broker.failure else None
-        shown.update(task, description=text(lander, rows_s, lag, waiting_for))
-
-    landing.show = show
+    shown.add_task("landing")
     return shown

@@ -8,8 +8,8 @@ import pytest
 
 from contract.batch import CutReason, Part
 from contract.stream import Cut
-from pipeline.land.batches import _due, time_cut
 from pipeline.land.chain import Chain
+from pipeline.land.complete_batch import complete_batch, time_cut
 from pipeline.land.cuts import CutPoint, add_to_open, first_cut
 from pipeline.land.lane_clock import LaneClock
 from pipeline.land.member_share import room, share
@@ -78,14 +78,23 @@ def test_a_split_loses_nothing() -> None:
     assert left.rows.column("x").to_pylist() + right.rows.column("x").to_pylist() == [7, 8, 9, 10]
 
 
+class Lanes:
+    """Lanes that are all past ``windows``."""
+
+    def __init__(self, *windows: int) -> None:
+        self.windows = windows
+
+    def past(self, window: int) -> bool:
+        return window in self.windows
+
+
 def _choose(
     cut: Cut, landed: dict[int, list[Part]], *, over: bool = False, time_up: CutReason | None = None
 ) -> tuple[CutReason, int | None, dict[int, list[str]]] | None:
-    due = _due(cut, landed, lambda _: over, time_up)
-    if due is None:
+    found = complete_batch(cut, landed, (), Lanes(1) if over else Lanes(), time_up=time_up, first_window=None)
+    if found is None:
         return None
-    reason, window, chosen, _ = due
-    return reason, window, {lane: [part.key for part in parts] for lane, parts in chosen.items() if parts}
+    return found.cut, found.window, {lane: [part.key for part in parts] for lane, parts in found.parts.items() if parts}
 
 
 def test_a_batch_is_due_when_the_lanes_together_hold_its_rows() -> None:
@@ -108,9 +117,9 @@ def test_a_window_waits_for_every_lane() -> None:
 
 def test_what_is_late_for_its_windows_batch_goes_with_the_next() -> None:
     landed = {0: [_part(4, cut="window", window=0)], 1: [_part(5, cut="window", window=1)]}
-    found = _due(Cut.model_validate({"window": "5m"}), landed, lambda window: window == 1, None, first_window=1)
-    assert found is not None and found[:2] == ("window", 1)
-    assert sum(part.rows for parts in found[2].values() for part in parts) == 9
+    found = complete_batch(Cut.model_validate({"window": "5m"}), landed, (), Lanes(1), time_up=None, first_window=1)
+    assert found is not None and (found.cut, found.window) == ("window", 1)
+    assert sum(part.rows for parts in found.parts.values() for part in parts) == 9
 
 
 def test_a_part_behind_a_sealed_window_begins_with_late_rows() -> None:

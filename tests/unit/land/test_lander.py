@@ -17,6 +17,7 @@ from pipeline.land import lander as lander_module
 from pipeline.land.chain import Chain, Writer
 from pipeline.land.chain_start import begin_or_read
 from pipeline.land.fetched_records import FetchedRecords
+from pipeline.land.foreign_lanes import LaneOffsets
 from pipeline.land.formats.json_records import Parsed, RecordParser
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
@@ -40,9 +41,11 @@ class Offsets:
         return {}
 
 
-def _lander(store: MemoryStore, name: str, cut: Cut, lanes: int = 2) -> Lander:
+def _lander(store: MemoryStore, name: str, cut: Cut, lanes: int = 2, topic: LaneOffsets | None = None) -> Lander:
     start = begin_or_read(store, "model", "model", "id", dict.fromkeys(range(lanes), 0))
-    return Lander(STREAM, cut, store=store, writer=Writer(name, "id"), start=start, partitions=lanes, topic=Offsets())
+    return Lander(
+        STREAM, cut, store=store, writer=Writer(name, "id"), start=start, partitions=lanes, topic=topic or Offsets()
+    )
 
 
 def fetched(
@@ -97,7 +100,7 @@ def test_what_does_not_continue_the_lane_is_read_again(position: int) -> None:
     lander.take(fetched(0, position, _records(position, 3), position=position))
     (moved,) = lander.chain_ends
     assert (moved.lane, moved.next_offset, moved.seek_epoch) == (0, 0, 2)
-    assert lander.open_rows == 0
+    assert lander.lanes.open_rows == 0
 
 
 @pytest.mark.parametrize("cut", [Cut(max_age=0.1), Cut(idle=0.1), Cut(window=0.1)], ids=["max_age", "idle", "window"])
@@ -158,7 +161,7 @@ def test_the_age_of_what_was_landed_again_cuts_its_own_batch_only(monkeypatch: p
     # The next row begins its own batch: it is not cut for the age of what has left.
     lander.take(fetched(0, 2, _records(2, 1)))
     lander.tick()
-    assert lander.open_rows == 1
+    assert lander.lanes.open_rows == 1
     assert verify_stream(store, "model").problems == []
 
 
@@ -290,7 +293,7 @@ def test_what_waits_behind_a_row_that_is_ahead_is_bounded_in_bytes(monkeypatch: 
     # A lane's first row is held, and so are the rejects behind it.
     for offset in range(1, 21):
         lander.take(fetched(0, offset, [b"?" * 2**18]))
-        held = lander._lanes[0].held
+        held = lander.lanes[0].held
         assert held is None or held.size_bytes <= 2**20
     assert (lander.counts.rows, lander.counts.parts["part_size"]) == (1, 4)
     assert verify_stream(store, "model").problems == []
@@ -303,7 +306,7 @@ def test_fetches_of_one_reject_each_do_not_add_up_to_a_table_of_empty_chunks() -
     lander.take(fetched(0, 0, _records(0, 1)))
     for offset in range(1, 200):
         lander.take(fetched(0, offset, [b"?"]))
-    held = lander._lanes[0].held
+    held = lander.lanes[0].held
     assert held is not None and len(held.rejects) == 199 and held.rows.column(0).num_chunks == 1
 
 
@@ -323,7 +326,7 @@ def test_what_a_member_holds_lands_when_another_one_cuts_by_age(
     clock.now_s += 0.2
     one.tick()
     other.tick()
-    assert other.open_rows == 0 and other.counts.rows == 1
+    assert other.lanes.open_rows == 0 and other.counts.rows == 1
     clock.now_s += 2.1
     one.tick()
     proof = verify_stream(store, "model")
@@ -360,9 +363,8 @@ class Topic:
 def _two_members(times_ms: list[list[int]], cut: Cut) -> tuple[MemoryStore, Lander, Lander]:
     """Return members that own a lane each, of which the first has read and landed what it can."""
     store = MemoryStore()
-    one, other = _lander(store, "one", cut), _lander(store, "other", cut)
+    one, other = (_lander(store, name, cut, topic=Topic(times_ms)) for name in ("one", "other"))
     for lane, member in enumerate((one, other)):
-        member._foreign._topic = Topic(times_ms)
         member.own(lane, 1)
         member.begin(2)
     _give(one, 0, 0, _records(0, len(times_ms[0])), times_ms[0])

@@ -53,7 +53,7 @@ def _landed(origins: list[Origin], rows: int) -> MemoryStore:
     lander.take(
         dataclasses.replace(records, origins=Origins([Record(origin) for origin in origins], np.arange(len(origins))))
     )
-    lander._land(list(lander._lanes.values()), "part_size")
+    lander._land(lander.lanes.all, "part_size")
     assert verify_stream(store, "model").problems == []
     return store
 
