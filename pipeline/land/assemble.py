@@ -15,7 +15,7 @@ from pipeline.land.broker_state import BrokerState
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read, read_start
 from pipeline.land.dead_letters import DeadLetters
-from pipeline.land.formats.json_records import RecordParser
+from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.group_member import GroupMember
 from pipeline.land.lag import Lag
 from pipeline.land.lander import BatchLog, Lander
@@ -83,7 +83,7 @@ def assemble(
     )  # fmt: skip
     lag = Lag(consumer, stream.topic, lander.lanes, broker)
     member = GroupMember(
-        consumer, lander, RecordParser(stream),
+        consumer, lander, JsonRecords(stream),
         topic=begun_topic, broker=broker, lag=lag, exit_when_idle_s=exit_when_idle_s, stop=stop,
     )  # fmt: skip
     return Landing(member, lander, lag, patient, broker)

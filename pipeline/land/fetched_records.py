@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from pipeline.land.formats.json_records import Parsed
+from pipeline.land.formats.format import ParsedValues
 from pipeline.land.origins import NO_ORIGINS, Longs, Origins
 
 
@@ -28,5 +28,5 @@ class FetchedRecords:
     keys: Sequence[bytes | None]
     offsets: Longs
     timestamps_ms: Longs
-    parsed: Future[Parsed]
+    parsed: Future[ParsedValues]
     origins: Origins = NO_ORIGINS

@@ -22,7 +22,7 @@ from pipeline.fault import fault_point
 from pipeline.land.begun_topic import BegunTopic
 from pipeline.land.broker_state import BrokerState
 from pipeline.land.fetched_records import FetchedRecords
-from pipeline.land.formats.json_records import RecordParser
+from pipeline.land.formats.format import RecordFormat
 from pipeline.land.lag import Lag
 from pipeline.land.lander import Lander
 from pipeline.land.lander_thread import PATIENCE_S, LanderThread, PartitionEnd, Work
@@ -52,8 +52,8 @@ class GroupMember:
     """
 
     def __init__(
-        self, consumer: Consumer, lander: Lander, parser: RecordParser, *, topic: BegunTopic, broker: BrokerState,
-        lag: Lag, exit_when_idle_s: float | None, stop: threading.Event,
+        self, consumer: Consumer, lander: Lander, record_format: RecordFormat, *,
+        topic: BegunTopic, broker: BrokerState, lag: Lag, exit_when_idle_s: float | None, stop: threading.Event,
     ) -> None:  # fmt: skip
         self.left = True
         """False if the group could not be left, or a PUT not be ended, within ``LEAVE_S``."""
@@ -63,7 +63,7 @@ class GroupMember:
         self._stop = stop
         self._thread = LanderThread(lander, exit_when_idle_s, stop)
         self._lander = lander
-        self._parser = parser
+        self._format = record_format
         self._parsing = ThreadPoolExecutor(PARSING_THREADS, "parse")
         self._epochs: dict[int, int] = {}
         self._positions: dict[int, int] = {}
@@ -161,7 +161,7 @@ class GroupMember:
             keys=list(map(Message.key, messages)),
             offsets=offsets,
             timestamps_ms=np.fromiter((time for _, time in map(Message.timestamp, messages)), np.int64, len(messages)),
-            parsed=self._parsing.submit(self._parser.parse, values),
+            parsed=self._parsing.submit(self._format.parse, values),
             origins=Origins(messages, offsets),
         )
 

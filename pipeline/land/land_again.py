@@ -18,7 +18,7 @@ from pipeline.columns import part_schema
 from pipeline.land.again_chain import AgainChain, OvertakenError
 from pipeline.land.chain import Writer
 from pipeline.land.fetched_records import FetchedRecords
-from pipeline.land.formats.json_records import LONGEST_CHUNK, Parsed, RecordParser
+from pipeline.land.formats.format import ParsedValues, RecordFormat
 from pipeline.land.open_part import PART_BYTES, PART_ROWS, OpenPart
 from pipeline.land.origins import Longs
 from pipeline.land.parsed_records import ParsedRecords, parsed_records
@@ -27,6 +27,8 @@ from pipeline.land.rejected_records import RejectedPart, read_rejects, rejected_
 from pipeline.object_store import ObjectStore
 
 logger = logging.getLogger(__name__)
+
+CHUNK_RECORDS = 10_000
 
 
 @dataclass
@@ -60,10 +62,10 @@ class _Piece:
 class LandingAgain:
     """One run over a stream's rejects. Safe beside any number of others, and beside landing."""
 
-    def __init__(self, store: ObjectStore, stream: Stream, writer: Writer) -> None:
+    def __init__(self, store: ObjectStore, stream: Stream, record_format: RecordFormat, writer: Writer) -> None:
         self._store, self._stream, self._writer = store, stream, writer
         self._chain = AgainChain(store, stream.name)
-        self._parser = RecordParser(stream)
+        self._format = record_format
         self._schema = part_schema(stream)
         self._most_rows = min(PART_ROWS, stream.cut.rows or PART_ROWS)
         self._most_bytes = stream.cut.bytes or math.inf
@@ -131,8 +133,8 @@ class LandingAgain:
         """Yield the records that are still rejected, parsed, a chunk at a time."""
         for named in parts:
             table = read_rejects(self._store, self._chain, self._known, named)
-            for first in range(0, table.num_rows, LONGEST_CHUNK):
-                records = self._parse(lane, table.slice(first, LONGEST_CHUNK))
+            for first in range(0, table.num_rows, CHUNK_RECORDS):
+                records = self._parse(lane, table.slice(first, CHUNK_RECORDS))
                 outcome.reasons.count(lane, records.rejects)
                 outcome.rejected += len(records.rejects)
                 yield records
@@ -140,8 +142,8 @@ class LandingAgain:
     def _parse(self, lane: int, rejects: pa.Table) -> ParsedRecords:
         values = rejects["value"].to_pylist()
         offsets = rejects[OFFSET].to_numpy()
-        parsed: Future[Parsed] = Future()
-        parsed.set_result(self._parser.parse(values))
+        parsed: Future[ParsedValues] = Future()
+        parsed.set_result(self._format.parse(values))
         fetched = FetchedRecords(
             lane=lane,
             epoch=0,

@@ -23,6 +23,7 @@ from contract.stream import Stream
 from pipeline.command_line import Command
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import read_start
+from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.land_again import LandAgainOutcome, LandingAgain
 from pipeline.land.newest_parts import newest_parts
 from pipeline.land.reject import Reject
@@ -157,7 +158,7 @@ def _land_again(store: ObjectStore, stream: Stream, stream_path: str) -> None:
     refuse_changed_types(
         store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
     )
-    _say(stream_path, LandingAgain(store, stream, writer).run())
+    _say(stream_path, LandingAgain(store, stream, JsonRecords(stream), writer).run())
 
 
 def _say(stream_path: str, outcome: LandAgainOutcome) -> None:

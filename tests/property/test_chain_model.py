@@ -25,7 +25,8 @@ from pipeline.land import batches, lander, open_part, owned_lane, sealing
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import ChainStart, begin_or_read
 from pipeline.land.fetched_records import FetchedRecords
-from pipeline.land.formats.json_records import Parsed, RecordParser
+from pipeline.land.formats.format import ParsedValues
+from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.lander import Lander
 from pipeline.land.verify import verify_stream
 from tests.memory_store import MemoryStore
@@ -77,7 +78,7 @@ class Schedule(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store = MemoryStore()
-        self.parser = RecordParser(STREAM)
+        self.parser = JsonRecords(STREAM)
         self.start = begin_or_read(self.store, "model", "model", "id", dict.fromkeys(range(LANES), 0))
         self.topic: list[list[bytes]] = [[] for _ in range(LANES)]
         self.times: list[list[int]] = [[] for _ in range(LANES)]
@@ -181,7 +182,7 @@ class Schedule(RuleBasedStateMachine):
         values = self.topic[lane][offset : offset + count]
         if values:
             self.reading[number][lane] = (epoch, offset + len(values))
-            parsed: Future[Parsed] = Future()
+            parsed: Future[ParsedValues] = Future()
             parsed.set_result(self.parser.parse(values))
             offsets = np.arange(offset, offset + len(values))
             times = np.array(self.times[lane][offset : offset + len(values)])

@@ -18,7 +18,8 @@ from pipeline.land.chain import Chain, Writer
 from pipeline.land.chain_start import begin_or_read
 from pipeline.land.fetched_records import FetchedRecords
 from pipeline.land.foreign_lanes import LaneOffsets
-from pipeline.land.formats.json_records import Parsed, RecordParser
+from pipeline.land.formats.format import ParsedValues
+from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.lane_clock import LaneClock
@@ -28,7 +29,7 @@ from pipeline.land.verify import verify_stream
 from tests.memory_store import MemoryStore
 from tests.property.test_chain_model import STREAM, FakeTime
 
-PARSER = RecordParser(STREAM)
+PARSER = JsonRecords(STREAM)
 
 
 class Offsets:
@@ -51,8 +52,8 @@ def _lander(store: MemoryStore, name: str, cut: Cut, lanes: int = 2, topic: Lane
 def fetched(
     lane: int, first: int, values: list[bytes], stream: Stream = STREAM, *, position: int | None = None
 ) -> FetchedRecords:
-    parsed: Future[Parsed] = Future()
-    parsed.set_result((PARSER if stream is STREAM else RecordParser(stream)).parse(values))
+    parsed: Future[ParsedValues] = Future()
+    parsed.set_result((PARSER if stream is STREAM else JsonRecords(stream)).parse(values))
     offsets = np.arange(first, first + len(values))
     at = first if position is None else position
     return FetchedRecords(lane, 1, at, values, [None] * len(values), offsets, offsets * 10, parsed)
@@ -152,7 +153,7 @@ def test_the_age_of_what_was_landed_again_cuts_its_own_batch_only(monkeypatch: p
     lander.take(fetched(0, 0, [b'{"n":1,"pad":"%s"}' % (b"x" * 2_000_000), b"poison"]))
     lander.land_tail()
     longer = STREAM.model_copy(update={"rejects": STREAM.rejects.model_copy(update={"max_record_bytes": 3_000_000})})
-    assert LandingAgain(store, longer, Writer("person", "id")).run().rows == 1
+    assert LandingAgain(store, longer, JsonRecords(longer), Writer("person", "id")).run().rows == 1
     deadline = time.monotonic() + 10
     while not lander.counts.batches and time.monotonic() < deadline:
         lander.tick()
