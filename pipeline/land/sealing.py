@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
 from contract.batch import CutReason, Manifest
@@ -10,8 +9,6 @@ from contract.stream import Cut
 from pipeline.land.all_lanes import AllLanes
 from pipeline.land.batches import Batches
 from pipeline.land.complete_batch import CompleteBatch, complete_batch, rows_of, time_cut
-
-logger = logging.getLogger(__name__)
 
 # How often other members' lanes are looked at while nothing of one's own lands.
 LOOK_S = 0.5
@@ -52,7 +49,7 @@ class Sealing:
         return time.monotonic() - max(self._last_record, self._grown_elsewhere)
 
     def time_up(self) -> CutReason | None:
-        """Return why this member's clock ends the batch now; it is to land all it has open, and :meth:`end_by` that."""
+        """Return why this member's clock ends the batch now; it lands all it has open, then calls :meth:`end_by`."""
         since = [at for at in (self._lanes.own.first_since(), self._batches.again_since) if at is not None]
         if not since or self.ending:
             return None
@@ -66,7 +63,7 @@ class Sealing:
         return self._ending is not None
 
     def end_by(self, reason: CutReason) -> None:
-        """Let the batch end: this member has landed all it had open."""
+        """Let the batch end: what this member has open is landed with it, and what others have is waited for."""
         if self._ending is None:
             self._ending, self._ending_since = reason, time.monotonic()
 
