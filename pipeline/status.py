@@ -19,11 +19,11 @@ from contract.errors import ChainError, ServiceDownError, SwatheError
 from contract.model_version import TAG_BATCH, TAG_STATE
 from contract.stream import Stream
 from pipeline.command_line import Command
-from pipeline.land.again import AgainChain
+from pipeline.land.again_chain import AgainChain
 from pipeline.land.chain import Chain, listed_lanes
-from pipeline.land.reasons import ReasonCount
-from pipeline.land.rejected import newest_reasons, rejected_of
-from pipeline.land.start import ChainStart, read_start
+from pipeline.land.chain_start import ChainStart, read_start
+from pipeline.land.reject_reasons import ReasonCount
+from pipeline.land.rejected_records import newest_reasons, rejected_of
 from pipeline.land.topic import Topic, committed_offsets, make_consumer, watermarks
 from pipeline.object_store import ObjectStore
 from pipeline.settings import kafka_settings, store_settings

@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 
 from contract.stream import Cut
 from pipeline.columns import part_schema
-from pipeline.land.command import prepare
+from pipeline.land.assemble import assemble
+from pipeline.land.fetched_records import FetchedRecords
 from pipeline.land.lander import Lander
-from pipeline.land.stretch import Fetched
 from pipeline.land.topic import make_consumer
 from pipeline.object_store import ObjectStore
 from pipeline.settings import kafka_settings, store_settings
@@ -29,6 +29,19 @@ from pipeline.stream_file import load_stream
 IDLE_S = 1.0
 # A member must not leave while the group is still dealing out its lanes.
 MEMBER_IDLE_S = 8.0
+
+
+class Puts:
+    """When PUTs ended, and how long the longest took."""
+
+    def __init__(self) -> None:
+        self.ended: list[float] = []
+        self.longest_s = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Take in one PUT, which ends now."""
+        self.longest_s = max(self.longest_s, seconds)
+        self.ended.append(time.perf_counter())
 
 
 class Run(NamedTuple):
@@ -103,30 +116,24 @@ def member(stream_path: str, rows: int) -> Run:
 def _land(stream_path: str, rows: int, idle_s: float = IDLE_S) -> tuple[int, float, float, float]:
     """Land all there is; return the rows, and when the first and last records were taken and the last PUT ended."""
     taken: list[float] = []
-    puts: list[float] = []
+    puts = Puts()
     take = Lander.take
 
-    def timed_take(self: Lander, fetched: Fetched) -> None:
+    def timed_take(self: Lander, fetched: FetchedRecords) -> None:
         taken.append(time.perf_counter())
         take(self, fetched)
         taken.append(time.perf_counter())
 
     Lander.take = timed_take  # type: ignore[method-assign]
-    landing = prepare(
-        load_stream(stream_path), Cut(rows=rows), start="earliest", exit_when_idle_s=idle_s, stop=threading.Event()
-    )
-    longest = [0.0]
-
-    def on_put(seconds: float) -> None:
-        longest[0] = max(longest[0], seconds)
-        puts.append(time.perf_counter())
-
-    landing.store.on_put = on_put
-    landing.landing.run()
+    landing = assemble(
+        load_stream(stream_path), Cut(rows=rows), start="earliest", exit_when_idle_s=idle_s, stop=threading.Event(),
+        put_durations=puts,
+    )  # fmt: skip
+    landing.member.run()
     if not taken:
         # Another member was done before this one had joined.
         return 0, 0.0, 0.0, 0.0
-    return landing.lander.landed.rows, taken[0], taken[-1] + longest[0], puts[-1]
+    return landing.lander.counts.rows, taken[0], taken[-1] + puts.longest_s, puts.ended[-1]
 
 
 def _assign_all(consumer: object, topic: str) -> None:

@@ -1,17 +1,15 @@
-"""Batches: manifests in the object store, and when the landed parts of all lanes together make the next one."""
+"""The batches of a stream: its manifests in the object store, and what was landed again and waits for the next."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from contract.batch import (
-    CutReason,
     LandedAgain,
     Lane,
     Manifest,
-    Part,
     manifest_from_json,
     manifest_key,
     manifest_prefix,
@@ -19,22 +17,16 @@ from contract.batch import (
     seal,
 )
 from contract.errors import ChainError
-from contract.stream import Cut
 from pipeline.fault import fault_point
-from pipeline.land.again import AgainChain
+from pipeline.land.again_chain import AgainChain
 from pipeline.land.chain import Writer
+from pipeline.land.complete_batch import CompleteBatch, LandedParts
 from pipeline.object_store import ObjectStore
 
 logger = logging.getLogger(__name__)
 
-# A part cut by one of these ends a batch by itself: time has passed, whatever the rows add up to.
-_TIMED: tuple[CutReason, ...] = ("max_age", "idle")
-
 # Rejects are landed again by people: seldom.
 _LOOK_AGAIN_S = 2.0
-
-LandedParts = Mapping[int, Sequence[Part]]
-"""Per lane, its parts that are in no batch yet, in order."""
 
 
 class Batches:
@@ -114,29 +106,19 @@ class Batches:
             manifest = self.read(manifest.batch - 1)
         return manifest.window + (manifest.cut == "window")
 
-    def seal_due(
-        self, cut: Cut, landed: LandedParts, window_over: Callable[[int], bool], time_up: CutReason | None
-    ) -> Manifest | None:
-        """Seal the next batch if ``landed`` holds one; return it, whoever sealed it.
-
-        ``window_over(j)`` says whether every lane is past record-time window ``j``; ``time_up`` ends the batch
-        whatever the rows add up to.
-        """
-        first_window = None if cut.window is None else self.first_window
-        due = _due(cut, landed, window_over, time_up, first_window, again=self.again)
-        if due is None:
-            return None
-        reason, window, chosen, again = due
+    def seal(self, complete: CompleteBatch) -> Manifest:
+        """Seal ``complete`` as the next batch; return the one that is sealed now, by whomever."""
+        again = complete.again
         manifest = seal(
             stream=self._stream,
             batch=self.newest.batch + 1 if self.newest else 1,
             topic=self._topic,
             topic_id=self._writer.topic_id,
-            cut=reason,
-            window=window,
+            cut=complete.cut,
+            window=complete.window,
             sealed_at_ms=int(time.time() * 1000),
             writer=self._writer.name,
-            lanes=self._lanes(chosen),
+            lanes=self._lanes(complete.parts),
             again=again,
             next_again=again[-1].sequence + 1 if again else self.newest.next_again if self.newest else 0,
         )
@@ -147,7 +129,7 @@ class Batches:
             logger.info("manifest sealed by another writer; batch=%d", manifest.batch)
         else:
             self.newest = manifest
-            logger.info("batch sealed; batch=%d rows=%d cut=%s", manifest.batch, manifest.rows, reason)
+            logger.info("batch sealed; batch=%d rows=%d cut=%s", manifest.batch, manifest.rows, complete.cut)
         fault_point("after-manifest")
         return self.newest
 
@@ -163,82 +145,3 @@ class Batches:
             last_sequence = parts[-1].sequence + 1 if parts else (start.next_sequence if start else 0)
             lanes.append(Lane(lane, first, parts[-1].next_offset if parts else first, last_sequence, parts))
         return lanes
-
-
-def time_cut(landed: LandedParts) -> CutReason | None:
-    """Return why time ended the batch, if one of its parts was cut by time."""
-    return next((part.cut for parts in landed.values() for part in parts if part.rows and part.cut in _TIMED), None)
-
-
-def rows_of(landed: LandedParts) -> int:
-    """Return the rows of all parts that are in no batch yet."""
-    return sum(part.rows for parts in landed.values() for part in parts)
-
-
-def _due(
-    cut: Cut,
-    landed: LandedParts,
-    window_over: Callable[[int], bool],
-    time_up: CutReason | None,
-    first_window: int | None = None,
-    *,
-    again: Sequence[LandedAgain] = (),
-) -> tuple[CutReason, int | None, LandedParts, Sequence[LandedAgain]] | None:
-    """Return why, for which window, from which parts and rejects landed again the next batch is to be made, or None."""
-    landed = {lane: parts for lane, parts in landed.items() if parts}
-    if rows_of(landed) == 0 and not again:
-        return None
-    windows = [part.window for parts in landed.values() for part in parts if part.window is not None]
-    if cut.window is not None and windows:
-        # A part that came too late for its own window's batch goes with the next.
-        first = min(windows) if first_window is None else max(min(windows), first_window)
-        within = {lane: held for lane, parts in landed.items() if (held := _through(parts, first))}
-        if (amount := _amounts(cut, within, again)) is not None:
-            return amount, first, *_enough(cut, within, again)
-        if window_over(first):
-            return "window", first, within, again
-    elif (amount := _amounts(cut, landed, again)) is not None:
-        return amount, None, *_enough(cut, landed, again)
-    return (time_up, None, landed, again) if time_up else None
-
-
-def _amounts(cut: Cut, landed: LandedParts, again: Sequence[LandedAgain]) -> CutReason | None:
-    holding_rows: list[Part | LandedAgain] = [*(part for parts in landed.values() for part in parts), *again]
-    if cut.rows is not None and sum(part.rows for part in holding_rows) >= cut.rows:
-        return "rows"
-    if cut.bytes is not None and sum(part.value_bytes for part in holding_rows) >= cut.bytes:
-        return "bytes"
-    return None
-
-
-def _through(parts: Sequence[Part], window: int) -> tuple[Part, ...]:
-    """Return the parts up to the last of ``window``; one that holds rejects only belongs to what precedes it."""
-    last = max((i for i, part in enumerate(parts) if part.window is not None and part.window <= window), default=-1)
-    return tuple(parts[: last + 1])
-
-
-def _enough(cut: Cut, landed: LandedParts, again: Sequence[LandedAgain]) -> tuple[LandedParts, Sequence[LandedAgain]]:
-    """Return the shortest run that holds the rows or bytes of a batch: what was landed again, then the oldest parts."""
-    rows = size = 0
-    for count, rejects in enumerate(again, start=1):
-        rows += rejects.rows
-        size += rejects.value_bytes
-        if _is_enough(cut, rows, size):
-            return {}, again[:count]
-    queues = {lane: list(parts) for lane, parts in landed.items() if parts}
-    chosen: dict[int, list[Part]] = {}
-    while queues:
-        lane = min(queues, key=lambda lane: (queues[lane][0].min_timestamp_ms or 0, lane))
-        part = queues[lane].pop(0)
-        if not queues[lane]:
-            del queues[lane]
-        chosen.setdefault(lane, []).append(part)
-        rows += part.rows
-        size += part.value_bytes
-        if _is_enough(cut, rows, size):
-            break
-    return chosen, again
-
-
-def _is_enough(cut: Cut, rows: int, size: int) -> bool:
-    return (cut.rows is not None and rows >= cut.rows) or (cut.bytes is not None and size >= cut.bytes)

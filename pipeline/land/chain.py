@@ -26,8 +26,9 @@ from contract.batch import (
 )
 from contract.errors import ChainError
 from pipeline.fault import fault_point
-from pipeline.land.clock import LaneClock
-from pipeline.land.open_part import OpenPart, encode_rejects
+from pipeline.land.lane_clock import LaneClock
+from pipeline.land.open_part import OpenPart
+from pipeline.land.reject import encode_rejects
 from pipeline.object_store import ObjectStore, StoredObject
 
 logger = logging.getLogger(__name__)

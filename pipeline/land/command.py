@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import signal
-import socket
 import sys
 import threading
-from dataclasses import dataclass
 from datetime import datetime
 
 import click
@@ -21,23 +18,10 @@ from contract.errors import ConfigurationError
 from contract.stream import Cut, Stream
 from contract.units import seconds, size_bytes
 from pipeline.command_line import Command
-from pipeline.land.broker_state import BrokerState
-from pipeline.land.chain import Writer
-from pipeline.land.consume import Landing
-from pipeline.land.dead_letters import DeadLetters
-from pipeline.land.formats.json_records import RecordParser
-from pipeline.land.landed import Landed
-from pipeline.land.lander import Lander
+from pipeline.land.assemble import assemble
+from pipeline.land.landing_counts import LandingCounts
 from pipeline.land.metrics import LandingCollector, put_histogram, served
-from pipeline.land.newest_parts import newest_parts
-from pipeline.land.patience import PatientStore
-from pipeline.land.progress import progress
-from pipeline.land.start import begin_or_read, read_start
-from pipeline.land.topic import Topic, make_consumer, offsets_at
-from pipeline.landed_types import refuse_changed_types
-from pipeline.object_store import FIRST_ANSWER_S, ObjectStore
-from pipeline.settings import kafka_settings, store_settings
-from pipeline.store_probe import refuse_racing_store
+from pipeline.land.progress_line import progress
 from pipeline.stream_file import load_stream
 
 logger = logging.getLogger(__name__)
@@ -100,17 +84,20 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    member = prepare(
-        stream, cut, start=_start(start), exit_when_idle_s=exit_when_idle, stop=stop, dlq=dlq, stream_path=stream_path
+    metrics = CollectorRegistry()
+    landing = assemble(
+        stream, cut, start=_start(start), exit_when_idle_s=exit_when_idle, stop=stop, dlq=dlq, stream_path=stream_path,
+        batch_log=BatchLines(), put_durations=put_histogram(metrics, stream.name),
+    )  # fmt: skip
+    metrics.register(
+        LandingCollector(landing.lander, stream.name, lag=landing.lag, store=landing.store, broker=landing.broker)
     )
-    member.lander.on_batch = _show_batch
-    shown = progress(member.lander, member.landing, lambda: member.store.failure)
-    with served(_metrics(member, stream.name), metrics_port), shown:
-        member.landing.run()
-    _summarise(member.lander.landed, stream_path)
-    _say_absent(member.lander.landed, stream)
-    code = ALL_REJECTED if member.landing.came_to_end and member.lander.landed.rejected_all else 0
-    if not member.landing.left:
+    with served(metrics, metrics_port), progress(landing):
+        landing.member.run()
+    _summarise(landing.lander.counts, stream_path)
+    _say_absent(landing.lander.counts, stream)
+    code = ALL_REJECTED if landing.member.came_to_end and landing.lander.counts.rejected_all else 0
+    if not landing.member.left:
         # A thread waits for a service; the interpreter's own end would wait for it too.
         sys.stdout.flush()
         os._exit(code)
@@ -131,84 +118,17 @@ def _start(text: str | None) -> str | int | None:
     return int(moment.timestamp() * 1000)
 
 
-@dataclass(frozen=True)
-class Member:
-    """A member of the stream's consumer group, ready to run."""
+class BatchLines:
+    """Says a line of each batch that is sealed."""
 
-    lander: Lander
-    landing: Landing
-    store: PatientStore
-
-
-def prepare(
-    stream: Stream, cut: Cut, *, start: str | int | None, exit_when_idle_s: float | None, stop: threading.Event,
-    dlq: bool = False, stream_path: str = "",
-) -> Member:  # fmt: skip
-    """Return a member of the stream's consumer group, ready to run; ``stop`` ends it.
-
-    Raises
-    ------
-    SwatheError: a service does not answer, or topic and landed objects contradict each other.
-    """
-    kafka, settings = kafka_settings(), store_settings()
-    address = kafka["bootstrap.servers"]
-    topic = Topic(stream.topic, kafka)
-    topic_id, partitions = topic.describe()
-    # What is wrong at the start is said at once; later the line waits.
-    store = ObjectStore(settings, attempts=1, read_timeout_s=FIRST_ANSWER_S)
-    store.ensure_bucket()
-    refuse_racing_store(store)
-    broker = BrokerState()
-    consumer = make_consumer(kafka, stream.consumer_group, broker.note_error)
-    if start is not None and read_start(store, stream.name) is not None:
-        logger.warning(
-            "--from is not used: stream %r was begun before, and goes on where its chain ends; give the stream file "
-            "another `name` to begin a new chain",
-            stream.name,
-        )
-    starts = offsets_at(consumer, stream.topic, partitions, start or "earliest", address)
-    chain_start = begin_or_read(store, stream.name, stream.topic, topic_id, starts)
-    writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", topic_id)
-    refuse_changed_types(
-        store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
-    )
-    patient = PatientStore(settings, stop)
-    lander = Lander(
-        stream, cut, store=patient, writer=writer, start=chain_start, partitions=partitions,
-        topic=topic,
-        dead_letters=DeadLetters(stream.topic, kafka, stop) if dlq else None,
-    )  # fmt: skip
-    landing = Landing(
-        consumer, lander, RecordParser(stream),
-        stream=stream.name, topic=stream.topic, group=stream.consumer_group, address=address,
-        exit_when_idle_s=exit_when_idle_s, stop=stop,
-        topic_id=topic_id, describe=topic.describe, broker=broker,
-    )  # fmt: skip
-    return Member(lander, landing, patient)
+    def sealed(self, batch: Manifest) -> None:
+        """Say what ``batch`` holds, and why it was cut."""
+        offsets = ", ".join(f"{lane}:{first}-{end}" for lane, (first, end) in batch.offsets.items())
+        rows = f"{batch.rows:,} rows" + (f", {batch.rows_again:,} of them landed again" if batch.again else "")
+        click.echo(f"batch {batch.batch} of {batch.stream}: {rows}, offsets {offsets or '–'}, cut by {batch.cut}")
 
 
-def _metrics(member: Member, stream: str) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    registry.register(
-        LandingCollector(
-            member.lander,
-            stream,
-            lag=lambda: member.landing.lag,
-            store_down=lambda: member.store.failure is not None,
-            kafka_down=lambda: member.landing.broker.failure is not None,
-        )
-    )
-    member.store.on_put = put_histogram(registry, stream).observe
-    return registry
-
-
-def _show_batch(batch: Manifest) -> None:
-    offsets = ", ".join(f"{lane}:{first}-{end}" for lane, (first, end) in batch.offsets.items())
-    rows = f"{batch.rows:,} rows" + (f", {batch.rows_again:,} of them landed again" if batch.again else "")
-    click.echo(f"batch {batch.batch} of {batch.stream}: {rows}, offsets {offsets or '–'}, cut by {batch.cut}")
-
-
-def _summarise(landed: Landed, stream_path: str) -> None:
+def _summarise(landed: LandingCounts, stream_path: str) -> None:
     said = f"landed {landed.rows:,} rows in {landed.batches.total()} batches, rejected {landed.rejected:,}"
     if landed.ignored_keys:
         said += f", ignored {landed.ignored_keys:,} keys that are not in the schema"
@@ -228,7 +148,7 @@ def _summarise(landed: Landed, stream_path: str) -> None:
         )
 
 
-def _say_absent(landed: Landed, stream: Stream) -> None:
+def _say_absent(landed: LandingCounts, stream: Stream) -> None:
     """Name the columns without a value in any row: most often a name that is not the producer's."""
     if landed.rows and (absent := [name for name in stream.columns if name not in landed.present]):
         names = ", ".join(map(repr, absent[:20])) + (f" and {len(absent) - 20} more" if len(absent) > 20 else "")

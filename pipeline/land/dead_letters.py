@@ -17,9 +17,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type:
 from contract.batch import Part
 from contract.errors import ChainError
 from pipeline.land.batches import Batches
-from pipeline.land.patience import StoppedError
-from pipeline.land.rejected import rejects_in
-from pipeline.land.stretch import Reject
+from pipeline.land.patient_store import StoppedError
+from pipeline.land.reject import Reject
+from pipeline.land.rejected_records import rejects_in
 from pipeline.land.topic import TIMEOUT_S, explain
 from pipeline.object_store import ObjectStore
 

@@ -15,26 +15,28 @@ import pyarrow as pa
 from contract.batch import KEY, OFFSET, TIMESTAMP, LandedAgain
 from contract.stream import Stream
 from pipeline.columns import part_schema
-from pipeline.land.again import AgainChain, OvertakenError
+from pipeline.land.again_chain import AgainChain, OvertakenError
 from pipeline.land.chain import Writer
-from pipeline.land.formats.json_records import LONGEST_CHUNK, Parsed, RecordParser
-from pipeline.land.lanes import PART_BYTES, PART_ROWS
-from pipeline.land.open_part import OpenPart
+from pipeline.land.fetched_records import FetchedRecords
+from pipeline.land.formats.format import ParsedValues, RecordFormat
+from pipeline.land.open_part import PART_BYTES, PART_ROWS, OpenPart
 from pipeline.land.origins import Longs
-from pipeline.land.reasons import Reasons
-from pipeline.land.rejected import RejectedPart, read_rejects, rejected_stream
-from pipeline.land.stretch import Fetched, Stretch, to_stretch
+from pipeline.land.parsed_records import ParsedRecords, parsed_records
+from pipeline.land.reject_reasons import RejectReasons
+from pipeline.land.rejected_records import RejectedPart, read_rejects, rejected_stream
 from pipeline.object_store import ObjectStore
 
 logger = logging.getLogger(__name__)
 
+CHUNK_RECORDS = 10_000
+
 
 @dataclass
-class Outcome:
+class LandAgainOutcome:
     """What was landed again, and why the rest is still rejected."""
 
     landed: list[LandedAgain]
-    reasons: Reasons
+    reasons: RejectReasons
     rejected: int = 0
 
     @property
@@ -50,25 +52,25 @@ class _Piece:
     rows: OpenPart
     offsets: list[Longs]
 
-    def add(self, stretch: Stretch) -> None:
+    def add(self, records: ParsedRecords) -> None:
         """Append rows; what lies between them stays where it is."""
-        joined = dataclasses.replace(stretch, rejects=(), gaps=(), strangers=(), first_offset=self.rows.next_offset)
+        joined = dataclasses.replace(records, rejects=(), gaps=(), strangers=(), first_offset=self.rows.next_offset)
         self.rows.add(joined)
-        self.offsets.append(stretch.offsets)
+        self.offsets.append(records.offsets)
 
 
 class LandingAgain:
     """One run over a stream's rejects. Safe beside any number of others, and beside landing."""
 
-    def __init__(self, store: ObjectStore, stream: Stream, writer: Writer) -> None:
+    def __init__(self, store: ObjectStore, stream: Stream, record_format: RecordFormat, writer: Writer) -> None:
         self._store, self._stream, self._writer = store, stream, writer
         self._chain = AgainChain(store, stream.name)
-        self._parser = RecordParser(stream)
+        self._format = record_format
         self._schema = part_schema(stream)
         self._most_rows = min(PART_ROWS, stream.cut.rows or PART_ROWS)
         self._most_bytes = stream.cut.bytes or math.inf
 
-    def run(self) -> Outcome:
+    def run(self) -> LandAgainOutcome:
         """Land again all that parses.
 
         Raises
@@ -79,7 +81,7 @@ class LandingAgain:
         self._known = list(rejected.landed_again)
         landed: list[LandedAgain] = []
         while True:
-            outcome = Outcome(landed, Reasons())
+            outcome = LandAgainOutcome(landed, RejectReasons())
             try:
                 for lane in sorted({named.lane for named in rejected.parts}):
                     mine = [named for named in rejected.parts if named.lane == lane]
@@ -97,11 +99,11 @@ class LandingAgain:
         landed.append(again)
         logger.info("rejects landed again; key=%s lane=%d rows=%d", again.key, again.lane, again.rows)
 
-    def _pieces(self, lane: int, parts: list[RejectedPart], outcome: Outcome) -> Iterator[_Piece]:
+    def _pieces(self, lane: int, parts: list[RejectedPart], outcome: LandAgainOutcome) -> Iterator[_Piece]:
         """Yield the lane's rows, at most a batch's in one piece."""
         piece = self._piece(lane)
-        for stretch in self._stretches(lane, parts, outcome):
-            left: Stretch | None = stretch
+        for records in self._chunks(lane, parts, outcome):
+            left: ParsedRecords | None = records
             while left is not None and left.rows.num_rows:
                 room = self._room(piece, left)
                 if left.rows.num_rows > room:
@@ -115,7 +117,7 @@ class LandingAgain:
         if piece.rows.rows:
             yield piece
 
-    def _room(self, piece: _Piece, left: Stretch) -> int:
+    def _room(self, piece: _Piece, left: ParsedRecords) -> int:
         """Return how many rows of ``left`` the piece still takes: as in a batch, the row that fills it is its last."""
         filled = int(np.searchsorted(piece.rows.value_bytes + np.cumsum(left.value_bytes), self._most_bytes)) + 1
         return min(self._most_rows - piece.rows.rows, filled)
@@ -127,46 +129,46 @@ class LandingAgain:
     def _piece(self, lane: int) -> _Piece:
         return _Piece(OpenPart(lane, 0, 0, self._schema), [])
 
-    def _stretches(self, lane: int, parts: list[RejectedPart], outcome: Outcome) -> Iterator[Stretch]:
+    def _chunks(self, lane: int, parts: list[RejectedPart], outcome: LandAgainOutcome) -> Iterator[ParsedRecords]:
         """Yield the records that are still rejected, parsed, a chunk at a time."""
         for named in parts:
             table = read_rejects(self._store, self._chain, self._known, named)
-            for first in range(0, table.num_rows, LONGEST_CHUNK):
-                stretch = self._parse(lane, table.slice(first, LONGEST_CHUNK))
-                outcome.reasons.count(lane, stretch.rejects)
-                outcome.rejected += len(stretch.rejects)
-                yield stretch
+            for first in range(0, table.num_rows, CHUNK_RECORDS):
+                records = self._parse(lane, table.slice(first, CHUNK_RECORDS))
+                outcome.reasons.count(lane, records.rejects)
+                outcome.rejected += len(records.rejects)
+                yield records
 
-    def _parse(self, lane: int, records: pa.Table) -> Stretch:
-        values = records["value"].to_pylist()
-        offsets = records[OFFSET].to_numpy()
-        parsed: Future[Parsed] = Future()
-        parsed.set_result(self._parser.parse(values))
-        fetched = Fetched(
+    def _parse(self, lane: int, rejects: pa.Table) -> ParsedRecords:
+        values = rejects["value"].to_pylist()
+        offsets = rejects[OFFSET].to_numpy()
+        parsed: Future[ParsedValues] = Future()
+        parsed.set_result(self._format.parse(values))
+        fetched = FetchedRecords(
             lane=lane,
             epoch=0,
             position=int(offsets[0]),
             values=values,
-            keys=records[KEY].to_pylist(),
+            keys=rejects[KEY].to_pylist(),
             offsets=offsets,
-            timestamps_ms=records[TIMESTAMP].cast(pa.int64()).to_numpy(),
+            timestamps_ms=rejects[TIMESTAMP].cast(pa.int64()).to_numpy(),
             parsed=parsed,
         )
-        stretch = to_stretch(fetched, int(offsets[0]))
-        return stretch if self._stream.rejects.no_column == "warn" else _without_strangers(stretch)
+        records = parsed_records(fetched, int(offsets[0]))
+        return records if self._stream.rejects.no_column == "warn" else _without_strangers(records)
 
 
-def _without_strangers(stretch: Stretch) -> Stretch:
-    """Return ``stretch`` with the records that have no column as rejects: landing would stop at them."""
-    if not stretch.strangers:
-        return stretch
-    kept = ~np.isin(stretch.offsets, [stranger.offset for stranger in stretch.strangers])
+def _without_strangers(records: ParsedRecords) -> ParsedRecords:
+    """Return ``records`` with those that have no column as rejects: landing would stop at them."""
+    if not records.strangers:
+        return records
+    kept = ~np.isin(records.offsets, [stranger.offset for stranger in records.strangers])
     return dataclasses.replace(
-        stretch,
-        rows=stretch.rows.filter(pa.array(kept)),
-        offsets=stretch.offsets[kept],
-        timestamps_ms=stretch.timestamps_ms[kept],
-        value_bytes=stretch.value_bytes[kept],
-        rejects=(*stretch.rejects, *stretch.strangers),
+        records,
+        rows=records.rows.filter(pa.array(kept)),
+        offsets=records.offsets[kept],
+        timestamps_ms=records.timestamps_ms[kept],
+        value_bytes=records.value_bytes[kept],
+        rejects=(*records.rejects, *records.strangers),
         strangers=(),
     )

@@ -7,18 +7,19 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TypeVar
 
+from pipeline.land.fetched_records import FetchedRecords
 from pipeline.land.lander import Lander
-from pipeline.land.patience import StoppedError
-from pipeline.land.stretch import Fetched
+from pipeline.land.patient_store import StoppedError
 
 QUEUED_FETCHES = 4
 PATIENCE_S = 0.5
 
 
 @dataclass(frozen=True)
-class End:
-    """The lane ends at ``offset``; ``position`` as in :class:`Fetched`."""
+class PartitionEnd:
+    """The partition ends at ``offset``; ``position`` as in :class:`FetchedRecords`."""
 
     lane: int
     epoch: int
@@ -26,7 +27,8 @@ class End:
     offset: int
 
 
-Work = Fetched | End | tuple[Callable[[], int], "Future[int]"]
+T = TypeVar("T")
+Work = FetchedRecords | PartitionEnd | Callable[[], None]
 
 
 class LanderThread(threading.Thread):
@@ -43,17 +45,17 @@ class LanderThread(threading.Thread):
         self._exit_when_idle_s = exit_when_idle_s
         self._stop_asked = stop
 
-    def ask(self, call: Callable[[], int]) -> int:
-        """Run ``call`` in the lander's thread and return its answer.
+    def ask(self, call: Callable[..., T], *given: object) -> T:
+        """Run ``call`` with what is ``given`` in the lander's thread and return its answer.
 
         Raises
         ------
-        StoppedError: the lander has ended; why is in ``error``, and is for :meth:`Landing.run` alone to raise.
+        StoppedError: the lander has ended; why is in ``error``, and is for :meth:`GroupMember.run` alone to raise.
         """
-        answer: Future[int] = Future()
+        answer: Future[T] = Future()
         while not self.done.is_set():
             try:
-                self.work.put((call, answer), timeout=PATIENCE_S)
+                self.work.put(lambda: answer.set_result(call(*given)), timeout=PATIENCE_S)
                 break
             except queue.Full:
                 continue
@@ -86,11 +88,10 @@ class LanderThread(threading.Thread):
                 return
             self.lander.tick()
             return
-        if isinstance(item, Fetched):
+        if isinstance(item, FetchedRecords):
             self.lander.take(item)
             self.lander.tick()
-        elif isinstance(item, End):
+        elif isinstance(item, PartitionEnd):
             self.lander.reach_end(item.lane, item.epoch, item.position, item.offset)
         else:
-            call, answer = item
-            answer.set_result(call())
+            item()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
@@ -12,7 +12,10 @@ from prometheus_client.registry import Collector
 
 from contract.batch import CutReason
 from contract.errors import ConfigurationError
+from pipeline.land.broker_state import BrokerState
+from pipeline.land.lag import Lag
 from pipeline.land.lander import Lander
+from pipeline.land.patient_store import PatientStore
 
 PUT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -21,18 +24,17 @@ class LandingCollector(Collector):
     """Turns the state of a lander into metrics."""
 
     def __init__(
-        self, lander: Lander, stream: str, *, lag: Callable[[], Mapping[int, int]],
-        store_down: Callable[[], bool], kafka_down: Callable[[], bool],
+        self, lander: Lander, stream: str, *, lag: Lag, store: PatientStore, broker: BrokerState
     ) -> None:  # fmt: skip
         self._lander = lander
         self._stream = stream
         self._lag = lag
-        self._store_down = store_down
-        self._kafka_down = kafka_down
+        self._store = store
+        self._broker = broker
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics as of now."""
-        landed = self._lander.landed
+        landed = self._lander.counts
         yield self._counter("rows", "Rows landed", landed.rows)
         yield self._counter("rejected_records", "Records rejected", landed.rejected)
         yield self._counter("late_rows", "Rows that came after their window", landed.late_rows)
@@ -42,17 +44,19 @@ class LandingCollector(Collector):
         yield self._counter("conflicts_adopted", "Parts that another writer landed first", landed.adopted)
         yield self._by_reason("batches", "Batches sealed", dict(landed.batches.items()))
         yield self._by_reason("parts", "Parts landed", dict(landed.parts.items()))
-        yield self._gauge("open_rows", "Rows read and not landed yet", self._lander.open_rows)
-        since = self._lander.open_since
+        yield self._gauge("open_rows", "Rows read and not landed yet", self._lander.lanes.open_rows)
+        since = self._lander.lanes.open_since
         yield self._gauge(
             "open_age_seconds", "Age of the oldest such row", 0 if since is None else time.monotonic() - since
         )
-        yield self._gauge("store_down", "1 while landing waits for the object store", int(self._store_down()))
-        yield self._gauge("kafka_down", "1 while landing waits for the broker", int(self._kafka_down()))
+        yield self._gauge(
+            "store_down", "1 while landing waits for the object store", int(self._store.failure is not None)
+        )
+        yield self._gauge("kafka_down", "1 while landing waits for the broker", int(self._broker.failure is not None))
         lag = GaugeMetricFamily(
             "swathe_land_lag_records", "Records not landed yet, per partition", labels=["stream", "partition"]
         )
-        for lane, records in self._lag().items():
+        for lane, records in self._lag.records.items():
             lag.add_metric([self._stream, str(lane)], records)
         yield lag
 

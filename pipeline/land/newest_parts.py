@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.land.again import AgainChain
+from pipeline.land.again_chain import AgainChain
 from pipeline.land.batches import Batches
 from pipeline.land.chain import Chain, Writer, listed_lanes
 from pipeline.object_store import ObjectStore

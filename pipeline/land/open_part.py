@@ -5,32 +5,24 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contract.batch import FOOTER_KEY
-from pipeline.land.clock import NO_CLOCK, LaneClock
-from pipeline.land.stretch import Reject, Stretch
+from pipeline.land.lane_clock import NO_CLOCK, LaneClock
+from pipeline.land.parsed_records import ParsedRecords
+from pipeline.land.reject import Reject
 
+# A part is encoded in memory before its one PUT; beyond this it is landed, whatever the cut says.
+PART_BYTES = 64 * 2**20
+PART_ROWS = 4_000_000
 # Rows held back until they make a row group: large enough to compress, small enough to forget.
 ROW_GROUP_ROWS = 65_536
 # Large rows make smaller groups: what waits is not encoded yet.
 ROW_GROUP_BYTES = 16 * 2**20
 # Replayed files that a part keeps the last header of.
 MOST_SOURCES = 10_000
-
-_REJECTS_SCHEMA = pa.schema(
-    [
-        pa.field("_partition", pa.int32(), nullable=False),
-        pa.field("_offset", pa.int64(), nullable=False),
-        pa.field("_timestamp", pa.timestamp("ms", tz="UTC"), nullable=False),
-        pa.field("_key", pa.binary()),
-        pa.field("value", pa.binary()),
-        pa.field("reason", pa.string(), nullable=False),
-    ]
-)
 
 
 class OpenPart:
@@ -84,39 +76,39 @@ class OpenPart:
         """Bytes of Parquet, of rows that wait for their row group, and of rejects so far."""
         return self._body.tell() + self._waiting_bytes + self._rejected_bytes
 
-    def add(self, stretch: Stretch) -> None:
-        """Append ``stretch``, which begins where the part ends."""
-        if stretch.first_offset != self.next_offset:
-            raise AssertionError(f"lane {self.lane}: offset {stretch.first_offset} follows {self.next_offset}")
+    def add(self, records: ParsedRecords) -> None:
+        """Append ``records``, which begin where the part ends."""
+        if records.first_offset != self.next_offset:
+            raise AssertionError(f"lane {self.lane}: offset {records.first_offset} follows {self.next_offset}")
         self.grown_at = time.monotonic()
         if self.empty:
             self.begun_at = self.grown_at
-        self.next_offset = stretch.next_offset
-        if self.opened_at is None and (stretch.rows.num_rows or stretch.rejects):
+        self.next_offset = records.next_offset
+        if self.opened_at is None and (records.rows.num_rows or records.rejects):
             self.opened_at = self.grown_at
-        self.rejects.extend(stretch.rejects)
-        self._rejected_bytes += sum(reject.size_bytes for reject in stretch.rejects)
-        self.gaps.extend(stretch.gaps)
-        for source, header in stretch.origins.last(stretch.first_offset, stretch.next_offset).items():
+        self.rejects.extend(records.rejects)
+        self._rejected_bytes += sum(reject.size_bytes for reject in records.rejects)
+        self.gaps.extend(records.gaps)
+        for source, header in records.origins.last(records.first_offset, records.next_offset).items():
             self.sources.pop(source, None)
             self.sources[source] = header
             if len(self.sources) > MOST_SOURCES:
                 # Anybody may write headers; the footer must not grow with them.
                 del self.sources[next(iter(self.sources))]
-        self.ignored_keys += stretch.ignored_keys
-        self.strangers += len(stretch.strangers)
-        if stretch.rows.num_rows:
-            self._add_rows(stretch)
+        self.ignored_keys += records.ignored_keys
+        self.strangers += len(records.strangers)
+        if records.rows.num_rows:
+            self._add_rows(records)
 
-    def _add_rows(self, stretch: Stretch) -> None:
-        self.rows += stretch.rows.num_rows
-        self.value_bytes += int(stretch.value_bytes.sum())
-        earliest, latest = int(stretch.timestamps_ms.min()), int(stretch.timestamps_ms.max())
+    def _add_rows(self, records: ParsedRecords) -> None:
+        self.rows += records.rows.num_rows
+        self.value_bytes += int(records.value_bytes.sum())
+        earliest, latest = int(records.timestamps_ms.min()), int(records.timestamps_ms.max())
         self.min_timestamp_ms = earliest if self.min_timestamp_ms is None else min(earliest, self.min_timestamp_ms)
         self.max_timestamp_ms = latest if self.max_timestamp_ms is None else max(latest, self.max_timestamp_ms)
-        self.early_rows += int((stretch.timestamps_ms > stretch.clock_ms).sum())
-        self.clock = self.clock.behind(stretch.timestamps_ms, stretch.clock_ms)
-        rows = stretch.rows
+        self.early_rows += int((records.timestamps_ms > records.clock_ms).sum())
+        self.clock = self.clock.behind(records.timestamps_ms, records.clock_ms)
+        rows = records.rows
         self.present.update(
             name for name in rows.column_names if name not in self.present and rows[name].null_count < rows.num_rows
         )
@@ -143,23 +135,3 @@ class OpenPart:
         self._writer.add_key_value_metadata({FOOTER_KEY: json.dumps(facts).encode()})
         self._writer.close()
         return self._body.getbuffer()
-
-
-def encode_rejects(lane: int, rejects: Sequence[Reject]) -> bytes:
-    """Return rejected records as a Parquet file: coordinates, raw bytes, reason."""
-    table = pa.table(
-        {
-            "_partition": pa.array([lane] * len(rejects), pa.int32()),
-            "_offset": pa.array([reject.offset for reject in rejects], pa.int64()),
-            "_timestamp": pa.array([reject.timestamp_ms for reject in rejects], pa.int64()).cast(
-                pa.timestamp("ms", tz="UTC")
-            ),
-            "_key": pa.array([reject.key for reject in rejects], pa.binary()),
-            "value": pa.array([reject.value for reject in rejects], pa.binary()),
-            "reason": pa.array([reject.reason for reject in rejects], pa.string()),
-        },
-        schema=_REJECTS_SCHEMA,
-    )
-    body = io.BytesIO()
-    pq.write_table(table, body, compression="zstd")
-    return body.getvalue()

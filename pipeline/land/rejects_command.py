@@ -22,11 +22,12 @@ from contract.errors import ConfigurationError
 from contract.stream import Stream
 from pipeline.command_line import Command
 from pipeline.land.chain import Writer
-from pipeline.land.land_again import LandingAgain, Outcome
+from pipeline.land.chain_start import read_start
+from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.land_again import LandAgainOutcome, LandingAgain
 from pipeline.land.newest_parts import newest_parts
-from pipeline.land.rejected import RejectedPart, RejectedStream, rejected_stream, rejects_in, tables
-from pipeline.land.start import read_start
-from pipeline.land.stretch import Reject
+from pipeline.land.reject import Reject
+from pipeline.land.rejected_records import RejectedPart, RejectedStream, rejected_stream, rejects_in, tables
 from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
@@ -157,10 +158,10 @@ def _land_again(store: ObjectStore, stream: Stream, stream_path: str) -> None:
     refuse_changed_types(
         store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
     )
-    _say(stream_path, LandingAgain(store, stream, writer).run())
+    _say(stream_path, LandingAgain(store, stream, JsonRecords(stream), writer).run())
 
 
-def _say(stream_path: str, outcome: Outcome) -> None:
+def _say(stream_path: str, outcome: LandAgainOutcome) -> None:
     click.echo(f"landed {outcome.rows:,} rows again, {outcome.rejected:,} records are still rejected")
     for line in outcome.reasons.lines():
         click.echo(f"  {line}")

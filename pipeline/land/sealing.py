@@ -1,18 +1,14 @@
-"""When the landed parts of all lanes, one's own and other members', are sealed as a batch."""
+"""Says when a batch is complete, and seals it: from what has landed in all lanes, and from the clock."""
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
 
-from contract.batch import CutReason, Manifest, Part
+from contract.batch import CutReason, Manifest
 from contract.stream import Cut
-from pipeline.land.batches import Batches, rows_of, time_cut
-from pipeline.land.foreign import ForeignLanes
-from pipeline.land.unsealed import Unsealed
-
-logger = logging.getLogger(__name__)
+from pipeline.land.all_lanes import AllLanes
+from pipeline.land.batches import Batches
+from pipeline.land.complete_batch import CompleteBatch, complete_batch, rows_of, time_cut
 
 # How often other members' lanes are looked at while nothing of one's own lands.
 LOOK_S = 0.5
@@ -21,20 +17,45 @@ GRACE_S = 2.0
 
 
 class Sealing:
-    """Seals batches over all lanes; asks this member to land what it has open when another one cut by time."""
+    """The one place where a batch is found complete. It lands nothing: what it needs landed, its caller is told.
 
-    def __init__(self, cut: Cut, batches: Batches, unsealed: Unsealed, foreign: ForeignLanes) -> None:
+    A round is :meth:`look`, :meth:`cut_elsewhere`, :meth:`seal`.
+    """
+
+    def __init__(self, cut: Cut, batches: Batches, lanes: AllLanes) -> None:
         self._cut = cut
         self._batches = batches
-        self._unsealed = unsealed
-        self._foreign = foreign
+        self._lanes = lanes
         self._looked = 0.0
         self._look_s = min(LOOK_S, cut.idle / 2 if cut.idle is not None else LOOK_S)
+        self._last_record: float | None = None
+        """None until the group has said which lanes are ours."""
+        self._grown_elsewhere = 0.0
+        """Monotonic seconds at which another member's lane was last seen to grow."""
         self._ending_since: float | None = None
         self._ending: CutReason | None = None
         self._ended: Manifest | None = None
-        self.records_came_at = 0.0
-        """Monotonic seconds at which another member's lane was last seen to grow."""
+
+    # ------------------------------------------------------------------ by the clock
+
+    def note_record(self) -> None:
+        """Take note that a record came just now, or that waiting for one begins."""
+        self._last_record = time.monotonic()
+
+    def idle_for(self) -> float:
+        """Return the seconds since the last record of any lane; 0 while one's own have records left, or at first."""
+        if self._last_record is None or not self._lanes.own.at_end:
+            return 0.0
+        return time.monotonic() - max(self._last_record, self._grown_elsewhere)
+
+    def time_up(self) -> CutReason | None:
+        """Return why this member's clock ends the batch now; it lands all it has open, then calls :meth:`end_by`."""
+        since = [at for at in (self._lanes.own.first_since(), self._batches.again_since) if at is not None]
+        if not since or self.ending:
+            return None
+        if self._cut.max_age is not None and time.monotonic() - min(since) >= self._cut.max_age:
+            return "max_age"
+        return "idle" if self._cut.idle is not None and self.idle_for() >= self._cut.idle else None
 
     @property
     def ending(self) -> bool:
@@ -42,70 +63,64 @@ class Sealing:
         return self._ending is not None
 
     def end_by(self, reason: CutReason) -> None:
-        """Let the batch end: this member's clock says so, and it has landed all it had open."""
+        """Let the batch end: what this member has open is landed with it, and what others have is waited for."""
         if self._ending is None:
             self._ending, self._ending_since = reason, time.monotonic()
 
-    def seal(
-        self,
-        own: Container[int],
-        lanes: Collection[int],
-        window_over: Callable[[int], bool],
-        window_end_ms: Callable[[int], int | None],
-        land_open: Callable[[CutReason], object],
-        *,
-        landed_now: bool,
-    ) -> Manifest | None:
-        """Seal the next batch if the landed parts of all ``lanes`` make one; return it, whoever sealed it."""
-        others = [lane for lane in lanes if lane not in own]
-        if others and not self._look(others, landed_now=landed_now):
-            return None
-        if not others:
-            self._foreign.look(())
+    # ------------------------------------------------------------------ by what has landed
+
+    def look(self, *, landed_now: bool) -> bool:
+        """Look at what has landed; return False, and do not, while nothing landed here and the last look is young."""
+        self._lanes.count()
+        others, now = self._lanes.others, time.monotonic()
+        due = now - self._looked >= self._look_s
+        if others and not due and not landed_now:
+            return False
+        self._lanes.look()
+        if others and due:
+            self._looked = now
+            if self._lanes.records_came():
+                self._grown_elsewhere = time.monotonic()
         self._note_newest()
         self._batches.look_for_again()
-        reason = time_cut(self._landed(lanes))
-        if reason is not None and self._ending is None:
-            self.end_by(reason)
-            if others:
-                # Another writer may have been faster, and what it sealed was read: then this batch is over.
-                land_open(reason)
-                self._note_newest()
-        landed = self._landed(lanes)
-        manifest = self._batches.seal_due(
-            self._cut,
-            landed,
-            lambda window: window_over(window) and self._foreign.past(window, window_end_ms(window)),
-            self._ending if not others or self._grace_is_over() else None,
-        )
-        if manifest is None:
-            if rows_of(landed) == 0 and not self._batches.again:
+        return True
+
+    def cut_elsewhere(self) -> CutReason | None:
+        """Return why another member cut the batch by time, once: what is open here is to land, to be of that batch."""
+        reason = time_cut(self._lanes.landed())
+        if reason is None or self._ending is not None:
+            return None
+        self.end_by(reason)
+        return reason if self._lanes.others else None
+
+    def seal(self) -> Manifest | None:
+        """Seal the next batch if it is complete; return it, whoever sealed it."""
+        # When this member landed, another writer may have been faster, and what it sealed was read.
+        self._note_newest()
+        complete = self._complete()
+        if complete is None:
+            if rows_of(self._lanes.landed()) == 0 and not self._batches.again:
                 self._ending = self._ending_since = None
             return None
+        manifest = self._batches.seal(complete)
         self._note_newest()
         return manifest
 
-    def _look(self, others: Sequence[int], *, landed_now: bool) -> bool:
-        now = time.monotonic()
-        due = now - self._looked >= self._look_s
-        if not due and not landed_now:
-            return False
-        self._batches.refresh()
-        self._foreign.look(others)
-        if due:
-            self._looked = now
-            if self._foreign.records_came():
-                self.records_came_at = time.monotonic()
-        return True
+    def _complete(self) -> CompleteBatch | None:
+        return complete_batch(
+            self._cut,
+            self._lanes.landed(),
+            self._batches.again,
+            self._lanes,
+            time_up=self._ending if not self._lanes.others or self._grace_is_over() else None,
+            first_window=self._lanes.own.first_window,
+        )
 
     def _note_newest(self) -> None:
         # The newest batch may have been read anywhere: when a lane was taken, or when another member was faster.
         if self._batches.newest is not self._ended:
             self._ended = self._batches.newest
             self._ending = self._ending_since = None
-
-    def _landed(self, lanes: Iterable[int]) -> dict[int, Sequence[Part]]:
-        return {lane: self._unsealed.of(lane) for lane in lanes}
 
     def _grace_is_over(self) -> bool:
         return self._ending_since is not None and time.monotonic() - self._ending_since >= GRACE_S

@@ -27,8 +27,8 @@ from contract.batch import (
 )
 from contract.errors import ChainError
 from pipeline.land.chain import Chain, listed_lanes, part_of
+from pipeline.land.chain_start import ChainStart, read_start
 from pipeline.land.origins import Longs
-from pipeline.land.start import ChainStart, read_start
 from pipeline.land.verify_again import AgainProof, RejectedOffsets, check_again
 from pipeline.object_store import ObjectStore
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from contract.batch import FOOTER_KEY, OFFSET, PARTITION, LandedAgain
 from contract.errors import ChainError
-from pipeline.land.again import AgainChain
+from pipeline.land.again_chain import AgainChain
 from pipeline.land.origins import Longs
 from pipeline.object_store import ObjectStore
 

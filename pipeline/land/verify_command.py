@@ -13,7 +13,7 @@ from rich.table import Table
 from contract.errors import ChainError
 from contract.stream import Stream
 from pipeline.command_line import Command
-from pipeline.land.start import ChainStart, read_start, refuse_other_topic
+from pipeline.land.chain_start import ChainStart, read_start, refuse_other_topic
 from pipeline.land.topic import Topic, make_consumer, watermarks
 from pipeline.land.verify import BatchProof, Proof, verify_stream
 from pipeline.object_store import ObjectStore

@@ -11,7 +11,7 @@ import orjson
 
 from contract.errors import SourceFileError, StopError
 from contract.origin import NO_ROWS, Origin, with_row
-from pipeline.replay.earlier import Earlier, EarlierRows
+from pipeline.replay.earlier_rows import EarlierFiles, EarlierRows
 from pipeline.replay.limits import Limits
 from pipeline.replay.rows import OnBad, SourceRow
 
@@ -61,7 +61,7 @@ class Position:
     ) -> None:
         self._file = file
         self._held = held
-        self._earlier = Earlier(file.fingerprint, earlier, len(held))
+        self._earlier = EarlierFiles(file.fingerprint, earlier, len(held))
         self._digests: dict[int, str] = {}
         self.passed = 0
         """How many rows were read."""

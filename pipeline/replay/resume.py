@@ -12,7 +12,7 @@ from contract.errors import ConfigurationError, SourceFileError
 from contract.origin import Origin
 from contract.stream import Stream
 from pipeline.object_store import ObjectStore
-from pipeline.replay.landed import landed_origins
+from pipeline.replay.landed_origins import landed_origins
 from pipeline.replay.position import FileId, Position, SentRow, changed_beginning
 from pipeline.replay.topic import HeldPartition, TopicFacts, held, origins_of
 from pipeline.settings import store_settings

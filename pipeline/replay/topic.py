@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type:
 
 from contract.errors import ConfigurationError, ServiceDownError, StopError
 from contract.origin import HEADER, Origin, origin_of
-from pipeline.replay.earlier import EarlierRows
+from pipeline.replay.earlier_rows import EarlierRows
 
 logger = logging.getLogger(__name__)
 

@@ -21,12 +21,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from contract.batch import TIMESTAMP, Manifest, Part, manifest_from_json, manifest_prefix, origin_key
 from contract.errors import ServiceDownError
 from contract.stream import Cut, parse_stream
-from pipeline.land import batches, lander, lanes, open_part, sealing
+from pipeline.land import batches, lander, open_part, owned_lane, sealing
 from pipeline.land.chain import Writer
-from pipeline.land.formats.json_records import Parsed, RecordParser
+from pipeline.land.chain_start import ChainStart, begin_or_read
+from pipeline.land.fetched_records import FetchedRecords
+from pipeline.land.formats.format import ParsedValues
+from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.lander import Lander
-from pipeline.land.start import ChainStart, begin_or_read
-from pipeline.land.stretch import Fetched
 from pipeline.land.verify import verify_stream
 from tests.memory_store import MemoryStore
 
@@ -80,7 +81,7 @@ class Schedule(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store = MemoryStore()
-        self.parser = RecordParser(STREAM)
+        self.parser = JsonRecords(STREAM)
         self.start = begin_or_read(self.store, "model", "model", "id", dict.fromkeys(range(LANES), 0))
         self.topic: list[list[bytes]] = [[] for _ in range(LANES)]
         self.times: list[list[int]] = [[] for _ in range(LANES)]
@@ -116,8 +117,8 @@ class Schedule(RuleBasedStateMachine):
             self.landers[number] = self._new(number)
             self.reading[number] = {}
             return
-        while self.landers[number].moved:
-            move = self.landers[number].moved.popleft()
+        while self.landers[number].chain_ends:
+            move = self.landers[number].chain_ends.popleft()
             if move.seek_epoch is not None and move.lane in self.reading[number]:
                 self.reading[number][move.lane] = (move.seek_epoch, move.next_offset)
 
@@ -184,12 +185,12 @@ class Schedule(RuleBasedStateMachine):
         values = self.topic[lane][offset : offset + count]
         if values:
             self.reading[number][lane] = (epoch, offset + len(values))
-            parsed: Future[Parsed] = Future()
+            parsed: Future[ParsedValues] = Future()
             parsed.set_result(self.parser.parse(values))
             offsets = np.arange(offset, offset + len(values))
             times = np.array(self.times[lane][offset : offset + len(values)])
             self.landers[number].take(
-                Fetched(lane, epoch, offset, values, [None] * len(values), offsets, times, parsed)
+                FetchedRecords(lane, epoch, offset, values, [None] * len(values), offsets, times, parsed)
             )
         epoch, offset = self.reading[number][lane]
         if offset >= len(self.topic[lane]):
@@ -320,7 +321,7 @@ def test_many_schedules(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _run(cut: Cut, monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> None:
     clock = FakeTime()
-    for module in (batches, lander, lanes, open_part, sealing):
+    for module in (batches, lander, open_part, owned_lane, sealing):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(Schedule, "clock", clock)
     monkeypatch.setattr(Schedule, "cut", cut)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.land.clock import LaneClock, put_into_time
+from pipeline.land.lane_clock import LaneClock, put_into_time
 from pipeline.land.origins import Longs
 
 MAX_AHEAD_MS = 1_000

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contract.stream import Stream, parse_stream
-from pipeline.land.formats.json_records import RecordParser
+from pipeline.land.formats.json_records import JsonRecords
 
 STREAM: Stream = parse_stream(
     """
@@ -117,7 +117,7 @@ def _expected(row: dict[str, Any]) -> dict[str, Any]:
 @example([(b'{"r":1,"x":{"a":1}', None), (b'"b":2}}', None), (b'{"r":5}', {"r": 5})])
 def test_each_record_is_one_row_or_one_reject(batch: list[tuple[bytes | None, dict[str, Any] | None]]) -> None:
     values = [value for value, _ in batch]
-    parsed = RecordParser(STREAM).parse(values)
+    parsed = JsonRecords(STREAM).parse(values)
 
     places = sorted([*parsed.indexes.tolist(), *(record.index for record in parsed.rejected)])
     assert places == list(range(len(values)))
@@ -135,16 +135,16 @@ def test_a_record_means_the_same_alone_and_among_others(
     batch: list[tuple[bytes | None, dict[str, Any] | None]],
 ) -> None:
     values = [value for value, _ in batch]
-    together = RecordParser(STREAM).parse(values)
+    together = JsonRecords(STREAM).parse(values)
     landed = dict(zip(together.indexes.tolist(), together.rows.to_pylist(), strict=True))
     for index, value in enumerate(values):
-        alone = RecordParser(STREAM).parse([value]).rows.to_pylist()
+        alone = JsonRecords(STREAM).parse([value]).rows.to_pylist()
         assert alone == ([landed[index]] if index in landed else [])
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(valid, min_size=1, max_size=20))
 def test_keys_beyond_the_schema_are_ignored_and_counted(batch: list[tuple[bytes, dict[str, Any]]]) -> None:
-    parsed = RecordParser(STREAM).parse([value for value, _ in batch])
+    parsed = JsonRecords(STREAM).parse([value for value, _ in batch])
     assert parsed.rows.num_rows == len(batch)
     assert parsed.ignored_keys == sum("extra" in row for _, row in batch)

@@ -25,6 +25,7 @@ import pyarrow.json as pj
 
 from contract.stream import Stream
 from pipeline.columns import stream_schema
+from pipeline.land.formats.format import ParsedValues, RejectedRecord
 from pipeline.land.formats.times import NotATimeError, Times
 
 logger = logging.getLogger(__name__)
@@ -38,33 +39,13 @@ LONGEST_REASON = 300
 _UNEXPECTED_FIELD = "unexpected field"
 
 
-@dataclass(frozen=True)
-class RejectedRecord:
-    """A record that is no row. ``index`` is its place in the chunk; ``value`` None is a tombstone."""
-
-    index: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """A chunk of n records: ``rows`` has the stream's columns, ``indexes`` [rows] says which record each row is."""
-
-    rows: pa.Table
-    indexes: npt.NDArray[np.int64]
-    rejected: list[RejectedRecord]
-    ignored_keys: int
-    strangers: tuple[int, ...] = ()
-    """Indexes of records that are rows without a value: none of their keys is a column."""
-
-
 class _NotOneRowPerRecordError(Exception):
     """The records of a piece did not come back as one row each."""
 
 
 @dataclass
-class RecordParser:
-    """Parses the records of one stream; any number of threads may share it."""
+class JsonRecords:
+    """Flat JSON objects as the format of one stream's records; any number of threads may share it."""
 
     stream: Stream
     _times: Times = field(init=False)
@@ -80,7 +61,7 @@ class RecordParser:
         key = self._ordinal.encode()
         self._prefixes = [b'\n{"%s":%d,' % (key, ordinal) for ordinal in range(LONGEST_CHUNK)]
 
-    def parse(self, values: Sequence[bytes | None]) -> Parsed:
+    def parse(self, values: Sequence[bytes | None]) -> ParsedValues:
         """Return the rows and the rejects of ``values``. Never raises for what is in them."""
         tables: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
         rejected: list[RejectedRecord] = []
@@ -94,7 +75,7 @@ class RecordParser:
         if self._keys_beyond_schema:
             ignored, strangers = self._look_at_keys(values, row_indexes)
         rejected.sort(key=lambda record: record.index)
-        return Parsed(rows, row_indexes, rejected, ignored, tuple(strangers))
+        return ParsedValues(rows, row_indexes, rejected, ignored, tuple(strangers))
 
     def _shaped_like_objects(
         self, values: Sequence[bytes | None], rejected: list[RejectedRecord]

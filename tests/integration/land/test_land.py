@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +19,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from pipeline.land.topic import Topic
-from tests.line import Line, record, wait_for
+from tests.line import ROOT, Line, record, wait_for
 from tests.services import port_block
 
 
@@ -224,6 +228,27 @@ def test_metrics_say_what_landed(line: Line) -> None:
             assert process.wait(10) == 0
     # No terminal: log lines instead of the progress line.
     assert "part landed; key=" in line.log.read_text()
+
+
+def test_a_terminal_shows_how_far_landing_is(line: Line) -> None:
+    line.make_topic()
+    line.send(record(n) for n in range(150))
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "pipeline", "land", "--stream", str(line.file), "--exit-when-idle", "1s"]
+    environment = line.environment(TERM="xterm", COLUMNS="200")
+    with line.log.open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    # A terminal whose other side has gone answers with an error.
+    with suppress(OSError):
+        while piece := os.read(ours, 65_536):
+            shown += piece
+    os.close(ours)
+    assert process.wait(10) == 0, shown
+    said = shown.decode()
+    assert "100 rows landed" in said and "50 open for" in said and "1 batches" in said
+    assert "part landed" not in said and "landed 150 rows in 2 batches" in line.log.read_text()
 
 
 def test_keys_beyond_the_schema_are_counted(line: Line) -> None:

@@ -13,7 +13,7 @@ from botocore.compat import get_current_datetime
 from pydantic import SecretStr
 
 from contract.errors import AccessDeniedError, ConfigurationError, ServiceDownError, ServiceUnwellError
-from pipeline.land.patience import PatientStore
+from pipeline.land.patient_store import PatientStore
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
 from pipeline.store_probe import refuse_racing_store

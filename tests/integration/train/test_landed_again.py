@@ -12,9 +12,10 @@ from contract.batch import manifest_prefix
 from contract.errors import ChainError
 from contract.stream import Cut, Stream, parse_stream
 from pipeline.land.chain import Writer
+from pipeline.land.chain_start import begin_or_read
+from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
-from pipeline.land.start import begin_or_read
 from pipeline.object_store import ObjectStore
 from pipeline.train.read import layout
 from pipeline.train.read.batches import check_parts, sealed_batches
@@ -62,7 +63,7 @@ def landed(services: dict[str, str], make_lab: Callable[..., Lab]) -> tuple[Obje
         lander.reach_end(lane, 1, count, count)
     while not lander.land_tail():
         pass
-    LandingAgain(store, corrected, writer).run()
+    LandingAgain(store, corrected, JsonRecords(corrected), writer).run()
     lander = Lander(
         corrected, Cut(rows=1_000), store=store, writer=writer, start=start, partitions=2, topic=Offsets()
     )  # fmt: skip

@@ -12,22 +12,24 @@ import pytest
 
 from contract.batch import manifest_from_json
 from contract.stream import Cut, Stream
-from pipeline.land import batches, lanes, open_part, sealing
+from pipeline.land import batches, cuts, open_part, owned_lane, sealing
 from pipeline.land import lander as lander_module
 from pipeline.land.chain import Chain, Writer
-from pipeline.land.clock import LaneClock
-from pipeline.land.formats.json_records import Parsed, RecordParser
+from pipeline.land.chain_start import begin_or_read
+from pipeline.land.fetched_records import FetchedRecords
+from pipeline.land.foreign_lanes import LaneOffsets
+from pipeline.land.formats.format import ParsedValues
+from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
-from pipeline.land.lanes import PART_BYTES
-from pipeline.land.open_part import ROW_GROUP_BYTES, OpenPart
-from pipeline.land.start import begin_or_read
-from pipeline.land.stretch import Fetched, Stretch
+from pipeline.land.lane_clock import LaneClock
+from pipeline.land.open_part import PART_BYTES, ROW_GROUP_BYTES, OpenPart
+from pipeline.land.parsed_records import ParsedRecords
 from pipeline.land.verify import verify_stream
 from tests.memory_store import MemoryStore
 from tests.property.test_chain_model import STREAM, FakeTime
 
-PARSER = RecordParser(STREAM)
+PARSER = JsonRecords(STREAM)
 
 
 class Offsets:
@@ -40,19 +42,21 @@ class Offsets:
         return {}
 
 
-def _lander(store: MemoryStore, name: str, cut: Cut, lanes: int = 2) -> Lander:
+def _lander(store: MemoryStore, name: str, cut: Cut, lanes: int = 2, topic: LaneOffsets | None = None) -> Lander:
     start = begin_or_read(store, "model", "model", "id", dict.fromkeys(range(lanes), 0))
-    return Lander(STREAM, cut, store=store, writer=Writer(name, "id"), start=start, partitions=lanes, topic=Offsets())
+    return Lander(
+        STREAM, cut, store=store, writer=Writer(name, "id"), start=start, partitions=lanes, topic=topic or Offsets()
+    )
 
 
 def fetched(
     lane: int, first: int, values: list[bytes], stream: Stream = STREAM, *, position: int | None = None
-) -> Fetched:
-    parsed: Future[Parsed] = Future()
-    parsed.set_result((PARSER if stream is STREAM else RecordParser(stream)).parse(values))
+) -> FetchedRecords:
+    parsed: Future[ParsedValues] = Future()
+    parsed.set_result((PARSER if stream is STREAM else JsonRecords(stream)).parse(values))
     offsets = np.arange(first, first + len(values))
     at = first if position is None else position
-    return Fetched(lane, 1, at, values, [None] * len(values), offsets, offsets * 10, parsed)
+    return FetchedRecords(lane, 1, at, values, [None] * len(values), offsets, offsets * 10, parsed)
 
 
 def _records(first: int, count: int) -> list[bytes]:
@@ -63,7 +67,7 @@ def _records(first: int, count: int) -> list[bytes]:
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sealing, "GRACE_S", 0.0)
     monkeypatch.setattr(sealing, "LOOK_S", 0.0)
-    monkeypatch.setattr(lanes, "REST_S", 0.0)
+    monkeypatch.setattr(owned_lane, "REST_S", 0.0)
 
 
 def test_a_lane_loses_nothing_when_another_lane_of_the_cut_was_landed_by_somebody_else() -> None:
@@ -95,9 +99,9 @@ def test_what_does_not_continue_the_lane_is_read_again(position: int) -> None:
     lander.begin(1)
     lander.take(fetched(0, 0, _records(0, 5)))
     lander.take(fetched(0, position, _records(position, 3), position=position))
-    (moved,) = lander.moved
+    (moved,) = lander.chain_ends
     assert (moved.lane, moved.next_offset, moved.seek_epoch) == (0, 0, 2)
-    assert lander.open_rows == 0
+    assert lander.lanes.open_rows == 0
 
 
 @pytest.mark.parametrize("cut", [Cut(max_age=0.1), Cut(idle=0.1), Cut(window=0.1)], ids=["max_age", "idle", "window"])
@@ -111,14 +115,14 @@ def test_rejects_without_a_row_behind_them_are_landed(cut: Cut) -> None:
     lander.take(fetched(0, 0, [b"poison"]))
     lander.reach_end(0, 1, 1, 1)
     deadline = time.monotonic() + 10
-    while not lander.landed.rejected and time.monotonic() < deadline:
+    while not lander.counts.rejected and time.monotonic() < deadline:
         lander.tick()
         time.sleep(0.01)
-    assert lander.landed.rejected == 1 and lander.landed.batches.total() == 0
+    assert lander.counts.rejected == 1 and lander.counts.batches.total() == 0
     lander.tick()
     # A row that comes later begins its own batch: it is not cut for the age of the reject.
     lander.take(fetched(0, 1, _records(1, 1)))
-    assert lander.landed.rows == 0
+    assert lander.counts.rows == 0
     proof = verify_stream(store, "model")
     assert proof.problems == [] and proof.lanes[0].rejected == 1
 
@@ -149,16 +153,16 @@ def test_the_age_of_what_was_landed_again_cuts_its_own_batch_only(monkeypatch: p
     lander.take(fetched(0, 0, [b'{"n":1,"pad":"%s"}' % (b"x" * 2_000_000), b"poison"]))
     lander.land_tail()
     longer = STREAM.model_copy(update={"rejects": STREAM.rejects.model_copy(update={"max_record_bytes": 3_000_000})})
-    assert LandingAgain(store, longer, Writer("person", "id")).run().rows == 1
+    assert LandingAgain(store, longer, JsonRecords(longer), Writer("person", "id")).run().rows == 1
     deadline = time.monotonic() + 10
-    while not lander.landed.batches and time.monotonic() < deadline:
+    while not lander.counts.batches and time.monotonic() < deadline:
         lander.tick()
         time.sleep(0.01)
-    assert lander.landed.batches == {"max_age": 1}
+    assert lander.counts.batches == {"max_age": 1}
     # The next row begins its own batch: it is not cut for the age of what has left.
     lander.take(fetched(0, 2, _records(2, 1)))
     lander.tick()
-    assert lander.open_rows == 1
+    assert lander.lanes.open_rows == 1
     assert verify_stream(store, "model").problems == []
 
 
@@ -171,7 +175,7 @@ def test_large_rows_are_encoded_before_they_fill_the_memory() -> None:
         texts = [rng.integers(32, 127, 900_000, dtype=np.uint8).tobytes().decode() for _ in range(10)]
         offsets = np.arange(first, first + 10)
         sizes = np.full(10, 900_000)
-        part.add(Stretch(pa.table({"s": texts}), offsets, offsets, offsets, sizes, (), (), first, first + 10))
+        part.add(ParsedRecords(pa.table({"s": texts}), offsets, offsets, offsets, sizes, (), (), first, first + 10))
         held += 10 * 900_000
         assert part.encoded_bytes >= held // 2
         assert sum(table.nbytes for table in part._waiting) < ROW_GROUP_BYTES
@@ -183,7 +187,7 @@ def test_large_rows_are_encoded_before_they_fill_the_memory() -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     clock = FakeTime()
-    for module in (batches, lander_module, lanes, open_part, sealing):
+    for module in (batches, lander_module, open_part, owned_lane, sealing):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -221,7 +225,7 @@ def test_a_member_that_was_stopped_follows_what_was_landed_and_sealed_meanwhile(
     clock.now_s += 1.1
     third.tick()
     stopped.tick()
-    assert stopped.landed.adopted == 1
+    assert stopped.counts.adopted == 1
     clock.now_s += 2.1
     while not (third.land_tail() and winner.land_tail()):
         clock.now_s += 2.1
@@ -249,7 +253,7 @@ def test_a_window_stays_sealed_behind_a_batch_that_age_cut_and_its_late_rows_are
     other.take(late)
     other.take(fetched(0, 17, _records(17, 20)))
     other.tick()
-    assert other.landed.late_rows == 2
+    assert other.counts.late_rows == 2
     stored = [(key, body) for key, (body, _) in sorted(store._objects.items()) if "/_batches/" in key]
     found = [manifest_from_json(body, key) for key, body in stored]
     assert [(batch.window, batch.rows, batch.cut) for batch in found][:3] == [
@@ -276,11 +280,12 @@ def test_parts_of_before_there_was_a_clock_are_gone_on_from(clock: FakeTime) -> 
     far = fetched(0, 10, _records(10, 10))
     far.timestamps_ms[3] = 60_000
     other.take(far)
-    assert other.land_tail() and other.landed.early_rows == 1
+    assert other.land_tail() and other.counts.early_rows == 1
 
 
 def test_what_waits_behind_a_row_that_is_ahead_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "PART_BYTES", 2**20)
+    monkeypatch.setattr(owned_lane, "PART_BYTES", 2**20)
+    monkeypatch.setattr(cuts, "PART_BYTES", 2**20)
     store = MemoryStore()
     lander = _lander(store, "one", Cut(window=0.1), 1)
     lander.own(0, 1)
@@ -289,9 +294,9 @@ def test_what_waits_behind_a_row_that_is_ahead_is_bounded_in_bytes(monkeypatch: 
     # A lane's first row is held, and so are the rejects behind it.
     for offset in range(1, 21):
         lander.take(fetched(0, offset, [b"?" * 2**18]))
-        held = lander._lanes[0].held
+        held = lander.lanes[0].held
         assert held is None or held.size_bytes <= 2**20
-    assert (lander.landed.rows, lander.landed.parts["part_size"]) == (1, 4)
+    assert (lander.counts.rows, lander.counts.parts["part_size"]) == (1, 4)
     assert verify_stream(store, "model").problems == []
 
 
@@ -302,7 +307,7 @@ def test_fetches_of_one_reject_each_do_not_add_up_to_a_table_of_empty_chunks() -
     lander.take(fetched(0, 0, _records(0, 1)))
     for offset in range(1, 200):
         lander.take(fetched(0, offset, [b"?"]))
-    held = lander._lanes[0].held
+    held = lander.lanes[0].held
     assert held is not None and len(held.rejects) == 199 and held.rows.column(0).num_chunks == 1
 
 
@@ -322,7 +327,7 @@ def test_what_a_member_holds_lands_when_another_one_cuts_by_age(
     clock.now_s += 0.2
     one.tick()
     other.tick()
-    assert other.open_rows == 0 and other.landed.rows == 1
+    assert other.lanes.open_rows == 0 and other.counts.rows == 1
     clock.now_s += 2.1
     one.tick()
     proof = verify_stream(store, "model")
@@ -337,10 +342,10 @@ def test_windows_that_are_over_are_sealed_in_one_tick() -> None:
     # Lane 0 is ahead by three windows; they wait for lane 1.
     lander.take(fetched(0, 0, _records(0, 35)))
     lander.tick()
-    assert not lander.landed.batches
+    assert not lander.counts.batches
     lander.reach_end(1, 1, 0, 0)
     lander.tick()
-    assert lander.landed.batches == {"window": 3}
+    assert lander.counts.batches == {"window": 3}
 
 
 class Topic:
@@ -359,9 +364,8 @@ class Topic:
 def _two_members(times_ms: list[list[int]], cut: Cut) -> tuple[MemoryStore, Lander, Lander]:
     """Return members that own a lane each, of which the first has read and landed what it can."""
     store = MemoryStore()
-    one, other = _lander(store, "one", cut), _lander(store, "other", cut)
+    one, other = (_lander(store, name, cut, topic=Topic(times_ms)) for name in ("one", "other"))
     for lane, member in enumerate((one, other)):
-        member._foreign._topic = Topic(times_ms)
         member.own(lane, 1)
         member.begin(2)
     _give(one, 0, 0, _records(0, len(times_ms[0])), times_ms[0])
@@ -380,7 +384,7 @@ def test_a_window_waits_for_another_members_lane_whose_first_row_may_be_a_wrong_
     store, one, other = _two_members(times_ms, Cut(window=0.1))
     clock.now_s += 1
     one.tick()
-    assert not one.landed.batches
+    assert not one.counts.batches
     _give(other, 1, 0, _records(0, 4), times_ms[1])
     other.reach_end(1, 1, 4, 4)
     clock.now_s += 1
@@ -389,7 +393,7 @@ def test_a_window_waits_for_another_members_lane_whose_first_row_may_be_a_wrong_
     one.tick()
     proof = verify_stream(store, "model")
     assert proof.problems == [] and [batch.rows for batch in proof.batches][:1] == [14]
-    assert (other.landed.early_rows, other.landed.late_rows) == (1, 0)
+    assert (other.counts.early_rows, other.counts.late_rows) == (1, 0)
 
 
 def test_no_window_waits_for_ever_for_a_lane_of_rejects(clock: FakeTime) -> None:
@@ -400,7 +404,7 @@ def test_no_window_waits_for_ever_for_a_lane_of_rejects(clock: FakeTime) -> None
         clock.now_s += 0.06
         other.tick()
         one.tick()
-    assert one.landed.batches == {"window": 1}
+    assert one.counts.batches == {"window": 1}
     assert verify_stream(store, "model").problems == []
 
 
@@ -419,6 +423,6 @@ def test_rows_that_landed_without_windows_do_not_set_the_clock_of_those_with(clo
     other.begin(1)
     other.take(fetched(0, 11, _records(11, 40)))
     other.tick()
-    assert other.landed.batches["window"] == 3
-    assert other.land_tail() and other.landed.late_rows == 0
+    assert other.counts.batches["window"] == 3
+    assert other.land_tail() and other.counts.late_rows == 0
     assert verify_stream(store, "model").problems == []

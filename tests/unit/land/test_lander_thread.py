@@ -21,10 +21,10 @@ def test_it_came_to_the_end_only_if_the_topic_was_idle(idle_s: float | None) -> 
     lander.reach_end(0, 1, 1, 1)
     thread = LanderThread(lander, idle_s, stop)
     thread.start()
-    while idle_s is None and not lander.landed.rejected:
+    while idle_s is None and not lander.counts.rejected:
         assert not thread.done.wait(0.01)
     if idle_s is None:
         stop.set()
     thread.join(10)
     assert thread.done.is_set() and thread.error is None
-    assert lander.landed.rejected_all and thread.came_to_end == (idle_s is not None)
+    assert lander.counts.rejected_all and thread.came_to_end == (idle_s is not None)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.errors import ConfigurationError
-from pipeline.land.reasons import SHOWN, Reasons, form
+from pipeline.land.reject import Reject
+from pipeline.land.reject_reasons import SHOWN, RejectReasons, form
 from pipeline.land.rejects_command import rejects, shown
-from pipeline.land.stretch import Reject
 
 STREAM = Path(__file__).parents[3] / "streams" / "flights.yaml"
 
@@ -54,7 +54,7 @@ def test_reasons_of_two_columns_or_types_are_two(one: str, other: str) -> None:
 
 
 def test_the_first_reasons_are_kept_and_all_are_counted() -> None:
-    reasons = Reasons()
+    reasons = RejectReasons()
     for offset in range(1_000):
         reasons.count(3, [Reject(offset, 0, None, b"", f"odd {'x' * (offset % 40)}")])
     lines = reasons.lines()

@@ -9,13 +9,14 @@ import pytest
 
 from contract.batch import again_key
 from contract.stream import Cut, Stream
-from pipeline.land.again import AgainChain
+from pipeline.land.again_chain import AgainChain
 from pipeline.land.chain import Writer
+from pipeline.land.chain_start import begin_or_read
+from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.open_part import OpenPart
-from pipeline.land.start import begin_or_read
-from pipeline.land.stretch import to_stretch
+from pipeline.land.parsed_records import parsed_records
 from pipeline.land.verify import Proof, verify_stream
 from tests.memory_store import MemoryStore
 from tests.property.test_chain_model import STREAM
@@ -42,11 +43,11 @@ def _landed() -> MemoryStore:
     pads = (0, 30, 90, 30, 90)
     values = [b'{"n":%d,"p":"%s"}' % (n, b"x" * pad) for n, pad in enumerate(pads)]
     lander.take(fetched(0, 0, [*values, b"poison"], _taking(20)))
-    LandingAgain(store, _taking(60), WRITER).run()
+    LandingAgain(store, _taking(60), JsonRecords(_taking(60)), WRITER).run()
     lander.land_tail()
-    LandingAgain(store, _taking(60), WRITER).run()
+    LandingAgain(store, _taking(60), JsonRecords(_taking(60)), WRITER).run()
     _seal_all(store)
-    LandingAgain(store, _taking(200), WRITER).run()
+    LandingAgain(store, _taking(200), JsonRecords(_taking(200)), WRITER).run()
     return store
 
 
@@ -85,7 +86,8 @@ def test_rejects_land_again_in_objects_of_at_most_a_batchs_bytes() -> None:
     lander.take(fetched(0, 0, values, _taking(20)))
     lander.land_tail()
     by_bytes = _taking(60).model_copy(update={"cut": Cut(bytes=200)})
-    assert [again.value_bytes for again in LandingAgain(store, by_bytes, WRITER).run().landed] == [200, 200, 50]
+    outcome = LandingAgain(store, by_bytes, JsonRecords(by_bytes), WRITER).run()
+    assert [again.value_bytes for again in outcome.landed] == [200, 200, 50]
     assert _problems(store) == ""
 
 
@@ -107,7 +109,7 @@ def _alter(store: MemoryStore) -> None:
 
 def _land(store: MemoryStore, offset: int) -> None:
     """Land offset ``offset`` again, as no run of ours would."""
-    rows = to_stretch(fetched(0, offset, [b'{"n":1}']), offset)
+    rows = parsed_records(fetched(0, offset, [b'{"n":1}']), offset)
     part = OpenPart(0, 0, offset, rows.rows.schema)
     part.add(rows)
     AgainChain(store, "model").commit(part, 2, np.array([offset]), WRITER)

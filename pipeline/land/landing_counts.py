@@ -8,25 +8,13 @@ from dataclasses import dataclass, field
 
 from contract.batch import CutReason, Part
 from pipeline.land.open_part import OpenPart
-from pipeline.land.reasons import Reasons
+from pipeline.land.reject_reasons import RejectReasons
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Moved:
-    """A lane's chain now ends at ``next_offset``.
-
-    ``seek_epoch``, if given, is the lane's new epoch: what was fetched in an earlier one is void.
-    """
-
-    lane: int
-    next_offset: int
-    seek_epoch: int | None = None
-
-
 @dataclass
-class Landed:
+class LandingCounts:
     """Counts since the process began; parts, and the ``batches`` that it sealed itself, by the reason of their cut."""
 
     rows: int = 0
@@ -40,7 +28,7 @@ class Landed:
     """Columns that had a value in some row."""
     parts: Counter[CutReason] = field(default_factory=Counter)
     batches: Counter[CutReason] = field(default_factory=Counter)
-    reasons: Reasons = field(default_factory=Reasons)
+    reasons: RejectReasons = field(default_factory=RejectReasons)
 
     @property
     def rejected_all(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.replay.earlier import Earlier, EarlierRows
+from pipeline.replay.earlier_rows import EarlierFiles, EarlierRows
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_rows_that_an_earlier_replay_sent_again(runs: list[list[int]], ours: boo
     for run in runs:
         for row in run:
             theirs.add(row, b"row %d" % row)
-    earlier = Earlier("of a file that grew", [{"before it grew": theirs}], 1)
+    earlier = EarlierFiles("of a file that grew", [{"before it grew": theirs}], 1)
     assert earlier.last_row == last_row
     for row in range(200 if not ours else 20):
         earlier.compare(row, b"row %d" % row)

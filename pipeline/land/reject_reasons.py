@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.land.stretch import Reject
+from pipeline.land.reject import Reject
 
 SHOWN = 5
 # A form more than these is counted, not kept: a reason whose form is not recognised may differ in every record.
@@ -44,7 +44,7 @@ class ReasonCount:
         return f"{self.count:,} × {self.reason} (the first: lane {self.lane}, offset {self.offset})"
 
 
-class Reasons:
+class RejectReasons:
     """The forms of reasons in the order in which they came."""
 
     def __init__(self) -> None:

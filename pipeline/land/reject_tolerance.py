@@ -7,8 +7,9 @@ import logging
 from contract.errors import SchemaBrokenError
 from contract.stream import Stream
 from pipeline.land.near_names import why_no_column
-from pipeline.land.reasons import Reasons
-from pipeline.land.stretch import Reject, Stretch
+from pipeline.land.parsed_records import ParsedRecords
+from pipeline.land.reject import Reject
+from pipeline.land.reject_reasons import RejectReasons
 
 logger = logging.getLogger(__name__)
 
@@ -22,34 +23,34 @@ class RejectTolerance:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._records = self._rejected = self._strangers = 0
-        self._reasons = Reasons()
+        self._reasons = RejectReasons()
         self._only_strangers: Reject | None = None
         self._usable = False
         self._warned = False
 
-    def count(self, lane: int, stretch: Stretch) -> None:
-        """Count the records of ``stretch``, of ``lane``.
+    def count(self, lane: int, records: ParsedRecords) -> None:
+        """Count ``records``, of ``lane``.
 
         Raises
         ------
         SchemaBrokenError: more of them are rejected, or strangers, than is tolerated; nothing of them has landed.
         """
         limits = self._stream.rejects
-        self._records += stretch.rows.num_rows + len(stretch.rejects)
-        self._rejected += len(stretch.rejects)
-        self._reasons.count(lane, stretch.rejects)
-        self._strangers += len(stretch.strangers)
-        if stretch.strangers:
-            self._only_strangers = stretch.strangers[-1]
-        self._usable = self._usable or stretch.rows.num_rows > len(stretch.strangers)
+        self._records += records.rows.num_rows + len(records.rejects)
+        self._rejected += len(records.rejects)
+        self._reasons.count(lane, records.rejects)
+        self._strangers += len(records.strangers)
+        if records.strangers:
+            self._only_strangers = records.strangers[-1]
+        self._usable = self._usable or records.rows.num_rows > len(records.strangers)
         if self._records < limits.min_records:
             return
         if self._rejected / self._records > limits.max_share:
-            raise self._rejected_error(stretch)
+            raise self._rejected_error(records)
         if (self._rejected + self._strangers) / self._records > limits.max_share and self._only_strangers is not None:
             self._stop_or_warn(self._only_strangers)
         self._records = self._rejected = self._strangers = 0
-        self._reasons = Reasons()
+        self._reasons = RejectReasons()
 
     def refuse_first_strangers(self) -> None:
         """Stop before a stream's first rows land, if none of them has a column, however few they are.
@@ -77,8 +78,8 @@ class RejectTolerance:
             logger.warning("%s", said)
             self._warned = True
 
-    def _rejected_error(self, stretch: Stretch) -> SchemaBrokenError:
-        last = stretch.rejects[-1] if stretch.rejects else None
+    def _rejected_error(self, records: ParsedRecords) -> SchemaBrokenError:
+        last = records.rejects[-1] if records.rejects else None
         hint = why_no_column(last.value, self._stream.columns) if last else None
         return SchemaBrokenError(
             f"{self._rejected} of the last {self._records} records of topic {self._stream.topic!r} are not of the "

@@ -9,9 +9,9 @@ import pytest
 from contract.errors import SchemaBrokenError
 from contract.stream import Cut, Stream, parse_stream
 from pipeline.land.chain import Writer
+from pipeline.land.chain_start import begin_or_read
 from pipeline.land.lander import Lander
 from pipeline.land.near_names import why_no_column
-from pipeline.land.start import begin_or_read
 from tests.memory_store import MemoryStore
 from tests.unit.land.test_lander import Offsets, fetched
 
@@ -79,7 +79,7 @@ def test_a_broken_producer_stops_the_line_when_enough_was_seen() -> None:
     _land(lander, [b'{"Id":1}', *[GOOD] * 9], first=10)
     with pytest.raises(SchemaBrokenError, match="6 of the last 10 records of topic 's' have none"):
         _land(lander, [*[GOOD] * 4, *[b'{"Id":1}'] * 6], first=20)
-    assert lander.landed.rows == 20 and lander.landed.strangers == 1
+    assert lander.counts.rows == 20 and lander.counts.strangers == 1
 
 
 def test_rejects_and_strangers_add_up() -> None:
@@ -91,8 +91,8 @@ def test_rejects_and_strangers_add_up() -> None:
 def test_a_row_of_nulls_that_is_meant_is_none_of_them() -> None:
     lander = _lander(MemoryStore(), STREAM)
     _land(lander, [b'{"id":null}', b'{"id":null,"more":1}'] * 10)
-    assert (lander.landed.rows, lander.landed.strangers) == (20, 0)
-    assert lander.landed.present == {"_partition", "_offset", "_timestamp"}
+    assert (lander.counts.rows, lander.counts.strangers) == (20, 0)
+    assert lander.counts.present == {"_partition", "_offset", "_timestamp"}
 
 
 def test_a_record_without_keys_has_no_column_either() -> None:
@@ -106,7 +106,7 @@ def test_a_record_without_keys_has_no_column_either() -> None:
 def test_a_record_without_keys_is_counted_among_others(beside: bytes) -> None:
     lander = _lander(MemoryStore(), STREAM)
     _land(lander, [GOOD, beside, b"{}", b'{"x":null}', GOOD, GOOD, GOOD, GOOD])
-    assert (lander.landed.rows, lander.landed.strangers) == (8, 1)
+    assert (lander.counts.rows, lander.counts.strangers) == (8, 1)
 
 
 def test_told_to_warn_it_warns_once_and_lands(caplog: pytest.LogCaptureFixture) -> None:
@@ -115,7 +115,7 @@ def test_told_to_warn_it_warns_once_and_lands(caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.WARNING):
         for first in (0, 20):
             _land(lander, [b'{"Id":1}'] * 20, stream, first=first)
-    assert lander.landed.strangers == 40
+    assert lander.counts.strangers == 40
     assert [record.message.count("letter case counts") for record in caplog.records] == [1]
 
 

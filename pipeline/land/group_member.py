@@ -11,71 +11,64 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from contract.errors import ChainError, ServiceDownError
+from contract.errors import ChainError
 from pipeline.fault import fault_point
+from pipeline.land.begun_topic import BegunTopic
 from pipeline.land.broker_state import BrokerState
-from pipeline.land.formats.json_records import RecordParser
+from pipeline.land.fetched_records import FetchedRecords
+from pipeline.land.formats.format import RecordFormat
+from pipeline.land.lag import Lag
 from pipeline.land.lander import Lander
-from pipeline.land.lander_thread import PATIENCE_S, End, LanderThread, Work
+from pipeline.land.lander_thread import PATIENCE_S, LanderThread, PartitionEnd, Work
 from pipeline.land.origins import Origins
-from pipeline.land.patience import StoppedError
-from pipeline.land.start import refuse_foreign_commit, refuse_lost_records, refuse_other_topic
-from pipeline.land.stretch import Fetched
-from pipeline.land.topic import TIMEOUT_S, explain, watermarks
+from pipeline.land.patient_store import StoppedError
+from pipeline.land.topic import explain
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 # consume() waits its whole timeout unless it gets this many, so both are small enough for time cuts.
 FETCH_RECORDS = 10_000
 FETCH_WAIT_S = 0.05
 # Arrow parses outside the interpreter lock; a third thread brought nothing on two cores.
 PARSING_THREADS = 2
-LAG_EVERY_S = 1.0
-ASK_S = 0.3
 # A supervisor kills what has not ended ten seconds after it was told to.
 LEAVE_S = 7.0
 
 
-class Landing:
-    """One member of the stream's consumer group."""
+class GroupMember:
+    """One member of the stream's consumer group.
+
+    Parameters
+    ----------
+    topic: the one that the stream's chains were begun on; ``broker`` says whether its broker answers
+    lag: measured here, because the consumer has it
+    exit_when_idle_s: the topic's end is reached after so long without a record; None: never
+    """
 
     def __init__(
-        self, consumer: Consumer, lander: Lander, parser: RecordParser, *,
-        stream: str, topic: str, group: str, address: str,
-        exit_when_idle_s: float | None, stop: threading.Event,
-        topic_id: str, describe: Callable[[], tuple[str, int]], broker: BrokerState,
+        self, consumer: Consumer, lander: Lander, record_format: RecordFormat, *,
+        topic: BegunTopic, broker: BrokerState, lag: Lag, exit_when_idle_s: float | None, stop: threading.Event,
     ) -> None:  # fmt: skip
-        self._topic_id, self._describe = topic_id, describe
-        self.broker = broker
         self.left = True
         """False if the group could not be left, or a PUT not be ended, within ``LEAVE_S``."""
         self._consumer = consumer
-        self._stream, self._topic, self._group, self._address = stream, topic, group, address
+        self._begun_topic, self._broker, self._lag = topic, broker, lag
+        self._topic, self._address = topic.topic.name, topic.address
         self._stop = stop
         self._thread = LanderThread(lander, exit_when_idle_s, stop)
         self._lander = lander
-        # What was fetched of another topic under this name cannot be older than this answer.
-        lander.before_landing = self._confirm_topic
-        self._parser = parser
+        self._format = record_format
         self._parsing = ThreadPoolExecutor(PARSING_THREADS, "parse")
         self._epochs: dict[int, int] = {}
         self._positions: dict[int, int] = {}
         """Per lane, the offset behind all that was handed over in its epoch."""
         self._paused = False
-        self.show: Callable[[], None] = lambda: None
-        self.lag: dict[int, int] = {}
-        """Per lane of ours, the records that have not landed; measured once a second."""
-        self._lag_measured = 0.0
 
     def run(self) -> None:
         """Land until told to stop; raises what stopped the lander."""
@@ -86,7 +79,6 @@ class Landing:
             )
             while not (self._thread.done.is_set() or self._stop.is_set()):
                 self._poll()
-                self.show()
         finally:
             self._stop.set()
             self._leave()
@@ -123,45 +115,17 @@ class Landing:
     def _poll(self) -> None:
         messages = self._fetch(FETCH_WAIT_S)
         if messages:
-            self.broker.note_answer()
+            self._broker.note_answer()
         for item in self._sorted(messages):
             self._hand_over(item)
         self._apply_moves()
-        self._measure_lag()
+        self._lag.measure(self._epochs)
 
     def _fetch(self, wait_s: float) -> list[Message]:
         try:
             return self._consumer.consume(FETCH_RECORDS, wait_s)
         except KafkaException as error:
             raise explain(error, self._address, self._topic) from error
-
-    def _measure_lag(self) -> None:
-        now = time.monotonic()
-        if now - self._lag_measured < LAG_EVERY_S:
-            return
-        self._lag_measured = now
-        if self.broker.failure is not None:
-            self._ask_broker()
-        lag = {}
-        for lane, landed_to in self._lander.landed_to().items():
-            # What the last fetch said; nothing is asked of the broker.
-            _, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, lane), cached=True)
-            if high >= landed_to:
-                lag[lane] = high - landed_to
-        self.lag = lag
-
-    def _ask_broker(self) -> None:
-        """Ask for anything: without new records, nothing else would tell that the broker is back."""
-        for lane in list(self._epochs)[:1]:
-            with suppress(KafkaException):
-                self._consumer.get_watermark_offsets(TopicPartition(self._topic, lane), timeout=ASK_S)
-                self.broker.note_answer()
-
-    def _confirm_topic(self) -> int:
-        """Return the number of partitions of the topic; stop if it was made again, for its offsets mean others now."""
-        topic_id, lanes = self._patiently(self._describe)
-        refuse_other_topic(self._stream, (self._topic, self._topic_id), (self._topic, topic_id))
-        return lanes
 
     def _sorted(self, messages: list[Message]) -> list[Work]:
         """Return the records by lane, each lane's ends behind its records."""
@@ -179,7 +143,7 @@ class Landing:
         work.extend(filter(None, (self._event(message) for message in events)))
         return work
 
-    def _fetched(self, lane: int, messages: list[Message]) -> Fetched | None:
+    def _fetched(self, lane: int, messages: list[Message]) -> FetchedRecords | None:
         position = self._positions[lane]
         offsets = np.fromiter(map(Message.offset, messages), np.int64, len(messages))
         if offsets[0] < position:
@@ -189,7 +153,7 @@ class Landing:
             offsets = offsets[-len(messages) :]
         self._positions[lane] = int(offsets[-1]) + 1
         values = list(map(Message.value, messages))
-        return Fetched(
+        return FetchedRecords(
             lane=lane,
             epoch=self._epochs[lane],
             position=position,
@@ -197,11 +161,11 @@ class Landing:
             keys=list(map(Message.key, messages)),
             offsets=offsets,
             timestamps_ms=np.fromiter((time for _, time in map(Message.timestamp, messages)), np.int64, len(messages)),
-            parsed=self._parsing.submit(self._parser.parse, values),
+            parsed=self._parsing.submit(self._format.parse, values),
             origins=Origins(messages, offsets),
         )
 
-    def _event(self, message: Message) -> End | None:
+    def _event(self, message: Message) -> PartitionEnd | None:
         error, lane, offset = message.error(), message.partition(), message.offset()
         assert error is not None  # noqa: S101 - only messages with an error come here
         if error.code() == KafkaError._PARTITION_EOF:
@@ -209,15 +173,14 @@ class Landing:
                 return None
             position = self._positions[lane]
             self._positions[lane] = max(position, offset)
-            return End(lane, self._epochs[lane], position, offset)
+            return PartitionEnd(lane, self._epochs[lane], position, offset)
         if error.code() == KafkaError._MAX_POLL_EXCEEDED:
             # The group has taken our lanes away; the next poll joins it again.
             logger.warning("kafka: %s", error.str())
             return None
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             if lane is not None and offset is not None:
-                low, _ = watermarks(self._consumer, self._topic, lane, self._address)
-                refuse_lost_records(self._stream, self._topic, lane, offset, low)
+                self._begun_topic.refuse_lost(self._consumer, lane, offset)
             raise ChainError(
                 f"topic {self._topic!r} partition {lane} no longer holds offset {offset}: {error.str()}. "
                 f"Retention deleted records before they landed, or the topic was made again"
@@ -235,7 +198,6 @@ class Landing:
             except queue.Full:
                 self._pause()
                 waiting.extend(self._sorted(self._fetch(0)))
-                self.show()
         self._resume()
 
     def _pause(self) -> None:
@@ -253,8 +215,8 @@ class Landing:
     def _apply_moves(self, *, last: bool = False) -> None:
         """Commit what has landed, as a hint for lag tools, and seek where another writer was faster."""
         ends: dict[int, int] = {}
-        while self._lander.moved:
-            move = self._lander.moved.popleft()
+        while self._lander.chain_ends:
+            move = self._lander.chain_ends.popleft()
             if move.seek_epoch is not None and move.seek_epoch == self._epochs.get(move.lane, 0) + 1:
                 self._epochs[move.lane] = move.seek_epoch
                 self._positions[move.lane] = move.next_offset
@@ -284,54 +246,16 @@ class Landing:
         for partition in partitions:
             lane = partition.partition
             epoch = self._epochs[lane] = self._epochs.get(lane, 0) + 1
-            offset = self._thread.ask(lambda lane=lane, epoch=epoch: self._lander.own(lane, epoch))  # type: ignore[misc]
-            self._positions[lane] = offset
-            committed = self._patiently(lambda lane=lane, offset=offset: self._check(consumer, lane, offset))  # type: ignore[misc]
-            self._thread.ask(lambda lane=lane, committed=committed: self._send_rejects(lane, committed))  # type: ignore[misc]
+            offset = self._positions[lane] = self._thread.ask(self._lander.own, lane, epoch)
+            committed = self._begun_topic.confirm_lane(consumer, lane, offset)
+            self._thread.ask(self._lander.send_dead_letters_from, lane, committed)
             starts.append(TopicPartition(self._topic, lane, offset))
         consumer.incremental_assign(starts)
         if self._paused and starts:
             consumer.pause(starts)
         # Partitions that were added since come with a rebalance, to every member.
         # Another client is asked: list_topics() inside a callback of this one aborts the process at the next callback.
-        lanes = self._confirm_topic()
-        self._thread.ask(lambda: self._begin(lanes))
-
-    def _patiently(self, call: Callable[[], T]) -> T:
-        """Return what ``call`` answers, however long the broker takes; a broker that restarts only delays."""
-        told: set[str] = set()
-        while True:
-            try:
-                return call()
-            except ServiceDownError as error:
-                if str(error) not in told:
-                    logger.warning("lanes cannot be taken yet, asking again until they can; %s", error)
-                told.add(str(error))
-                if self._stop.wait(1.0):
-                    raise StoppedError from error
-
-    def _begin(self, partitions: int) -> int:
-        self._lander.begin(partitions)
-        return 0
-
-    def _send_rejects(self, lane: int, committed: int) -> int:
-        self._lander.send_dead_letters_from(lane, committed)
-        return 0
-
-    def _check(self, consumer: Consumer, lane: int, offset: int) -> int:
-        low, high = watermarks(consumer, self._topic, lane, self._address)
-        refuse_lost_records(self._stream, self._topic, lane, offset, low)
-        try:
-            (committed,) = consumer.committed([TopicPartition(self._topic, lane)], timeout=TIMEOUT_S)
-        except KafkaException as error:
-            raise explain(error, self._address, self._topic) from error
-        refuse_foreign_commit(self._stream, self._group, lane, offset, committed.offset)
-        if offset > high:
-            raise ChainError(
-                f"topic {self._topic!r} partition {lane} ends at {high}, but stream {self._stream!r} has landed it up "
-                f"to {offset}: the topic was truncated or made again"
-            )
-        return int(committed.offset)
+        self._thread.ask(self._lander.begin, self._begun_topic.confirm())
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for partition in partitions:
@@ -339,10 +263,6 @@ class Landing:
             self._epochs[lane] = self._epochs.get(lane, 0) + 1
             # When the lander has ended, nothing is open any more.
             with suppress(StoppedError):
-                self._thread.ask(lambda lane=lane: self._disown(lane))  # type: ignore[misc]
+                self._thread.ask(self._lander.disown, lane)
         self._apply_moves(last=True)
         consumer.incremental_unassign(partitions)
-
-    def _disown(self, lane: int) -> int:
-        self._lander.disown(lane)
-        return 0

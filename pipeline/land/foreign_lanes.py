@@ -8,8 +8,8 @@ from typing import Protocol
 from contract.batch import Part
 from contract.stream import Cut
 from pipeline.land.chain import Chain
-from pipeline.land.clock import LaneClock
-from pipeline.land.unsealed import Unsealed
+from pipeline.land.lane_clock import LaneClock
+from pipeline.land.unsealed_parts import UnsealedParts
 from pipeline.object_store import ObjectStore
 
 
@@ -28,7 +28,9 @@ class LaneOffsets(Protocol):
 class ForeignLanes:
     """Other members' lanes, as of the last look at what they have landed."""
 
-    def __init__(self, store: ObjectStore, stream: str, cut: Cut, *, unsealed: Unsealed, topic: LaneOffsets) -> None:
+    def __init__(
+        self, store: ObjectStore, stream: str, cut: Cut, *, unsealed: UnsealedParts, topic: LaneOffsets
+    ) -> None:
         self._store = store
         self._stream = stream
         self._max_ahead_ms = round(cut.max_ahead * 1000)

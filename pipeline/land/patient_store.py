@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import tenacity
 
@@ -25,21 +25,29 @@ class StoppedError(Exception):
     """The process was told to stop while it waited for the object store."""
 
 
+class Durations(Protocol):
+    """Takes what was measured, as a histogram does."""
+
+    def observe(self, seconds: float, /) -> object:
+        """Take in one duration."""
+        ...
+
+
 class PatientStore(ObjectStore):
     """An :class:`ObjectStore` whose calls come back only with an answer, or with :class:`StoppedError`.
 
     A PUT that is tried again may meet its own first try; :class:`pipeline.land.chain.Chain` recognises it.
+    ``put_durations`` takes how long each answered PUT took.
     """
 
-    def __init__(self, settings: StoreSettings, stop: threading.Event) -> None:
+    def __init__(self, settings: StoreSettings, stop: threading.Event, put_durations: Durations | None = None) -> None:
         # Trying again is this class's own work.
         super().__init__(settings, attempts=1)
         self._stop = stop
         self.failure: str | None = None
         """What the store last failed with, None while it answers."""
         self._told: set[tuple[type[BaseException | None], object]] = set()
-        self.on_put: Callable[[float], None] = lambda _: None
-        """Told the seconds that each answered PUT took."""
+        self._put_durations = put_durations
 
     def put_if_absent(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> str | None:
         """As :meth:`ObjectStore.put_if_absent`."""
@@ -65,7 +73,8 @@ class PatientStore(ObjectStore):
         def timed() -> T:
             began = time.monotonic()
             answer = call()
-            self.on_put(time.monotonic() - began)
+            if self._put_durations is not None:
+                self._put_durations.observe(time.monotonic() - began)
             return answer
 
         return timed

@@ -24,10 +24,10 @@ from contract.batch import (
     manifest_prefix,
 )
 from contract.errors import ChainError
-from pipeline.land.again import AgainChain
+from pipeline.land.again_chain import AgainChain
 from pipeline.land.chain import Chain, listed_lanes
-from pipeline.land.reasons import Reasons
-from pipeline.land.stretch import Reject
+from pipeline.land.reject import Reject
+from pipeline.land.reject_reasons import RejectReasons
 from pipeline.object_store import ObjectStore
 
 # For the first reasons a person needs a few; a stream may have rejected for years.
@@ -141,11 +141,11 @@ def rejects_in(table: pa.Table) -> Iterator[Reject]:
         yield Reject(offset.as_py(), timestamp.as_py(), key.as_py(), value.as_py(), reason.as_py())
 
 
-def newest_reasons(store: ObjectStore, stream: str, rejected: RejectedStream) -> Reasons:
+def newest_reasons(store: ObjectStore, stream: str, rejected: RejectedStream) -> RejectReasons:
     """Return why the newest records were rejected that still are, of ``_READ_FOR_REASONS`` objects at most."""
     newest = sorted(rejected.parts, key=lambda named: (named.batch is None, named.batch or 0))[-_READ_FOR_REASONS:]
     few = dataclasses.replace(rejected, parts=[named for named in rejected.parts if named in newest])
-    reasons = Reasons()
+    reasons = RejectReasons()
     for named, table in tables(store, stream, few):
         reasons.count(named.lane, rejects_in(table))
     return reasons

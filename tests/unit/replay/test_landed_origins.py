@@ -13,11 +13,11 @@ from contract.errors import StopError
 from contract.origin import HEADER, Origin
 from contract.stream import Cut
 from pipeline.land.chain import Writer
+from pipeline.land.chain_start import begin_or_read
 from pipeline.land.lander import Lander
 from pipeline.land.origins import Origins
-from pipeline.land.start import begin_or_read
 from pipeline.land.verify import verify_stream
-from pipeline.replay.landed import landed_origins
+from pipeline.replay.landed_origins import landed_origins
 from tests.memory_store import MemoryStore
 from tests.property.test_chain_model import STREAM
 from tests.unit.land.test_lander import Offsets, fetched
@@ -53,7 +53,7 @@ def _landed(origins: list[Origin], rows: int) -> MemoryStore:
     lander.take(
         dataclasses.replace(records, origins=Origins([Record(origin) for origin in origins], np.arange(len(origins))))
     )
-    lander._land(list(lander._lanes.values()), "part_size")
+    lander._land(lander.lanes.all, "part_size")
     assert verify_stream(store, "model").problems == []
     return store
 

@@ -8,11 +8,11 @@ from contract.batch import Part
 from contract.errors import ChainError
 from pipeline.land.batches import Batches
 from pipeline.land.chain import Chain, Writer
-from pipeline.land.start import ChainStart
+from pipeline.land.chain_start import ChainStart
 from pipeline.object_store import ObjectStore
 
 
-class Unsealed:
+class UnsealedParts:
     """Parts of all lanes, whoever owns them, as of the last look at each; parts never change, so each is read once.
 
     Which of them a batch holds is asked of the newest manifest each time: it may have been read anywhere.

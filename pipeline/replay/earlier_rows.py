@@ -32,7 +32,7 @@ class EarlierRows:
         return self._digest.digest() == other._digest.digest()
 
 
-class Earlier:
+class EarlierFiles:
     """Tells which of the files that earlier replays sent begins as the file that is read.
 
     fingerprint: of the file that is read; under it nothing needs to be compared

@@ -1,28 +1,36 @@
-"""The lanes that this process owns, and where the next batch is cut across them."""
+"""One lane while this process owns it: its open part, what it holds, and since when."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
-from contract.batch import CutReason, Part
+from contract.batch import Part
 from pipeline.land.chain import Chain
-from pipeline.land.open_part import OpenPart
-from pipeline.land.stretch import Stretch
+from pipeline.land.open_part import PART_BYTES, OpenPart
+from pipeline.land.parsed_records import ParsedRecords
 from pipeline.land.windows import Windows
 
-# A part is encoded in memory before its one PUT; beyond this it is landed, whatever the cut says.
-PART_BYTES = 64 * 2**20
-PART_ROWS = 4_000_000
 # A row that is ahead waits for those behind it to decide; so many offsets, or a part's bytes, without one, and it is
 # taken as ahead.
 HELD_OFFSETS = 10_000
 # An open part without a row that does not grow for so long is landed, so that no window waits for its lane.
 REST_S = 1.0
+
+
+@dataclass(frozen=True)
+class ChainEnd:
+    """A lane's chain now ends at ``next_offset``.
+
+    ``seek_epoch``, if given, is the lane's new epoch: what was fetched in an earlier one is void.
+    """
+
+    lane: int
+    next_offset: int
+    seek_epoch: int | None = None
 
 
 @dataclass
@@ -33,7 +41,7 @@ class OwnedLane:
     epoch: int
     chain: Chain
     open: OpenPart
-    held: Stretch | None = None
+    held: ParsedRecords | None = None
     """What follows the open part from a row on that is ahead of the lane's clock: those behind it will decide."""
     held_at: float | None = None
     """Monotonic seconds at which it came."""
@@ -72,13 +80,20 @@ class OwnedLane:
             self.landed_since = None
         return self.opened_at if self.landed_since is None else self.landed_since
 
-    def hold(self, stretch: Stretch | None) -> None:
-        """Hold ``stretch`` instead of what was held, which may be its beginning."""
-        if stretch is None:
+    def hold(self, records: ParsedRecords | None) -> None:
+        """Hold ``records`` instead of what was held, which may be its beginning."""
+        if records is None:
             self.held_at = None
-        elif self.held is None or self.held.first_offset != stretch.first_offset:
+        elif self.held is None or self.held.first_offset != records.first_offset:
             self.held_at = time.monotonic()
-        self.held = stretch
+        self.held = records
+
+    def skip(self, gap: ParsedRecords) -> None:
+        """Go on behind ``gap``, offsets that hold no record."""
+        if self.held is None:
+            self.open.add(gap)
+        else:
+            self.hold(self.held.then(gap))
 
     def go_on(self, part: OpenPart) -> None:
         """Go on with an empty ``part``; everything in flight was fetched for another place, and is void."""
@@ -86,68 +101,6 @@ class OwnedLane:
         self.hold(None)
         self.epoch += 1
         self.at_end = False
-
-
-@dataclass(frozen=True)
-class CutPoint:
-    """Where a stretch has to be divided: everything before ``offset`` belongs to the part that ends there."""
-
-    offset: int
-    reason: CutReason
-
-
-def first_cut(
-    stretch: Stretch,
-    part: OpenPart,
-    windows: Windows | None,
-    room_rows: int | None,
-    room_bytes: int | None,
-    *,
-    first_window: int | None = None,
-) -> CutPoint | None:
-    """Return the first cut inside ``stretch``, or None if all of it fits into the open ``part``.
-
-    room_rows, room_bytes: what the batch still takes, over all lanes; None without such a rule.
-    first_window: the earliest window that can still be of a batch; None: any.
-    """
-    points = [*_amount_cuts(stretch, room_rows, room_bytes)]
-    if windows is not None and (point := _window_cut(stretch, part, windows, first_window)) is not None:
-        points.append(point)
-    if part.rows + stretch.rows.num_rows >= PART_ROWS or part.encoded_bytes >= PART_BYTES:
-        points.append(CutPoint(stretch.next_offset, "part_size"))
-    return min(points, key=lambda point: point.offset, default=None)
-
-
-def _amount_cuts(stretch: Stretch, room_rows: int | None, room_bytes: int | None) -> Iterable[CutPoint]:
-    if room_rows is not None and stretch.rows.num_rows >= room_rows:
-        yield CutPoint(int(stretch.offsets[room_rows - 1]) + 1, "rows")
-    if room_bytes is not None and int(stretch.value_bytes.sum()) >= room_bytes:
-        row = int(np.searchsorted(np.cumsum(stretch.value_bytes), room_bytes))
-        yield CutPoint(int(stretch.offsets[row]) + 1, "bytes")
-
-
-def opened_window(window: int, first_window: int | None) -> int:
-    """Return the window of a part that begins while the lane's clock is in ``window``; it is of no sealed one."""
-    return window if first_window is None else max(window, first_window)
-
-
-def _window_cut(stretch: Stretch, part: OpenPart, windows: Windows, first_window: int | None) -> CutPoint | None:
-    """A part ends before the row at which the lane's clock comes to a later window; late and early rows stay."""
-    numbers = windows.numbers(stretch.clock_ms)
-    if not len(numbers):
-        return None
-    current = part.window if part.window is not None else opened_window(int(numbers[0]), first_window)
-    later = np.nonzero(numbers > current)[0]
-    return CutPoint(int(stretch.offsets[later[0]]), "window") if len(later) else None
-
-
-def add_to_open(lane: OwnedLane, stretch: Stretch, windows: Windows | None, first_window: int | None) -> None:
-    """Add ``stretch``, which holds no cut, to the lane's open part."""
-    if windows is not None and len(stretch.timestamps_ms):
-        if lane.open.window is None:
-            lane.open.window = opened_window(windows.number(int(stretch.clock_ms[0])), first_window)
-        lane.open.late_rows += int((windows.numbers(stretch.timestamps_ms) < lane.open.window).sum())
-    lane.open.add(stretch)
 
 
 def next_open(lane: OwnedLane, landed: Part, schema: pa.Schema) -> None:

@@ -1,64 +1,26 @@
-"""A stretch: the parsed records of one lane between two offsets, which a cut can divide."""
+"""The parsed records of one lane between two offsets: rows, rejects and gaps, which a cut can divide."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from contract.batch import KEY, OFFSET, PARTITION, TIMESTAMP
-from pipeline.land.formats.json_records import Parsed
+from pipeline.land.fetched_records import FetchedRecords
 from pipeline.land.origins import NO_ORIGINS, Longs, Origins
+from pipeline.land.reject import Reject
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """Records of one lane as Kafka handed them over; all four sequences have one entry a record.
-
-    ``parsed`` is what becomes of ``values``: other threads parse ahead while earlier records are landed.
-
-    ``epoch`` counts the lane's (re)assignments and seeks: what was fetched before the last one is void.
-    ``position`` is the offset behind everything that was handed over in this epoch before: what lies between it
-    and the first record holds no record.
-    """
-
-    lane: int
-    epoch: int
-    position: int
-    values: Sequence[bytes | None]
-    keys: Sequence[bytes | None]
-    offsets: Longs
-    timestamps_ms: Longs
-    parsed: Future[Parsed]
-    origins: Origins = NO_ORIGINS
-
-
-@dataclass(frozen=True)
-class Reject:
-    """A record that is no row, as its rejects object keeps it."""
-
-    offset: int
-    timestamp_ms: int
-    key: bytes | None
-    value: bytes | None
-    reason: str
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes that it keeps in memory."""
-        return len(self.key or b"") + len(self.value or b"")
-
-
-@dataclass(frozen=True)
-class Stretch:
+class ParsedRecords:
     """Offsets ``first_offset`` ≤ o < ``next_offset`` of a lane.
 
     ``offsets``, ``timestamps_ms``, ``clock_ms`` and ``value_bytes`` have one entry for each of ``rows``; ``clock_ms``
     is the lane's clock behind it, which is before the row's timestamp where that is ahead. ``gaps`` are the
-    stretches [from, to) of offsets that hold no record at all.
+    ranges [from, to) of offsets that hold no record at all.
     """
 
     rows: pa.Table
@@ -80,14 +42,14 @@ class Stretch:
         """Bytes of the records' values, and of the rejects."""
         return int(self.value_bytes.sum()) + sum(reject.size_bytes for reject in self.rejects)
 
-    def split(self, offset: int) -> tuple[Stretch, Stretch | None]:
+    def split(self, offset: int) -> tuple[ParsedRecords, ParsedRecords | None]:
         """Return what lies before ``offset`` and what is left, None where nothing is."""
         if offset >= self.next_offset:
             return self, None
         row = int(np.searchsorted(self.offsets, offset))
         return self._part(0, row, self.first_offset, offset), self._part(row, None, offset, self.next_offset)
 
-    def split_before(self, row: int) -> tuple[Stretch | None, Stretch | None]:
+    def split_before(self, row: int) -> tuple[ParsedRecords | None, ParsedRecords | None]:
         """Return what lies before row number ``row`` and what begins with it, None where nothing is."""
         if row >= len(self.offsets):
             return self, None
@@ -95,9 +57,9 @@ class Stretch:
             return None, self
         return self.split(int(self.offsets[row]))
 
-    def then(self, following: Stretch) -> Stretch:
-        """Return this stretch and the one that follows it as one."""
-        return Stretch(
+    def then(self, following: ParsedRecords) -> ParsedRecords:
+        """Return these records and those that follow as one."""
+        return ParsedRecords(
             # Fetches of rejects alone would leave a table of empty chunks.
             rows=pa.concat_tables([self.rows, following.rows]) if following.rows.num_rows else self.rows,
             offsets=np.concatenate([self.offsets, following.offsets]),
@@ -113,9 +75,9 @@ class Stretch:
             strangers=(*self.strangers, *following.strangers),
         )
 
-    def _part(self, start: int, stop: int | None, first_offset: int, next_offset: int) -> Stretch:
+    def _part(self, start: int, stop: int | None, first_offset: int, next_offset: int) -> ParsedRecords:
         rows = slice(start, stop)
-        return Stretch(
+        return ParsedRecords(
             rows=self.rows.slice(start, None if stop is None else stop - start),
             offsets=self.offsets[rows],
             timestamps_ms=self.timestamps_ms[rows],
@@ -135,15 +97,15 @@ class Stretch:
         )
 
 
-def to_stretch(fetched: Fetched, expected_offset: int) -> Stretch:
-    """Return the records of ``fetched`` as a stretch that begins at ``expected_offset``."""
+def parsed_records(fetched: FetchedRecords, expected_offset: int) -> ParsedRecords:
+    """Return the records of ``fetched``, parsed, from ``expected_offset`` on."""
     parsed = fetched.parsed.result()
     chosen = parsed.indexes
     offsets, timestamps = fetched.offsets[chosen], fetched.timestamps_ms[chosen]
     lengths = _lengths(fetched.values)
     rejects = tuple(_reject(fetched, record.index, record.reason) for record in parsed.rejected)
     strangers = tuple(_reject(fetched, index, "none of its keys is a column") for index in parsed.strangers)
-    return Stretch(
+    return ParsedRecords(
         rows=_with_coordinates(parsed.rows, fetched, chosen),
         offsets=offsets,
         timestamps_ms=timestamps,
@@ -159,7 +121,7 @@ def to_stretch(fetched: Fetched, expected_offset: int) -> Stretch:
     )
 
 
-def _reject(fetched: Fetched, index: int, reason: str) -> Reject:
+def _reject(fetched: FetchedRecords, index: int, reason: str) -> Reject:
     return Reject(
         offset=int(fetched.offsets[index]),
         timestamp_ms=int(fetched.timestamps_ms[index]),
@@ -169,15 +131,15 @@ def _reject(fetched: Fetched, index: int, reason: str) -> Reject:
     )
 
 
-def empty_stretch(schema: pa.Schema, first_offset: int, next_offset: int) -> Stretch:
-    """Return a stretch of offsets that hold no record: the end of a transaction, or compacted away."""
+def no_records(schema: pa.Schema, first_offset: int, next_offset: int) -> ParsedRecords:
+    """Return a gap, offsets that hold no record: the end of a transaction, or compacted away."""
     none = np.empty(0, dtype=np.int64)
-    return Stretch(
+    return ParsedRecords(
         schema.empty_table(), none, none, none, none, (), ((first_offset, next_offset),), first_offset, next_offset
     )
 
 
-def _with_coordinates(rows: pa.Table, fetched: Fetched, chosen: Longs) -> pa.Table:
+def _with_coordinates(rows: pa.Table, fetched: FetchedRecords, chosen: Longs) -> pa.Table:
     keys = fetched.keys if len(chosen) == len(fetched.keys) else [fetched.keys[index] for index in chosen.tolist()]
     columns = {
         PARTITION: pa.array(np.full(len(chosen), fetched.lane, dtype=np.int32)),
