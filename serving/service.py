@@ -22,8 +22,9 @@ from contract.model_version import (
     TAG_STREAM,
 )
 from contract.uri import without_credentials
+from serving.kinds.clusters.clustering import clustering
+from serving.kinds.clusters.results import MOST_ROWS, Results
 from serving.kinds.clusters.statistics import cluster_statistics
-from serving.stored_rows.results import MOST_ROWS, Results
 from serving.versions import tags as read
 from serving.versions.catalogue import Catalogue, ServedModel, Version
 from serving.versions.pickup import Pickup
@@ -106,7 +107,7 @@ class Service:
         ------
         VersionUnavailableError: the version is not ready.
         """
-        return {"clusters": cluster_statistics(version.required_numbers()), **version.chain}
+        return {"clusters": cluster_statistics(clustering(version)), **version.chain}
 
     def page(self, version: Version, query: dict[str, str]) -> dict[str, Any]:
         """Return a page of stored rows; ``query`` may have limit, cursor and cluster.
@@ -115,7 +116,7 @@ class Service:
         ------
         InvalidRequestError: the query is not as it should be.
         """
-        clusters = len(version.required_numbers().scoring.centers)
+        clusters = len(clustering(version).scorer.centers)
         _refuse_unknown(query, ("limit", "cursor", "cluster"))
         limit = _number(query, "limit", 1, MOST_ROWS)
         cluster = _number(query, "cluster", 0, clusters - 1)
@@ -131,7 +132,7 @@ class Service:
         ------
         InvalidRequestError: the query is not as it should be.
         """
-        clusters = len(version.required_numbers().scoring.centers)
+        clusters = len(clustering(version).scorer.centers)
         _refuse_unknown(query, ("cluster",))
         return self._results.export(version, cluster=_number(query, "cluster", 0, clusters - 1))
 
@@ -208,8 +209,8 @@ class Service:
             "drift": read.word(facts.drift, DRIFTS),
             "drift_reason": facts.drift_reason,
             "rolled_back": read.instant(tags.get(TAG_ROLLED_BACK)),
-            "features": list(version.numbers.scoring.features) if version.numbers else None,
-            "clusters": len(version.numbers.scoring.centers) if version.numbers else None,
+            "features": list(version.numbers.served.features) if version.numbers else None,
+            "clusters": len(clustering(version).scorer.centers) if version.numbers else None,
             "deleted": version.gone_at is not None,
             "path": f"/api/{quote(version.model, safe='')}/{version.name}",
         }

@@ -13,8 +13,7 @@ from serving.http.answering import Answering
 from serving.http.bodies_within_limits import BodyReader, check_media_type, read_query
 from serving.http.canary import Canary, Drawn
 from serving.http.problems import from_error
-from serving.kinds.clusters.answers import Answer
-from serving.kinds.clusters.clusterer import PredictRequest
+from serving.kinds.prediction import Answer, PredictRequest
 from serving.metrics import Metrics
 from serving.service import Service
 from serving.versions.catalogue import Version
@@ -24,7 +23,7 @@ _JSON: Final = (b"content-type", b"application/json")
 
 
 class Predict:
-    """Assigns the rows of a body to clusters."""
+    """Answers the rows of a body."""
 
     def __init__(
         self, service: Service, answering: Answering, *, bodies: BodyReader, canary: Canary, metrics: Metrics
@@ -46,12 +45,12 @@ class Predict:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         drawn = self._drawn(scope)
-        drawn.version.required_numbers()
+        predictor = drawn.version.required_numbers().served.predictor
         apart = bool(scope["query_string"]) and _apart(Request(scope))
         check_media_type(scope)
         with self._bodies.room() as room:
             body = await self._bodies.read(scope, receive, room)
-            asked = PredictRequest(body, drawn.version.required_numbers().assigner, drawn.version.chain_json, apart)
+            asked = PredictRequest(body, predictor, drawn.version.chain_json, apart)
             answer = self._answering.soon(asked) or await self._answering.later(asked)
         if answer.error is not None:
             raise answer.error
@@ -73,10 +72,10 @@ class Predict:
 
 
 async def compared(answering: Answering, bodies: BodyReader, asked: PredictRequest, shadow: Version) -> Answer:
-    """Return of how many rows of ``asked`` the ``shadow`` gives another label."""
+    """Return of how many rows of ``asked`` the ``shadow`` gives another answer."""
     with bodies.room() as room:
         room.hold(len(asked.body))
-        return await answering.answer(asked._replace(shadow=shadow.required_numbers().assigner))
+        return await answering.answer(asked._replace(shadow=shadow.required_numbers().served.predictor))
 
 
 def _apart(request: Request) -> bool:

@@ -16,7 +16,7 @@ def server_metadata() -> dict[str, Any]:
 
 def model_metadata(model: ServedModel, version: Version) -> dict[str, Any]:
     """Return the tensors of a version."""
-    features = version.required_numbers().scoring.features
+    features = version.required_numbers().served.features
     ready = [str(number) for number, known in model.versions.items() if known.state == "ready"]
     return {
         "name": model.name,

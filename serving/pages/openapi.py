@@ -6,9 +6,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from contract.model_version import ALIASES
+from serving.kinds.clusters.clustering import clustering
 from serving.pages import openapi_inference
 from serving.pages.openapi_inference import client_paths, inference_paths
-from serving.pages.openapi_schemas import COMPONENTS, body_schema, example, ref
+from serving.pages.openapi_schemas import COMPONENTS, body_schema, ref
 from serving.settings import OPEN
 from serving.versions.catalogue import Catalogue, ServedModel, Version
 
@@ -91,11 +92,13 @@ def _add(paths: dict[str, Any], version: Version, name: str) -> None:
         return
     base, tag = f"/api/{quote(version.model, safe='')}/{name}", f"{version.model} {name}"
     operation = f"{version.model}_{name}"
-    scoring = version.numbers.scoring
-    body = {"schema": body_schema(scoring.features), "example": {"dataframe_records": [example(scoring)]}}
+    served = version.numbers.served
+    body = {"schema": body_schema(served.features), "example": {"dataframe_records": [served.example]}}
     summary = f"The cluster of each row, by {version.name} of {version.model}"
     paths[f"{base}/predict"] = _predicting(f"{operation}_predict", summary, tag, body)
-    paths |= _reading(base, tag, operation, f"{version.name} of {version.model}", len(scoring.centers))
+    paths |= _reading(
+        base, tag, operation, f"{version.name} of {version.model}", len(clustering(version).scorer.centers)
+    )
 
 
 def _predicting(operation: str, summary: str, tag: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from contract.errors import UnknownNameError
-from scoring.kmeans import Scoring
 from serving.kinds.clusters.tensors import OUTPUTS
-from serving.pages.openapi_schemas import example, ref
+from serving.kinds.kind import Served
+from serving.pages.openapi_schemas import ref
 from serving.rows_in.tensors import DATATYPE, INPUT
 from serving.versions.catalogue import Catalogue, ServedModel, Version
 
@@ -63,7 +63,7 @@ def _server(problems: dict[str, Any]) -> dict[str, Any]:
 
 def _version(base: str, name: str, who: str, problems: dict[str, Any], version: Version | None) -> dict[str, Any]:
     infer = _operation(f"{name}_infer", f"The cluster of each row, by {who}", _OBJECT)
-    shown = _example(version.required_numbers().scoring) if version else None
+    shown = _example(version.required_numbers().served) if version else None
     infer["requestBody"] = _body(ref("InferenceRequest"), shown)
     infer["responses"]["200"]["content"]["application/octet-stream"] = {"schema": {"type": "string"}}
     infer["responses"] |= _told(problems, *_INFER_PROBLEMS)
@@ -106,8 +106,8 @@ def _body(schema: dict[str, Any], shown: dict[str, Any] | None) -> dict[str, Any
     return {"required": True, "content": {"application/json": {"schema": schema, **told}}}
 
 
-def _example(scoring: Scoring) -> dict[str, Any]:
-    row = list(example(scoring).values())
+def _example(served: Served) -> dict[str, Any]:
+    row = list(served.example.values())
     return {"inputs": [{"name": INPUT, "shape": [1, len(row)], "datatype": DATATYPE, "data": row}]}
 
 

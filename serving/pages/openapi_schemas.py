@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
-
-from scoring.kmeans import Scoring
 
 _INTEGER: Final = {"type": "integer"}
 _NUMBER: Final = {"type": "number"}
@@ -146,14 +143,3 @@ def body_schema(features: tuple[str, ...] | None) -> dict[str, Any]:
         "inputs": {"anyOf": [{**_array(row), "minItems": 1}, columns]},
     }
     return {"oneOf": [_object({name: schema}) for name, schema in ways.items()]}
-
-
-def example(scoring: Scoring) -> dict[str, float]:
-    """Return a plausible row: what stands in for missing values, shortened."""
-    return {name: _rounded(x) for name, x in zip(scoring.features, scoring.surrogates, strict=True)}
-
-
-def _rounded(x: float) -> float:
-    rounded = float(f"{x:.4g}")
-    # The largest doubles round to infinity.
-    return rounded if math.isfinite(rounded) else x

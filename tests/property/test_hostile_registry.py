@@ -18,6 +18,7 @@ from contract.lineage import Lineage, Transition, lineage_to_json
 from contract.model_version import ALIASES, GOLDEN_FILE, LINEAGE_FILE, STATISTICS_FILE
 from contract.tracking import TrackingServer
 from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
+from serving.kinds.installed import kinds
 from serving.metrics import Metrics
 from serving.pages import inference_documents, openapi
 from serving.pages.ui.page import UserInterface
@@ -105,6 +106,7 @@ def artifacts(draw: st.DrawFn) -> dict[str, bytes]:
 
 
 NAMES = [
+    "kind",
     "batch",
     "rows",
     "rejected",
@@ -178,7 +180,7 @@ class Line:
         cache = LocalCache(Path(directory))
         cache.prepare()
         registry = Registry(TrackingServer("http://memory"), transport=self.memory)
-        self.pickup = Pickup(registry, cache, models=(), poll_s=1, grace_s=60)
+        self.pickup = Pickup(registry, cache, kinds(), models=(), poll_s=1, grace_s=60)
 
     def look(self) -> Catalogue:
         while self.pickup.look():
@@ -196,7 +198,7 @@ class Line:
         assert [version.state for version in good.versions.values()] == ["ready", "ready"]
         assert good.aliases == {"champion": 2}
         assert self.pickup.complete
-        again = Pickup(self.pickup._registry, self.pickup._cache, models=(), poll_s=1, grace_s=60)
+        again = Pickup(self.pickup._registry, self.pickup._cache, kinds(), models=(), poll_s=1, grace_s=60)
         again._restore()
         assert {name: list(model.versions) for name, model in again.catalogue.models.items()} == {
             name: list(model.versions) for name, model in catalogue.models.items()

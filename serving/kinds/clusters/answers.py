@@ -5,31 +5,17 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from heapq import nsmallest
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import orjson
 
-from contract.errors import RequestError
 from scoring.kmeans import Floats, Integers
+from serving.kinds.prediction import Answer
 from serving.rows_in.faults import MOST_FAULTS, Wrong
 
 # A row takes many times its bytes while it is written: so many are written at once.
 _BLOCK_ROWS: Final = 16_384
-
-
-class Answer(NamedTuple):
-    """A body and how many rows went to each cluster; or the error that stands for both.
-
-    ``json_bytes``: how much of the body is JSON, where binary tensors follow it. ``differing``: instead of a body, of
-    how many rows another version gives another label.
-    """
-
-    body: bytes
-    counts: tuple[int, ...]
-    error: RequestError | None = None
-    json_bytes: int | None = None
-    differing: int | None = None
 
 
 def encode(

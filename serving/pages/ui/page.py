@@ -14,8 +14,8 @@ import jinja2
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from scoring.kmeans import Scoring
-from serving.pages.openapi_schemas import example
+from serving.kinds.clusters.clustering import clustering
+from serving.kinds.clusters.scorer import Scorer
 from serving.pages.ui.fates import MOST_BARS, colours_of, draw, natural
 from serving.service import Service
 from serving.versions.catalogue import ServedModel, Version
@@ -161,11 +161,11 @@ class UserInterface:
     def _facts(self, model: ServedModel | None, names: Sequence[str]) -> dict[str, Any]:
         listed = list(model.versions.values()) if model else []
         ready = [version for version in listed if version.state == "ready" and version.numbers is not None]
-        drawn = _newest(ready[-MOST_DRAWN:], lambda scoring: len(scoring.labels), MOST_BARS)
-        profiled = _newest(drawn, lambda scoring: len(scoring.labels) * len(scoring.features), MOST_CELLS)
-        schemas = list(dict.fromkeys(version.required_numbers().scoring.features for version in reversed(ready)))
+        drawn = _newest(ready[-MOST_DRAWN:], lambda scorer: len(scorer.labels), MOST_BARS)
+        profiled = _newest(drawn, lambda scorer: len(scorer.labels) * len(scorer.features), MOST_CELLS)
+        schemas = list(dict.fromkeys(version.required_numbers().served.features for version in reversed(ready)))
         colours = colours_of(drawn)
-        newest = ready[-1].required_numbers().scoring if ready else None
+        newest = ready[-1].required_numbers().served if ready else None
         described = [self._service.describe(version) for version in reversed(listed)]
         return {
             "model": model,
@@ -181,7 +181,7 @@ class UserInterface:
             "colours": colours,
             "features": list(dict.fromkeys(chain.from_iterable(schemas))),
             "schemas": schemas,
-            "example": example(newest) if newest else {},
+            "example": newest.example if newest else {},
             "signposts": self._service.signposts(),
             "when": "Event time" if any(facts["event_window"] for facts in described) else "Record time",
             "base": _BASE.decode(),
@@ -204,24 +204,24 @@ def _aliases(model: ServedModel | None) -> dict[int, list[str]]:
     return found
 
 
-def _newest(versions: Sequence[Version], size: Callable[[Scoring], int], most: int) -> list[Version]:
+def _newest(versions: Sequence[Version], size: Callable[[Scorer], int], most: int) -> list[Version]:
     """Return the newest of ``versions``, of ``most`` in ``size`` together; at least one where there is one."""
-    sizes = accumulate(size(version.required_numbers().scoring) for version in reversed(versions))
+    sizes = accumulate(size(clustering(version).scorer) for version in reversed(versions))
     count = max(1, sum(total <= most for total in sizes))
     return list(versions[-count:])
 
 
 def _profile(version: Version, colours: Mapping[str, int]) -> Profile:
-    numbers = version.required_numbers()
-    features, clusters = numbers.scoring.features, len(numbers.statistics)
+    served = clustering(version)
+    features, clusters = served.features, len(served.statistics)
     width = min(len(features), MOST_CELLS // min(clusters, _LEAST_ROWS))
-    largest = sorted(range(clusters), key=lambda i: -numbers.statistics[i].size)[: MOST_CELLS // width]
+    largest = sorted(range(clusters), key=lambda i: -served.statistics[i].size)[: MOST_CELLS // width]
     rows = []
     for i in largest:
-        cluster = numbers.statistics[i]
+        cluster = served.statistics[i]
         cells = tuple(
             Cell(value, round(max(-_STEPS, min(_STEPS, 2 * z))) + _STEPS, z)
-            for value, z in zip(cluster.centroid[:width], numbers.scoring.centers[i][:width], strict=True)
+            for value, z in zip(cluster.centroid[:width], served.scorer.centers[i][:width], strict=True)
         )
         rows.append(ProfileRow(cluster.label, colours[cluster.label], cluster.size, cluster.share, cells))
     rows.sort(key=lambda row: natural(row.label))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from contract.errors import InterruptedRequestError
 from serving.http.canary import Canary, Drawn, position
-from serving.kinds.clusters.answers import Answer
+from serving.kinds.prediction import Answer
 from serving.metrics import Metrics
 from serving.settings import Mode
 from serving.versions.catalogue import Catalogue, ServedModel

@@ -20,12 +20,15 @@ from hypothesis import strategies as st
 from contract.errors import ModelArtifactError, VersionUnavailableError
 from contract.model_version import ResultsFile, ResultsManifest, results_from_json, results_to_json
 from serving.budget import Budget
+from serving.kinds.clusters.clustering import Clustering
+from serving.kinds.clusters.results import Results
+from serving.kinds.kmeans.scorer import KMeansScorer
 from serving.stored_rows.footer import row_groups
 from serving.stored_rows.range_cache import RangeCache
-from serving.stored_rows.results import Results
 from serving.stored_rows.sorted_file import SortedFiles
 from serving.versions.catalogue import Version
-from tests.unit.serving.stored_rows.test_results import CountingStore
+from tests.unit.serving.served_numbers import scoring
+from tests.unit.serving.stored_rows.counting_store import CountingStore
 
 N = 100
 COLUMNS: dict[str, Any] = {
@@ -56,7 +59,7 @@ class Stored:
         ranges = RangeCache(store, directory, 10**8)
         ranges.prepare()
         self.results = Results(ranges, SortedFiles(ranges))
-        numbers: Any = SimpleNamespace(scoring=SimpleNamespace(labels=("C1", "C2")))
+        numbers: Any = SimpleNamespace(served=Clustering(KMeansScorer(scoring()), ()))
         self.version = Version("a", 1, "r", "s", "ready", {"results": tag}, 0, numbers=numbers)
 
     def page(self) -> list[dict[str, Any]]:

@@ -25,31 +25,13 @@ from contract.model_version import (
     ResultsManifest,
     results_to_json,
 )
+from serving.kinds.clusters.results import Results, read_cursor, write_cursor
 from serving.stored_rows.footer import Key
 from serving.stored_rows.range_cache import RangeCache
-from serving.stored_rows.results import Results, read_cursor, write_cursor
 from serving.stored_rows.sorted_file import SortedFiles, first_group
 from serving.versions.catalogue import Version
 from tests.unit.serving.served_numbers import version
-
-
-class CountingStore:
-    """Objects in memory, and how often they were asked for."""
-
-    bucket = "b"
-
-    def __init__(self, objects: dict[str, bytes]) -> None:
-        self.objects, self.reads = objects, 0
-
-    def get_range(self, key: str, _etag: str, first: int, after: int) -> bytes:
-        """Return a range, as the real store does."""
-        self.reads += 1
-        return self.objects[key][first:after]
-
-    def get(self, key: str, _most_bytes: int) -> bytes:
-        """Return an object."""
-        self.reads += 1
-        return self.objects[key]
+from tests.unit.serving.stored_rows.counting_store import CountingStore
 
 
 def _file(rows: list[tuple[str, int]], group: int) -> tuple[bytes, ResultsFile]:

@@ -27,6 +27,7 @@ from contract.model_version import (
     ResultsManifest,
     results_from_json,
 )
+from serving.kinds.clusters.clustering import clustering
 from serving.stored_rows.footer import Key
 from serving.stored_rows.range_cache import RangeCache
 from serving.stored_rows.run_of_rows import Stretch
@@ -109,7 +110,7 @@ class Results:
 
     def _stretches(self, version: Version, cluster: int | None, after: Key) -> Iterator[Stretch]:
         """Yield the rows above ``after``, of which a shortened one stands before all that it begins; none is empty."""
-        labels = version.required_numbers().scoring.labels
+        labels = clustering(version).scorer.labels
         stored = text(version.tags.get(TAG_RESULTS), _LONGEST_KEY)
         if not stored:
             raise VersionUnavailableError(f"version {version.number} of model {version.model!r} has no stored results")

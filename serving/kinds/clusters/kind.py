@@ -1,0 +1,35 @@
+"""What serving needs of a clustering; all that one clustering adds is its scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from serving.kinds.clusters import artifact
+from serving.kinds.clusters.clustering import Clustering
+from serving.kinds.clusters.scorer import Scorer
+from serving.kinds.kind import ArtifactFile
+
+
+@dataclass(frozen=True)
+class ClusterKind:
+    """A clustering of the name ``name``, whose numbers ``read_scorer`` reads from the file ``scoring``."""
+
+    name: str
+    scoring: ArtifactFile
+    read_scorer: Callable[[bytes], Scorer]
+
+    @cached_property
+    def files(self) -> tuple[ArtifactFile, ...]:
+        """The files of its artifact."""
+        return (self.scoring, *artifact.FILES)
+
+    def load(self, bodies: Mapping[str, bytes]) -> Clustering:
+        """Return the clustering in the files of an artifact.
+
+        Raises
+        ------
+        ModelArtifactError: a file is not what it should be, or disagrees with another or with the golden file.
+        """
+        return artifact.read(bodies, self.scoring.name, self.read_scorer)
