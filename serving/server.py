@@ -28,7 +28,6 @@ from serving.http.observed import Observed
 from serving.http.problems import forbidden, http_exception, hung_up, unauthorized, unexpected
 from serving.http.routes import Parts, Routes
 from serving.http.worker_queue import WorkerQueue
-from serving.kinds.clusters.results import Results
 from serving.kinds.installed import kinds
 from serving.kinds.litserve_api import Predictions
 from serving.metrics import Metrics
@@ -40,7 +39,6 @@ from serving.service import Service
 from serving.settings import ServingSettings
 from serving.stored_rows.object_store import ObjectStore
 from serving.stored_rows.range_cache import RangeCache
-from serving.stored_rows.sorted_file import SortedFiles
 from serving.versions.cache import LocalCache
 from serving.versions.pickup import Pickup
 from serving.versions.registry import Registry
@@ -96,8 +94,8 @@ def build(server: Any, predictions: Predictions, settings: ServingSettings, cach
     ranges = RangeCache(ObjectStore(settings), settings.cache / "results", settings.results_cache_bytes)
     ranges.prepare()
     mlflow_url = without_credentials(settings.mlflow_url or settings.tracking.uri).rstrip("/")
-    service = Service(pickup, Results(ranges, SortedFiles(ranges)), settings.default, mlflow_url)
-    metrics = Metrics(lambda: service.catalogue)
+    service = Service(pickup, kinds(), settings.default, mlflow_url)
+    metrics = Metrics(lambda: service.catalogue, kinds())
     workers = WorkerQueue(
         predictions,
         server,
@@ -111,7 +109,9 @@ def build(server: Any, predictions: Predictions, settings: ServingSettings, cach
     canary = Canary(settings.canary_share, settings.canary_mode, metrics)
     pages = Pages(service, metrics, with_key=settings.api_key is not None)
     answering = Answering(predictions, workers, slow)
-    parts = Parts(service, answering, metrics, pages, UserInterface(service), slow, exports, bodies, canary)
+    parts = Parts(
+        service, kinds(), ranges, answering, metrics, pages, UserInterface(service), slow, exports, bodies, canary
+    )
     app.add_exception_handler(HTTPException, http_exception)
     app.add_exception_handler(ClientDisconnect, hung_up)
     app.add_exception_handler(Exception, unexpected)

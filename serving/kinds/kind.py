@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from serving.kinds.prediction import Predictor
+from serving.stored_rows.range_cache import RangeCache
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,65 @@ class Served(Protocol):
     def predictor(self) -> Predictor:
         """What answers requests."""
 
+    @property
+    def described(self) -> Mapping[str, Any]:
+        """What the list of all versions tells of it."""
+
     def takes_the_rows_of(self, other: object) -> bool:
         """Return whether what is asked of ``other``, another loaded version, can be asked of this one."""
+
+
+class Registered(Protocol):
+    """A version as the registry has it; ``chain`` leads back from an answer: model, version, run and batch."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def tags(self) -> Mapping[str, str]: ...
+    @property
+    def chain(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a reading is asked: of which version, and what the parts of its path and its query say.
+
+    ``served`` is what the reading's own kind has loaded; ``stored`` reads the object store.
+    """
+
+    version: Registered
+    served: Any
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    stored: RangeCache
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A GET route of a kind, below the path of a version, and below `/api` for the default model.
+
+    ``answer`` returns the answer but for the version's chain, ``lines`` all there is as lines of JSON, where that can
+    be had. The query is not looked at unless it ``has_query``. With a ``signpost`` the route is named at `/`.
+    """
+
+    path: str
+    answer: Callable[[Asked], Mapping[str, Any]]
+    lines: Callable[[Asked], Iterator[bytes]] | None = None
+    has_query: bool = False
+    signpost: str | None = None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A counter of predicted rows by their outcome: its name without `_total`, what it says, the outcome's label."""
+
+    name: str
+    documentation: str
+    label: str
 
 
 class Kind(Protocol):
@@ -47,6 +105,18 @@ class Kind(Protocol):
     @property
     def files(self) -> tuple[ArtifactFile, ...]:
         """The files of an artifact that are its own."""
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """Its routes that are read."""
+
+    @property
+    def counted(self) -> Counted | None:
+        """How its outcomes are counted; None where there are none to tell apart."""
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """The names in what its versions tell in the list of all versions."""
 
     def load(self, bodies: Mapping[str, bytes]) -> Served:
         """Return the version in the files of its artifact, by name: checked, above all against what Spark said.

@@ -18,6 +18,8 @@ from contract.lineage import Lineage, Transition, lineage_to_json
 from contract.model_version import ALIASES, GOLDEN_FILE, LINEAGE_FILE, STATISTICS_FILE
 from contract.tracking import TrackingServer
 from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
+from serving.kinds.clusters.clustering import clustering
+from serving.kinds.clusters.statistics import cluster_statistics
 from serving.kinds.installed import kinds
 from serving.metrics import Metrics
 from serving.pages import inference_documents, openapi
@@ -144,9 +146,9 @@ STATLIST = {**GOOD, STATISTICS_FILE: b'{"clusters": [{"features": []}]}'}
 
 # One of each, over whatever catalogue is put there: templates are compiled once.
 SHOWN = SimpleNamespace(catalogue=Catalogue(), last_error=None, complete=True)
-SERVICE = Service(SHOWN, SimpleNamespace(), None, "http://memory")  # type: ignore[arg-type]
+SERVICE = Service(SHOWN, kinds(), None, "http://memory")  # type: ignore[arg-type]
 PAGE = UserInterface(SERVICE)
-METRICS = Metrics(lambda: SERVICE.catalogue)
+METRICS = Metrics(lambda: SERVICE.catalogue, kinds())
 
 
 def show(catalogue: Catalogue) -> None:
@@ -162,7 +164,7 @@ def show(catalogue: Catalogue) -> None:
             version = SERVICE.select(model.name, name).version
             assert version.chain_json
             if version.state == "ready":
-                orjson.dumps(SERVICE.statistics(version))
+                orjson.dumps(cluster_statistics(clustering(version)))
                 orjson.dumps(inference_documents.model_metadata(model, version))
             else:
                 assert version.reason and "\n" not in version.reason and len(version.reason) <= 300

@@ -36,6 +36,11 @@ class Clustering:
         """What answers requests."""
         return ClusterPredictor(self.scorer)
 
+    @property
+    def described(self) -> dict[str, int]:
+        """How many clusters there are."""
+        return {"clusters": len(self.scorer.labels)}
+
     def takes_the_rows_of(self, other: object) -> bool:
         """Return whether what is asked of ``other`` can be asked of this one."""
         return isinstance(other, Clustering) and other.features == self.features

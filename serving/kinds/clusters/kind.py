@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from serving.kinds.clusters import artifact
 from serving.kinds.clusters.clustering import Clustering
+from serving.kinds.clusters.readings import READINGS
 from serving.kinds.clusters.scorer import Scorer
-from serving.kinds.kind import ArtifactFile
+from serving.kinds.kind import ArtifactFile, Counted
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,10 @@ class ClusterKind:
     name: str
     scoring: ArtifactFile
     read_scorer: Callable[[bytes], Scorer]
+
+    readings: ClassVar = READINGS
+    counted: ClassVar = Counted("swathe_predictions", "Rows predicted, by cluster", "cluster")
+    described: ClassVar = ("clusters",)
 
     @cached_property
     def files(self) -> tuple[ArtifactFile, ...]:

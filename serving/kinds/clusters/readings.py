@@ -1,0 +1,66 @@
+"""What can be read of a clustering: statistics per cluster, and the rows it was trained on with their clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+from serving.kinds.clusters.results import MOST_ROWS, Results
+from serving.kinds.clusters.statistics import cluster_statistics
+from serving.kinds.kind import Asked, Reading
+from serving.kinds.query import refuse_unknown, whole_number
+from serving.stored_rows.range_cache import RangeCache
+
+_PAGE_ROWS: Final = 100
+
+
+@lru_cache(maxsize=4)
+def _results(stored: RangeCache) -> Results:
+    """Return the reader of results; the clusterings share what it keeps in memory."""
+    return Results(stored)
+
+
+def _statistics(asked: Asked) -> dict[str, Any]:
+    return {"clusters": cluster_statistics(asked.served)}
+
+
+def _page(asked: Asked) -> dict[str, Any]:
+    refuse_unknown(asked.query, "limit", "cursor", "cluster")
+    limit = whole_number(asked.query, "limit", 1, MOST_ROWS)
+    cluster = whole_number(asked.query, "cluster", 0, len(asked.served.scorer.labels) - 1)
+    page = _results(asked.stored).page(
+        asked.version,
+        asked.served.scorer.labels,
+        limit=_PAGE_ROWS if limit is None else limit,
+        cursor=asked.query.get("cursor"),
+        cluster=cluster,
+    )
+    return {"results": page.rows, "next_cursor": page.next_cursor}
+
+
+def _lines(asked: Asked) -> Iterator[bytes]:
+    refuse_unknown(asked.query, "cluster")
+    cluster = whole_number(asked.query, "cluster", 0, len(asked.served.scorer.labels) - 1)
+    return _results(asked.stored).export(asked.version, asked.served.scorer.labels, cluster=cluster)
+
+
+def _rows_of(asked: Asked) -> dict[str, Any]:
+    """Return the stored rows of an id, by page where they are very many."""
+    refuse_unknown(asked.query, "limit", "cursor")
+    limit = whole_number(asked.query, "limit", 1, MOST_ROWS)
+    page = _results(asked.stored).rows_of(
+        asked.version,
+        asked.served.scorer.labels,
+        asked.path["row_id"],
+        limit=MOST_ROWS if limit is None else limit,
+        cursor=asked.query.get("cursor"),
+    )
+    return {"results": page.rows, "next_cursor": page.next_cursor}
+
+
+READINGS: Final = (
+    Reading("/cluster-stats", _statistics, signpost="cluster statistics"),
+    Reading("/clustering-results", _page, _lines, has_query=True, signpost="clustering results"),
+    Reading("/clustering-results/{row_id:path}", _rows_of, has_query=True),
+)
