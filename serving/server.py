@@ -107,7 +107,7 @@ def build(server: Any, predictions: Predictions, settings: ServingSettings, cach
     slow, exports = Admission(settings.queue, settings.deadline_s), Admission(_EXPORTS, settings.deadline_s)
     bodies = BodyReader(settings.max_body_bytes, settings.deadline_s, BodyBudget(settings.all_bodies_bytes))
     canary = Canary(settings.canary_share, settings.canary_mode, metrics)
-    pages = Pages(service, metrics, with_key=settings.api_key is not None)
+    pages = Pages(service, metrics, kinds(), with_key=settings.api_key is not None)
     answering = Answering(predictions, workers, slow)
     parts = Parts(
         service, kinds(), ranges, answering, metrics, pages, UserInterface(service), slow, exports, bodies, canary

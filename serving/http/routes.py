@@ -21,7 +21,7 @@ from serving.http.bodies_within_limits import BodyReader
 from serving.http.canary import Canary
 from serving.http.codings import prefers
 from serving.http.compressed import Compressed
-from serving.http.predict import PATH, Predict
+from serving.http.predict import Predict, postings
 from serving.http.problems import from_error, request_id_of
 from serving.http.readings import Readings, accepted
 from serving.http.whole_path import WholePathRoute
@@ -70,15 +70,18 @@ class Routes:
     def __init__(self, parts: Parts) -> None:
         self._service, self._slow = parts.service, parts.slow
         self._pages, self._user_interface = parts.pages, parts.user_interface
-        self._predict = Predict(
-            parts.service, parts.answering, bodies=parts.bodies, canary=parts.canary, metrics=parts.metrics
-        )
+        self._predicts = [
+            Predict(
+                by_kind, parts.service, parts.answering, bodies=parts.bodies, canary=parts.canary, metrics=parts.metrics
+            )
+            for by_kind in postings(parts.kinds.values())
+        ]
         self._readings = Readings(parts.service, parts.kinds, parts.stored, slow=parts.slow, exports=parts.exports)
 
     def table(self) -> list[BaseRoute]:
         """Return the routes, the most used first; none is added per version."""
         return [
-            WholePathRoute(PATH, self._predict, methods=["POST"], include_in_schema=False),
+            *(WholePathRoute(each.path, each, methods=["POST"], include_in_schema=False) for each in self._predicts),
             _route("/health/live", self.live),
             _route("/health/ready", self.ready),
             _route("/metrics", self.metrics),

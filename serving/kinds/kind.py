@@ -77,13 +77,35 @@ class Reading:
 
     ``answer`` returns the answer but for the version's chain, ``lines`` all there is as lines of JSON, where that can
     be had. The query is not looked at unless it ``has_query``. With a ``signpost`` the route is named at `/`.
+    OpenAPI shows ``name``, ``summary`` (with `{who}` for the version), the component ``schema``, the codes of
+    ``problems``, and the ``parameters`` for a loaded version or, with None, for any.
     """
 
     path: str
     answer: Callable[[Asked], Mapping[str, Any]]
+    name: str
+    summary: str
+    schema: str
+    problems: tuple[str, ...]
+    parameters: Callable[[Any], list[dict[str, Any]]] = lambda _served: []
     lines: Callable[[Asked], Iterator[bytes]] | None = None
     has_query: bool = False
     signpost: str | None = None
+
+
+@dataclass(frozen=True)
+class Posting:
+    """A POST route of a kind, below the path of a version: a body in, an answer of its predictor out.
+
+    ``name`` is the last part of its path, ``schema`` the component of its answer; ``body`` returns what OpenAPI shows
+    of a body, for a loaded version or, with None, for any. Where it is ``by_row``, `?on_error=null` may be asked.
+    """
+
+    name: str
+    summary: str
+    schema: str
+    body: Callable[[Any], dict[str, Any]]
+    by_row: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,6 +129,10 @@ class Kind(Protocol):
         """The files of an artifact that are its own."""
 
     @property
+    def postings(self) -> tuple[Posting, ...]:
+        """Its routes that are asked with a body; one is `predict`, which the Open Inference Protocol asks."""
+
+    @property
     def readings(self) -> tuple[Reading, ...]:
         """Its routes that are read."""
 
@@ -115,8 +141,20 @@ class Kind(Protocol):
         """How its outcomes are counted; None where there are none to tell apart."""
 
     @property
-    def described(self) -> tuple[str, ...]:
-        """The names in what its versions tell in the list of all versions."""
+    def described(self) -> Mapping[str, Any]:
+        """JSON schemas of what its versions tell in the list of all versions; each may be null there."""
+
+    @property
+    def schemas(self) -> Mapping[str, Any]:
+        """JSON schemas of its answers, by the name of their component."""
+
+    @property
+    def platform(self) -> str:
+        """What the Open Inference Protocol calls it."""
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """The tensors of its answer by that protocol: datatype by name."""
 
     def load(self, bodies: Mapping[str, bytes]) -> Served:
         """Return the version in the files of its artifact, by name: checked, above all against what Spark said.

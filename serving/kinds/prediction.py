@@ -22,6 +22,7 @@ class PredictRequest(NamedTuple):
     """A body, and the version that it is for: what answers it, and the end of its answer as JSON.
 
     ``apart``: a row that cannot be answered gets null and an error of its own, and the others their answer.
+    ``posting`` is the name of the route.
     ``shadow``: what answers for another version; not the rows are to be answered then, but how many it answers
     otherwise.
     """
@@ -32,6 +33,7 @@ class PredictRequest(NamedTuple):
     apart: bool = False
     tensors: Tensors | None = None
     shadow: Any = None
+    posting: str = "predict"
 
 
 class Answer(NamedTuple):

@@ -155,7 +155,7 @@ def show(catalogue: Catalogue) -> None:
     """Make every page there is."""
     SHOWN.catalogue = catalogue
     orjson.dumps(SERVICE.models())
-    orjson.dumps(openapi.document(catalogue, SERVICE.default_model(), with_key=True))
+    orjson.dumps(openapi.document(catalogue, SERVICE.default_model(), kinds(), with_key=True))
     METRICS.text()
     orjson.dumps(inference_documents.repository_index(catalogue, only_ready=False))
     for model in catalogue.models.values():

@@ -5,26 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from serving.kinds.clusters import artifact
 from serving.kinds.clusters.clustering import Clustering
 from serving.kinds.clusters.readings import READINGS
+from serving.kinds.clusters.schemas import COMPONENTS
 from serving.kinds.clusters.scorer import Scorer
-from serving.kinds.kind import ArtifactFile, Counted
+from serving.kinds.clusters.tensors import OUTPUTS
+from serving.kinds.kind import ArtifactFile, Counted, Posting
+from serving.kinds.openapi_words import MAYBE_INTEGER, body_schema
+
+
+def _body(served: Clustering | None) -> dict[str, Any]:
+    if served is None:
+        return {"schema": body_schema(None)}
+    return {"schema": body_schema(served.features), "example": {"dataframe_records": [served.example]}}
 
 
 @dataclass(frozen=True)
 class ClusterKind:
-    """A clustering of the name ``name``, whose numbers ``read_scorer`` reads from the file ``scoring``."""
+    """A clustering, whose numbers ``read_scorer`` reads from the file ``scoring``.
+
+    ``platform`` is what the Open Inference Protocol calls it.
+    """
 
     name: str
+    platform: str
     scoring: ArtifactFile
     read_scorer: Callable[[bytes], Scorer]
 
+    postings: ClassVar = (Posting("predict", "The cluster of each row", "Predictions", _body),)
     readings: ClassVar = READINGS
     counted: ClassVar = Counted("swathe_predictions", "Rows predicted, by cluster", "cluster")
-    described: ClassVar = ("clusters",)
+    described: ClassVar = {"clusters": MAYBE_INTEGER}
+    schemas: ClassVar = COMPONENTS
+    outputs: ClassVar = OUTPUTS
 
     @cached_property
     def files(self) -> tuple[ArtifactFile, ...]:

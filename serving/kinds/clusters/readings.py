@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
+from serving.kinds.clusters.clustering import Clustering
 from serving.kinds.clusters.results import MOST_ROWS, Results
 from serving.kinds.clusters.statistics import cluster_statistics
 from serving.kinds.kind import Asked, Reading
+from serving.kinds.openapi_words import path_parameter, query_parameter
 from serving.kinds.query import refuse_unknown, whole_number
 from serving.stored_rows.range_cache import RangeCache
 
 _PAGE_ROWS: Final = 100
+_STATISTICS: Final = ("404", "409", "429", "504")
+_STORED: Final = ("404", "409", "422", "429", "502", "503", "504")
 
 
 @lru_cache(maxsize=4)
@@ -59,8 +63,59 @@ def _rows_of(asked: Asked) -> dict[str, Any]:
     return {"results": page.rows, "next_cursor": page.next_cursor}
 
 
+def _limit(default: int, description: str) -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": default}
+    return query_parameter("limit", schema, description)
+
+
+def _page_query(served: Clustering | None) -> list[dict[str, Any]]:
+    most = {} if served is None else {"maximum": len(served.scorer.labels) - 1}
+    return [
+        _limit(_PAGE_ROWS, "Rows on the page"),
+        query_parameter("cursor", {"type": "string", "minLength": 1}, "`next_cursor` of the page before"),
+        query_parameter("cluster", {"type": "integer", "minimum": 0, **most}, "Only this cluster's rows"),
+    ]
+
+
+def _row_query(_served: Clustering | None) -> list[dict[str, Any]]:
+    told = "`next_cursor` of the answer before, where an id has more rows"
+    return [
+        path_parameter("row_id"),
+        _limit(MOST_ROWS, "Rows in the answer"),
+        query_parameter("cursor", {"type": "string", "minLength": 1}, told),
+    ]
+
+
 READINGS: Final = (
-    Reading("/cluster-stats", _statistics, signpost="cluster statistics"),
-    Reading("/clustering-results", _page, _lines, has_query=True, signpost="clustering results"),
-    Reading("/clustering-results/{row_id:path}", _rows_of, has_query=True),
+    Reading(
+        "/cluster-stats",
+        _statistics,
+        name="statistics",
+        summary="Statistics per cluster of {who}",
+        schema="ClusterStatistics",
+        problems=_STATISTICS,
+        signpost="cluster statistics",
+    ),
+    Reading(
+        "/clustering-results",
+        _page,
+        name="results",
+        summary="All stored rows of {who}, by page",
+        schema="ResultsPage",
+        problems=_STORED,
+        parameters=_page_query,
+        lines=_lines,
+        has_query=True,
+        signpost="clustering results",
+    ),
+    Reading(
+        "/clustering-results/{row_id:path}",
+        _rows_of,
+        name="row",
+        summary="The stored rows of one id in {who}",
+        schema="StoredRows",
+        problems=_STORED,
+        parameters=_row_query,
+        has_query=True,
+    ),
 )

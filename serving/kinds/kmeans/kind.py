@@ -23,4 +23,4 @@ def read_scorer(body: bytes) -> KMeansScorer:
     return KMeansScorer(Scoring(file.features, file.surrogates, file.mean, file.std, file.centers, file.labels))
 
 
-KIND: Final = ClusterKind("kmeans", ArtifactFile(SCORING_FILE, SCORING.most_bytes), read_scorer)
+KIND: Final = ClusterKind("kmeans", "swathe_spark_kmeans", ArtifactFile(SCORING_FILE, SCORING.most_bytes), read_scorer)

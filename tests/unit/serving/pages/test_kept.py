@@ -29,7 +29,7 @@ class Moment:
 def _pages(moment: Moment) -> Pages:
     given: Any = moment
     service = Service(given, kinds(), None, "http://mlflow")
-    return Pages(service, Metrics(lambda: moment.catalogue, kinds()), with_key=False)
+    return Pages(service, Metrics(lambda: moment.catalogue, kinds()), kinds(), with_key=False)
 
 
 async def _longest_stall(work: Any) -> float:
