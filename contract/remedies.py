@@ -44,6 +44,11 @@ def set_environment() -> str:
     return '`eval "$(python -m infra env)"`'
 
 
+def install_source(package: str) -> str:
+    """Return what installs the package that holds the data file of a stream file."""
+    return shown("python", "-m", "infra", "install", package)
+
+
 def rejects(stream_file: str) -> str:
     """Return what lists the rejected records of a stream."""
     return shown("python", "-m", "pipeline", "rejects", "--stream", stream_file)

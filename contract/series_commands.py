@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from contract.remedies import shown
-from contract.stream import Scheme, Stream
+from contract.sections import Scheme
+from contract.stream import Stream
 
 LONGEST_NAME: Final = 80
 

@@ -6,40 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    AllowInfNan,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Strict,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
 
 from contract.errors import StreamFileError
+from contract.kind import DEFAULT, Kind, kinds
 from contract.moment import EpochUnit
+from contract.sections import Bool, Duration, GateSection, Int, ModelSection, Real, Scheme, Section, Size
 from contract.stream_yaml import compose, line_of, quoting_hint
-from contract.units import seconds, size_bytes
+
+M = TypeVar("M", bound=ModelSection)
 
 ColumnType = Literal["int32", "int64", "float32", "float64", "bool", "string", "timestamp"]
-Scheme = Literal["disjoint", "cumulative"]
 
 NUMERIC_TYPES = frozenset({"int32", "int64", "float32", "float64"})
 CUMULATIVE_SUFFIX = "-cumulative"
-
-# YAML has types of its own: `yes`, "5" and 5.0 are told, not bent.
-Int = Annotated[int, Strict()]
-Bool = Annotated[bool, Strict()]
-Real = Annotated[float, Strict(), AllowInfNan(False)]
-Duration = Annotated[float, BeforeValidator(seconds)]
-Size = Annotated[int, BeforeValidator(size_bytes)]
 
 
 def _free_of_suffix(name: str) -> str:
@@ -54,24 +38,33 @@ def _no_dots(topic: str) -> str:
     return topic
 
 
+def _one_character(delimiter: str) -> str:
+    # Without double quotes around it, YAML leaves a backslash and a t as they stand.
+    found = "\t" if delimiter == r"\t" else delimiter
+    if len(found) != 1 or found in '"\r\n':
+        raise ValueError(
+            f"{delimiter!r} is not one character that can stand between cells, such as "
+            r""""," or "\t" or "|" (in quotes)"""
+        )
+    return found
+
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$"), AfterValidator(_free_of_suffix)]
 ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,127}$")]
+PackageName = Annotated[str, Field(pattern=r"^[\w-]+(\.[\w-]+)*$")]
 
 
 # Steps that pydantic adds to the path of a fault for the branches of a union and for a mapping's key.
 _PYDANTIC_STEPS = frozenset({"KRange", "constrained-int", "int", "[key]"})
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, hide_input_in_errors=True)
-
-
-class Column(_Section):
+class Column(Section):
     """One column. `timestamp` is microseconds, UTC; on the wire it is ISO 8601 text, or a number of ``epoch``."""
 
     type: ColumnType
     required: Bool = Field(default=False, description="a record without it, or with null, is rejected")
     epoch: EpochUnit | None = Field(default=None, description="unit of a timestamp that counts from 1970")
+    name_in_file: str | None = Field(default=None, alias="from", description="what the file calls it")
 
     @model_validator(mode="after")
     def _epoch_is_a_time(self) -> Column:
@@ -80,14 +73,15 @@ class Column(_Section):
         return self
 
 
-class Source(_Section):
+class Source(Section):
     """What replay reads when it is given no file: a path, or a file inside an installed Python package."""
 
     path: str
-    package: str | None = None
+    package: PackageName | None = None
+    delimiter: Annotated[str, AfterValidator(_one_character)] = Field(default=",", description="of a text file")
 
 
-class Cut(_Section):
+class Cut(Section):
     """Where one batch ends and the next begins: whichever rule holds first."""
 
     rows: Int | None = Field(default=None, ge=1, description="rows over all lanes together")
@@ -107,7 +101,7 @@ class Cut(_Section):
         return self
 
 
-class Rejects(_Section):
+class Rejects(Section):
     """When rejected records mean that the schema broke, and the line has to stop."""
 
     max_share: Real = Field(default=0.5, gt=0, le=1, description="share of rejected records that stops the line")
@@ -118,78 +112,11 @@ class Rejects(_Section):
     )
 
 
-class KRange(_Section):
-    """Numbers of clusters to try, both ends included."""
+class Stream(Section):
+    """A data set: its topic, its columns, where it is cut, and what is learnt from each batch.
 
-    start: Int = Field(alias="from", ge=2, le=1000)
-    to: Int = Field(ge=2, le=1000)
-    seeds: Int = Field(default=3, ge=1, le=100, description="fits of each k, from seeds that follow each other")
-    min_cluster_share: Real = Field(default=0.01, ge=0, lt=0.5, description="a k with a smaller cluster is not chosen")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> KRange:
-        if self.to <= self.start:
-            raise ValueError(f"k: from {self.start} to {self.to} is no range")
-        return self
-
-
-# Told apart before either is looked at, so that a fault in a range is not told as a fault in a number as well.
-K = Annotated[
-    Annotated[Int, Field(ge=2, le=1000), Tag("int")] | Annotated[KRange, Tag("KRange")],
-    Discriminator(lambda given: "KRange" if isinstance(given, dict | KRange) else "int"),
-]
-
-
-class Model(_Section):
-    """How a batch is clustered."""
-
-    k: K
-    seed: Int = Field(default=1, ge=-(2**62), lt=2**62)
-    seeds: Int = Field(default=1, ge=1, le=100, description="fits of a fixed k, from seeds that follow each other")
-    scheme: Scheme = "disjoint"
-    impute: Literal["mean", "median"] = "mean"
-    max_iter: Int = Field(default=20, ge=1, le=1000)
-    tol: Real = Field(default=1e-4, gt=0)
-
-    @model_validator(mode="after")
-    def _seeds_once(self) -> Model:
-        if isinstance(self.k, KRange) and "seeds" in self.model_fields_set:
-            raise ValueError("seeds stands beside a fixed k; of a range, write k: {from: …, to: …, seeds: …}")
-        return self
-
-    @property
-    def tried_seeds(self) -> range:
-        """Seeds from which the k that is trained is fitted; the lowest WSSSE is kept."""
-        return range(self.seed, self.seed + (self.k.seeds if isinstance(self.k, KRange) else self.seeds))
-
-    def training_parameters(self) -> dict[str, object]:
-        """Return what a training result depends on; the scheme is a property of the registered model.
-
-        A key that came later is left out at its default, so that the train keys of earlier versions stay.
-        """
-        later = {name for name in ("seeds",) if getattr(self, name) == type(self).model_fields[name].default}
-        return self.model_dump(mode="json", by_alias=True, exclude={"scheme", *later})
-
-
-class Gate(_Section):
-    """What a version must reach to be a challenger, and what it must not lose against the champion."""
-
-    min_silhouette: Real = Field(default=0.0, ge=-1, le=1, description="on its own rows")
-    min_cluster_share: Real = Field(default=0.001, ge=0, le=1, description="of the smallest cluster")
-    max_missing_share: Real = Field(default=0.5, ge=0, le=1, description="of any feature's values")
-    max_silhouette_drop: Real = Field(default=0.1, ge=0, description="below the champion's, on the reference sample")
-    max_wssse_rise: Real = Field(default=0.25, ge=0, description="share above the champion's, on the reference sample")
-
-
-class Identity(_Section):
-    """When a cluster of one version is the same as one of the version before: shares of its rows."""
-
-    survive: Real = Field(default=0.5, gt=0, le=1, description="it went into one cluster")
-    split: Real = Field(default=0.25, gt=0, le=1, description="a part of it went into one of several")
-
-
-class Stream(_Section):
-    """A data set: its topic, its columns, where it is cut, and what is learnt from each batch."""
+    The last four are as the kind of model has them: `contract.kind`.
+    """
 
     name: Name
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$"), AfterValidator(_no_dots)]
@@ -200,15 +127,31 @@ class Stream(_Section):
     source: Source | None = None
     cut: Cut
     rejects: Rejects = Rejects()
-    features: tuple[str, ...] = Field(min_length=1)
-    model: Model
-    gate: Gate = Gate()
-    identity: Identity = Identity()
+    features: tuple[str, ...] = ()
+    model: ModelSection
+    gate: GateSection = GateSection()
+    identity: Section | None = None
 
     @property
     def consumer_group(self) -> str:
         """Consumer group of the landing processes."""
         return f"swathe-{self.name}"
+
+    def section(self, of: type[M]) -> M:
+        """Return the section of the model, which a kind knows as a class of its own."""
+        if not isinstance(self.model, of):
+            raise TypeError(f"a model of kind {self.model.kind!r} has no {of.__name__}")
+        return self.model
+
+    @property
+    def delimiter(self) -> str:
+        """What stands between the cells of a text file, whichever is replayed."""
+        return "," if self.source is None else self.source.delimiter
+
+    def name_in_file(self, column: str) -> str:
+        """Name that a data file has for ``column``."""
+        told = self.columns[column].name_in_file
+        return column if told is None else told
 
     def registered_model(self, scheme: Scheme | None = None) -> str:
         """Name of the registered model that this stream trains under ``scheme``."""
@@ -224,36 +167,66 @@ def parse_stream(text: str, source: str) -> Stream:
     StreamFileError: one message that names every wrong key and its line.
     """
     node, given = compose(text, source)
+    kind = _kind_of(given, node, source)
     try:
-        stream = Stream.model_validate(given)
+        stream = stream_class(kind).model_validate(given)
     except ValidationError as error:
-        raise _with_lines(error, node, source) from error
+        raise _with_lines(error, node, source, kind) from error
     _refuse_case_twins(stream, node, source)
+    _refuse_one_name_twice(stream, node, source)
     _check_columns(stream, node, source)
     return stream
 
 
-def column_line(text: str, source: str, column: str) -> int:
-    """Return the line of ``column`` in the stream file ``text``."""
-    return line_of(compose(text, source)[0], ["columns", column])[0]
+def _kind_of(given: Mapping[str, Any], node: yaml.Node, source: str) -> Kind:
+    """Return the kind of model that a stream file names, before anything else of it is looked at."""
+    section = given.get("model")
+    name = section.get("kind", DEFAULT) if isinstance(section, Mapping) else DEFAULT
+    kind = kinds().get(name) if isinstance(name, str) else None
+    if kind is None:
+        known = ", ".join(sorted(kinds()))
+        line, _ = line_of(node, ["model", "kind"])
+        raise StreamFileError(source, line, f"model.kind: {str(name)[:80]!r} is no kind of model; there are {known}")
+    for key, has in (("features", kind.has_features), ("identity", kind.identity is not None)):
+        if key in given and not has:
+            line, _ = line_of(node, [key])
+            raise StreamFileError(source, line, f"{key}: a model of kind {kind.name} has none; remove the key")
+    return kind
 
 
-def _with_lines(error: ValidationError, node: yaml.Node, source: str) -> StreamFileError:
+@cache
+def stream_class(kind: Kind) -> type[Stream]:
+    """Return the class of stream files whose model is of ``kind``."""
+    fields: dict[str, Any] = {"model": (kind.model, ...), "gate": (kind.gate, kind.gate())}
+    if kind.identity is not None:
+        fields["identity"] = (kind.identity, kind.identity())
+    if kind.has_features:
+        fields["features"] = (tuple[str, ...], Field(min_length=1))
+    return create_model("Stream", __base__=Stream, **fields)
+
+
+def column_line(text: str, source: str, column: str, key: str = "") -> int:
+    """Return the line of ``column``, or of its ``key``, in the stream file ``text``."""
+    return line_of(compose(text, source)[0], ["columns", column, key])[0]
+
+
+def _with_lines(error: ValidationError, node: yaml.Node, source: str, kind: Kind) -> StreamFileError:
     faults = []
     for fault in error.errors(include_url=False):
         # A union (`k`) and a mapping key add segments of pydantic's own to the path.
         path = [str(part) for part in fault["loc"] if str(part) not in _PYDANTIC_STEPS]
         line, known = line_of(node, path)
         hint = quoting_hint(node, path) if fault["type"] == "string_type" else ""
-        faults.append((line, f"{'.'.join(path[: known + 1]) or 'stream'}: {_say(fault)}{hint}"))
+        faults.append((line, f"{'.'.join(path[: known + 1]) or 'stream'}: {_say(fault, path, kind)}{hint}"))
     first_line, first = faults[0]
     others = [f"{source}:{line}: {problem}" for line, problem in faults[1:]]
     return StreamFileError(source, first_line, "\n".join([first, *others]))
 
 
-def _say(fault: Mapping[str, object]) -> str:
+def _say(fault: Mapping[str, object], path: list[str], kind: Kind) -> str:
     if fault["type"] == "extra_forbidden":
-        return "unknown key"
+        others = [each for each in kinds().values() if path[:1] == ["model"] and path[-1] in each.model.model_fields]
+        return f"unknown key of kind {kind.name}; {others[0].name} has one" if others else "unknown key"
     if fault["type"] == "missing":
         return "required, and absent"
     said = str(fault["msg"]).removeprefix("Value error, ")
@@ -272,6 +245,20 @@ def _refuse_case_twins(stream: Stream, node: yaml.Node, source: str) -> None:
                 source, line, f"columns: {name!r} and {twin!r} (line {before}) differ in letter case only, and Spark "
                 f"cannot tell them apart: no batch could be trained; keep one of them, or rename one in the records",
             )  # fmt: skip
+
+
+def _refuse_one_name_twice(stream: Stream, node: yaml.Node, source: str) -> None:
+    lines: dict[str, tuple[str, int]] = {}
+    for name, column in stream.columns.items():
+        line, _ = line_of(node, ["columns", name, "from"])
+        in_file = stream.name_in_file(name)
+        twin, before = lines.setdefault(in_file, (name, line))
+        if twin != name:
+            key = f"columns.{name}" + ("" if column.name_in_file is None else ".from")
+            problem = (
+                f"{in_file!r} is what column {twin!r} (line {before}) is read from; each is read from one of its own"
+            )
+            raise StreamFileError(source, line, f"{key}: {problem}")
 
 
 def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:

@@ -12,7 +12,7 @@ import click
 from contract import remedies
 from contract.errors import ConfigurationError, SwatheError
 from infra import settings
-from infra.bring import toolchain
+from infra.bring import source_package, toolchain
 from infra.layout import Layout
 from infra.progress import Progress
 from infra.run import clean as cleaning
@@ -46,6 +46,13 @@ def setup() -> None:
     """Find or bring Java, Kafka, MinIO and Spark's S3 jars; nothing is started."""
     tools = toolchain.bring(settings.load(), Progress())
     click.echo(f"Java {tools.java_home}\nKafka {tools.kafka_jars}\nMinIO {tools.minio}", err=True)
+
+
+@cli.command()
+@click.argument("package")
+def install(package: str) -> None:
+    """Install a package that holds the data file of a stream file, such as recbole; no set-up does it."""
+    source_package.install(package, Progress())
 
 
 @cli.command()

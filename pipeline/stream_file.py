@@ -19,9 +19,9 @@ def load_stream(path: str | Path) -> Stream:
     return parse_stream(_text(path), str(path))
 
 
-def line_of_column(path: str | Path, column: str) -> int:
-    """Return the line at which the stream file at ``path`` declares ``column``."""
-    return column_line(_text(path), str(path), column)
+def line_of_column(path: str | Path, column: str, key: str = "") -> int:
+    """Return the line at which the stream file at ``path`` declares ``column``, or its ``key``."""
+    return column_line(_text(path), str(path), column, key)
 
 
 def _text(path: str | Path) -> str:

@@ -6,13 +6,20 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from .kmeans import Assigner, Floats, Integers
+from .arrays import Floats, Integers
 
 GOLDEN_FORMAT: Final = 1
+
+
+class Assigns(Protocol):
+    """What gives rows [n, d] their clusters [n] and distances [n], all at once or one by one."""
+
+    def assign(self, rows: Floats) -> tuple[Integers, Floats]: ...
+    def assign_row(self, row: Sequence[float]) -> tuple[int, float]: ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Golden:
             raise ValueError(f"not a golden file: {error!r}") from error
         return cls(features, rows, clusters, distances)
 
-    def disagreements(self, assigner: Assigner) -> Sequence[int]:
+    def disagreements(self, assigner: Assigns) -> Sequence[int]:
         """Return the rows for which ``assigner`` gives another cluster, or another distance to the last bit.
 
         Few rows and many rows take different ways through the arithmetic; both are checked.

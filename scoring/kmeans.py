@@ -1,23 +1,24 @@
 """Spark's impute → scale → nearest centre, in numpy, with the very same floating-point operations.
 
-Order matters near a tie between two centres, so each formula follows Apache Spark's sources:
-`Imputer`, `StandardScalerModel.getTransformFunc` and `EuclideanDistanceMeasure.findClosest`
-(sum of squares left to right, the triangle-inequality shortcuts included).
+Order matters near a tie between two centres, so the walk follows `EuclideanDistanceMeasure.findClosest` of Apache
+Spark (sum of squares left to right, the triangle-inequality shortcuts included).
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int32]
+from . import number_file
+from .arrays import Floats, Integers
+from .euclidean import norm, square, squares
+from .scale import Scale, refuse_infinite, refuse_misfits
+
+__all__ = ["FEW_ROWS", "SCORING_FORMAT", "Assigner", "Floats", "Integers", "Scoring"]
 
 SCORING_FORMAT: Final = 1
 # Below this many rows plain Python arithmetic is quicker than numpy's cost per call.
@@ -47,21 +48,29 @@ class Scoring:
         ValueError: names the field and the two sizes.
         """
         width = len(self.features)
-        for name in ("surrogates", "mean", "std"):
-            if len(getattr(self, name)) != width:
-                raise ValueError(f"{name} has {len(getattr(self, name))} numbers for {width} features")
+        refuse_misfits(self.features, self.surrogates, self.mean, self.std)
         if not self.centers or any(len(center) != width for center in self.centers):
             raise ValueError(f"every one of the centers needs {width} numbers, one a feature")
         if len(self.labels) != len(self.centers):
             raise ValueError(f"{len(self.labels)} labels for {len(self.centers)} centers")
-        numbers = [*self.surrogates, *self.mean, *self.std, *(x for center in self.centers for x in center)]
-        if not all(math.isfinite(x) for x in numbers):
-            raise ValueError("a number is NaN or infinite")
+        refuse_infinite(self.surrogates, self.mean, self.std, *self.centers)
+
+    def rivals(self) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+        """Return the pairs of centres between which a row is decided: all."""
+        count = len(self.centers)
+        return [(self.centers[i], self.centers[j]) for i in range(count) for j in range(i + 1, count)]
+
+    def assigner(self) -> Assigner:
+        """Return what assigns rows by these numbers."""
+        return Assigner(self)
+
+    def named(self, labels: Sequence[str]) -> Scoring:
+        """Return the same with other ``labels``."""
+        return replace(self, labels=tuple(labels))
 
     def to_json(self) -> bytes:
         """Return the scoring file; every double survives the round trip exactly."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return json.dumps({"format": SCORING_FORMAT, **fields}, indent=1).encode()
+        return number_file.write({name: getattr(self, name) for name in self.__dataclass_fields__}, SCORING_FORMAT)
 
     @classmethod
     def from_json(cls, body: bytes) -> Scoring:
@@ -71,27 +80,10 @@ class Scoring:
         ------
         ValueError: not a scoring file of this format.
         """
-        try:
-            fields = json.loads(body)
-            if fields.pop("format") != SCORING_FORMAT:
-                raise ValueError(f"its format is not {SCORING_FORMAT}")
-            scoring = cls(
-                features=tuple(str(name) for name in fields.pop("features")),
-                surrogates=_numbers(fields.pop("surrogates")),
-                mean=_numbers(fields.pop("mean")),
-                std=_numbers(fields.pop("std")),
-                centers=tuple(_numbers(center) for center in fields.pop("centers")),
-                labels=tuple(str(label) for label in fields.pop("labels")),
-            )
-        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            raise ValueError(f"not a scoring file: {error!r}") from error
-        if fields:
-            raise ValueError(f"not a scoring file of format {SCORING_FORMAT}: unknown {', '.join(fields)}")
-        return scoring
-
-
-def _numbers(values: Sequence[float]) -> tuple[float, ...]:
-    return tuple(float(x) for x in values)
+        texts, numbers = number_file.texts, number_file.numbers
+        fields = {"features": texts, "surrogates": numbers, "mean": numbers, "std": numbers}
+        fields |= {"centers": number_file.rows, "labels": texts}
+        return cls(**number_file.read(body, SCORING_FORMAT, fields))
 
 
 class Assigner:
@@ -99,9 +91,8 @@ class Assigner:
 
     def __init__(self, scoring: Scoring) -> None:
         self.scoring = scoring
-        # 1/std, and 0 where the feature is constant: StandardScalerModel multiplies, it never divides.
-        self._factor = tuple(0.0 if std == 0.0 else 1.0 / std for std in scoring.std)
-        self._norms = tuple(_norm(center) for center in scoring.centers)
+        self._scale = Scale(scoring.surrogates, scoring.mean, scoring.std)
+        self._norms = tuple(norm(center) for center in scoring.centers)
         self._bounds = _bounds(scoring.centers)
 
     def assign(self, rows: Floats) -> tuple[Integers, Floats]:
@@ -117,78 +108,46 @@ class Assigner:
 
     def scale(self, rows: Floats) -> Floats:
         """Return ``rows`` [n, d] imputed and scaled, column-major."""
-        scaled = np.empty(rows.shape, dtype=np.float64, order="F")
-        for j, surrogate in enumerate(self.scoring.surrogates):
-            column = rows[:, j]
-            filled = np.where(np.isnan(column), surrogate, column)
-            scaled[:, j] = (filled - self.scoring.mean[j]) * self._factor[j]
-        return scaled
+        return self._scale.rows(rows)
 
     def assign_row(self, row: Sequence[float]) -> tuple[int, float]:
         """Return cluster and distance of one row of d numbers, NaN where a value is missing."""
-        scoring = self.scoring
-        point = [
-            ((surrogate if x != x else x) - mean) * factor  # noqa: PLR0124 - NaN is what differs from itself
-            for x, surrogate, mean, factor in zip(row, scoring.surrogates, scoring.mean, self._factor, strict=True)
-        ]
-        centers, bounds = scoring.centers, self._bounds
-        best, best_square = 0, _square(centers[0], point)
+        point = self._scale.row(row)
+        centers, bounds = self.scoring.centers, self._bounds
+        best, best_square = 0, square(centers[0], point)
         if best_square < bounds[0][0]:
             return 0, math.sqrt(best_square)
-        norm = _norm(point)
+        length = norm(point)
         for i in range(1, len(centers)):
-            gap = self._norms[i] - norm
+            gap = self._norms[i] - length
             if gap * gap < best_square and bounds[i][best] < best_square:
-                square = _square(centers[i], point)
-                if square < bounds[i][i]:
-                    return i, math.sqrt(square)
-                if square < best_square:
-                    best, best_square = i, square
+                found = square(centers[i], point)
+                if found < bounds[i][i]:
+                    return i, math.sqrt(found)
+                if found < best_square:
+                    best, best_square = i, found
         return best, math.sqrt(best_square)
 
     def _assign_many(self, points: Floats) -> tuple[Integers, Floats]:
         """The same walk over the centres for all rows at once: a row that is decided is left alone."""
         centers = self.scoring.centers
         bounds = np.array(self._bounds)
-        norms = np.sqrt(_sum_of_squares(points, None))
+        norms = np.sqrt(squares(points, None))
         best = np.zeros(len(points), dtype=np.int32)
-        best_square = _sum_of_squares(points, centers[0])
+        best_square = squares(points, centers[0])
         undecided = ~(best_square < bounds[0, 0])
         for i in range(1, len(centers)):
             gap = self._norms[i] - norms
             looked_at = undecided & (gap * gap < best_square) & (bounds[i, best] < best_square)
             if not looked_at.any():
                 continue
-            square = _sum_of_squares(points, centers[i])
-            decided = looked_at & (square < bounds[i, i])
-            better = looked_at & (decided | (square < best_square))
+            found = squares(points, centers[i])
+            decided = looked_at & (found < bounds[i, i])
+            better = looked_at & (decided | (found < best_square))
             best[better] = i
-            best_square[better] = square[better]
+            best_square[better] = found[better]
             undecided &= ~decided
         return best, np.sqrt(best_square)
-
-
-def _sum_of_squares(points: Floats, center: Sequence[float] | None) -> Floats:
-    total = np.zeros(len(points), dtype=np.float64)
-    for j in range(points.shape[1]):
-        difference = points[:, j] if center is None else points[:, j] - center[j]
-        total += difference * difference
-    return total
-
-
-def _square(center: Sequence[float], point: Sequence[float]) -> float:
-    total = 0.0
-    for c, x in zip(center, point, strict=True):
-        difference = c - x
-        total += difference * difference
-    return total
-
-
-def _norm(point: Sequence[float]) -> float:
-    total = 0.0
-    for x in point:
-        total += x * x
-    return math.sqrt(total)
 
 
 def _bounds(centers: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
@@ -196,7 +155,7 @@ def _bounds(centers: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]
     points = np.array(centers, dtype=np.float64)
     table = np.zeros((len(points), len(points)))
     with np.errstate(over="ignore"):
-        # Feature by feature, as `_square` adds up; a sum over an axis would round otherwise.
+        # Feature by feature, as `square` adds up; a sum over an axis would round otherwise.
         for column in points.T:
             difference = column[:, None] - column[None, :]
             table += difference * difference

@@ -1,45 +1,58 @@
-"""MLflow's way into a version without a JVM. This file and `kmeans.py` and `golden.py` travel with each version.
+"""MLflow's way into a clustering without a JVM: what the loaders of all clusterings share.
 
-They are copied into a package whose name holds a hash of their text, so that two versions loaded in one process
-run their own code; hence the relative imports.
+This file, a loader and what they import travel with each version, in a package whose name holds a hash of their text,
+so that two versions loaded in one process run their own code; hence the relative imports.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from .arrays import Floats, Integers
 from .golden import Golden
-from .kmeans import Assigner, Scoring
+
+
+class _Scoring(Protocol):
+    @property
+    def features(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    def assigner(self) -> _Assigner: ...
+
+
+class _Assigner(Protocol):
+    def assign(self, rows: Floats) -> tuple[Integers, Floats]: ...
+    def assign_row(self, row: Sequence[float]) -> tuple[int, float]: ...
 
 
 class ClusterPredictor:
     """Predicts with one version's numbers."""
 
-    def __init__(self, scoring: Scoring) -> None:
-        self._assigner = Assigner(scoring)
+    def __init__(self, scoring: _Scoring) -> None:
+        self._scoring, self._assigner = scoring, scoring.assigner()
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
         """Return a data frame of cluster, label and distance for the rows of ``model_input``, a column per feature."""
-        scoring = self._assigner.scoring
-        rows = model_input[list(scoring.features)].to_numpy(dtype=np.float64, na_value=np.nan)
+        rows = model_input[list(self._scoring.features)].to_numpy(dtype=np.float64, na_value=np.nan)
         clusters, distances = self._assigner.assign(rows)
-        labels = [scoring.labels[cluster] for cluster in clusters]
+        labels = [self._scoring.labels[cluster] for cluster in clusters]
         return model_input[[]].assign(cluster=clusters, label=labels, distance=distances)
 
 
-def _load_pyfunc(data_path: str) -> ClusterPredictor:
-    """Load the version whose `swathe/` directory is at ``data_path``; MLflow calls this by its name.
+def load(data_path: str, read: Callable[[bytes], _Scoring]) -> ClusterPredictor:
+    """Return the version whose `swathe/` directory is at ``data_path``; ``read`` takes its scoring file.
 
     Raises
     ------
     ValueError: a file is not what it should be, or this machine disagrees with what Spark said.
     """
-    scoring = Scoring.from_json((Path(data_path) / "scoring.json").read_bytes())
+    scoring = read((Path(data_path) / "scoring.json").read_bytes())
     golden = Golden.from_json((Path(data_path) / "golden.json").read_bytes())
-    wrong = golden.disagreements(Assigner(scoring))
+    wrong = golden.disagreements(scoring.assigner())
     if wrong:
         raise ValueError(f"{len(wrong)} of {len(golden.rows)} golden rows get another answer here than from Spark")
     return ClusterPredictor(scoring)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contract.errors import StopError, SwatheError
 from infra import settings
-from infra.bring import conda, jars
+from infra.bring import conda, jars, source_package
 from infra.progress import Progress
 
 REQUIREMENTS = settings.ROOT / "requirements"
@@ -19,8 +19,8 @@ LOCKS = ("uv", "go", "base", "dev")
 _PYTHON = "3.11"
 
 
-def compile_requirements(name: str) -> None:
-    """Resolve ``requirements/<name>.in`` for every platform and write it with hashes.
+def compile_requirements(name: str, *more: str) -> None:
+    """Resolve ``requirements/<name>.in`` for every platform and write it with hashes; ``more`` are uv's own flags.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def compile_requirements(name: str) -> None:
             *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", _PYTHON),
             # Without hosts: which mirror this was made with is nobody else's business.
             *("--generate-hashes", "--no-header", "--no-emit-index-url", "--no-emit-find-links"),
-            *(f"{name}.in", "--output-file", f"{name}.txt", *sys.argv[1:]),
+            *(f"{name}.in", "--output-file", f"{name}.txt", *more, *sys.argv[1:]),
         ],
         cwd=REQUIREMENTS,
         env={name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
@@ -47,6 +47,9 @@ def main() -> None:
     for name in LOCKS:
         with progress.step(f"requirements/{name}.txt"):
             compile_requirements(name)
+    for listed in sorted(source_package.LOCKS.glob("*.in")):
+        with progress.step(f"requirements/sources/{listed.stem}.txt"):
+            compile_requirements(f"sources/{listed.stem}", "--no-deps")
     cache = settings.load().cache
     for listed in sorted(Path(settings.ROOT / "infra").glob("*/jars.in")):
         with progress.step(str(listed.with_suffix(".lock").relative_to(settings.ROOT))):

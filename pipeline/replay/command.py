@@ -21,6 +21,7 @@ from contract.errors import ConfigurationError, ServiceDownError, SourceFileErro
 from contract.stream import Stream
 from pipeline.command_line import Command
 from pipeline.replay.event_time import EventTime, event_time_of, refuse_unstampable
+from pipeline.replay.header import with_stream_file
 from pipeline.replay.limits import Limits, limits_of
 from pipeline.replay.pace import EventPace, Pace
 from pipeline.replay.position import FileId, SentRow, as_sent
@@ -74,14 +75,14 @@ SPEED = _Speed()
 class _Reading:
     """Reads the file, from its first row at each call, and counts the rows that cannot be read or sent."""
 
-    def __init__(self, path: Path, stream: Stream, *, skip_bad: bool) -> None:
-        self._path, self._stream, self._skip_bad = path, stream, skip_bad
+    def __init__(self, path: Path, stream: Stream, stream_path: str, *, skip_bad: bool) -> None:
+        self._path, self._stream, self._stream_path, self._skip_bad = path, stream, stream_path, skip_bad
         self.bad = 0
         self.first_bad: SourceFileError | None = None
 
     def rows(self) -> Iterator[SourceRow]:
         self.bad, self.first_bad = 0, None
-        return read_rows(self._path, self._stream, self.on_bad)
+        return with_stream_file(read_rows(self._path, self._stream, self.on_bad), self._stream_path)
 
     def as_sent(self, limits: Limits) -> Iterator[SentRow]:
         return as_sent(self.rows(), limits, str(self._path), self.on_bad)
@@ -95,7 +96,7 @@ class _Reading:
 
 @click.command(cls=Command)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
-@click.option("--file", "file_path", help="CSV (plain, .gz, .zip) or .parquet; default: the stream file's `source`.")
+@click.option("--file", "file_path", help="Text (plain, .gz, .zip) or .parquet; default: the stream file's `source`.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Rows a second; default: as fast as it goes.")
 @click.option("--jitter", is_flag=True, help="Pause randomly between rows, as a live stream does.")
 @click.option("--speed", type=SPEED, help="Pace by the event-time column, e.g. 3600x: an hour of it in a second.")
@@ -124,7 +125,7 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
     if speed and (rate or jitter):
         raise ConfigurationError("--speed paces by the event time, --rate and --jitter by the clock: give one of them")
     when = event_time_of(stream) if speed or stamp else None
-    reading = _Reading(path, stream, skip_bad=skip_bad)
+    reading = _Reading(path, stream, stream_path, skip_bad=skip_bad)
     if when is not None and stamp:
         refuse_unstampable(_limited(reading.rows(), limit), when, str(path))
     topic = ensure_topic(stream.topic, partitions, settings)

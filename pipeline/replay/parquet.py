@@ -17,6 +17,7 @@ from contract.moment import PER_SECOND, EpochUnit
 from contract.stream import Column, Stream
 from pipeline.columns import stream_schema
 from pipeline.replay.cells import Value, epoch, iso_utc
+from pipeline.replay.header import names_in_file
 from pipeline.replay.rows import OnBad, Row, SourceRow
 
 _MOST_ROWS = 10_000
@@ -31,11 +32,10 @@ def read_parquet(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRo
     ------
     SourceFileError: not Parquet, a column of the stream is missing, or the file is damaged.
     """
-    schema = stream_schema(stream)
     with path.open("rb") as file:
-        parquet = _open(path, file, schema)
+        parquet, names = _open(path, file, stream)
         number = 0
-        batches = parquet.iter_batches(_rows_at_once(parquet, schema.names), columns=schema.names)
+        batches = parquet.iter_batches(_rows_at_once(parquet, names), columns=names)
         while (batch := _next_batch(path, batches)) is not None:
             for piece in _slices(batch):
                 for row, values in enumerate(_values(path, piece, stream, number, on_bad), start=number):
@@ -44,30 +44,32 @@ def read_parquet(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRo
                 number += piece.num_rows
 
 
-def _open(path: Path, file: object, schema: pa.Schema) -> pq.ParquetFile:
+def _open(path: Path, file: object, stream: Stream) -> tuple[pq.ParquetFile, list[str]]:
+    """Return the file, and what it calls the stream's columns."""
     try:
-        # As a dictionary, a text that repeats is held once.
-        parquet = pq.ParquetFile(file, read_dictionary=schema.names)
-    except pa.ArrowException as error:
+        found = pq.ParquetFile(file)
+        names = names_in_file(path, None, found.schema_arrow.names, stream)
+        # As a dictionary, a text that repeats is held once; what is nested cannot be one.
+        flat = {found.schema.column(place).path for place in range(found.metadata.num_columns)}.intersection(names)
+        return pq.ParquetFile(file, metadata=found.metadata, read_dictionary=sorted(flat)), names
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise SourceFileError(str(path), None, None, f"not Parquet: {error}") from error
-    names = parquet.schema_arrow.names
-    for name in schema.names:
-        if name not in names:
-            raise SourceFileError(str(path), None, name, f"missing; the file has {', '.join(names)}"[:500])
-        if names.count(name) > 1:
-            raise SourceFileError(str(path), None, name, "is there more than once")
-    return parquet
 
 
 def _rows_at_once(parquet: pq.ParquetFile, names: list[str]) -> int:
     """Return how many rows have about ``_SLICE_BYTES``, by the group whose rows are the largest."""
-    width = 1
+    width, wanted = 1, frozenset(names)
     for number in range(parquet.metadata.num_row_groups):
         group = parquet.metadata.row_group(number)
         chunks = (group.column(place) for place in range(group.num_columns))
-        size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in names)
+        size = sum(chunk.total_uncompressed_size for chunk in chunks if _is_of(chunk.path_in_schema, wanted))
         width = max(width, size // max(group.num_rows, 1))
     return max(1, min(_MOST_ROWS, _SLICE_BYTES // width))
+
+
+def _is_of(path: str, names: frozenset[str]) -> bool:
+    """Whether a Parquet path is of one of the columns ``names``, which may have dots as nested paths have."""
+    return any(start in names for start in itertools.accumulate(path.split("."), "{}.{}".format))
 
 
 def _next_batch(path: Path, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
@@ -108,7 +110,7 @@ def _rows(path: Path, batch: pa.RecordBatch, stream: Stream, line: int | None) -
     """Return the rows as records carry them; NaN, which other tools write for a missing number, is null."""
     columns = []
     for field in stream_schema(stream):
-        found = batch.column(field.name)
+        found = batch.column(stream.name_in_file(field.name))
         try:
             columns.append(_column(found, field.type, stream.columns[field.name]))
         except (pa.ArrowException, OverflowError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Reads a data file row by row, in order: CSV (plain, gzip or zip) or Parquet, and says where a fault lies."""
+"""Reads a data file row by row, in order: text (plain, gzip or zip) or Parquet, and says where a fault lies."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, cast
 
+from contract import remedies
 from contract.errors import SourceFileError
 from contract.stream import Stream
 from pipeline.replay.cells import Value, readers
+from pipeline.replay.header import names_in_file
 from pipeline.replay.parquet import read_parquet
 from pipeline.replay.rows import OnBad, Row, SourceRow
 
@@ -38,10 +40,18 @@ def default_path(stream: Stream, stream_path: str | Path) -> Path:
         raise SourceFileError(stream.name, None, None, "the stream file names no `source`; give one with --file")
     if source.package is None:
         return _found(Path(source.path), Path(stream_path))
-    spec = importlib.util.find_spec(source.package)
-    if spec is None or not spec.submodule_search_locations:
-        raise SourceFileError(source.path, None, None, f"package {source.package!r} is not installed")
-    return Path(spec.submodule_search_locations[0]) / source.path
+    return _directory(source.package, source.path) / source.path
+
+
+def _directory(package: str, path: str) -> Path:
+    """Return where ``package`` lies; nothing of it is imported, for it may need what is not installed."""
+    top, *inner = package.split(".")
+    spec = importlib.util.find_spec(top)
+    places = [Path(place).joinpath(*inner) for place in (spec and spec.submodule_search_locations) or ()]
+    if (found := next((place for place in places if place.is_dir()), None)) is None:
+        reason = f"package {package!r} is not installed; {remedies.install_source(package)} brings it, or says how"
+        raise SourceFileError(path, None, None, reason)
+    return found
 
 
 def _found(path: Path, stream_path: Path) -> Path:
@@ -87,7 +97,7 @@ def _read_csv(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
     csv.field_size_limit(LONGEST_ROW)
     with ExitStack() as stack:
         lines = _Lines(str(path), _open_bytes(path, stack))
-        reader = csv.reader(lines, strict=True)
+        reader = csv.reader(lines, strict=True, delimiter=stream.delimiter)
         try:
             header = next(reader, None)
         except csv.Error as error:
@@ -162,12 +172,7 @@ class _Lines:
 def _places(path: Path, header: list[str] | None, stream: Stream) -> list[int]:
     if not header:
         raise SourceFileError(str(path), 1, None, "the file is empty; its first line has to name the columns")
-    for name in stream.columns:
-        if name not in header:
-            raise SourceFileError(str(path), 1, name, f"missing; the file has {', '.join(header)}"[:500])
-        if header.count(name) > 1:
-            raise SourceFileError(str(path), 1, name, "stands in the first line more than once")
-    return [header.index(name) for name in stream.columns]
+    return [header.index(name) for name in names_in_file(path, 1, header, stream)]
 
 
 def _row(

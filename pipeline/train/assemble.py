@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 
 from pipeline.object_store import ObjectStore
-from pipeline.train.kinds.clusters.comparison import Comparer
-from pipeline.train.kinds.clusters.predecessor import History
+from pipeline.train.kinds.kind import Opened, open_kind
 from pipeline.train.lease import Lease
 from pipeline.train.ledger.ledger import Ledger
 from pipeline.train.mlflow_client.registry import Registry
@@ -34,7 +33,9 @@ def open_trainer(
     runs = Runs(tracking, series.stream.name, series.model)
     artifacts = ArtifactStore(runs, tracking.uri)
     ledger = Ledger(store, series.model)
-    publisher = Publisher(series, registry, ledger, runs=runs, artifacts=artifacts, lease=lease, uri=tracking.uri)
-    comparer = Comparer(store, series.model, History(registry, artifacts, series.commands), series.stream.identity)
-    builder = VersionBuilder(series, store=store, runs=runs, artifacts=artifacts, spark=spark, comparer=comparer)
-    return Trainer(series, store=store, runs=runs, publisher=publisher, builder=builder, stopping=stopping)
+    kind = open_kind(Opened(series, store, registry, artifacts))
+    publisher = Publisher(
+        series, registry, ledger, kind=kind, runs=runs, artifacts=artifacts, lease=lease, uri=tracking.uri
+    )
+    builder = VersionBuilder(series, store=store, runs=runs, artifacts=artifacts, spark=spark, kind=kind)
+    return Trainer(series, kind=kind, store=store, runs=runs, publisher=publisher, builder=builder, stopping=stopping)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from contract.errors import ChainError, ConfigurationError, StreamFileError
+from contract.sections import Scheme
 from contract.series_commands import SeriesCommands
-from contract.stream import Scheme, Stream
+from contract.stream import Stream
 from contract.uri import without_credentials
 from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import ObjectStore

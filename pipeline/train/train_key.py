@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from contract.stream import Scheme, Stream
+from contract.sections import Scheme
+from contract.stream import Stream
 
 TRAINING_REVISION: Final = 2
 """Raised by hand when the same batch and parameters give other results; `test_golden_training` says when."""

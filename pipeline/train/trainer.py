@@ -13,6 +13,7 @@ from contract.errors import DataError, SwatheError
 from contract.model_version import TAG_REASON, TAG_STATE, TAG_TRAIN_KEY
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
+from pipeline.train.kinds.kind import Kind
 from pipeline.train.lease import lease_key
 from pipeline.train.ledger.version_record import RECORD_FILE
 from pipeline.train.mlflow_client.entities import Run
@@ -35,13 +36,14 @@ class Trainer:
         self,
         series: Series,
         *,
+        kind: Kind,
         store: ObjectStore,
         runs: Runs,
         publisher: Publisher,
         builder: VersionBuilder,
         stopping: threading.Event | None = None,
     ) -> None:
-        self._series, self._store, self._runs = series, store, runs
+        self._series, self._kind, self._store, self._runs = series, kind, store, runs
         self._publisher, self._builder = publisher, builder
         self._stopping = stopping or threading.Event()
 
@@ -116,9 +118,7 @@ class Trainer:
         earned = self._publisher.publish(step.batch, record)
         if TAG_REASON in record.tags:
             return f"cannot be trained, and is registered as failed: {record.tags[TAG_REASON]}"
-        score = record.metrics.get("silhouette")
-        measured = "not measured" if score is None else f"{score:.3f}"
-        return f"trained on {record.tags['rows']} rows, silhouette {measured}, alias {earned}"
+        return f"trained on {record.tags['rows']} rows, {self._kind.headline(record.metrics)}, alias {earned}"
 
     @contextmanager
     def _ended(self, run: Run) -> Iterator[None]:

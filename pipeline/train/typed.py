@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Final
 
+from contract.sections import Scheme
 from contract.series_commands import SeriesCommands
-from contract.stream import Scheme, Stream
+from contract.stream import Stream
 from pipeline.train.mlflow_client.mlflow_run_parent import Launcher
 
 PROJECT: Final = Path(__file__).resolve().parents[2]

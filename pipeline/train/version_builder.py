@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
 
 from contract.batch import Manifest, manifest_key
 from contract.model_version import TAG_REASON, TAG_RESULTS
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
-from pipeline.train.kinds.clusters import describe as clustering
-from pipeline.train.kinds.clusters.assign import Sample
-from pipeline.train.kinds.clusters.comparison import Comparer, Comparison
-from pipeline.train.kinds.clusters.evaluate import statistics
-from pipeline.train.kinds.clusters.numbers import Numbers
-from pipeline.train.kinds.clusters.pictures import Drawn, Pixels, draw
-from pipeline.train.kinds.kmeans import describe as kmeans
-from pipeline.train.kinds.kmeans.training import Trained, prepared_rows, prove, silhouette, train
+from pipeline.train.kinds.kind import Batch, Kind, Made, Pixels
 from pipeline.train.ledger.ledger import Artifact
 from pipeline.train.ledger.version_record import RECORD_FILE, VersionRecord
 from pipeline.train.mlflow_client.artifact import save_artifact
 from pipeline.train.mlflow_client.entities import LoggedModel, MlflowModel, Run
-from pipeline.train.mlflow_client.runs import TAG_BATCH as TAG_RUN_BATCH
 from pipeline.train.mlflow_client.runs import LoggedOn, Runs
 from pipeline.train.mlflow_client.upload import ArtifactStore, digests
 from pipeline.train.publish import describe
-from pipeline.train.publish.results import write_results
 from pipeline.train.read.batches import SealedBatch
 from pipeline.train.read.event_window import event_window_ms
 from pipeline.train.read.spark_session import SparkOnDemand
@@ -39,8 +28,6 @@ from pipeline.train.stopwatch import Stopwatch
 from pipeline.train.train_key import data_digest
 
 logger = logging.getLogger(__name__)
-
-TRANSITIONS_FILE: Final = "transitions.json"
 
 
 class VersionBuilder:
@@ -54,10 +41,10 @@ class VersionBuilder:
         runs: Runs,
         artifacts: ArtifactStore,
         spark: SparkOnDemand,
-        comparer: Comparer,
+        kind: Kind,
     ) -> None:
         self._series, self._store, self._runs = series, store, runs
-        self._artifacts, self._spark, self._comparer = artifacts, spark, comparer
+        self._artifacts, self._spark, self._kind = artifacts, spark, kind
 
     def failed(self, run: Run, key: str, manifests: Sequence[Manifest], reason: str) -> VersionRecord:
         series = self._series
@@ -76,128 +63,63 @@ class VersionBuilder:
 
         Raises
         ------
-        DataError: the rows cannot be clustered.
+        DataError: the rows cannot be trained.
         ModelArtifactError: numpy and Spark disagree, or the artifact did not arrive whole.
         """
         series, watch = self._series, Stopwatch()
         manifests = [batch.manifest for batch in batches]
         spark = self._spark.session()
-        with (
-            prepared_rows(spark, self._store.bucket, series.stream, manifests, watch) as (prepared, rows),
-            ThreadPoolExecutor(2) as beside,
-        ):
-            trained = train(prepared, rows, series.stream, watch)
+        batch = Batch(spark, run.info.run_id, manifests)
+        with self._kind.fitted(batch, watch) as fitted, ThreadPoolExecutor(2) as beside:
             fault_point("train.fitted")
             happened = beside.submit(event_window_ms, spark, self._store.bucket, series.stream, manifests)
-            golden, sample = prove(spark, trained, watch)
-            # Not before: rows that numpy would assign otherwise are no results.
-            results = beside.submit(self._write_results, run, trained)
-            with watch.measured("compare"):
-                comparison = self._compare(trained, sample, manifests[-1])
-            trained = trained.named(comparison.lineage.labels)
-            drawn = beside.submit(draw, self._drawn(run, trained, sample, comparison))
-            score = silhouette(trained, sample, watch)
-            params, metrics = self._numbers(trained, score, manifests[-1].batch)
-            facts = comparison.told_in(describe.batch_facts(manifests, happened.result()))
-            numbers = Numbers(
-                trained.scoring,
-                statistics(trained.clusters, trained.scoring),
-                golden,
-                comparison.lineage,
-                comparison.profile,
-                dataclasses.replace(facts, silhouette=metrics.get("silhouette")),
-            )
+            made = fitted.made(beside, watch)
+            params = {"batch": batch.number, "rows": made.rows, **made.params}
+            files = made.files(describe.batch_facts(manifests, happened.result()))
             with tempfile.TemporaryDirectory(prefix="swathe-artifact-") as directory:
                 path = Path(directory) / "model"
                 with watch.measured("artifact"):
-                    described = save_artifact(
-                        path,
-                        trained.model,
-                        series.stream.features,
-                        numbers.files(),
-                        self._spark.scratch(f"{directory}/spark"),
-                    )
+                    scratch = self._spark.scratch(f"{directory}/spark")
+                    described = save_artifact(path, made.model, made.columns, files, code=made.code, dfs_tmpdir=scratch)
                 # Before MLflow is given anything: a store that refuses them would leave an artifact at each attempt.
                 with watch.measured("results"):
-                    results_key = results.result()
+                    results_key = made.results.result()
                 fault_point("train.results-written")
                 with watch.measured("pictures"):
-                    pictures = drawn.result()
+                    pictures = made.pictures.result()
                 # Like its version: MLflow's Models tab shows nothing else that tells two apart.
-                named = f"{series.model}-v{manifests[-1].batch}"
+                named = f"{series.model}-v{batch.number}"
                 with self._artifacts.begun(run.info.run_id, named, params) as logged:
                     with watch.measured("artifact"):
                         artifact = self._upload(run, logged, path, described)
                     fault_point("train.uploaded")
                     with watch.measured("pictures"):
-                        self._show(run, manifests[-1].batch, pictures, comparison)
-                    metrics |= comparison.metrics
-                    metrics |= {f"seconds/{step}": spent for step, spent in watch.seconds.items()}
-                    tags = describe.batch_tags(series.stream, series.scheme, manifests, key)
+                        self._show(run, batch.number, pictures, made)
+                    metrics = {**made.metrics, **{f"seconds/{step}": spent for step, spent in watch.seconds.items()}}
                     record = VersionRecord(
                         run_id=run.info.run_id,
                         source=f"models:/{artifact.model_id}",
-                        tags={**tags, TAG_RESULTS: results_key},
-                        description=self._description(run, manifests, [*self._why(trained), *comparison.sentences]),
+                        tags={
+                            **describe.batch_tags(series.stream, series.scheme, manifests, key),
+                            TAG_RESULTS: results_key,
+                        },
+                        description=self._description(run, manifests, made.sentences),
                         artifact=artifact,
                         metrics=metrics,
-                        reference=comparison.reference_key,
+                        reference=made.reference,
                     )
                     self._runs.log_text(run.info.run_id, record.to_json(), RECORD_FILE)
                     # Last, because numbers that are logged once more by the next attempt would stand there twice.
                     self._log(run, batches, params, describe.charted(metrics), artifact)
-                    if trained.swept is not None:
-                        self._runs.log_curves(run.info.run_id, trained.swept.curves())
+                    if made.curves:
+                        self._runs.log_curves(run.info.run_id, made.curves)
         return record
 
-    def _why(self, trained: Trained) -> list[str]:
-        model = self._series.stream.model
-        return kmeans.fit_sentences(model, trained.clustering, trained.next_step, trained.swept)
-
-    def _compare(self, trained: Trained, sample: Sample, newest: Manifest) -> Comparison:
-        """Compare on the rows of the newest batch alone, which under either scheme no earlier version has seen."""
-        own = sample.of(newest)
-        # Of a batch that is a sliver of all that came before, the sample may have no row.
-        rows = own if len(own.rows) else sample
-        return self._comparer.compare(newest.batch, trained.scoring, rows)
-
-    def _drawn(self, run: Run, trained: Trained, sample: Sample, comparison: Comparison) -> Drawn:
-        return Drawn(
-            title=f"{self._series.model} version {run.data.tags[TAG_RUN_BATCH]}",
-            scoring=trained.scoring,
-            rows=sample.rows,
-            clusters=sample.clusters,
-            shares=[cluster.size / trained.rows for cluster in trained.clusters],
-            comparison=comparison,
-            swept=trained.swept,
-        )
-
-    def _show(self, run: Run, batch: int, pictures: Mapping[str, Pixels], comparison: Comparison) -> None:
-        """Log the version's pictures, and what became of the clusters before as a table."""
+    def _show(self, run: Run, batch: int, pictures: Mapping[str, Pixels], made: Made) -> None:
+        """Log the version's pictures and tables."""
         self._runs.log_images(run.info.run_id, pictures, batch)
-        table = clustering.transitions_table(comparison.lineage)
-        if table:
-            self._runs.log_table(run.info.run_id, table, TRANSITIONS_FILE)
-
-    def _write_results(self, run: Run, trained: Trained) -> str:
-        return write_results(
-            trained.assigned,
-            self._store,
-            model=self._series.model,
-            run_id=run.info.run_id,
-            features=self._series.stream.features,
-            rows=trained.rows,
-        )
-
-    def _numbers(self, trained: Trained, score: float, batch: int) -> tuple[dict[str, object], dict[str, float]]:
-        """Return the run's parameters and metrics."""
-        stream = self._series.stream
-        k, seed = len(trained.clusters), trained.clustering.seed
-        params = kmeans.run_params(stream, k, seed, batch=batch, rows=trained.rows)
-        converged = trained.next_step <= stream.model.tol
-        iterations = trained.clustering.iterations
-        metrics = clustering.run_metrics(trained.scoring, trained.clusters, score, iterations, converged=converged)
-        return params, metrics
+        for file, table in made.tables.items():
+            self._runs.log_table(run.info.run_id, table, file)
 
     def _log(
         self,

@@ -13,7 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from contract.batch import Manifest, manifest_from_json, manifest_key
-from contract.stream import Scheme, Stream, parse_stream
+from contract.sections import Scheme
+from contract.stream import Stream, parse_stream
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
 from pipeline.train.train_key import train_key

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from contract.stream import Identity
+from contract.kinds.clusters import Identity
 from contract.version_facts import VersionFacts, facts_to_json
 from pipeline.train.kinds.clusters import drift
 from pipeline.train.kinds.clusters.assign import Sample

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from contract.batch import TIMESTAMP, Manifest, Part, manifest_from_json, manifest_prefix, origin_key
 from contract.errors import ServiceDownError
-from contract.stream import Cut, Stream
+from contract.stream import Cut, parse_stream
 from pipeline.land import batches, lander, lanes, open_part, sealing
 from pipeline.land.chain import Writer
 from pipeline.land.formats.json_records import Parsed, RecordParser
@@ -36,16 +36,19 @@ MS_A_RECORD = 10
 # A record that is late, one whose clock is wrong, and a pause; the clock of a lane goes 300 ms at once.
 BACK_MS, AHEAD_MS, GAP_MS = 150, 2_000, 1_000
 MAX_AHEAD_S = 0.3
-STREAM = Stream.model_validate(
-    {
-        "name": "model",
-        "topic": "model",
-        "columns": {"n": {"type": "int64", "required": True}},
-        "cut": {"rows": 5},
-        "rejects": {"max_share": 1.0},
-        "features": ["n"],
-        "model": {"k": 2},
-    }
+STREAM = parse_stream(
+    json.dumps(
+        {
+            "name": "model",
+            "topic": "model",
+            "columns": {"n": {"type": "int64", "required": True}},
+            "cut": {"rows": 5},
+            "rejects": {"max_share": 1.0},
+            "features": ["n"],
+            "model": {"k": 2},
+        }
+    ),
+    "model",
 )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from contract import remedies
 from contract.errors import ChainError
-from contract.model_version import TAG_BATCH, TAG_SCHEME, TAG_STATE, TAG_STREAM
+from contract.kind import DEFAULT
+from contract.model_version import TAG_BATCH, TAG_KIND, TAG_SCHEME, TAG_STATE, TAG_STREAM
 from contract.series_commands import SeriesCommands
 from pipeline.train.ledger.ledger import PREFIX, Ledger, Noted
 from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry
@@ -64,8 +65,17 @@ def check_registry(commands: SeriesCommands, registered: Registered, batches: in
 
 
 def foreign_series(commands: SeriesCommands, versions: Mapping[int, RegisteredVersion]) -> Edit | None:
-    """Return that the model is the series of another stream or scheme, if it is."""
+    """Return that the model is the series of another stream, scheme or kind of model, if it is."""
+    own = commands.stream.model.kind
     for number, version in versions.items():
+        kind = version.tags.get(TAG_KIND, DEFAULT)
+        if TAG_STREAM in version.tags and kind != own:
+            return Edit(
+                f"model {commands.model!r}",
+                f"is a series of kind {kind!r}, as version {number} says, and a series never changes its kind; "
+                f"the stream file says {own!r}",
+                f"train that under another name: {commands.train_anew()}",
+            )
         stream, scheme = version.tags.get(TAG_STREAM), version.tags.get(TAG_SCHEME)
         if stream is not None and (stream, scheme or commands.scheme) != (commands.stream.name, commands.scheme):
             return Edit(

@@ -8,8 +8,9 @@ from typing import Final
 from contract import remedies
 from contract.errors import ChainError
 from contract.model_version import TAG_BATCH
+from contract.sections import Scheme
 from contract.series_commands import SeriesCommands
-from contract.stream import Scheme, Stream
+from contract.stream import Stream
 from pipeline.object_store import ObjectStore
 from pipeline.train.ledger.edits import Edit, Registered, edits, foreign_series
 from pipeline.train.ledger.ledger import Ledger, models_of

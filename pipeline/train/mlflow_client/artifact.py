@@ -7,6 +7,7 @@ import importlib.metadata
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,17 +24,27 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What the artifact carries of `scoring`, so that it loads where this project is not installed.
-_CODE: Final = ("kmeans.py", "golden.py", "pyfunc.py")
 _REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "pyspark")
 
 
+@dataclass(frozen=True)
+class Code:
+    """Modules of `scoring` with which a version loads where this project is not installed.
+
+    MLflow calls `_load_pyfunc` of ``loader``, which is one of them.
+    """
+
+    loader: str
+    modules: tuple[str, ...]
+
+
 def save_artifact(
-    path: Path, model: PipelineModel, features: Sequence[str], files: Mapping[str, bytes], dfs_tmpdir: str
+    path: Path, model: PipelineModel, features: Sequence[str], files: Mapping[str, bytes], *, code: Code, dfs_tmpdir: str
 ) -> MlflowModel:
     """Write the artifact to the new directory ``path``; return what becomes the file `MLmodel` once it has its ids.
 
-    ``files`` are those beside Spark's own, by their names; ``dfs_tmpdir`` is where Spark may write on its way.
+    ``files`` are those beside Spark's own, by their names; ``code`` is what the artifact carries of `scoring`;
+    ``dfs_tmpdir`` is where Spark may write on its way.
     """
     description = MlflowModel()
     # Given, because mlflow would start a second Spark to find them out.
@@ -51,9 +62,9 @@ def save_artifact(
         target = path / name
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(body)
-    package = _copy_code(path / "code")
+    package = _copy_code(path / "code", code.modules)
     description.flavors["python_function"].update(
-        loader_module=f"{package}.pyfunc", data=str(Path(SCORING_FILE).parent), code="code"
+        loader_module=f"{package}.{code.loader}", data=str(Path(SCORING_FILE).parent), code="code"
     )
     return description
 
@@ -72,10 +83,10 @@ def _drop_leftovers(path: Path) -> None:
         file.unlink()
 
 
-def _copy_code(directory: Path) -> str:
+def _copy_code(directory: Path, modules: Sequence[str]) -> str:
     assert scoring_package.__file__ is not None  # noqa: S101 - a regular package
     home = Path(scoring_package.__file__).parent
-    sources = [home / name for name in _CODE]
+    sources = [home / f"{name}.py" for name in sorted(modules)]
     digest = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:12]
     package = f"swathe_scoring_{digest}"
     target = directory / package

@@ -10,6 +10,7 @@ from typing import Final
 from contract.batch import Manifest, manifest_key
 from contract.model_version import (
     TAG_BATCH,
+    TAG_KIND,
     TAG_OFFSETS,
     TAG_REJECTED,
     TAG_ROWS,
@@ -18,7 +19,8 @@ from contract.model_version import (
     TAG_TRAIN_KEY,
     TAG_WINDOW,
 )
-from contract.stream import Scheme, Stream
+from contract.sections import Scheme
+from contract.stream import Stream
 from contract.version_facts import FACTS_FILE, VersionFacts
 from pipeline.train.mlflow_client.limits import REGISTRY_CHARS
 
@@ -32,6 +34,7 @@ def batch_tags(stream: Stream, scheme: Scheme, manifests: Sequence[Manifest], ke
     return {
         TAG_STREAM: stream.name,
         TAG_SCHEME: scheme,
+        TAG_KIND: stream.model.kind,
         TAG_BATCH: str(manifests[-1].batch),
         TAG_TRAIN_KEY: key,
         TAG_ROWS: str(sum(manifest.rows for manifest in manifests)),

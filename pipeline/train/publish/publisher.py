@@ -10,6 +10,7 @@ from contract import remedies
 from contract.errors import ChainError, ModelArtifactError, ServiceDownError
 from contract.model_version import TAG_GATE, TAG_GATE_REASON, TAG_REASON, TAG_REFERENCE, TAG_STATE
 from pipeline.fault import fault_point
+from pipeline.train.kinds.kind import Kind
 from pipeline.train.lease import Lease
 from pipeline.train.ledger.edits import Registered, check_registry
 from pipeline.train.ledger.ledger import Ledger
@@ -19,8 +20,6 @@ from pipeline.train.mlflow_client.entities import Run
 from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry, fitting
 from pipeline.train.mlflow_client.runs import Runs, mlflow_errors
 from pipeline.train.mlflow_client.upload import ArtifactStore
-from pipeline.train.publish.facts import champion_of
-from pipeline.train.publish.gate import decide
 from pipeline.train.series import Series
 
 logger = logging.getLogger(__name__)
@@ -35,13 +34,14 @@ class Publisher:
         registry: Registry,
         ledger: Ledger,
         *,
+        kind: Kind,
         runs: Runs,
         artifacts: ArtifactStore,
         lease: Lease,
         uri: str,
     ) -> None:
         self._series, self._registry, self._ledger, self._lease = series, registry, ledger, lease
-        self._runs, self._artifacts, self._uri, self._limits = runs, artifacts, uri, series.stream.gate
+        self._runs, self._artifacts, self._uri, self._kind = runs, artifacts, uri, kind
 
     def record(self, run: Run) -> VersionRecord | None:
         """Return the record of a run, or None where it did not get that far."""
@@ -119,10 +119,9 @@ class Publisher:
         if record.artifact is None:
             return record
         crowned = versions.get(self._registry.aliases().get("champion", 0))
-        champion = champion_of(crowned, self._artifacts) if crowned else None
         # The tag: where a run that ended before there was a field for it has it.
         reference = record.reference or record.tags.get(TAG_REFERENCE)
-        decision = decide(record.metrics, reference, self._limits, champion)
+        decision = self._kind.decide(record.metrics, reference, crowned)
         self._runs.log_text(record.run_id, decision.to_json(), GATE_FILE)
         said = f"Gate: **{decision.earned}**; {decision.reason}."
         return replace(

@@ -22,6 +22,7 @@ from contract.model_version import (
     TAG_TRAIN_KEY,
 )
 from contract.series_commands import SeriesCommands
+from pipeline.train.kinds.kind import Opened, open_kind
 from pipeline.train.lease import Lease
 from pipeline.train.ledger.ledger import Artifact, Ledger
 from pipeline.train.ledger.restoring import open_restorer
@@ -78,8 +79,11 @@ class Published:
         runs = Runs(self.lab.tracking, self.lab.name, self.lab.name)
         artifacts = ArtifactStore(runs, uri)
         with self.lab.registry() as registry, Lease(self.lab.store, self.lab.name, wait_s=5) as lease:
+            kind = open_kind(Opened(self.series, self.lab.store, registry, artifacts))
             do(
-                Publisher(self.series, registry, self.ledger, runs=runs, artifacts=artifacts, lease=lease, uri=uri),
+                Publisher(
+                    self.series, registry, self.ledger, kind=kind, runs=runs, artifacts=artifacts, lease=lease, uri=uri
+                ),
                 runs,
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ import pytest
 
 from contract.batch import manifest_prefix
 from contract.errors import ChainError
-from contract.stream import Cut, Stream
+from contract.stream import Cut, Stream, parse_stream
 from pipeline.land.chain import Writer
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
@@ -32,7 +33,7 @@ def _stream(longest: int) -> Stream:
     del fields["cut"]["max_ahead"]
     fields["rejects"] |= {"max_record_bytes": longest}
     fields["columns"]["x"] = {"type": "float64"}
-    return Stream.model_validate(fields | {"features": ["n", "x"]})
+    return parse_stream(json.dumps(fields | {"features": ["n", "x"]}), "again")
 
 
 def _record(n: int) -> bytes:

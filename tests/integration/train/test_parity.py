@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyspark.ml import PipelineModel
 
 from contract.errors import ModelArtifactError
+from contract.kinds.kmeans import KMeans
 from contract.stream import Stream, parse_stream
 from pipeline.train.kinds.clusters.assign import Sample, assign, collect
 from pipeline.train.kinds.clusters.hard_points import check_parity, hard_points, make_golden
 from pipeline.train.kinds.clusters.prepared import SCALED, prepare
-from pipeline.train.kinds.kmeans.fit import pipeline_model, scoring
+from pipeline.train.kinds.kmeans.fit import scoring
 from pipeline.train.kinds.kmeans.starts import fit_from_seeds
 from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.train_key import TRAINING_REVISION
@@ -52,14 +54,16 @@ def fitted(spark: SparkOnDemand, values: Floats, given: Stream) -> tuple[Scoring
     """Train ``values``; return the numbers, the golden rows and all rows as Spark's whole model assigns them."""
     session = spark.session()
     rows = session.createDataFrame(table(values)).coalesce(1).cache()
-    prepared = prepare(rows, given)
-    k = given.model.k
+    prepared = prepare(rows, given.features, given.section(KMeans).impute)
+    k = given.section(KMeans).k
     assert isinstance(k, int)
-    clustering = fit_from_seeds(prepared.rows.select(SCALED), given.model, k, given.model.tried_seeds)
-    numbers = scoring(prepared, clustering, given, [f"C{i}" for i in range(k)])
-    model = pipeline_model(prepared, clustering)
-    sample = collect(assign(rows, model, numbers), given.features)
-    return numbers, make_golden(session, model, numbers, sample.rows), sample
+    clustering = fit_from_seeds(
+        prepared.rows.select(SCALED), given.section(KMeans), k, given.section(KMeans).tried_seeds
+    )
+    numbers = scoring(prepared, clustering, given.features, [f"C{i}" for i in range(k)])
+    whole = PipelineModel(stages=[*prepared.stages, clustering.model])
+    sample = collect(assign(rows, whole, numbers), given.features)
+    return numbers, make_golden(session, whole, numbers, sample.rows), sample
 
 
 def awkward(rng: np.random.Generator, count: int, width: int) -> Floats:
@@ -109,12 +113,14 @@ def test_a_quarter_of_a_million_points_each(spark: SparkOnDemand, width: int, k:
     rng = np.random.default_rng(100 + width)
     session, given = spark.session(), stream(width, k)
     training = session.createDataFrame(table(awkward(rng, 2_000, width))).coalesce(1).cache()
-    prepared = prepare(training, given)
-    clustering = fit_from_seeds(prepared.rows.select(SCALED), given.model, k, given.model.tried_seeds)
-    numbers = scoring(prepared, clustering, given, [f"C{i}" for i in range(k)])
+    prepared = prepare(training, given.features, "mean")
+    clustering = fit_from_seeds(
+        prepared.rows.select(SCALED), given.section(KMeans), k, given.section(KMeans).tried_seeds
+    )
+    numbers = scoring(prepared, clustering, given.features, [f"C{i}" for i in range(k)])
     points = np.vstack([awkward(rng, 125_000, width), near_ties(rng, numbers, 125_000)])
-    model = pipeline_model(prepared, clustering)
-    answers = collect(assign(session.createDataFrame(table(points)), model, numbers), given.features)
+    whole = PipelineModel(stages=[*prepared.stages, clustering.model])
+    answers = collect(assign(session.createDataFrame(table(points)), whole, numbers), given.features)
     assert len(answers.rows) == 250_000
     assigner = Assigner(numbers)
     clusters, distances = assigner.assign(answers.rows)

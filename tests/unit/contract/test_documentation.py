@@ -11,7 +11,10 @@ import yaml
 from pydantic import AliasChoices, BaseModel, TypeAdapter
 
 from contract import environment
-from contract.stream import Column, Cut, Gate, Identity, Model, Rejects, Source, Stream
+from contract.kind import DEFAULT, kinds
+from contract.kinds.clusters import Gate, Identity
+from contract.kinds.kmeans import KMeans
+from contract.stream import Column, Cut, Rejects, Source, stream_class
 from infra.settings import ROOT
 from infra.settings import Settings as InfraSettings
 from pipeline.settings import StoreSettings
@@ -19,11 +22,11 @@ from pipeline.train.settings import SparkSettings
 from serving.settings import ServingSettings
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
-    "": Stream,
+    "": stream_class(kinds()[DEFAULT]),
     "cut.": Cut,
     "source.": Source,
     "rejects.": Rejects,
-    "model.": Model,
+    "model.": KMeans,
     "gate.": Gate,
     "identity.": Identity,
 }
@@ -100,5 +103,5 @@ def test_defaults_of_the_stream_file_are_told_as_they_are() -> None:
 def test_every_field_of_the_stream_file_is_on_its_page() -> None:
     fields = {prefix + name for prefix, section in SECTIONS.items() for name in section.model_fields}
     # A column's type is explained beside `columns`, and a section with fields of its own needs no row.
-    fields |= {f"columns.*.{name}" for name in Column.model_fields} - {"columns.*.type"}
+    fields |= {f"columns.*.{field.alias or name}" for name, field in Column.model_fields.items()} - {"columns.*.type"}
     assert fields - {"rejects", "model", "gate", "identity"} == _documented("docs/streams.md")

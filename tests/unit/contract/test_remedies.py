@@ -27,6 +27,7 @@ RUN = {
         "start_services", "infra_up", "stop_services", "service_log", "set_environment",
         "make_down", "begin_anew",
     },
+    "tests/integration/replay/test_ratings.py": {"install_source"},
     "tests/integration/train/test_remedies.py": {
         "restore", "doctor_fix", "train", "train_waiting", "train_anew", "train_own",
     },

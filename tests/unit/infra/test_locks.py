@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.bring import conda, jars
+from contract.errors import ConfigurationError
+from infra.bring import conda, jars, source_package
 from infra.bring import minio as binary
+from infra.progress import Progress
 from infra.settings import ROOT
 
 REQUIREMENTS = ROOT / "requirements"
@@ -34,7 +36,7 @@ b==2 ; sys_platform == 'win32' \\
     assert conda.pinned_requirements(lock) == ["a==1", "b==2; sys_platform == 'win32'"]
 
 
-@pytest.mark.parametrize("name", ["base", "dev", "uv", "go"])
+@pytest.mark.parametrize("name", ["base", "dev", "uv", "go", *(f"sources/{name}" for name in source_package.locked())])
 def test_every_requirement_is_locked_with_a_hash_and_no_host(name: str) -> None:
     listed = re.findall(r"^([a-z0-9][a-z0-9-]*)", (REQUIREMENTS / f"{name}.in").read_text(), re.MULTILINE)
     lock = (REQUIREMENTS / f"{name}.txt").read_text()
@@ -43,6 +45,21 @@ def test_every_requirement_is_locked_with_a_hash_and_no_host(name: str) -> None:
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
     assert set(listed) <= {re.match(r"[a-z0-9.-]+", entry)[0] for entry in entries}  # type: ignore[index]
     assert "://" not in lock
+
+
+def test_a_package_of_data_is_locked_alone_and_no_setup_brings_it() -> None:
+    locked = source_package.locked()
+    assert locked == sorted(listed.stem for listed in source_package.LOCKS.glob("*.in"))
+    assert "recbole" in locked
+    for name in locked:
+        assert list(pins(source_package.LOCKS / f"{name}.txt")) == [name]
+        assert name not in pins(REQUIREMENTS / "dev.txt")
+
+
+def test_a_package_without_a_lock_is_not_installed() -> None:
+    for name in ("torch", "../base", ""):
+        with pytest.raises(ConfigurationError, match=rf"no lock for package '{name}' \(only for recbole\): install it"):
+            source_package.install(name, Progress())
 
 
 def test_tests_run_on_the_versions_that_the_line_runs_on() -> None:

@@ -102,6 +102,21 @@ def test_missing_column(tmp_path: Path, stream: Stream) -> None:
     assert raised.value.column == "b"
 
 
+def test_parquet_with_columns_that_cannot_be_meant(tmp_path: Path, stream: Stream) -> None:
+    path, columns = tmp_path / "a.parquet", {name: [value] for name, value in ROW.items()}
+    pq.write_table(pa.table({name: columns[name] for name in "ifst"}), path)
+    with pytest.raises(SourceFileError, match="missing; the file has i, f, s, t") as raised:
+        _read(path, stream)
+    assert raised.value.column == "b"
+    pq.write_table(pa.table(columns | {"named": [1]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"named", b"nam\xffd"))
+    with pytest.raises(SourceFileError, match=r"a.parquet: not Parquet: 'utf-8' codec"):
+        _read(path, stream)
+    pq.write_table(pa.table(columns | {"s": [["x"]]}), path)
+    with pytest.raises(SourceFileError, match=r"a.parquet:1: column 's': is list<") as raised:
+        _read(path, stream)
+
+
 def test_wrong_encoding(tmp_path: Path, stream: Stream) -> None:
     with pytest.raises(SourceFileError, match="not UTF-8: byte 0xe9") as raised:
         _read(_csv(tmp_path, HEADER, GOOD, GOOD.replace("x", "caf\u00e9").encode("latin-1")), stream)

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from contract.errors import ChainError, StreamFileError
-from contract.stream import Scheme
+from contract.sections import Scheme
 from pipeline.landed_types import refuse_changed_types
 from pipeline.stream_file import load_stream
 from pipeline.train.read.batches import sealed_batches

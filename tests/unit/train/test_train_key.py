@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from contract.stream import Scheme, Stream, parse_stream
+from contract.kinds.kmeans import KMeans
+from contract.sections import Scheme
+from contract.stream import Stream, parse_stream
 from pipeline.train import train_key as module
 from pipeline.train.train_key import data_digest, train_key
 
@@ -65,7 +67,7 @@ def test_the_key_of_the_flights_stays(scheme: Scheme, recorded: str) -> None:
 def test_several_seeds_change_the_key() -> None:
     several = parse_stream(STREAM.format(**USUAL).replace("seed: 1", "seed: 1, seeds: 3"), "test")
     assert key(several) != key(stream())
-    assert list(several.model.tried_seeds) == [1, 2, 3] and list(stream().model.tried_seeds) == [1]
+    assert [list(each.section(KMeans).tried_seeds) for each in (several, stream())] == [[1, 2, 3], [1]]
 
 
 def test_where_batches_are_cut_does_not() -> None:
@@ -79,6 +81,12 @@ def test_how_records_are_read_does_not() -> None:
         text.replace("c: {type: string}", "t: {type: timestamp, epoch: ms}") + "rejects: {no_column: warn}\n", "test"
     )
     assert key(told) == key(plain)
+
+
+def test_how_a_file_is_written_does_not() -> None:
+    text = STREAM.format(**USUAL)
+    told = text.replace("a: {", 'a: {from: "a:float", ') + 'source: {path: a.tsv, delimiter: "\\t"}\n'
+    assert key(parse_stream(told, "test")) == key(parse_stream(text, "test"))
 
 
 def test_rows_scheme_and_revision_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,9 +20,13 @@ from contract.lineage import Lineage, Transition
 from contract.model_version import TAG_STATE
 from pipeline.stream_file import load_stream
 from pipeline.train import version_builder as build
+from pipeline.train.kinds.clusters import clustering, describe
+from pipeline.train.kinds.clusters.clustering import TRANSITIONS_FILE
 from pipeline.train.kinds.clusters.comparison import Comparison
 from pipeline.train.kinds.clusters.drift import Profile
 from pipeline.train.kinds.clusters.numbers import Numbers
+from pipeline.train.kinds.kind import Opened
+from pipeline.train.kinds.kmeans.kind import KMeansKind
 from pipeline.train.mlflow_client.runs import TAG_ATTEMPTS, TAG_ERROR, TAG_OWNER, Runs
 from pipeline.train.mlflow_client.upload import ArtifactStore
 from pipeline.train.publish.plan import Action, Step
@@ -32,7 +36,7 @@ from pipeline.train.series import Series
 from pipeline.train.settings import TrackingSettings
 from pipeline.train.trainer import Trainer
 from pipeline.train.typed import typed_commands
-from pipeline.train.version_builder import TRANSITIONS_FILE, VersionBuilder
+from pipeline.train.version_builder import VersionBuilder
 from tests.memory_store import MemoryStore
 from tests.unit.land.test_landed_types import TEXT, land
 
@@ -62,16 +66,20 @@ class Line:
         self.client.create_experiment("s", (directory / "artifacts").as_uri())
         artifacts = ArtifactStore(self.runs, tracking.uri)
         nothing = cast("Any", None)
-        publisher = Publisher(series, nothing, nothing, runs=self.runs, artifacts=artifacts, lease=nothing, uri="")
+        kind = KMeansKind(Opened(series, store, nothing, artifacts))
+        kind.comparer = cast("Any", SimpleNamespace(compare=self.compare))
+        publisher = Publisher(
+            series, nothing, nothing, kind=kind, runs=self.runs, artifacts=artifacts, lease=nothing, uri=""
+        )
         builder = VersionBuilder(
             series,
             store=store,
             runs=self.runs,
             artifacts=artifacts,
             spark=cast("Any", SimpleNamespace(session=lambda: None, scratch=str)),
-            comparer=cast("Any", SimpleNamespace(compare=self.compare)),
+            kind=kind,
         )
-        self.trainer = Trainer(series, store=store, runs=self.runs, publisher=publisher, builder=builder)
+        self.trainer = Trainer(series, kind=kind, store=store, runs=self.runs, publisher=publisher, builder=builder)
 
     def compare(self, *_: object) -> Comparison:
         return Comparison(LINEAGE, Profile({}), cast("Any", None), "", {"silhouette": 0.5, "wssse_per_row": 1.0}, None)
@@ -112,8 +120,9 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     shutil.copy(empty, tmp_path)
     made = Line(tmp_path)
     trained = SimpleNamespace(
-        scoring=None, clusters=[SimpleNamespace(size=5)], model=None, assigned=None, swept=None, rows=5
-    )
+        scoring=SimpleNamespace(features=("a",)), clusters=[SimpleNamespace(size=5)], model=None, assigned=None,
+        swept=None, rows=5, params={"k": 1}, metrics={}, sentences=[],
+    )  # fmt: skip
     trained.named = lambda _: trained
 
     @contextmanager
@@ -125,20 +134,21 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         (path / "scoring.json").write_text("{}")
         return MlflowModel()
 
-    monkeypatch.setattr(build, "prepared_rows", prepared)
+    monkeypatch.setattr(clustering, "prepared_rows", prepared)
     monkeypatch.setattr(build, "save_artifact", save)
     monkeypatch.setattr(Numbers, "files", lambda _: {})
     sample = SimpleNamespace(rows=np.zeros((5, 1)), clusters=np.zeros(5))
     sample.of = lambda _: sample
     picture = {"clusters/sizes": np.zeros((9, 9, 3), np.uint8)}
     stood_for: dict[str, object] = {
-        "train": trained, "event_window_ms": None, "silhouette": 0.5, "statistics": [], "draw": picture,
+        "silhouette": 0.5, "statistics": [], "draw": picture,
         "prove": (None, sample), "write_results": "results/s/r/manifest.json",
     }  # fmt: skip
     for name, found in stood_for.items():
-        monkeypatch.setattr(build, name, made.passed(name, found))
-    monkeypatch.setattr(VersionBuilder, "_numbers", made.passed("numbers", ({"k": 1}, {"silhouette": 0.5})))
-    monkeypatch.setattr(VersionBuilder, "_why", made.passed("why", []))
+        monkeypatch.setattr(clustering, name, made.passed(name, found))
+    monkeypatch.setattr(build, "event_window_ms", made.passed("event_window_ms"))
+    monkeypatch.setattr(KMeansKind, "train", made.passed("train", trained))
+    monkeypatch.setattr(describe, "run_metrics", made.passed("metrics", {"silhouette": 0.5}))
     monkeypatch.setattr(Publisher, "publish", made.passed("publish", "none"))
     for owner, name in ((ArtifactStore, "check"), (Runs, "log_images"), (Runs, "log"), (ArtifactStore, "finish")):
         real = getattr(owner, name)

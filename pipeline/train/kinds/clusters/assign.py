@@ -14,7 +14,8 @@ from pyspark.sql import functions as fn
 from contract.batch import OFFSET, PARTITION, Manifest
 from contract.model_version import CLUSTER, DISTANCE, ROW_ID
 from pipeline.train.kinds.clusters.prepared import SCALED
-from scoring.kmeans import Floats, Integers, Scoring
+from scoring.arrays import Floats, Integers
+from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
     from pyspark.ml.base import Transformer
@@ -24,19 +25,19 @@ if TYPE_CHECKING:
 _BY_COLUMN: Final = 100
 
 
-def assign(rows: DataFrame, model: Transformer, scoring: Scoring) -> DataFrame:
+def assign(rows: DataFrame, model: Transformer, scoring: ClusterNumbers) -> DataFrame:
     """Return ``rows`` with the cluster that ``model`` gives and the Euclidean distance in the scaled space."""
     return model.transform(rows).select(
         ROW_ID, PARTITION, OFFSET, CLUSTER, _distance(scoring).alias(DISTANCE), *scoring.features
     )
 
 
-def _distance(scoring: Scoring) -> Column:
+def _distance(scoring: ClusterNumbers) -> Column:
     """The formula of `scoring.kmeans`, operation for operation, so that the doubles are the same."""
     return fn.sqrt(_by_column(scoring) if len(scoring.features) <= _BY_COLUMN else _over_arrays(scoring))
 
 
-def _by_column(scoring: Scoring) -> Column:
+def _by_column(scoring: ClusterNumbers) -> Column:
     squares: list[Column] = []
     for j, name in enumerate(scoring.features):
         std = scoring.std[j]
@@ -48,7 +49,7 @@ def _by_column(scoring: Scoring) -> Column:
     return reduce(lambda left, right: left + right, squares)
 
 
-def _over_arrays(scoring: Scoring) -> Column:
+def _over_arrays(scoring: ClusterNumbers) -> Column:
     width = len(scoring.features)
     numbers = fn.lit(" ".join(repr(x) for center in scoring.centers for x in center))
     centers = fn.split(numbers, " ").cast("array<double>")

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
+from contract.kinds.clusters import Identity
 from contract.lineage import Lineage
-from contract.stream import Identity
 from contract.version_facts import LEAST_FLOW, MOST_FLOWS, Flow, VersionFacts
 from pipeline.object_store import ObjectStore
 from pipeline.train.kinds.clusters import drift
@@ -21,7 +21,7 @@ from pipeline.train.kinds.clusters.drift import Profile
 from pipeline.train.kinds.clusters.identity import Counts, first_lineage, follow, lineage_of_others, overlap
 from pipeline.train.kinds.clusters.predecessor import History, Predecessor
 from pipeline.train.kinds.clusters.reference import Reference, keep_reference, make_reference, reference_key
-from scoring.kmeans import Assigner, Scoring
+from scoring.scorer import ClusterNumbers
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Comparer:
         self._store, self._model, self._history, self._limits = store, model, history, limits
 
     @np.errstate(over="ignore", invalid="ignore")
-    def compare(self, number: int, scoring: Scoring, sample: Sample) -> Comparison:
+    def compare(self, number: int, scoring: ClusterNumbers, sample: Sample) -> Comparison:
         """Return how version ``number`` compares; ``sample`` are rows of its own batch with its clusters.
 
         Raises
@@ -114,7 +114,7 @@ class Comparer:
         )
 
     def _change(
-        self, earlier: Predecessor | None, scoring: Scoring, sample: Sample, reference: Reference
+        self, earlier: Predecessor | None, scoring: ClusterNumbers, sample: Sample, reference: Reference
     ) -> tuple[Lineage, Change | None]:
         k = len(scoring.centers)
         sizes = overlap(sample.clusters * 0, sample.clusters, 1, k)[0].tolist()
@@ -122,17 +122,19 @@ class Comparer:
             return first_lineage(sizes), None
         if earlier.scoring.features != scoring.features:
             return lineage_of_others(earlier.lineage, earlier.number, sizes), None
-        before, _ = Assigner(earlier.scoring).assign(sample.rows)
+        before, _ = earlier.scoring.assigner().assign(sample.rows)
         counts = overlap(before, sample.clusters, len(earlier.scoring.centers), k)
         lineage = follow(earlier.lineage, earlier.number, counts, self._limits)
         return lineage, _change(earlier, scoring, counts, sample, reference)
 
 
-def _change(earlier: Predecessor, scoring: Scoring, counts: Counts, sample: Sample, reference: Reference) -> Change:
+def _change(
+    earlier: Predecessor, scoring: ClusterNumbers, counts: Counts, sample: Sample, reference: Reference
+) -> Change:
     by_feature = drift.feature_psi(earlier.profile, scoring.features, sample.rows)
     shift_mean, shift_max = drift.centroid_shift(reference.centers(earlier.scoring), reference.centers(scoring))
-    before, _ = Assigner(earlier.scoring).assign(reference.rows)
-    after, _ = Assigner(scoring).assign(reference.rows)
+    before, _ = earlier.scoring.assigner().assign(reference.rows)
+    after, _ = scoring.assigner().assign(reference.rows)
     agreement = drift.adjusted_rand_index(before, after)
     of_clusters = drift.psi(earlier.shares, (counts.sum(axis=1) / max(int(counts.sum()), 1)).tolist())
     metrics = {

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from contract.lineage import Lineage
 from pipeline.train.kinds.clusters.evaluate import ClusterRows, balance, calinski_harabasz, davies_bouldin
-from scoring.kmeans import Scoring
+from scoring.scorer import ClusterNumbers
 
 
 def run_metrics(
-    scoring: Scoring, clusters: Sequence[ClusterRows], silhouette: float, iterations: int, *, converged: bool
+    scoring: ClusterNumbers, clusters: Sequence[ClusterRows], silhouette: float, fitting: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return the quality of one clustering on its own rows, in its own scaled space."""
+    """Return the quality of one clustering on its own rows, in its own scaled space, and how its ``fitting`` went."""
     sizes = [cluster.size for cluster in clusters]
     rows = sum(sizes)
     wssse = math.fsum(cluster.sum_of_squares for cluster in clusters)
@@ -26,8 +26,7 @@ def run_metrics(
         "cluster_balance": balance(sizes),
         "min_cluster_share": min(sizes) / rows,
         "max_cluster_share": max(sizes) / rows,
-        "iterations": iterations,
-        "converged": converged,
+        **fitting,
         "rows": rows,
     }
     for name in scoring.features:

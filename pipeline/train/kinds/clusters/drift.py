@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from contract.artifact import PROFILE
-from scoring.kmeans import Floats, Integers
+from scoring.arrays import Floats, Integers
 
 # Usual bands of the population stability index.
 MODERATE: Final = 0.1

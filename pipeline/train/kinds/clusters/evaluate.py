@@ -13,7 +13,7 @@ from pyspark.sql import functions as fn
 from contract.model_version import CLUSTER, DISTANCE, ClusterStatistics, FeatureStatistics
 from pipeline.train.kinds.clusters.prepared import SCALED
 from pipeline.train.read.aggregate import Measures, aggregate
-from scoring.kmeans import Scoring
+from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -57,7 +57,7 @@ def _added_up(whole: Measures, of_features: dict[str, Measures], features: Seque
     return ClusterRows(size, mean_distance, sum_of_squares, statistics)
 
 
-def statistics(clusters: Sequence[ClusterRows], scoring: Scoring) -> list[ClusterStatistics]:
+def statistics(clusters: Sequence[ClusterRows], scoring: ClusterNumbers) -> list[ClusterStatistics]:
     """Return the statistics that travel with the version, centroids in the data's own units."""
     total = sum(cluster.size for cluster in clusters)
     return [

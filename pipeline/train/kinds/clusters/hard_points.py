@@ -11,8 +11,9 @@ from contract.batch import OFFSET, PARTITION
 from contract.errors import ModelArtifactError
 from contract.model_version import ROW_ID
 from pipeline.train.kinds.clusters.assign import Sample, assign, collect
+from scoring.arrays import Floats
 from scoring.golden import Golden
-from scoring.kmeans import Assigner, Floats, Scoring
+from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
@@ -26,7 +27,7 @@ _LONGEST_SQUARE: Final = 1e300
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def hard_points(scoring: Scoring, sample: Floats) -> Floats:
+def hard_points(scoring: ClusterNumbers, sample: Floats) -> Floats:
     """Return rows [n, d] in the data's own units at which a careless formula errs.
 
     Rows of the batch, those with missing values first; points on the bisector of two centres and one double
@@ -43,15 +44,13 @@ def hard_points(scoring: Scoring, sample: Floats) -> Floats:
     return np.asarray(points[(scaled**2).sum(axis=1) < _LONGEST_SQUARE], dtype=np.float64)
 
 
-def _bisectors(scoring: Scoring, rng: np.random.Generator) -> Floats:
-    centers = np.array(scoring.centers)
-    k, d = centers.shape
-    pairs = [(i, j) for i in range(k) for j in range(i + 1, k)]
+def _bisectors(scoring: ClusterNumbers, rng: np.random.Generator) -> Floats:
+    pairs = scoring.rivals()
     chosen = rng.permutation(len(pairs))[:_PAIRS]
-    scaled = [*centers]
-    for i, j in (pairs[index] for index in chosen):
-        middle, direction = (centers[i] + centers[j]) / 2, centers[j] - centers[i]
-        step = rng.normal(size=d)
+    scaled = [*np.array(scoring.centers)]
+    for one, other in (map(np.array, pairs[index]) for index in chosen):
+        middle, direction = (one + other) / 2, other - one
+        step = rng.normal(size=len(one))
         along = step - direction * (step @ direction) / (direction @ direction)
         scaled += [middle, middle + along]
     raw = np.array(scaled) * np.array(scoring.std) + np.array(scoring.mean)
@@ -63,7 +62,7 @@ def _zeros(width: int) -> Floats:
     return np.vstack([np.zeros((1, width)), one_value, np.full((1, width), np.nan)])
 
 
-def make_golden(spark: SparkSession, model: PipelineModel, scoring: Scoring, sample: Floats) -> Golden:
+def make_golden(spark: SparkSession, model: PipelineModel, scoring: ClusterNumbers, sample: Floats) -> Golden:
     """Let Spark assign the hard points of ``scoring`` and return them with its answers."""
     points = hard_points(scoring, sample)
     columns = {name: pa.array(points[:, j], from_pandas=True) for j, name in enumerate(scoring.features)}
@@ -74,14 +73,14 @@ def make_golden(spark: SparkSession, model: PipelineModel, scoring: Scoring, sam
     return Golden(scoring.features, answers.rows, answers.clusters, answers.distances)
 
 
-def check_parity(scoring: Scoring, golden: Golden, sample: Sample) -> None:
+def check_parity(scoring: ClusterNumbers, golden: Golden, sample: Sample) -> None:
     """Check that numpy gives every row of ``golden`` and of ``sample`` the cluster and the distance Spark gave it.
 
     Raises
     ------
     ModelArtifactError: it does not, so the version must not be registered.
     """
-    assigner = Assigner(scoring)
+    assigner = scoring.assigner()
     clusters, distances = assigner.assign(sample.rows)
     wrong = int(np.count_nonzero((clusters != sample.clusters) | (distances != sample.distances)))
     hard = len(golden.disagreements(assigner))

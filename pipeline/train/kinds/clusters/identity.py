@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from contract.kinds.clusters import Identity
 from contract.lineage import Kind, Lineage, Transition
-from contract.stream import Identity
 from scoring.kmeans import Floats, Integers
 
 Counts = npt.NDArray[np.int64]

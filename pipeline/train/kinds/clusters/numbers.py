@@ -17,14 +17,14 @@ from contract.model_version import (
 from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
 from pipeline.train.kinds.clusters.drift import Profile
 from scoring.golden import Golden
-from scoring.kmeans import Scoring
+from scoring.scorer import ClusterNumbers
 
 
 @dataclass(frozen=True)
 class Numbers:
     """All of a version that is not Spark's own format."""
 
-    scoring: Scoring
+    scoring: ClusterNumbers
     statistics: list[ClusterStatistics]
     golden: Golden
     lineage: Lineage

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from scoring.kmeans import Floats, Integers, Scoring
+from pipeline.train.kinds.kind import Pixels
+from scoring.arrays import Floats, Integers
+from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from pipeline.train.kinds.clusters.comparison import Change, Comparison
     from pipeline.train.kinds.clusters.k_curve import Sweep
-
-Pixels = npt.NDArray[np.uint8]
 
 # Small, so that the text is still read where MLflow shows a picture in a third of its width.
 _INCHES: Final = (5.0, 3.6)
@@ -40,7 +39,7 @@ class Drawn:
     """What is drawn of a version: rows [n, d] of its batch, their clusters [n], the clusters' shares [k]."""
 
     title: str
-    scoring: Scoring
+    scoring: ClusterNumbers
     rows: Floats
     clusters: Integers
     shares: Sequence[float]

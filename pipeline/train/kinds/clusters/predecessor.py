@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from contract.errors import ModelArtifactError
@@ -19,9 +20,13 @@ from contract.series_commands import SeriesCommands
 from pipeline.train.kinds.clusters.drift import Profile
 from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry
 from pipeline.train.mlflow_client.upload import ArtifactStore
-from scoring.kmeans import Scoring
+from scoring.scorer import ClusterNumbers
 
 logger = logging.getLogger(__name__)
+
+
+ReadNumbers = Callable[[bytes], ClusterNumbers]
+"""Raises ValueError where they are not those of the kind."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Predecessor:
     """The last ready version: its numbers, its labels, how its batch was distributed, its clusters' shares [k]."""
 
     number: int
-    scoring: Scoring
+    scoring: ClusterNumbers
     lineage: Lineage
     profile: Profile
     shares: tuple[float, ...]
@@ -38,8 +43,10 @@ class Predecessor:
 class History:
     """Reads earlier versions of one model."""
 
-    def __init__(self, registry: Registry, artifacts: ArtifactStore, commands: SeriesCommands) -> None:
-        self._registry, self._artifacts, self._commands = registry, artifacts, commands
+    def __init__(
+        self, registry: Registry, artifacts: ArtifactStore, commands: SeriesCommands, read: ReadNumbers
+    ) -> None:
+        self._registry, self._artifacts, self._commands, self._read_numbers = registry, artifacts, commands, read
 
     def predecessor(self, number: int) -> Predecessor | None:
         """Return the last ready version before ``number``, or None where there is none to compare with.
@@ -58,7 +65,7 @@ class History:
             bodies = self._artifacts.read(version.source, (SCORING_FILE, LINEAGE_FILE, PROFILE_FILE, STATISTICS_FILE))
             return Predecessor(
                 number=version.number,
-                scoring=Scoring.from_json(bodies[SCORING_FILE]),
+                scoring=self._read_numbers(bodies[SCORING_FILE]),
                 lineage=lineage_from_json(bodies[LINEAGE_FILE], source),
                 profile=Profile.from_json(bodies[PROFILE_FILE]),
                 shares=tuple(cluster.share for cluster in statistics_from_json(bodies[STATISTICS_FILE], source)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,6 @@ from pyspark.ml.feature import (
 
 from contract.batch import OFFSET, PARTITION
 from contract.model_version import ROW_ID
-from contract.stream import Stream
 
 if TYPE_CHECKING:
     from pyspark.ml.base import Transformer
@@ -56,16 +56,15 @@ def _imputed(name: str) -> str:
     return f"_imputed_{name}"
 
 
-def prepare(rows: DataFrame, stream: Stream) -> Prepared:
-    """Fit the stages before KMeans on ``rows``, which are best cached."""
-    features = stream.features
+def prepare(rows: DataFrame, features: Sequence[str], impute: str) -> Prepared:
+    """Fit the stages before the clustering on ``rows``, which are best cached; ``impute`` is `mean` or `median`."""
     casts = ", ".join(f"CAST(`{name}` AS DOUBLE) AS `{_cast(name)}`" for name in features)
     pipeline = Pipeline(
         stages=[
             # Imputer truncates its surrogate on integer columns.
             SQLTransformer(statement=f"SELECT *, {casts} FROM __THIS__"),  # noqa: S608 - names match the contract
             Imputer(
-                strategy=stream.model.impute,
+                strategy=impute,
                 inputCols=[_cast(name) for name in features],
                 outputCols=[_imputed(name) for name in features],
                 relativeError=RANK_ERROR,

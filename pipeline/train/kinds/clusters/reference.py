@@ -14,7 +14,8 @@ import numpy as np
 from contract.errors import ChainError
 from pipeline.object_store import ObjectStore
 from pipeline.train.kinds.clusters.quality import quality
-from scoring.kmeans import Assigner, Floats, Scoring
+from scoring.arrays import Floats
+from scoring.scorer import ClusterNumbers
 
 REFERENCE_ROWS: Final = 5_000
 # Of so many features that as many rows would be a text of a hundred megabytes.
@@ -51,14 +52,14 @@ class Reference:
         return np.asarray((filled - np.array(self.mean)) / np.array(self.std), dtype=np.float64)
 
     @np.errstate(over="ignore", invalid="ignore")
-    def centers(self, scoring: Scoring) -> Floats:
+    def centers(self, scoring: ClusterNumbers) -> Floats:
         """Return the centres [k, d] of a version in the fixed space."""
         return self.points(np.array(scoring.centers) * np.array(scoring.std) + np.array(scoring.mean))
 
     @np.errstate(over="ignore", invalid="ignore")
-    def score(self, scoring: Scoring, rows: Floats) -> dict[str, float]:
+    def score(self, scoring: ClusterNumbers, rows: Floats) -> dict[str, float]:
         """Return the quality, in the fixed space, of ``rows`` [n, d] as ``scoring`` assigns them."""
-        clusters, _ = Assigner(scoring).assign(rows)
+        clusters, _ = scoring.assigner().assign(rows)
         return quality(self.points(rows), clusters, self.centers(scoring))
 
     def to_json(self) -> bytes:
@@ -84,7 +85,7 @@ class Reference:
             raise ValueError(f"not a reference sample: {error!r}") from error
 
 
-def make_reference(scoring: Scoring, rows: Floats) -> Reference:
+def make_reference(scoring: ClusterNumbers, rows: Floats) -> Reference:
     """Return the reference that evenly chosen ``rows`` [n, d] of the batch of ``scoring`` make."""
     most = min(REFERENCE_ROWS, max(1, REFERENCE_CELLS // len(scoring.features)))
     chosen = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows)), dtype=np.int64))

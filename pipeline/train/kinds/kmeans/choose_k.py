@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from pyspark import StorageLevel
 
 from contract.errors import DataError
+from contract.kinds.clusters import KRange
+from contract.kinds.kmeans import KMeans
 from contract.model_version import CLUSTER
-from contract.stream import KRange, Model
 from pipeline.train.kinds.clusters import evaluate
 from pipeline.train.kinds.clusters.assign import thin
 from pipeline.train.kinds.clusters.k_curve import KPoint, Sweep, choose
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 SAMPLE_ROWS: Final = 20_000
 
 
-def sweep(prepared: Prepared, rows: int, model: Model, tried: KRange) -> Sweep:
+def sweep(prepared: Prepared, rows: int, model: KMeans, tried: KRange) -> Sweep:
     """Try every k of ``tried`` on about ``SAMPLE_ROWS`` of the ``rows`` prepared rows.
 
     Raises
@@ -56,7 +57,7 @@ def sweep(prepared: Prepared, rows: int, model: Model, tried: KRange) -> Sweep:
     raise DataError(too_few(distinct, tried.start))
 
 
-def _curve(sample: DataFrame, model: Model, tried: KRange, numbers: Sequence[int]) -> tuple[KPoint, ...]:
+def _curve(sample: DataFrame, model: KMeans, tried: KRange, numbers: Sequence[int]) -> tuple[KPoint, ...]:
     """Return a point for each k of which any seed finds all centres; where there is none, for the smallest."""
     wanted = [(k, model.seed + turn) for k in numbers for turn in range(tried.seeds)]
     with ThreadPoolExecutor(THREADS) as pool:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from contract.stream import KRange, Model, Stream
+from contract.kinds.clusters import KRange
+from contract.kinds.kmeans import KMeans
 from pipeline.train.kinds.clusters.k_curve import Sweep
 from pipeline.train.kinds.clusters.prepared import RANK_ERROR
 from pipeline.train.kinds.kmeans.fit import RANDOM, Clustering
 
 
-def run_params(stream: Stream, k: int, seed: int, *, batch: int, rows: int) -> dict[str, object]:
+def run_params(model: KMeans, k: int, seed: int) -> dict[str, object]:
     """Return the parameters of a run: what may differ between runs, under the same keys in every one.
 
     Short ones, because MLflow writes them above each picture. The features are in the model's signature. MLflow's
     page of compared runs draws nothing until a parameter differs: the batch always does.
     """
-    model = stream.model
     return {
-        "batch": batch,
-        "rows": rows,
         "k": k,
         "k_search": f"{model.k.start}..{model.k.to}" if isinstance(model.k, KRange) else "fixed",
         "seed": seed,
@@ -28,7 +26,7 @@ def run_params(stream: Stream, k: int, seed: int, *, batch: int, rows: int) -> d
     }
 
 
-def fit_sentences(model: Model, clustering: Clustering, next_step: float, swept: Sweep | None) -> list[str]:
+def fit_sentences(model: KMeans, clustering: Clustering, next_step: float, swept: Sweep | None) -> list[str]:
     """Return what has to be said of how the clusters were found: where k is from, and what came out otherwise."""
     said = [f"{swept.reason}."] if swept is not None else []
     if clustering.seed not in model.tried_seeds:

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pyspark.ml import PipelineModel
 from pyspark.ml.clustering import KMeans, KMeansModel
 from pyspark.ml.stat import Summarizer
 from pyspark.sql import functions as fn
 
+from contract.kinds.kmeans import KMeans as KMeansSection
 from contract.model_version import CLUSTER
-from contract.stream import Model, Stream
 from pipeline.train.kinds.clusters.prepared import SCALED, Prepared
 from scoring.kmeans import Scoring
 
@@ -46,7 +45,7 @@ class Clustering:
     start: str = PARALLEL
 
 
-def fit_kmeans(scaled: DataFrame, model: Model, k: int, seed: int, start: str = PARALLEL) -> Clustering:
+def fit_kmeans(scaled: DataFrame, model: KMeansSection, k: int, seed: int, start: str = PARALLEL) -> Clustering:
     """Fit KMeans with ``k`` clusters on ``scaled``: its columns are ``SCALED`` and, where rows weigh more, ``WEIGHT``.
 
     A projection of cached rows is best: KMeans then keeps its own points, with their norms, while it iterates.
@@ -69,15 +68,10 @@ def next_step(prepared: Prepared, clustering: Clustering) -> float:
     return max(math.dist(clustering.centers[row[CLUSTER]], row["mean"].toArray()) for row in means)
 
 
-def pipeline_model(prepared: Prepared, clustering: Clustering) -> PipelineModel:
-    """Return all stages as one Spark model whose input columns are the raw features."""
-    return PipelineModel(stages=[*prepared.stages, clustering.model])
-
-
-def scoring(prepared: Prepared, clustering: Clustering, stream: Stream, labels: Sequence[str]) -> Scoring:
+def scoring(prepared: Prepared, clustering: Clustering, features: Sequence[str], labels: Sequence[str]) -> Scoring:
     """Return the numbers that predict without Spark."""
     return Scoring(
-        features=stream.features,
+        features=tuple(features),
         surrogates=prepared.surrogates,
         mean=prepared.mean,
         std=prepared.std,

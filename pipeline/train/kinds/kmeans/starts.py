@@ -16,7 +16,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as fn
 
 from contract.errors import DataError
-from contract.stream import Model
+from contract.kinds.kmeans import KMeans
 from pipeline.train.kinds.clusters.prepared import SCALED
 from pipeline.train.kinds.kmeans.fit import RANDOM, WEIGHT, Clustering, fit_kmeans
 
@@ -31,7 +31,7 @@ THREADS: Final = 4
 _TRIES: Final = 3
 
 
-def fit_from_seeds(scaled: DataFrame, model: Model, k: int, seeds: Sequence[int]) -> Clustering:
+def fit_from_seeds(scaled: DataFrame, model: KMeans, k: int, seeds: Sequence[int]) -> Clustering:
     """Fit ``k`` clusters on ``scaled`` from each of ``seeds`` and return the one of the lowest WSSSE.
 
     Where all of them fall short of ``k`` centres, other starts are made, in an order that the seeds decide.
@@ -51,7 +51,7 @@ def best(fitted: Iterable[Clustering], k: int) -> Clustering | None:
     return min(full, key=lambda clustering: (clustering.wssse, clustering.seed), default=None)
 
 
-def _from_other_starts(scaled: DataFrame, model: Model, k: int, seeds: Sequence[int]) -> Clustering:
+def _from_other_starts(scaled: DataFrame, model: KMeans, k: int, seeds: Sequence[int]) -> Clustering:
     points = distinct_points(scaled).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         distinct = points.count()

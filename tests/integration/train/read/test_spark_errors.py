@@ -13,6 +13,7 @@ from pyspark.ml.functions import array_to_vector
 from pyspark.sql.functions import col
 
 from contract.errors import DataError, ServiceDownError, StopError
+from contract.kinds.kmeans import KMeans
 from pipeline.object_store import ObjectStore
 from pipeline.train.kinds.clusters.prepared import SCALED
 from pipeline.train.kinds.kmeans.fit import fit_kmeans
@@ -33,7 +34,7 @@ def test_what_a_real_jvm_says_is_told_as_what_it_is(spark: SparkOnDemand) -> Non
     values = session.sql("SELECT array(double(n), if(n = 1, double('NaN'), 0)) AS v FROM VALUES (0), (1), (2) AS t(n)")
     rows = values.select(array_to_vector(col("v")).alias(SCALED))
     with pytest.raises(DataError, match="Vector values MUST NOT be NaN or Infinity"), spark_errors(STORE):
-        fit_kmeans(rows, stream(1, 2).model, 2, 1)
+        fit_kmeans(rows, stream(1, 2).section(KMeans), 2, 1)
     with pytest.raises(StopError, match="Spark failed: ExtendedAnalysisException"), spark_errors(STORE):
         session.sql("SELECT nothing FROM nowhere")
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contract.kinds.clusters import Identity
 from contract.lineage import Lineage
-from contract.stream import Identity
 from pipeline.train.kinds.clusters.identity import first_lineage, follow, lineage_of_others, overlap
 
 LIMITS = Identity()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from contract.errors import StreamFileError
-from contract.stream import KRange, parse_stream
+from contract.kinds.clusters import KRange
+from contract.kinds.kmeans import KMeans
+from contract.stream import parse_stream
 from pipeline.train.kinds.clusters.k_curve import KPoint, Sweep, choose
 
 STREAM = """
@@ -47,7 +49,7 @@ def test_curves_have_k_as_their_step() -> None:
 
 
 def test_a_range_has_defaults() -> None:
-    k = parse_stream(STREAM.replace("KRANGE", "{from: 2, to: 8}"), "s").model.k
+    k = parse_stream(STREAM.replace("KRANGE", "{from: 2, to: 8}"), "s").section(KMeans).k
     assert isinstance(k, KRange) and (k.start, k.to, k.seeds, k.min_cluster_share) == (2, 8, 3, 0.01)
 
 

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 from pyspark.ml.clustering import KMeansModel
 
-from contract.stream import Model, parse_stream
+from contract.kinds.kmeans import KMeans
+from contract.stream import parse_stream
 from pipeline.train.kinds.clusters.prepared import RANK_ERROR
 from pipeline.train.kinds.kmeans.describe import fit_sentences, run_params
 from pipeline.train.kinds.kmeans.fit import PARALLEL, RANDOM, Clustering
@@ -17,8 +18,8 @@ from pipeline.train.kinds.kmeans.fit import PARALLEL, RANDOM, Clustering
 DOCS = Path(__file__).resolve().parents[5] / "docs/training.md"
 
 
-def model(**given: Any) -> Model:
-    return Model.model_validate({"k": 3, **given})
+def model(**given: Any) -> KMeans:
+    return KMeans.model_validate({"k": 3, **given})
 
 
 def clustering(seed: int, start: str = PARALLEL) -> Clustering:
@@ -46,5 +47,5 @@ def test_a_median_says_how_exact_it_is() -> None:
     assert "0.1%" in said and "0.1 %" in DOCS.read_text()
     text = "name: s\ntopic: s\ncolumns: {a: {type: float64}}\ncut: {rows: 9}\nfeatures: [a]\nmodel: "
     streams = [parse_stream(text + json.dumps({"k": 3, "impute": how}), "s") for how in ("mean", "median")]
-    mean, median = (run_params(stream, 3, 1, batch=1, rows=9) for stream in streams)
+    mean, median = (run_params(stream.section(KMeans), 3, 1) for stream in streams)
     assert (mean["impute_rank_error"], median["impute_rank_error"]) == (0, RANK_ERROR) and mean.keys() == median.keys()

@@ -1,4 +1,4 @@
-"""What an earlier version said of itself: in a file of its artifact or, before there was one, in its tags."""
+"""The version to be beaten, as it said of itself: in a file of its artifact or, before there was one, in its tags."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from contract.errors import ModelArtifactError
 from contract.model_version import TAG_REF_SILHOUETTE, TAG_REF_WSSSE, TAG_REFERENCE
 from contract.version_facts import FACTS_FILE, facts_from_json
+from pipeline.train.kinds.clusters.gate import Champion
 from pipeline.train.mlflow_client.registry import RegisteredVersion
 from pipeline.train.mlflow_client.upload import ArtifactStore
-from pipeline.train.publish.gate import Champion
 
 logger = logging.getLogger(__name__)
 

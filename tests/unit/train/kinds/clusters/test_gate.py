@@ -7,11 +7,12 @@ from typing import cast
 
 import pytest
 
-from contract.stream import Gate
+from contract.kinds.clusters import Gate
+from pipeline.train.kinds.clusters.champion import champion_of
+from pipeline.train.kinds.clusters.gate import Champion, decide
+from pipeline.train.kinds.kind import Decision
 from pipeline.train.mlflow_client.registry import RegisteredVersion
 from pipeline.train.mlflow_client.upload import ArtifactStore
-from pipeline.train.publish.facts import champion_of
-from pipeline.train.publish.gate import Champion, Decision, decide
 
 GOOD = {
     "silhouette": 0.5,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import dataclass
 
-from contract.stream import Gate
-
-Earned = Literal["champion", "challenger", "none"]
+from contract.kinds.clusters import Gate
+from pipeline.train.kinds.kind import Check, Decision, Earned
 
 
 @dataclass(frozen=True)
@@ -21,31 +18,6 @@ class Champion:
     reference: str | None
     silhouette: float | None
     wssse_per_row: float | None
-
-
-@dataclass(frozen=True)
-class Check:
-    """One measured value, None where it could not be measured, against its limit."""
-
-    name: str
-    value: float | None
-    limit: float
-    passed: bool
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a version earned, and why; ``champion`` is the version it was compared with."""
-
-    earned: Earned
-    reason: str
-    absolute: tuple[Check, ...]
-    relative: tuple[Check, ...]
-    champion: int | None
-
-    def to_json(self) -> str:
-        """Return the decision as text."""
-        return json.dumps(asdict(self), indent=1)
 
 
 def decide(metrics: Mapping[str, float], reference: str | None, limits: Gate, champion: Champion | None) -> Decision:

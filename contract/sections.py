@@ -1,0 +1,37 @@
+"""What sections of a stream file are made of: strict scalars, and the two sections that a kind of model fills."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Strict
+
+from contract.units import seconds, size_bytes
+
+Scheme = Literal["disjoint", "cumulative"]
+
+# YAML has types of its own: `yes`, "5" and 5.0 are told, not bent.
+Int = Annotated[int, Strict()]
+Bool = Annotated[bool, Strict()]
+Real = Annotated[float, Strict(), AllowInfNan(False)]
+Duration = Annotated[float, BeforeValidator(seconds)]
+Size = Annotated[int, BeforeValidator(size_bytes)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, hide_input_in_errors=True)
+
+
+class ModelSection(Section):
+    """What every kind of model has: how its batches add up, and what its result depends on."""
+
+    kind: str
+    scheme: Scheme = "disjoint"
+
+    def training_parameters(self) -> dict[str, object]:
+        """Return what a training result depends on; the scheme is a property of the registered model."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"scheme"})
+
+
+class GateSection(Section):
+    """What a version must reach to be a challenger, and what it must not lose against the champion."""

@@ -1,0 +1,1 @@
+"""BisectingKMeans: clusters are the leaves of a tree."""

@@ -1,0 +1,167 @@
+"""A kind of model that is a clustering: all of it but the fit, which each has of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Final, cast
+
+from contract.kinds.clusters import Gate, Identity
+from contract.version_facts import VersionFacts
+from pipeline.train.kinds.clusters import describe
+from pipeline.train.kinds.clusters.assign import Sample
+from pipeline.train.kinds.clusters.champion import champion_of
+from pipeline.train.kinds.clusters.comparison import Comparer, Comparison
+from pipeline.train.kinds.clusters.evaluate import statistics
+from pipeline.train.kinds.clusters.gate import decide
+from pipeline.train.kinds.clusters.numbers import Numbers
+from pipeline.train.kinds.clusters.pictures import Drawn, draw
+from pipeline.train.kinds.clusters.predecessor import History
+from pipeline.train.kinds.clusters.prepared import Prepared
+from pipeline.train.kinds.clusters.results import write_results
+from pipeline.train.kinds.clusters.trained import Trained, prepared_rows, prove, silhouette
+from pipeline.train.kinds.kind import Batch, Decision, Made, Opened
+from pipeline.train.mlflow_client.artifact import Code
+from pipeline.train.mlflow_client.registry import RegisteredVersion
+from pipeline.train.stopwatch import Stopwatch
+from scoring.golden import Golden
+from scoring.scorer import ClusterNumbers
+
+TRANSITIONS_FILE: Final = "transitions.json"
+_SHARED_CODE: Final = ("arrays", "euclidean", "golden", "number_file", "pyfunc", "scale")
+
+
+class Clustering(ABC):
+    """A kind whose models are clusterings, opened for one series.
+
+    ``code`` is the module of `scoring` that has its arithmetic, and ``loader`` the one by which MLflow loads it.
+    """
+
+    code: ClassVar[str]
+    loader: ClassVar[str]
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        series = opened.series
+        history = History(opened.registry, opened.artifacts, series.commands, self.read_numbers)
+        self.comparer = Comparer(opened.store, series.model, history, cast("Identity", series.stream.identity))
+
+    @staticmethod
+    @abstractmethod
+    def read_numbers(body: bytes) -> ClusterNumbers:
+        """Return the numbers in a scoring file.
+
+        Raises
+        ------
+        ValueError: not a scoring file of this kind.
+        """
+
+    @abstractmethod
+    def train(self, prepared: Prepared, rows: int, watch: Stopwatch) -> Trained:
+        """Cluster ``prepared`` rows, ``rows`` of them.
+
+        Raises
+        ------
+        DataError: they cannot be clustered so.
+        """
+
+    @contextmanager
+    def fitted(self, batch: Batch, watch: Stopwatch) -> Iterator[FittedClustering]:
+        """Read and check the rows of ``batch`` and fit; what Spark keeps of them is let go with the block."""
+        stream, bucket = self._opened.series.stream, self._opened.store.bucket
+        code = Code(self.loader, (*_SHARED_CODE, self.loader, self.code))
+        with prepared_rows(batch.spark, bucket, stream, batch.manifests, watch) as (prepared, rows):
+            yield FittedClustering(self._opened, self.comparer, code, batch, self.train(prepared, rows, watch))
+
+    def decide(
+        self, metrics: Mapping[str, float], reference: str | None, champion: RegisteredVersion | None
+    ) -> Decision:
+        """Return what a version with ``metrics`` earns beside ``champion``."""
+        beaten = champion_of(champion, self._opened.artifacts) if champion else None
+        return decide(metrics, reference, cast("Gate", self._opened.series.stream.gate), beaten)
+
+    def headline(self, metrics: Mapping[str, float]) -> str:
+        """Return in a few words how good a version is."""
+        score = metrics.get("silhouette")
+        return f"silhouette {'not measured' if score is None else f'{score:.3f}'}"
+
+
+@dataclass(frozen=True)
+class FittedClustering:
+    """A clustering that Spark has fitted, whose rows are still cached."""
+
+    opened: Opened
+    comparer: Comparer
+    code: Code
+    batch: Batch
+    trained: Trained
+
+    def made(self, beside: ThreadPoolExecutor, watch: Stopwatch) -> Made:
+        """Prove that numpy assigns as Spark does, compare, measure; write results and draw ``beside``."""
+        golden, sample = prove(self.batch.spark, self.trained, watch)
+        # Not before: rows that numpy would assign otherwise are no results.
+        results = beside.submit(self._write_results)
+        with watch.measured("compare"):
+            comparison = self._compare(sample)
+        named = self.trained.named(comparison.lineage.labels)
+        pictures = beside.submit(draw, self._drawn(named, sample, comparison))
+        score = silhouette(named, sample, watch)
+        metrics = describe.run_metrics(named.scoring, named.clusters, score, named.metrics)
+        table = describe.transitions_table(comparison.lineage)
+        return Made(
+            model=named.model,
+            columns=named.scoring.features,
+            rows=named.rows,
+            params=named.params,
+            metrics={**metrics, **comparison.metrics},
+            curves=named.swept.curves() if named.swept is not None else {},
+            tables={TRANSITIONS_FILE: table} if table else {},
+            sentences=[*named.sentences, *comparison.sentences],
+            reference=comparison.reference_key,
+            code=self.code,
+            files=partial(_files, named, golden, comparison, metrics.get("silhouette")),
+            results=results,
+            pictures=pictures,
+        )
+
+    def _compare(self, sample: Sample) -> Comparison:
+        """Compare on the rows of the newest batch alone, which under either scheme no earlier version has seen."""
+        own = sample.of(self.batch.manifests[-1])
+        # Of a batch that is a sliver of all that came before, the sample may have no row.
+        rows = own if len(own.rows) else sample
+        return self.comparer.compare(self.batch.number, self.trained.scoring, rows)
+
+    def _drawn(self, trained: Trained, sample: Sample, comparison: Comparison) -> Drawn:
+        return Drawn(
+            title=f"{self.opened.series.model} version {self.batch.number}",
+            scoring=trained.scoring,
+            rows=sample.rows,
+            clusters=sample.clusters,
+            shares=[cluster.size / trained.rows for cluster in trained.clusters],
+            comparison=comparison,
+            swept=trained.swept,
+        )
+
+    def _write_results(self) -> str:
+        series, trained = self.opened.series, self.trained
+        return write_results(
+            trained.assigned,
+            self.opened.store,
+            model=series.model,
+            run_id=self.batch.run_id,
+            features=series.stream.features,
+            rows=trained.rows,
+        )
+
+
+def _files(
+    trained: Trained, golden: Golden, comparison: Comparison, silhouette: float | None, facts: VersionFacts
+) -> dict[str, bytes]:
+    told = dataclasses.replace(comparison.told_in(facts), silhouette=silhouette)
+    clusters = statistics(trained.clusters, trained.scoring)
+    return Numbers(trained.scoring, clusters, golden, comparison.lineage, comparison.profile, told).files()

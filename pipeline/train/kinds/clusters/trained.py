@@ -1,0 +1,131 @@
+"""A clustering of a batch: prepared rows, what Spark fitted on them, and the proof that numpy answers alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pyspark import StorageLevel
+from pyspark.ml import PipelineModel
+
+from contract.batch import Manifest
+from contract.errors import DataError
+from contract.kinds.clusters import ClusteringSection
+from contract.stream import Stream
+from pipeline.train.kinds.clusters import evaluate, quality
+from pipeline.train.kinds.clusters.assign import Sample, collect, thin
+from pipeline.train.kinds.clusters.hard_points import check_parity, make_golden
+from pipeline.train.kinds.clusters.k_curve import Sweep
+from pipeline.train.kinds.clusters.prepared import Prepared, prepare
+from pipeline.train.read.rows import check_rows, check_scale, check_trainable, measure, read_rows
+from pipeline.train.stopwatch import Stopwatch
+from scoring.golden import Golden
+from scoring.scorer import ClusterNumbers
+
+if TYPE_CHECKING:
+    from pyspark.ml.base import Transformer
+    from pyspark.sql import DataFrame, SparkSession
+
+# Rows brought to the driver to compare numpy with Spark.
+SAMPLE_ROWS = 200_000
+# Spark brings a gigabyte at most, and Python holds it several times.
+SAMPLE_CELLS = 50_000_000
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A clustering's numbers, before anybody else knows of them. ``assigned`` is read again by the results.
+
+    ``clusterer`` is the last stage of Spark's model; ``params``, ``metrics`` and ``sentences`` are what its kind says
+    of how it was fitted.
+    """
+
+    prepared: Prepared
+    clusterer: Transformer
+    scoring: ClusterNumbers
+    clusters: list[evaluate.ClusterRows]
+    assigned: DataFrame
+    rows: int
+    swept: Sweep | None = None
+    """How k was chosen, where the stream file does not say it."""
+    params: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    sentences: Sequence[str] = ()
+
+    @property
+    def model(self) -> PipelineModel:
+        """The whole Spark model, whose input columns are the raw features."""
+        return PipelineModel(stages=[*self.prepared.stages, self.clusterer])
+
+    def named(self, labels: Sequence[str]) -> Trained:
+        """Return the same with the clusters' ``labels``, by cluster number."""
+        return dataclasses.replace(self, scoring=self.scoring.named(labels))
+
+
+@contextmanager
+def prepared_rows(
+    spark: SparkSession,
+    bucket: str,
+    stream: Stream,
+    manifests: Sequence[Manifest],
+    watch: Stopwatch,
+) -> Iterator[tuple[Prepared, int]]:
+    """Read and check the rows of ``manifests``; give them, prepared and cached, for the length of the block.
+
+    Raises
+    ------
+    DataError: the rows cannot be clustered.
+    ChainError: the parts hold other rows than the manifests say.
+    """
+    section = stream.section(ClusteringSection)
+    said = sum(manifest.rows for manifest in manifests)
+    clusters = section.fewest
+    if said < clusters:
+        raise DataError(f"{said} rows are fewer than the {clusters} clusters asked for")
+    rows = read_rows(spark, bucket, stream, manifests).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        with watch.measured("read"):
+            found, ranges = measure(rows, stream)
+        check_rows(found, manifests)
+        check_trainable(found, ranges, clusters)
+        with watch.measured("prepare"):
+            prepared = prepare(rows, stream.features, section.impute)
+        try:
+            check_scale(ranges, prepared.scales)
+            yield prepared, found
+        finally:
+            prepared.rows.unpersist()
+    finally:
+        rows.unpersist()
+
+
+def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Golden, Sample]:
+    """Compare numpy with Spark on the batch's rows and on hard points; return both.
+
+    Raises
+    ------
+    ModelArtifactError: they disagree.
+    """
+    with watch.measured("parity"):
+        limit = min(SAMPLE_ROWS, SAMPLE_CELLS // len(trained.scoring.features))
+        sample = collect(thin(trained.assigned, trained.rows, limit), trained.scoring.features)
+        golden = make_golden(spark, trained.model, trained.scoring, sample.rows)
+        check_parity(trained.scoring, golden, sample)
+    return golden, sample
+
+
+def silhouette(trained: Trained, sample: Sample, watch: Stopwatch) -> float:
+    """Return the silhouette of all rows, as Spark defines it; by Spark where ``sample`` has not all of them here.
+
+    NaN where fewer than two clusters have rows.
+    """
+    with watch.measured("silhouette"):
+        if len(sample.rows) == trained.rows:
+            return quality.silhouette(trained.scoring.assigner().scale(sample.rows), sample.clusters)
+        if sum(cluster.size > 0 for cluster in trained.clusters) < 2:
+            return math.nan
+        return evaluate.silhouette(trained.clusterer.transform(trained.prepared.rows))

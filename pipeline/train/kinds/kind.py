@@ -1,0 +1,153 @@
+"""What training needs of a kind of model; how kinds are found is in `contract.kind`, why the cut is here in ADR 28."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.batch import Manifest
+from contract.kind import half, kinds
+from contract.version_facts import VersionFacts
+from pipeline.object_store import ObjectStore
+from pipeline.train.mlflow_client.artifact import Code
+from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry
+from pipeline.train.mlflow_client.upload import ArtifactStore
+from pipeline.train.series import Series
+from pipeline.train.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import SparkSession
+
+Pixels = npt.NDArray[np.uint8]
+Earned = Literal["champion", "challenger", "none"]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the kind of a series may look at: the stream file, earlier versions, the object store."""
+
+    series: Series
+    store: ObjectStore
+    registry: Registry
+    artifacts: ArtifactStore
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one version is made of: the rows of ``manifests``, of which the last is the newest."""
+
+    spark: SparkSession
+    run_id: str
+    manifests: Sequence[Manifest]
+
+    @property
+    def number(self) -> int:
+        """Number of the batch, and of the version that it becomes."""
+        return self.manifests[-1].batch
+
+
+@dataclass(frozen=True)
+class Made:
+    """A version, proved and measured, before anybody else knows of it.
+
+    columns: those that the model reads; params: of the run, beside batch and rows; curves: values by step; tables:
+    columns of a table, by the file's name; sentences: of the description; reference: key of the sample on which
+    metrics under `ref/` were measured, if any; code: what the artifact carries.
+    """
+
+    model: PipelineModel
+    columns: Sequence[str]
+    rows: int
+    params: Mapping[str, object]
+    metrics: Mapping[str, float]
+    curves: Mapping[str, Mapping[int, float]]
+    tables: Mapping[str, Mapping[str, list[object]]]
+    sentences: Sequence[str]
+    reference: str | None
+    code: Code
+    files: Callable[[VersionFacts], Mapping[str, bytes]]
+    """The artifact's files beside Spark's own, by name, where the facts are those of the batch."""
+    results: Future[str]
+    """Key of the manifest of the stored rows, once they are written."""
+    pictures: Future[dict[str, Pixels]]
+    """Each [height, width, 3]."""
+
+
+class Fitted(Protocol):
+    """A model that Spark has fitted, whose rows are still at hand."""
+
+    def made(self, beside: ThreadPoolExecutor, watch: Stopwatch) -> Made:
+        """Prove that numpy answers as Spark does, compare, measure; write results and draw in the threads ``beside``.
+
+        Raises
+        ------
+        ModelArtifactError: numpy and Spark disagree, or an earlier version cannot be read.
+        ChainError: what is compared with cannot be read.
+        """
+
+
+@dataclass(frozen=True)
+class Check:
+    """One measured value, None where it could not be measured, against its limit."""
+
+    name: str
+    value: float | None
+    limit: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a version earned, and why; ``champion`` is the version it was compared with."""
+
+    earned: Earned
+    reason: str
+    absolute: tuple[Check, ...]
+    relative: tuple[Check, ...]
+    champion: int | None
+
+    def to_json(self) -> str:
+        """Return the decision as text."""
+        return json.dumps(asdict(self), indent=1)
+
+
+class Kind(Protocol):
+    """A kind of model, opened for one series."""
+
+    def fitted(self, batch: Batch, watch: Stopwatch) -> AbstractContextManager[Fitted]:
+        """Read and check the rows of ``batch`` and fit; what Spark keeps of them is let go with the block.
+
+        Raises
+        ------
+        DataError: the rows cannot be trained.
+        ChainError: the parts hold other rows than the manifests say.
+        """
+
+    def decide(
+        self, metrics: Mapping[str, float], reference: str | None, champion: RegisteredVersion | None
+    ) -> Decision:
+        """Return what a version with ``metrics`` earns beside ``champion``."""
+
+    def headline(self, metrics: Mapping[str, float]) -> str:
+        """Return in a few words how good a version is."""
+
+
+def open_kind(opened: Opened) -> Kind:
+    """Return the kind that the series' stream file names, opened for the series.
+
+    Raises
+    ------
+    ConfigurationError: its package has no training half.
+    """
+    name = opened.series.stream.model.kind
+    opening: Any = half(name, kinds()[name].training)
+    found: Kind = opening(opened)
+    return found

@@ -1,0 +1,38 @@
+"""KMeans as a kind of model."""
+
+from __future__ import annotations
+
+from contract.kinds.kmeans import KMeans
+from pipeline.train.kinds.clusters.clustering import Clustering
+from pipeline.train.kinds.clusters.prepared import Prepared
+from pipeline.train.kinds.clusters.trained import Trained
+from pipeline.train.kinds.kmeans.training import train
+from pipeline.train.stopwatch import Stopwatch
+from scoring.kmeans import Scoring
+
+
+class KMeansKind(Clustering):
+    """KMeans, opened for one series."""
+
+    code = "kmeans"
+    loader = "load_kmeans"
+
+    @staticmethod
+    def read_numbers(body: bytes) -> Scoring:
+        """Return the numbers in a scoring file.
+
+        Raises
+        ------
+        ValueError: not a scoring file of KMeans.
+        """
+        return Scoring.from_json(body)
+
+    def train(self, prepared: Prepared, rows: int, watch: Stopwatch) -> Trained:
+        """Cluster ``prepared`` rows, ``rows`` of them.
+
+        Raises
+        ------
+        DataError: they hold fewer distinct points than clusters asked for.
+        """
+        stream = self._opened.series.stream
+        return train(prepared, rows, stream.features, stream.section(KMeans), watch)

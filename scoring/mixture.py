@@ -1,0 +1,187 @@
+"""Spark's impute → scale → probabilities of a Gaussian mixture, in numpy, within :data:`TOLERANCE`.
+
+The formulas are those of Apache Spark's `GaussianMixtureModel.computeProbabilities` and `MultivariateGaussian`:
+a small constant plus weight × density, normalised, and the first maximum is the cluster. So a row far from every
+component has 1/k of each, and cluster 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from . import number_file
+from .arrays import Floats, Integers
+from .scale import Scale, refuse_infinite, refuse_misfits
+
+MIXTURE_FORMAT: Final = 1
+
+TOLERANCE: Final = 1e-9
+"""Relative, of a probability against Spark's.
+
+Sums are added up in another order, and `exp` turns an absolute error of the exponent, which is up to some hundreds,
+into a relative one of the density. The eigenvalues are Spark's own: its density hangs on the last bits of small ones.
+"""
+
+EPSILON: Final = float(np.finfo(np.float64).eps)
+"""`Utils.EPSILON` of Spark: added to each weighted density, and the unit of the tolerance for rank deficiency."""
+
+
+@dataclass(frozen=True)
+class MixtureScoring:
+    """The numbers of one version: d features, k components.
+
+    features: d names; surrogates: [d] put in place of a missing value; mean, std: [d] of the scaler;
+    weights: [k]; means: [k, d] and covariances: [k, d, d] in the scaled space, these decomposed by the LAPACK of Spark
+    into eigenvalues: [k, d] and eigenvectors: [k, d, d], a row each; labels: k names of the clusters.
+    """
+
+    features: tuple[str, ...]
+    surrogates: tuple[float, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    weights: tuple[float, ...]
+    means: tuple[tuple[float, ...], ...]
+    covariances: tuple[tuple[tuple[float, ...], ...], ...]
+    eigenvalues: tuple[tuple[float, ...], ...]
+    eigenvectors: tuple[tuple[tuple[float, ...], ...], ...]
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that do not fit together.
+
+        Raises
+        ------
+        ValueError: names the field and the two sizes.
+        """
+        width, count = len(self.features), len(self.weights)
+        refuse_misfits(self.features, self.surrogates, self.mean, self.std)
+        refuse_infinite(self.surrogates, self.mean, self.std, self.weights)
+        if not count or min(self.weights) < 0:
+            raise ValueError("weights are one or more numbers, none below zero")
+        for name in ("means", "eigenvalues"):
+            _refuse_shape(name, getattr(self, name), (count, width))
+        for name in ("covariances", "eigenvectors"):
+            _refuse_shape(name, getattr(self, name), (count, width, width))
+        if len(self.labels) != count:
+            raise ValueError(f"{len(self.labels)} labels for {count} weights")
+
+    def to_json(self) -> bytes:
+        """Return the scoring file; every double survives the round trip exactly."""
+        return number_file.write({name: getattr(self, name) for name in self.__dataclass_fields__}, MIXTURE_FORMAT)
+
+    @classmethod
+    def from_json(cls, body: bytes) -> MixtureScoring:
+        """Return the numbers in a scoring file.
+
+        Raises
+        ------
+        ValueError: not a scoring file of this format.
+        """
+        texts, numbers, rows = number_file.texts, number_file.numbers, number_file.rows
+        fields = {"features": texts, "surrogates": numbers, "mean": numbers, "std": numbers, "weights": numbers}
+        fields |= {"means": rows, "covariances": _matrices, "eigenvalues": rows, "eigenvectors": _matrices}
+        fields |= {"labels": texts}
+        return cls(**number_file.read(body, MIXTURE_FORMAT, fields))
+
+
+def _matrices(values: Any) -> tuple[tuple[tuple[float, ...], ...], ...]:
+    return tuple(number_file.rows(matrix) for matrix in values)
+
+
+def _refuse_shape(name: str, values: Any, shape: tuple[int, ...]) -> None:
+    try:
+        found = np.array(values, dtype=np.float64)
+    except ValueError as error:
+        raise ValueError(f"{name} has lists of several lengths, not the shape {shape}") from error
+    if found.shape != shape:
+        raise ValueError(f"{name} has the shape {found.shape}, not {shape}")
+    refuse_infinite(found.flat)
+
+
+class MixtureAssigner:
+    """Gives rows their probabilities under one :class:`MixtureScoring`. Immutable: threads may share it.
+
+    Raises
+    ------
+    ValueError: a covariance has no eigenvalue above zero, so there is no density.
+    """
+
+    def __init__(self, scoring: MixtureScoring) -> None:
+        self.scoring = scoring
+        self._scale = Scale(scoring.surrogates, scoring.mean, scoring.std)
+        self._weights = np.array(scoring.weights)
+        pairs = zip(scoring.eigenvalues, scoring.eigenvectors, strict=True)
+        roots, self._peaks = zip(
+            *(_root(np.array(values), np.array(vectors)) for values, vectors in pairs), strict=True
+        )
+        self._roots = np.array(roots)
+        self._shifts = np.einsum("kij,kj->ki", self._roots, np.array(scoring.means))
+
+    def scale(self, rows: Floats) -> Floats:
+        """Return ``rows`` [n, d] imputed and scaled, column-major."""
+        return self._scale.rows(rows)
+
+    def probabilities(self, rows: Floats) -> Floats:
+        """Return the probability [n, k] of each component for ``rows`` [n, d]; each row adds up to 1.
+
+        ``rows`` are in the data's own units, NaN where a value is missing.
+        """
+        weighted = EPSILON + self._densities(self.scale(rows))
+        return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
+
+    def rounding(self, rows: Floats) -> Floats:
+        """Return how large [n], relative, the difference from Spark may be that rounding alone makes in a row.
+
+        It is far below :data:`TOLERANCE` but for rows that lie beside a component of no width in some direction,
+        nearer than any two values of a feature are: there each side's last bits decide.
+        """
+        points = self.scale(rows)
+        weighted = self._densities(points)
+        errors = np.empty_like(weighted)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for i, (root, mean) in enumerate(zip(self._roots, self.scoring.means, strict=True)):
+                terms = (np.abs(points) + np.abs(mean)) @ np.abs(root).T
+                errors[:, i] = len(root) * EPSILON * (np.abs(self._away(points, i)) * terms).sum(axis=1)
+            # A density of no weight beside the constant moves nothing, however uncertain it is.
+            moved = np.where(weighted > 0, errors * weighted / (EPSILON + weighted), 0.0)
+        return np.asarray(2 * moved.max(axis=1))
+
+    def _densities(self, points: Floats) -> Floats:
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = [
+                np.exp(peak - 0.5 * (self._away(points, i) ** 2).sum(axis=1)) for i, peak in enumerate(self._peaks)
+            ]
+        return np.asarray(self._weights * np.array(found).T)
+
+    def _away(self, points: Floats, component: int) -> Floats:
+        """Return the distances [n, d] from the mean of a component along its axes, in its own deviations."""
+        return np.asarray(self._shifts[component] - points @ self._roots[component].T)
+
+    def assign(self, rows: Floats) -> tuple[Integers, Floats]:
+        """Return cluster [n] and the probabilities [n, k] of ``rows`` [n, d], as :meth:`probabilities` takes them."""
+        found = self.probabilities(rows)
+        return found.argmax(axis=1).astype(np.int32), found
+
+    def assign_row(self, row: Sequence[float]) -> tuple[int, list[float]]:
+        """Return cluster and k probabilities of one row of d numbers, NaN where a value is missing."""
+        clusters, found = self.assign(np.array([row], dtype=np.float64))
+        return int(clusters[0]), found[0].tolist()
+
+
+def _root(values: Floats, vectors: Floats) -> tuple[Floats, float]:
+    """Return D^(-1/2) Uᵀ [d, d], zero where rank is wanting, and the log-density at the mean.
+
+    `MultivariateGaussian.calculateCovarianceConstants`: pseudo-inverse and pseudo-determinant.
+    """
+    kept = values > EPSILON * values.max() * len(values)
+    if not kept.any():
+        raise ValueError("a covariance has no eigenvalue above zero")
+    inverse = np.zeros_like(values)
+    inverse[kept] = np.sqrt(1.0 / values[kept])
+    logs = len(values) * math.log(2.0 * math.pi) + float(np.log(values[kept]).sum())
+    return inverse[:, None] * vectors, -0.5 * logs

@@ -1,0 +1,57 @@
+"""Kinds of model: found by name, and each with its own part of the stream file."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from contract.errors import ConfigurationError, StreamFileError
+from contract.kind import DEFAULT, half, kinds
+from contract.kinds.clusters import Gate
+from contract.kinds.kmeans import KMeans
+from contract.sections import ModelSection
+from contract.stream import parse_stream
+
+TEXT = """name: s
+topic: s
+columns: {a: {type: float64}}
+cut: {rows: 9}
+features: [a]
+model: {MODEL}
+"""
+
+
+def parsed(model: str) -> str:
+    return TEXT.replace("{MODEL}", model)
+
+
+def test_without_a_kind_it_is_kmeans_and_its_train_parameters_do_not_name_it() -> None:
+    bare, named = (parse_stream(parsed(model), "s") for model in ("{k: 3}", "{kind: kmeans, k: 3}"))
+    assert bare == named and bare.model.kind == DEFAULT and isinstance(bare.gate, Gate)
+    assert "kind" not in named.model.training_parameters()
+    assert bare.section(KMeans).k == 3
+
+
+@pytest.mark.parametrize("kind", ["kmean", "42", "[kmeans]", "''", "null"])
+def test_a_kind_that_there_is_not_is_told_with_its_line_and_those_there_are(kind: str) -> None:
+    with pytest.raises(StreamFileError, match=r"s:6: model\.kind: .* is no kind of model; there are kmeans"):
+        parse_stream(parsed(f"{{kind: {kind}, k: 3}}"), "s")
+
+
+def test_a_section_that_is_none_is_told_as_before() -> None:
+    with pytest.raises(StreamFileError, match="s:6: model"):
+        parse_stream(parsed("[1]"), "s")
+
+
+def test_every_kind_is_declared_once_and_both_halves_are_named() -> None:
+    for name, kind in kinds().items():
+        assert issubclass(kind.model, ModelSection) and kind.name == name
+        for where in (kind.training, kind.serving):
+            assert re.fullmatch(r"[a-z_.]+:[A-Za-z]+", where), where
+
+
+@pytest.mark.parametrize("where", ["no.such.module:KIND", "contract.kind:Nothing"])
+def test_a_half_that_cannot_be_imported_names_the_kind(where: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"'odd' has no {where}"):
+        half("odd", where)
