@@ -26,8 +26,6 @@ State = Literal["ready", "failed", "orphan"]
 # WINDOW are those of failed versions, which have no artifact. These, the REF_ ones, DRIFT and SILHOUETTE are also on
 # versions from before `contract.version_facts`.
 TAG_STATE: Final = "state"
-TAG_KIND: Final = "kind"
-"""The kind of model; versions from before there were several have none, and are the first kind there was."""
 TAG_REASON: Final = "reason"
 TAG_STREAM: Final = "stream"
 TAG_SCHEME: Final = "scheme"

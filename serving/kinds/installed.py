@@ -1,27 +1,22 @@
-"""The kinds of model that are installed."""
+"""The kinds of model that are installed, as serving knows them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
-from typing import Final
+from typing import cast
 
+from contract.kind import half
+from contract.kind import kinds as installed
 from serving.kinds.kind import Kind
-
-DEFAULT: Final = "kmeans"
-"""The kind of a version that names none."""
-
-_HALVES: Final[Mapping[str, str]] = {"kmeans": "serving.kinds.kmeans.kind:KIND"}
 
 
 @cache
 def kinds() -> Mapping[str, Kind]:
-    """Return serving's half of each kind, by its name; imported here, so that nothing else names one."""
-    return {name: _half(where) for name, where in _HALVES.items()}
+    """Return serving's half of each kind by its name; imported here, so that nothing else names one.
 
-
-def _half(where: str) -> Kind:
-    module, _, attribute = where.partition(":")
-    half: Kind = getattr(import_module(module), attribute)
-    return half
+    Raises
+    ------
+    ConfigurationError: a half cannot be imported.
+    """
+    return {name: cast("Kind", half(name, kind.serving)) for name, kind in installed().items()}

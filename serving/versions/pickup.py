@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from contract.decoding import shortened
 from contract.errors import ModelArtifactError, SwatheError
+from contract.kind import DEFAULT
 from contract.model_version import TAG_KIND
-from serving.kinds.installed import DEFAULT
 from serving.kinds.kind import Kind
 from serving.told import Told
 from serving.versions.cache import LocalCache

@@ -8,8 +8,8 @@ from functools import cached_property
 
 from contract.lineage import Lineage
 from contract.model_version import ClusterStatistics
+from scoring.scorer import ClusterAssigner
 from serving.kinds.clusters.predictor import ClusterPredictor
-from serving.kinds.clusters.scorer import Scorer
 from serving.versions.catalogue import Version
 
 
@@ -17,29 +17,29 @@ from serving.versions.catalogue import Version
 class Clustering:
     """What a ready version answers with; ``lineage`` is None where its training recorded none."""
 
-    scorer: Scorer
+    assigner: ClusterAssigner
     statistics: tuple[ClusterStatistics, ...]
     lineage: Lineage | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
         """The names of a row's numbers."""
-        return self.scorer.features
+        return self.assigner.scoring.features
 
     @property
     def example(self) -> dict[str, float]:
         """A plausible row: what stands in for missing values, shortened."""
-        return {name: _rounded(x) for name, x in zip(self.features, self.scorer.surrogates, strict=True)}
+        return {name: _rounded(x) for name, x in zip(self.features, self.assigner.scoring.surrogates, strict=True)}
 
     @cached_property
     def predictor(self) -> ClusterPredictor:
         """What answers requests."""
-        return ClusterPredictor(self.scorer)
+        return ClusterPredictor(self.assigner)
 
     @property
     def described(self) -> dict[str, int]:
         """How many clusters there are."""
-        return {"clusters": len(self.scorer.labels)}
+        return {"clusters": len(self.assigner.scoring.labels)}
 
     def takes_the_rows_of(self, other: object) -> bool:
         """Return whether what is asked of ``other`` can be asked of this one."""

@@ -11,8 +11,8 @@ import numpy as np
 
 from contract.errors import Fault, InvalidRequestError
 from scoring.kmeans import FEW_ROWS, Floats, Integers
+from scoring.scorer import ClusterAssigner
 from serving.kinds.clusters.answers import encode, encode_apart
-from serving.kinds.clusters.scorer import Scorer
 from serving.kinds.clusters.tensors import OUTPUTS, encode_tensors
 from serving.kinds.prediction import Answer, PredictRequest, Tensors
 from serving.rows_in.bodies import Rows, reader
@@ -47,18 +47,18 @@ class Assigned(NamedTuple):
     differing: int | None = None
 
 
-def assign(scorer: Scorer, rows: Floats) -> tuple[Integers, Floats]:
+def assign(assigner: ClusterAssigner, rows: Floats) -> tuple[Integers, Floats]:
     """Return clusters and distances; a distance beyond the largest double is infinite, without a warning."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return scorer.assign(rows)
+        return assigner.assign(rows)
 
 
 _TOO_FAR: Final = "so large that its distance is no finite number"
 
 
-def seconds(n: int, scorer: Scorer, *, apart: bool = False) -> float:
+def seconds(n: int, assigner: ClusterAssigner, *, apart: bool = False) -> float:
     """Return about how long ``n`` rows take to be assigned and written: few go number by number, many by column."""
-    numbers = len(scorer.centers) * len(scorer.features)
+    numbers = len(assigner.scoring.centers) * len(assigner.scoring.features)
     each = 60e-9 * n if n <= FEW_ROWS else 2.5e-6 + 2e-9 * n
     return (1.2e-6 if apart else 0.8e-6) * n + numbers * each
 
@@ -75,7 +75,7 @@ def too_far(distances: Floats | list[float]) -> InvalidRequestError | None:
 class ClusterPredictor:
     """Assigns the rows of a request to the clusters of its version."""
 
-    scorer: Scorer
+    assigner: ClusterAssigner
 
     def decode(self, request: PredictRequest) -> Points:
         """Return the rows in the request's body.
@@ -84,7 +84,7 @@ class ClusterPredictor:
         ------
         RequestError: they cannot be read.
         """
-        features = self.scorer.features
+        features = self.assigner.scoring.features
         if request.tensors is not None:
             inference = decode(request.body, request.tensors.header_bytes, features, tuple(OUTPUTS))
             return Points(inference.rows, inference=inference)
@@ -102,7 +102,7 @@ class ClusterPredictor:
         RequestError: they cannot be read.
         """
         decoded: Points | None
-        features = self.scorer.features
+        features = self.assigner.scoring.features
         faulty_too = len(request.body) <= _FAULTY_BYTES and (
             not request.apart or request.body.count(b",") * (len(features) + _FAULT_NUMBERS) <= _FAULTY_NUMBERS
         )
@@ -112,7 +112,7 @@ class ClusterPredictor:
             rows = reader(features).read_sound(request.body)
             decoded = _points(rows, len(features)) if rows else None
         n = len(decoded.rows) if decoded else 0
-        return None if seconds(n, self.scorer, apart=request.apart) > _SOON_S else decoded
+        return None if seconds(n, self.assigner, apart=request.apart) > _SOON_S else decoded
 
     def predict(self, request: PredictRequest, decoded: Points) -> Assigned:
         """Return cluster and distance of each row.
@@ -121,15 +121,15 @@ class ClusterPredictor:
         ------
         InvalidRequestError: a row is too far from every cluster.
         """
-        scorer = self.scorer
+        assigner = self.assigner
         if isinstance(decoded.rows, np.ndarray):
-            clusters, distances = assign(scorer, decoded.rows)
+            clusters, distances = assign(assigner, decoded.rows)
             assigned = Assigned(clusters, distances, decoded.wrong, decoded.inference)
         else:
-            pairs = [scorer.assign_row(row) for row in decoded.rows]
+            pairs = [assigner.assign_row(row) for row in decoded.rows]
             assigned = Assigned([c for c, _ in pairs], [d for _, d in pairs], decoded.wrong)
         if request.shadow is not None:
-            return assigned._replace(differing=_differing(scorer, decoded, assigned, request.shadow.scorer))
+            return assigned._replace(differing=_differing(assigner, decoded, assigned, request.shadow.assigner))
         if request.apart:
             return assigned._replace(wrong=_with_too_far(assigned))
         refused = too_far(assigned.distances)
@@ -139,7 +139,7 @@ class ClusterPredictor:
 
     def encode(self, request: PredictRequest, predicted: Assigned) -> Answer:
         """Return the answer as JSON."""
-        labels, clusters = self.scorer.labels, predicted.clusters
+        labels, clusters = self.assigner.scoring.labels, predicted.clusters
         if predicted.differing is not None:
             return Answer(b"", (), differing=predicted.differing)
         if predicted.inference is not None and request.tensors is not None:
@@ -176,9 +176,9 @@ def _tensor_answer(assigned: Assigned, labels: tuple[str, ...], inference: Infer
     return Answer(body, tuple(counts), json_bytes=json_bytes)
 
 
-def _differing(scorer: Scorer, x: Points, assigned: Assigned, shadow: Scorer) -> int:
+def _differing(assigner: ClusterAssigner, x: Points, assigned: Assigned, shadow: ClusterAssigner) -> int:
     """Return of how many rows the two versions give another label; a row without an answer has none."""
-    own = _labelled(scorer, assigned.clusters, assigned.distances)
+    own = _labelled(assigner, assigned.clusters, assigned.distances)
     other = _labelled(shadow, *assign(shadow, np.asarray(x.rows)))
     unlike = own != other
     if x.wrong is not None:
@@ -186,6 +186,6 @@ def _differing(scorer: Scorer, x: Points, assigned: Assigned, shadow: Scorer) ->
     return int(np.count_nonzero(unlike))
 
 
-def _labelled(scorer: Scorer, clusters: Integers | list[int], distances: Floats | list[float]) -> Any:
-    labels = np.array([*scorer.labels, None], dtype=object)
+def _labelled(assigner: ClusterAssigner, clusters: Integers | list[int], distances: Floats | list[float]) -> Any:
+    labels = np.array([*assigner.scoring.labels, None], dtype=object)
     return labels[np.where(np.isfinite(distances), clusters, -1)]

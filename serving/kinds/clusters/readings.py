@@ -32,10 +32,10 @@ def _statistics(asked: Asked) -> dict[str, Any]:
 def _page(asked: Asked) -> dict[str, Any]:
     refuse_unknown(asked.query, "limit", "cursor", "cluster")
     limit = whole_number(asked.query, "limit", 1, MOST_ROWS)
-    cluster = whole_number(asked.query, "cluster", 0, len(asked.served.scorer.labels) - 1)
+    cluster = whole_number(asked.query, "cluster", 0, len(asked.served.assigner.scoring.labels) - 1)
     page = _results(asked.stored).page(
         asked.version,
-        asked.served.scorer.labels,
+        asked.served.assigner.scoring.labels,
         limit=_PAGE_ROWS if limit is None else limit,
         cursor=asked.query.get("cursor"),
         cluster=cluster,
@@ -45,8 +45,8 @@ def _page(asked: Asked) -> dict[str, Any]:
 
 def _lines(asked: Asked) -> Iterator[bytes]:
     refuse_unknown(asked.query, "cluster")
-    cluster = whole_number(asked.query, "cluster", 0, len(asked.served.scorer.labels) - 1)
-    return _results(asked.stored).export(asked.version, asked.served.scorer.labels, cluster=cluster)
+    cluster = whole_number(asked.query, "cluster", 0, len(asked.served.assigner.scoring.labels) - 1)
+    return _results(asked.stored).export(asked.version, asked.served.assigner.scoring.labels, cluster=cluster)
 
 
 def _rows_of(asked: Asked) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _rows_of(asked: Asked) -> dict[str, Any]:
     limit = whole_number(asked.query, "limit", 1, MOST_ROWS)
     page = _results(asked.stored).rows_of(
         asked.version,
-        asked.served.scorer.labels,
+        asked.served.assigner.scoring.labels,
         asked.path["row_id"],
         limit=MOST_ROWS if limit is None else limit,
         cursor=asked.query.get("cursor"),
@@ -69,7 +69,7 @@ def _limit(default: int, description: str) -> dict[str, Any]:
 
 
 def _page_query(served: Clustering | None) -> list[dict[str, Any]]:
-    most = {} if served is None else {"maximum": len(served.scorer.labels) - 1}
+    most = {} if served is None else {"maximum": len(served.assigner.scoring.labels) - 1}
     return [
         _limit(_PAGE_ROWS, "Rows on the page"),
         query_parameter("cursor", {"type": "string", "minLength": 1}, "`next_cursor` of the page before"),

@@ -9,10 +9,9 @@ from contract.model_version import SCORING_FILE
 from scoring.kmeans import Scoring
 from serving.kinds.clusters.kind import ClusterKind
 from serving.kinds.kind import ArtifactFile
-from serving.kinds.kmeans.scorer import KMeansScorer
 
 
-def read_scorer(body: bytes) -> KMeansScorer:
+def read_scoring(body: bytes) -> Scoring:
     """Return the numbers in a scoring file.
 
     Raises
@@ -20,7 +19,7 @@ def read_scorer(body: bytes) -> KMeansScorer:
     ValueError: not a scoring file.
     """
     file = SCORING.decode(body)
-    return KMeansScorer(Scoring(file.features, file.surrogates, file.mean, file.std, file.centers, file.labels))
+    return Scoring(file.features, file.surrogates, file.mean, file.std, file.centers, file.labels)
 
 
-KIND: Final = ClusterKind("kmeans", "swathe_spark_kmeans", ArtifactFile(SCORING_FILE, SCORING.most_bytes), read_scorer)
+KIND: Final = ClusterKind("kmeans", "swathe_spark_kmeans", ArtifactFile(SCORING_FILE, SCORING.most_bytes), read_scoring)

@@ -105,7 +105,7 @@ def draw(versions: Sequence[Version]) -> Drawing:
 def colours_of(versions: Sequence[Version]) -> Mapping[str, int]:
     """Return a number for each label, the same in every version, in order of appearance."""
     labels = dict.fromkeys(
-        label for version in versions for label in sorted(clustering(version).scorer.labels, key=natural)
+        label for version in versions for label in sorted(clustering(version).assigner.scoring.labels, key=natural)
     )
     return {label: number for number, label in enumerate(labels)}
 

@@ -14,8 +14,8 @@ import jinja2
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from scoring.scorer import ClusterAssigner
 from serving.kinds.clusters.clustering import clustering
-from serving.kinds.clusters.scorer import Scorer
 from serving.pages.ui.fates import MOST_BARS, colours_of, draw, natural
 from serving.service import Service
 from serving.versions.catalogue import ServedModel, Version
@@ -161,8 +161,10 @@ class UserInterface:
     def _facts(self, model: ServedModel | None, names: Sequence[str]) -> dict[str, Any]:
         listed = list(model.versions.values()) if model else []
         ready = [version for version in listed if version.state == "ready" and version.numbers is not None]
-        drawn = _newest(ready[-MOST_DRAWN:], lambda scorer: len(scorer.labels), MOST_BARS)
-        profiled = _newest(drawn, lambda scorer: len(scorer.labels) * len(scorer.features), MOST_CELLS)
+        drawn = _newest(ready[-MOST_DRAWN:], lambda assigner: len(assigner.scoring.labels), MOST_BARS)
+        profiled = _newest(
+            drawn, lambda assigner: len(assigner.scoring.labels) * len(assigner.scoring.features), MOST_CELLS
+        )
         schemas = list(dict.fromkeys(version.required_numbers().served.features for version in reversed(ready)))
         colours = colours_of(drawn)
         newest = ready[-1].required_numbers().served if ready else None
@@ -204,9 +206,9 @@ def _aliases(model: ServedModel | None) -> dict[int, list[str]]:
     return found
 
 
-def _newest(versions: Sequence[Version], size: Callable[[Scorer], int], most: int) -> list[Version]:
+def _newest(versions: Sequence[Version], size: Callable[[ClusterAssigner], int], most: int) -> list[Version]:
     """Return the newest of ``versions``, of ``most`` in ``size`` together; at least one where there is one."""
-    sizes = accumulate(size(clustering(version).scorer) for version in reversed(versions))
+    sizes = accumulate(size(clustering(version).assigner) for version in reversed(versions))
     count = max(1, sum(total <= most for total in sizes))
     return list(versions[-count:])
 
@@ -221,7 +223,7 @@ def _profile(version: Version, colours: Mapping[str, int]) -> Profile:
         cluster = served.statistics[i]
         cells = tuple(
             Cell(value, round(max(-_STEPS, min(_STEPS, 2 * z))) + _STEPS, z)
-            for value, z in zip(cluster.centroid[:width], served.scorer.centers[i][:width], strict=True)
+            for value, z in zip(cluster.centroid[:width], served.assigner.scoring.centers[i][:width], strict=True)
         )
         rows.append(ProfileRow(cluster.label, colours[cluster.label], cluster.size, cluster.share, cells))
     rows.sort(key=lambda row: natural(row.label))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from contract.model_version import ClusterStatistics
-from scoring.kmeans import Scoring
+from scoring.kmeans import Assigner, Scoring
 from serving.kinds.clusters.clustering import Clustering
 from serving.kinds.kmeans.kind import KIND
-from serving.kinds.kmeans.scorer import KMeansScorer
 from serving.versions.catalogue import Catalogue, Numbers, ServedModel, Version
 
 
@@ -32,7 +31,7 @@ def version(
     statistics = tuple(
         ClusterStatistics(i, label, 1, 0.5, own.centers[i], {}) for i, label in enumerate(own.labels)
     )  # fmt: skip
-    numbers = Numbers(KIND, Clustering(KMeansScorer(own), statistics), {})
+    numbers = Numbers(KIND, Clustering(Assigner(own), statistics), {})
     return Version(model, number, f"run-{number}", "", "ready", tags or {}, 0, numbers=numbers)
 
 

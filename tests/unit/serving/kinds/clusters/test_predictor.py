@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InvalidRequestError, RequestTooLargeError
+from scoring.kmeans import Assigner
 from serving.kinds.clusters.predictor import ClusterPredictor, seconds
 from serving.kinds.clusters.tensors import OUTPUTS
-from serving.kinds.kmeans.scorer import KMeansScorer
 from serving.kinds.litserve_api import LARGE_BYTES, Predictions
 from serving.kinds.prediction import Answer, PredictRequest, Tensors
 from serving.rows_in.tensors import decode
 from tests.unit.serving.served_numbers import scoring
 
-SCORER = KMeansScorer(scoring())
+ASSIGNER = Assigner(scoring())
 CHAIN = {"model": "m", "version": 1, "run_id": "r", "batch": 1}
 
 
@@ -32,9 +32,9 @@ def predictions(tmp_path_factory: pytest.TempPathFactory) -> Predictions:
     return Predictions(tmp_path_factory.mktemp("locks"))
 
 
-def _asked(body: object, scorer: KMeansScorer = SCORER, **more: Any) -> PredictRequest:
+def _asked(body: object, assigner: Assigner = ASSIGNER, **more: Any) -> PredictRequest:
     encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return PredictRequest(encoded, ClusterPredictor(scorer), json.dumps(CHAIN).encode()[1:], **more)
+    return PredictRequest(encoded, ClusterPredictor(assigner), json.dumps(CHAIN).encode()[1:], **more)
 
 
 def _worked(predictions: Predictions, asked: PredictRequest) -> Answer:
@@ -74,10 +74,10 @@ def test_small_requests_are_answered_at_once_as_a_worker_would(
         _asked(b'{"instances":[' + b"[1,2]," * 5_000 + b'[1,"x"]]}'),
         _asked(b'{"instances":[' + b"1," * 100_000 + b"1]}", apart=True),
         _asked(_tensor([1] * 120_000, [60_000, 2]), tensors=Tensors(None, CHAIN)),
-        _asked({"instances": [[1] * 300] * 5}, KMeansScorer(scoring(width=300, clusters=40))),
-        _asked({"instances": [[1] * 1000]}, KMeansScorer(scoring(width=1000, clusters=300))),
+        _asked({"instances": [[1] * 300] * 5}, Assigner(scoring(width=300, clusters=40))),
+        _asked({"instances": [[1] * 1000]}, Assigner(scoring(width=1000, clusters=300))),
         _asked(b'{"instances":[' + b"[1,2]," * 10_000 + b"[1,2]]}", apart=True),
-        _asked({"instances": [1] * 3000}, KMeansScorer(scoring(width=300)), apart=True),
+        _asked({"instances": [1] * 3000}, Assigner(scoring(width=300)), apart=True),
         _asked(b'{"instances":[' + b"1," * 8000 + b"1]}", apart=True),
     ],
     ids=[
@@ -103,7 +103,7 @@ def test_what_takes_long_is_left_to_a_worker_soon(predictions: Predictions, aske
     assert _worked(predictions, asked).body or _worked(predictions, asked).error
 
 
-ONE = KMeansScorer(scoring(width=1))
+ONE = Assigner(scoring(width=1))
 
 
 def _repeated(begin: bytes, one: bytes, end: bytes, size: int = 120_000) -> bytes:
@@ -140,7 +140,7 @@ def test_more_numbers_than_are_read_are_refused_before_they_are(
     predictions: Predictions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("serving.rows_in.size.MOST_NUMBERS", 30_000)
-    wide = KMeansScorer(scoring(width=300))
+    wide = Assigner(scoring(width=300))
     for asked in (
         _asked(_repeated(b'{"instances":[', b"[1]", b"]}"), ONE),
         _asked(_repeated(b'{"inputs":{"f0":[', b"1", b"]}}"), ONE, apart=True),
@@ -154,7 +154,7 @@ def test_more_numbers_than_are_read_are_refused_before_they_are(
 
 
 def test_the_bound_is_below_what_is_large() -> None:
-    typical = KMeansScorer(scoring(width=5, clusters=5))
+    typical = Assigner(scoring(width=5, clusters=5))
     assert seconds(LARGE_BYTES // 100, typical) < 0.01 < seconds(60_000, typical)
 
 
@@ -192,14 +192,14 @@ def test_a_shadow_is_compared_by_its_labels(predictions: Predictions, tensors: T
     rows = [[0, 0], [6, 6], [9, 9], [0, 1], [4, 4], [10, 10]]
     body = {"instances": rows} if tensors is None else _tensor(rows, [6, 2])
     same, shifted, renamed = (
-        _worked(predictions, _asked(body, tensors=tensors, shadow=ClusterPredictor(KMeansScorer(other)))).differing
+        _worked(predictions, _asked(body, tensors=tensors, shadow=ClusterPredictor(Assigner(other)))).differing
         for other in (scoring(), scoring(step=14.0), scoring(labels="D"))
     )
     assert (same, shifted, renamed) == (0, 1, 6)
 
 
 def test_rows_with_a_fault_are_not_compared(predictions: Predictions) -> None:
-    shadow = ClusterPredictor(KMeansScorer(scoring(labels="D")))
+    shadow = ClusterPredictor(Assigner(scoring(labels="D")))
     asked = _asked({"instances": [["x", 0], [0, 0]]}, apart=True, shadow=shadow)
     assert _worked(predictions, asked).differing == 1
 
