@@ -88,14 +88,16 @@ def serve(settings: ServingSettings) -> None:
 
 def build(server: Any, predictions: Predictions, settings: ServingSettings, cache: LocalCache) -> None:
     """Put our routes in place of LitServe's own; what they need is started with the app, in the API process."""
-    app = server.app
+    app, installed = server.app, kinds()
     registry = Registry(settings.tracking)
-    pickup = Pickup(registry, cache, kinds(), models=settings.models, poll_s=settings.poll_s, grace_s=settings.grace_s)
+    pickup = Pickup(
+        registry, cache, installed, models=settings.models, poll_s=settings.poll_s, grace_s=settings.grace_s
+    )
     ranges = RangeCache(ObjectStore(settings), settings.cache / "results", settings.results_cache_bytes)
     ranges.prepare()
     mlflow_url = without_credentials(settings.mlflow_url or settings.tracking.uri).rstrip("/")
-    service = Service(pickup, kinds(), settings.default, mlflow_url)
-    metrics = Metrics(lambda: service.catalogue, kinds())
+    service = Service(pickup, installed, settings.default, mlflow_url)
+    metrics = Metrics(lambda: service.catalogue, installed)
     workers = WorkerQueue(
         predictions,
         server,
@@ -107,11 +109,10 @@ def build(server: Any, predictions: Predictions, settings: ServingSettings, cach
     slow, exports = Admission(settings.queue, settings.deadline_s), Admission(_EXPORTS, settings.deadline_s)
     bodies = BodyReader(settings.max_body_bytes, settings.deadline_s, BodyBudget(settings.all_bodies_bytes))
     canary = Canary(settings.canary_share, settings.canary_mode, metrics)
-    pages = Pages(service, metrics, kinds(), with_key=settings.api_key is not None)
+    pages = Pages(service, metrics, installed, with_key=settings.api_key is not None)
     answering = Answering(predictions, workers, slow)
-    parts = Parts(
-        service, kinds(), ranges, answering, metrics, pages, UserInterface(service), slow, exports, bodies, canary
-    )
+    shown = UserInterface(service, installed)
+    parts = Parts(service, installed, ranges, answering, metrics, pages, shown, slow, exports, bodies, canary)
     app.add_exception_handler(HTTPException, http_exception)
     app.add_exception_handler(ClientDisconnect, hung_up)
     app.add_exception_handler(Exception, unexpected)

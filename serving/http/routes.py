@@ -68,7 +68,7 @@ class Routes:
     """The endpoints over one service."""
 
     def __init__(self, parts: Parts) -> None:
-        self._service, self._slow = parts.service, parts.slow
+        self._service, self._slow, self._kinds = parts.service, parts.slow, parts.kinds.values()
         self._pages, self._user_interface = parts.pages, parts.user_interface
         self._predicts = [
             Predict(
@@ -95,7 +95,7 @@ class Routes:
             _route("/ui", self.user_interface),
             _route("/ui/{model}", self.user_interface),
             docs_page.assets(),
-            ui_page.assets(),
+            ui_page.assets(self._kinds),
         ]
 
     async def models(self, _request: Request) -> Response:

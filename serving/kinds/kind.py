@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from serving.kinds.prediction import Predictor
@@ -109,6 +110,21 @@ class Posting:
 
 
 @dataclass(frozen=True)
+class PagePart:
+    """A kind's part of the page of a model.
+
+    In ``directory`` lie `templates/` with the ``template``, and `assets/` with the ``scripts``. ``facts`` returns what
+    fills the template, for the ready versions, the oldest first; ``terms`` are words and what they mean.
+    """
+
+    directory: Path
+    template: str
+    facts: Callable[[Any], Mapping[str, Any]]
+    scripts: tuple[str, ...]
+    terms: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Counted:
     """A counter of predicted rows by their outcome: its name without `_total`, what it says, the outcome's label."""
 
@@ -147,6 +163,10 @@ class Kind(Protocol):
     @property
     def schemas(self) -> Mapping[str, Any]:
         """JSON schemas of its answers, by the name of their component."""
+
+    @property
+    def page(self) -> PagePart | None:
+        """Its part of the page of a model."""
 
     @property
     def platform(self) -> str:

@@ -11,8 +11,6 @@ from typing import Any, Final
 
 from contract.decoding import shortened
 from contract.errors import ModelArtifactError, SwatheError
-from contract.kind import DEFAULT
-from contract.model_version import TAG_KIND
 from serving.kinds.kind import Kind
 from serving.told import Told
 from serving.versions.cache import LocalCache
@@ -24,6 +22,7 @@ from serving.versions.loads import Loaded, Loads
 from serving.versions.picture import KeptVersion, to_facts
 from serving.versions.registry import RegisteredVersion, Registry
 from serving.versions.restoring import whole
+from serving.versions.tags import kind_of
 
 logger = logging.getLogger(__name__)
 
@@ -187,7 +186,7 @@ class Pickup:
         return Loaded(numbers or fetch(self._registry, location, self._cache, kind), location.experiment_id)
 
     def _kind(self, tags: Mapping[str, str]) -> Kind:
-        name = tags.get(TAG_KIND) or DEFAULT
+        name = kind_of(tags)
         kind = self._kinds.get(name)
         if kind is None:
             raise ModelArtifactError(

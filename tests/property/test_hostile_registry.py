@@ -147,7 +147,7 @@ STATLIST = {**GOOD, STATISTICS_FILE: b'{"clusters": [{"features": []}]}'}
 # One of each, over whatever catalogue is put there: templates are compiled once.
 SHOWN = SimpleNamespace(catalogue=Catalogue(), last_error=None, complete=True)
 SERVICE = Service(SHOWN, kinds(), None, "http://memory")  # type: ignore[arg-type]
-PAGE = UserInterface(SERVICE)
+PAGE = UserInterface(SERVICE, kinds())
 METRICS = Metrics(lambda: SERVICE.catalogue, kinds())
 
 

@@ -11,6 +11,7 @@ from scoring.golden import Golden
 from scoring.scorer import ClusterAssigner, ClusterNumbers
 from serving.kinds.clusters import artifact
 from serving.kinds.clusters.clustering import Clustering
+from serving.kinds.clusters.page.part import PART
 from serving.kinds.clusters.readings import READINGS
 from serving.kinds.clusters.schemas import COMPONENTS
 from serving.kinds.clusters.tensors import OUTPUTS
@@ -44,6 +45,7 @@ class ClusterKind:
     described: ClassVar = {"clusters": MAYBE_INTEGER}
     schemas: ClassVar = COMPONENTS
     outputs: ClassVar = OUTPUTS
+    page: ClassVar = PART
 
     @cached_property
     def files(self) -> tuple[ArtifactFile, ...]:

@@ -22,7 +22,7 @@ from serving.http.canary import Canary
 from serving.http.observed import Observed
 from serving.http.routes import Parts, Routes
 from serving.kinds.installed import kinds
-from serving.kinds.kind import ArtifactFile, Asked, Kind, Posting, Reading
+from serving.kinds.kind import ArtifactFile, Asked, Kind, PagePart, Posting, Reading
 from serving.kinds.litserve_api import Predictions
 from serving.kinds.openapi_words import STRING, array_of, object_of
 from serving.kinds.prediction import Answer, PredictRequest
@@ -89,6 +89,10 @@ def _lines(asked: Asked) -> Iterator[bytes]:
     return (word.encode() + b"\n" for word in asked.served.predictor.words)
 
 
+def _shown(ready: Any) -> Mapping[str, Any]:
+    return {"words": [word for version in ready for word in version.numbers.served.predictor.words]}
+
+
 @dataclass(frozen=True)
 class GreeterKind:
     """The kind."""
@@ -99,6 +103,9 @@ class GreeterKind:
     counted = None
     described = {"words": {"type": ["integer", "null"]}}  # noqa: RUF012 - a constant
     schemas = {"Greetings": object_of({"greetings": array_of(STRING)})}  # noqa: RUF012 - a constant
+    page = PagePart(
+        Path(__file__).parent / "greeter", "greeter.html", _shown, ("greeter.js",), (("Word", "A greeting"),)
+    )
     outputs = {"greeting": "BYTES"}  # noqa: RUF012 - a constant
     postings = (
         Posting("predict", "A greeting", "Greetings", lambda _: {"schema": STRING}, by_row=False),
@@ -153,7 +160,7 @@ class Line:
         slow = Admission(8, 10)
         parts = Parts(
             service, BOTH, nobody, Answering(Predictions(self.directory), nobody, slow), metrics,
-            Pages(service, metrics, BOTH, with_key=False), UserInterface(service), slow, slow,
+            Pages(service, metrics, BOTH, with_key=False), UserInterface(service, BOTH), slow, slow,
             BodyReader(10_000, 10, BodyBudget(100_000)), Canary(0.0, "send", metrics),
         )  # fmt: skip
         app = Starlette(routes=Routes(parts).table())
@@ -224,6 +231,23 @@ def test_documents_and_counts_have_both(line: Line) -> None:
     assert predict["summary"] == "The cluster of each row; A greeting" and bodies[1] == STRING
     assert {"Greetings", "Predictions"} <= openapi.json()["components"]["schemas"].keys()
     assert metrics.status_code == 200
+
+
+def test_the_page_of_a_model_has_its_kind_s_part_and_scripts(line: Line) -> None:
+    # A version of another kind, which training never makes, is listed and left out of what is drawn.
+    line.tracking.version("hello", artifact())
+    line.tracking.version("hello", {WORDS: b'["<Hey>"]'}, {"kind": "greeter"})
+    line.look()
+    own, other, script, theirs = line.ask(
+        ("GET", "/ui/hello", None),
+        ("GET", "/ui/flights", None),
+        ("GET", "/ui-assets/greeter.js", None),
+        ("GET", "/ui-assets/clusters.js", None),
+    )
+    assert "<p>Good day</p>" in own.text and "<p>&lt;Hey&gt;</p>" in own.text and "greeter.js" in own.text
+    assert own.text.count('<th scope="row">v') == 5 and "A greeting" in own.text and "Profiles" not in own.text
+    assert "Profiles" in other.text and "Greetings" not in other.text and "greeter.js" not in other.text
+    assert "greetings" in script.text and "show(row" in theirs.text
 
 
 def test_rows_are_counted_without_outcomes(line: Line) -> None:

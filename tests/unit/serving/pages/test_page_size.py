@@ -30,7 +30,7 @@ from tests.unit.serving.served_numbers import catalogue, scoring, version
 def test_the_page_says_what_it_leaves_out(clusters: int, width: int, versions: int, said: list[str]) -> None:
     found = scoring(width=width, clusters=clusters)
     given: Any = Moment(catalogue(*(version(i, found) for i in range(1, versions + 1))))
-    page = UserInterface(Service(given, kinds(), None, "http://mlflow")).page("m").decode()
+    page = UserInterface(Service(given, kinds(), None, "http://mlflow"), kinds()).page("m").decode()
     assert len(page) < 2_000_000
     words = " ".join(page.split())
     assert all(each in words for each in said), words[:2000]

@@ -11,8 +11,8 @@ from contract.model_version import ClusterStatistics
 from contract.version_facts import Flow, VersionFacts
 from scoring.kmeans import Assigner, Scoring
 from serving.kinds.clusters.clustering import Clustering
+from serving.kinds.clusters.page.fates import BESIDE, Drawing, draw
 from serving.kinds.kmeans.kind import KIND
-from serving.pages.ui.fates import BESIDE, Drawing, draw
 from serving.versions.catalogue import Numbers, Version
 
 
