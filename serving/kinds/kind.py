@@ -36,6 +36,10 @@ class Served(Protocol):
         """What answers requests."""
 
     @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """The tensors of an answer by the Open Inference Protocol: name, datatype and shape."""
+
+    @property
     def described(self) -> Mapping[str, Any]:
         """What the list of all versions tells of it."""
 
@@ -173,8 +177,8 @@ class Kind(Protocol):
         """What the Open Inference Protocol calls it."""
 
     @property
-    def outputs(self) -> Mapping[str, str]:
-        """The tensors of its answer by that protocol: datatype by name."""
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the tensors of its answers by that protocol."""
 
     def load(self, bodies: Mapping[str, bytes]) -> Served:
         """Return the version in the files of its artifact, by name: checked, above all against what Spark said.

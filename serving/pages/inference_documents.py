@@ -23,7 +23,7 @@ def model_metadata(model: ServedModel, version: Version) -> dict[str, Any]:
         "versions": ready,
         "platform": numbers.kind.platform,
         "inputs": [{"name": INPUT, "datatype": DATATYPE, "shape": [-1, len(features)]}],
-        "outputs": [{"name": name, "datatype": kind, "shape": [-1]} for name, kind in numbers.kind.outputs.items()],
+        "outputs": numbers.served.outputs,
         "parameters": {"features": list(features), **version.chain},
     }
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from contract.lineage import Lineage
 from contract.model_version import ClusterStatistics
 from scoring.scorer import ClusterAssigner
-from serving.kinds.clusters.predictor import ClusterPredictor
+from serving.kinds.clusters.predictor import ClusterPredictor, LikelyAssigner
+from serving.kinds.clusters.tensors import outputs
 from serving.versions.catalogue import Version
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """What a ready version answers with; ``lineage`` is None where its training recorded none."""
+    """What a ready version answers with; ``lineage`` is None where its training recorded none.
+
+    ``likely`` is the assigner, where it has a probability for each cluster.
+    """
 
     assigner: ClusterAssigner
     statistics: tuple[ClusterStatistics, ...]
     lineage: Lineage | None = None
+    likely: LikelyAssigner | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -34,7 +40,12 @@ class Clustering:
     @cached_property
     def predictor(self) -> ClusterPredictor:
         """What answers requests."""
-        return ClusterPredictor(self.assigner)
+        return ClusterPredictor(self.assigner, self.likely)
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        """The tensors of an answer."""
+        return outputs(None if self.likely is None else len(self.assigner.scoring.labels))
 
     @property
     def described(self) -> dict[str, int]:

@@ -28,16 +28,23 @@ _CLUSTER: Final = object_of(
     }
 )
 
-COMPONENTS: Final[dict[str, Any]] = {
-    "Predictions": object_of(
+
+def _predictions(row: dict[str, Any]) -> dict[str, Any]:
+    return object_of(
         {
-            "predictions": array_of({"anyOf": [object_of(_ASSIGNED), {"type": "null"}]}),
+            "predictions": array_of({"anyOf": [object_of(row), {"type": "null"}]}),
             "errors": array_of(object_of({"index": INTEGER, "loc": LOC, "msg": STRING})),
             **CHAIN,
         },
         "errors",
-    ),
+    )
+
+
+COMPONENTS: Final[dict[str, Any]] = {
+    "Predictions": _predictions(_ASSIGNED),
     "ClusterStatistics": object_of({"clusters": array_of(_CLUSTER), **CHAIN}),
     "ResultsPage": object_of({"results": array_of(_ROW), "next_cursor": MAYBE_STRING, **CHAIN}),
     "StoredRows": object_of({"results": array_of(_ROW), "next_cursor": MAYBE_STRING, **CHAIN}),
 }
+LIKELY_PREDICTIONS: Final = "PredictionsWithProbabilities"
+LIKELY_COMPONENTS: Final = {LIKELY_PREDICTIONS: _predictions({**_ASSIGNED, "probabilities": array_of(NUMBER)})}

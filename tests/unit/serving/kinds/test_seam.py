@@ -76,6 +76,10 @@ class Greetings:
     def described(self) -> Mapping[str, Any]:
         return {"words": len(self.predictor.words)}
 
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        return [{"name": "greeting", "datatype": "BYTES", "shape": [-1]}]
+
     def takes_the_rows_of(self, other: object) -> bool:
         return isinstance(other, Greetings)
 
@@ -106,7 +110,7 @@ class GreeterKind:
     page = PagePart(
         Path(__file__).parent / "greeter", "greeter.html", _shown, ("greeter.js",), (("Word", "A greeting"),)
     )
-    outputs = {"greeting": "BYTES"}  # noqa: RUF012 - a constant
+    outputs = ("greeting",)
     postings = (
         Posting("predict", "A greeting", "Greetings", lambda _: {"schema": STRING}, by_row=False),
         Posting("shout", "A loud greeting", "Greetings", lambda _: {"schema": STRING}, by_row=False),

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InvalidRequestError, RequestTooLargeError
-from scoring.kmeans import Assigner
+from scoring.kmeans import Assigner, Floats
 from serving.kinds.clusters.predictor import ClusterPredictor, seconds
 from serving.kinds.clusters.tensors import OUTPUTS
 from serving.kinds.litserve_api import LARGE_BYTES, Predictions
@@ -234,3 +234,40 @@ def test_a_binary_tensor_has_the_bytes_of_its_shape(there: int, told: int, n: in
     else:
         with pytest.raises(InvalidRequestError, match=f"{n * 16} bytes"):
             decode(body, len(header), ("a", "b"), tuple(OUTPUTS))
+
+
+class Likely(Assigner):
+    """An assigner with a probability for each cluster."""
+
+    def probabilities(self, rows: Floats) -> Floats:
+        """Return half of what is left for each next one, the first of the row's own cluster."""
+        clusters, _ = self.assign(rows)
+        found = np.tile(0.5 ** np.arange(1, len(self.scoring.labels) + 1), (len(rows), 1))
+        return np.array([np.roll(row, cluster) for row, cluster in zip(found, clusters, strict=True)])
+
+
+LIKELY = Likely(scoring(clusters=3))
+
+
+@pytest.mark.parametrize("n", [1, 3, 2000, 40_000])
+@pytest.mark.parametrize("apart", [True, False])
+def test_probabilities_stand_beside_each_prediction(predictions: Predictions, n: int, apart: bool) -> None:
+    body = json.dumps({"instances": [[10 * (i % 3), 10 * (i % 3)] for i in range(n)]}).encode()
+    plain = PredictRequest(body, ClusterPredictor(LIKELY), b'"x":1}', apart)
+    told = json.loads(_worked(predictions, plain._replace(predictor=ClusterPredictor(LIKELY, LIKELY))).body)
+    expected = {0: [0.5, 0.25, 0.125], 1: [0.125, 0.5, 0.25], 2: [0.25, 0.125, 0.5]}
+    assert all(row.pop("probabilities") == expected[row["cluster"]] for row in told["predictions"])
+    assert told == json.loads(_worked(predictions, plain).body)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_probabilities_are_a_tensor_of_their_own(predictions: Predictions, binary: bool) -> None:
+    body = {**_tensor([0, 0, 10, 10], [2, 2]), "parameters": {"binary_data_output": binary}}
+    asked = PredictRequest(
+        json.dumps(body).encode(), ClusterPredictor(LIKELY, LIKELY), b"}", tensors=Tensors(None, CHAIN)
+    )
+    answer = _worked(predictions, asked)
+    told = json.loads(answer.body[: answer.json_bytes])["outputs"][-1]
+    assert (told["name"], told["datatype"], told["shape"]) == ("probabilities", "FP64", [2, 3])
+    numbers = np.frombuffer(answer.body[-48:], "<f8").tolist() if binary else told["data"]
+    assert numbers == [0.5, 0.25, 0.125, 0.125, 0.5, 0.25]
