@@ -35,13 +35,6 @@ from serving.pages.ui.page import UserInterface
 from serving.service import Service
 from serving.stored_rows.range_cache import RangeCache
 
-# A shared cache must not give lines for a page, nor hand out without a key what it got with one.
-_VARY: Final = "Accept, Accept-Encoding, X-API-Key, Authorization"
-# Not for ever, even of a fixed version: a model that is deleted and made anew has the same paths.
-_REVALIDATED: Final = "no-cache"
-
-NDJSON: Final = "application/x-ndjson"
-
 _COMPRESSED: Final = (Middleware(Compressed),)
 
 Endpoint = Callable[[Request], Awaitable[Response]]

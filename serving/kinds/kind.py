@@ -117,8 +117,9 @@ class Posting:
 class PagePart:
     """A kind's part of the page of a model.
 
-    In ``directory`` lie `templates/` with the ``template``, and `assets/` with the ``scripts``. ``facts`` returns what
-    fills the template, for the ready versions, the oldest first; ``terms`` are words and what they mean.
+    In ``directory`` lie `templates/` with the ``template``, and `assets/` with the ``scripts``, under names that no
+    other kind has. ``facts`` returns what fills the template, for the ready versions, the oldest first; ``terms`` are
+    words and what they mean.
     """
 
     directory: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -259,3 +260,11 @@ def test_rows_are_counted_without_outcomes(line: Line) -> None:
     text = line.ask(*asked)[-1].text
     assert 'swathe_rows_total{model="hello",version="1"} 3.0' in text
     assert not [line for line in text.splitlines() if line.startswith("swathe_predictions") and "hello" in line]
+
+
+def test_nothing_outside_the_kinds_speaks_of_one() -> None:
+    serving = Path(__file__).parents[4] / "serving"
+    words = re.compile(r"kmeans|cluster|centroid|distance", re.IGNORECASE)
+    texts = [path for suffix in ("py", "html", "js") for path in serving.rglob(f"*.{suffix}")]
+    found = [path for path in texts if serving / "kinds" not in path.parents and words.search(path.read_text("utf-8"))]
+    assert len(texts) > 60 and not found
