@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from serving.kinds.kind import Kind
 from serving.versions.catalogue import Catalogue, Version
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -46,7 +47,7 @@ class _CatalogueGauges(Collector):
 class Metrics:
     """The server's metrics. Labels take values from the catalogue and the route table only, so they stay few."""
 
-    def __init__(self, catalogue: Callable[[], Catalogue]) -> None:
+    def __init__(self, catalogue: Callable[[], Catalogue], kinds: Mapping[str, Kind]) -> None:
         self._registry = CollectorRegistry()
         labels = ("model", "version", "route")
         self._requests = Counter("swathe_requests", "Requests answered", (*labels, "code"), registry=self._registry)
@@ -58,9 +59,12 @@ class Metrics:
             registry=self._registry,
         )
         self._rows = Counter("swathe_rows", "Rows predicted", ("model", "version"), registry=self._registry)
-        self._clusters = Counter(
-            "swathe_predictions", "Rows predicted, by cluster", ("model", "version", "cluster"), registry=self._registry
-        )
+        counted = dict.fromkeys(kind.counted for kind in kinds.values() if kind.counted)
+        outcomes = {
+            each: Counter(each.name, each.documentation, ("model", "version", each.label), registry=self._registry)
+            for each in counted
+        }
+        self._outcomes = {name: outcomes[kind.counted] for name, kind in kinds.items() if kind.counted}
         pair = ("model", "champion", "challenger")
         self._compared = Counter("swathe_canary_rows", "Rows given to both", pair, registry=self._registry)
         self._differing = Counter(
@@ -85,10 +89,12 @@ class Metrics:
         histogram.observe(seconds)
 
     def predicted(self, version: Version, counts: Sequence[int]) -> None:
-        """Count predicted rows; ``counts`` are those of each cluster."""
-        rows, clusters = self._row_children(version.model, str(version.number), len(counts))
+        """Count the rows predicted by a ready version; ``counts`` are those of each outcome."""
+        kind = version.required_numbers().kind.name
+        rows, outcomes = self._row_children(kind, version.model, str(version.number), len(counts))
         rows.inc(sum(counts))
-        for counter, count in zip(clusters, counts, strict=True):
+        # No outcomes, where its kind has none to tell apart.
+        for counter, count in zip(outcomes, counts, strict=False):
             if count:
                 counter.inc(count)
 
@@ -96,9 +102,10 @@ class Metrics:
         counter = self._requests.labels(model, number, route, str(code))
         return counter, self._seconds.labels(model, number, route)
 
-    def _labelled_rows(self, model: str, number: str, clusters: int) -> tuple[Counter, tuple[Counter, ...]]:
-        by_cluster = tuple(self._clusters.labels(model, number, str(cluster)) for cluster in range(clusters))
-        return self._rows.labels(model, number), by_cluster
+    def _labelled_rows(self, kind: str, model: str, number: str, outcomes: int) -> tuple[Counter, tuple[Counter, ...]]:
+        counter = self._outcomes.get(kind)
+        each = (counter.labels(model, number, str(i)) for i in range(outcomes)) if counter else ()
+        return self._rows.labels(model, number), tuple(each)
 
     def compared(self, champion: Version, challenger: Version, rows: int, differing: int) -> None:
         """Count rows that champion and challenger both were given, and those on which they disagree."""

@@ -28,7 +28,8 @@ from serving.http.observed import Observed
 from serving.http.problems import forbidden, http_exception, hung_up, unauthorized, unexpected
 from serving.http.routes import Parts, Routes
 from serving.http.worker_queue import WorkerQueue
-from serving.kinds.clusters.clusterer import Clusterer
+from serving.kinds.installed import kinds
+from serving.kinds.litserve_api import Predictions
 from serving.metrics import Metrics
 from serving.pages.kept import Pages
 from serving.pages.ui.page import UserInterface
@@ -38,8 +39,6 @@ from serving.service import Service
 from serving.settings import ServingSettings
 from serving.stored_rows.object_store import ObjectStore
 from serving.stored_rows.range_cache import RangeCache
-from serving.stored_rows.results import Results
-from serving.stored_rows.sorted_file import SortedFiles
 from serving.versions.cache import LocalCache
 from serving.versions.pickup import Pickup
 from serving.versions.registry import Registry
@@ -62,16 +61,16 @@ def serve(settings: ServingSettings) -> None:
     cache.prepare()
     check_port(settings.host, settings.port)
     with claimed_cache(settings.cache), stopping_in_order():
-        clusterer = Clusterer(settings.cache)
+        predictions = Predictions(settings.cache)
         server = SupervisedServer(
-            clusterer,
+            predictions,
             accelerator="cpu",
             workers_per_device=settings.workers,
             timeout=settings.deadline_s,
             restart_workers=True,
         )
         server.uvicorn_graceful_timeout = 20
-        build(server, clusterer, settings, cache)
+        build(server, predictions, settings, cache)
         server.run(
             host=settings.host,
             port=settings.port,
@@ -87,18 +86,20 @@ def serve(settings: ServingSettings) -> None:
         )
 
 
-def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: LocalCache) -> None:
+def build(server: Any, predictions: Predictions, settings: ServingSettings, cache: LocalCache) -> None:
     """Put our routes in place of LitServe's own; what they need is started with the app, in the API process."""
-    app = server.app
+    app, installed = server.app, kinds()
     registry = Registry(settings.tracking)
-    pickup = Pickup(registry, cache, models=settings.models, poll_s=settings.poll_s, grace_s=settings.grace_s)
+    pickup = Pickup(
+        registry, cache, installed, models=settings.models, poll_s=settings.poll_s, grace_s=settings.grace_s
+    )
     ranges = RangeCache(ObjectStore(settings), settings.cache / "results", settings.results_cache_bytes)
     ranges.prepare()
     mlflow_url = without_credentials(settings.mlflow_url or settings.tracking.uri).rstrip("/")
-    service = Service(pickup, Results(ranges, SortedFiles(ranges)), settings.default, mlflow_url)
-    metrics = Metrics(lambda: service.catalogue)
+    service = Service(pickup, installed, settings.default, mlflow_url)
+    metrics = Metrics(lambda: service.catalogue, installed)
     workers = WorkerQueue(
-        clusterer,
+        predictions,
         server,
         settings.cache,
         workers=settings.workers,
@@ -108,9 +109,10 @@ def build(server: Any, clusterer: Clusterer, settings: ServingSettings, cache: L
     slow, exports = Admission(settings.queue, settings.deadline_s), Admission(_EXPORTS, settings.deadline_s)
     bodies = BodyReader(settings.max_body_bytes, settings.deadline_s, BodyBudget(settings.all_bodies_bytes))
     canary = Canary(settings.canary_share, settings.canary_mode, metrics)
-    pages = Pages(service, metrics, with_key=settings.api_key is not None)
-    answering = Answering(clusterer, workers, slow)
-    parts = Parts(service, answering, metrics, pages, UserInterface(service), slow, exports, bodies, canary)
+    pages = Pages(service, metrics, installed, with_key=settings.api_key is not None)
+    answering = Answering(predictions, workers, slow)
+    shown = UserInterface(service, installed)
+    parts = Parts(service, installed, ranges, answering, metrics, pages, shown, slow, exports, bodies, canary)
     app.add_exception_handler(HTTPException, http_exception)
     app.add_exception_handler(ClientDisconnect, hung_up)
     app.add_exception_handler(Exception, unexpected)

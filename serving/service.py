@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from contract.errors import Fault, InvalidRequestError, NotReadyError, UnknownNameError
+from contract.errors import NotReadyError, UnknownNameError
 from contract.model_version import (
     ALIASES,
     DRIFTS,
@@ -23,14 +23,12 @@ from contract.model_version import (
 )
 from contract.uri import without_credentials
 from contract.version_facts import VersionFacts
-from serving.kinds.clusters.statistics import cluster_statistics
-from serving.stored_rows.results import MOST_ROWS, Results
+from serving.kinds.kind import Kind
 from serving.versions import tags as read
 from serving.versions.catalogue import Catalogue, ServedModel, Version
 from serving.versions.pickup import Pickup
 
 _VERSION: Final = re.compile(r"v([1-9][0-9]{0,8})")
-_CLUSTER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,11 @@ class Selected:
 class Service:
     """Answers from the catalogue of the moment. Safe to share between threads."""
 
-    def __init__(self, pickup: Pickup, results: Results, default_model: str | None, mlflow_url: str) -> None:
-        self._pickup, self._results = pickup, results
-        self._default_model, self._mlflow_url = default_model, mlflow_url
+    def __init__(self, pickup: Pickup, kinds: Mapping[str, Kind], default_model: str | None, mlflow_url: str) -> None:
+        self._pickup, self._default_model, self._mlflow_url = pickup, default_model, mlflow_url
+        readings = [reading for kind in kinds.values() for reading in kind.readings]
+        self._signposts = {reading.signpost: f"/api{reading.path}" for reading in readings if reading.signpost}
+        self._described = [name for kind in kinds.values() for name in kind.described]
 
     @property
     def catalogue(self) -> Catalogue:
@@ -90,8 +90,7 @@ class Service:
         own = {
             "page for people": "/ui",
             "models": "/api/models",
-            "cluster statistics": "/api/cluster-stats",
-            "clustering results": "/api/clustering-results",
+            **self._signposts,
             "every route": "/docs",
             "OpenAPI": "/openapi.json",
             "OpenAPI for generated clients": "/openapi-client.json",
@@ -99,57 +98,6 @@ class Service:
             "metrics": "/metrics",
         }
         return {name: base + path for name, path in own.items()} | {"MLflow": self._mlflow_url}
-
-    def statistics(self, version: Version) -> dict[str, Any]:
-        """Return the version's clusters.
-
-        Raises
-        ------
-        VersionUnavailableError: the version is not ready.
-        """
-        return {"clusters": cluster_statistics(version.required_numbers()), **version.chain}
-
-    def page(self, version: Version, query: dict[str, str]) -> dict[str, Any]:
-        """Return a page of stored rows; ``query`` may have limit, cursor and cluster.
-
-        Raises
-        ------
-        InvalidRequestError: the query is not as it should be.
-        """
-        clusters = len(version.required_numbers().scoring.centers)
-        _refuse_unknown(query, ("limit", "cursor", "cluster"))
-        limit = _number(query, "limit", 1, MOST_ROWS)
-        cluster = _number(query, "cluster", 0, clusters - 1)
-        page = self._results.page(
-            version, limit=100 if limit is None else limit, cursor=query.get("cursor"), cluster=cluster
-        )
-        return {"results": page.rows, "next_cursor": page.next_cursor, **version.chain}
-
-    def export(self, version: Version, query: dict[str, str]) -> Iterator[bytes]:
-        """Return all stored rows as lines of JSON; ``query`` may have cluster.
-
-        Raises
-        ------
-        InvalidRequestError: the query is not as it should be.
-        """
-        clusters = len(version.required_numbers().scoring.centers)
-        _refuse_unknown(query, ("cluster",))
-        return self._results.export(version, cluster=_number(query, "cluster", 0, clusters - 1))
-
-    def rows_of(self, version: Version, row_id: str, query: dict[str, str]) -> dict[str, Any]:
-        """Return the stored rows of an id, by page where they are very many; ``query`` may have limit and cursor.
-
-        Raises
-        ------
-        UnknownNameError: there is none.
-        InvalidRequestError: the query is not as it should be.
-        """
-        version.required_numbers()
-        _refuse_unknown(query, ("limit", "cursor"))
-        limit = _number(query, "limit", 1, MOST_ROWS)
-        most = MOST_ROWS if limit is None else limit
-        page = self._results.rows_of(version, row_id, limit=most, cursor=query.get("cursor"))
-        return {"results": page.rows, "next_cursor": page.next_cursor, **version.chain}
 
     def models(self) -> list[dict[str, Any]]:
         """Return all models with their versions and aliases."""
@@ -196,7 +144,7 @@ class Service:
 
     def describe(self, version: Version) -> dict[str, Any]:
         """Return a version as it is listed."""
-        tags = version.tags
+        tags, numbers = version.tags, version.numbers
         facts = self.facts(version)
         run = f"{self._mlflow_url}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
         return {
@@ -220,25 +168,9 @@ class Service:
             "drift": read.word(facts.drift, DRIFTS),
             "drift_reason": facts.drift_reason,
             "rolled_back": read.instant(tags.get(TAG_ROLLED_BACK)),
-            "features": list(version.numbers.scoring.features) if version.numbers else None,
-            "clusters": len(version.numbers.scoring.centers) if version.numbers else None,
+            "features": list(numbers.served.features) if numbers else None,
+            **dict.fromkeys(self._described),
+            **(numbers.served.described if numbers else {}),
             "deleted": version.gone_at is not None,
             "path": f"/api/{quote(version.model, safe='')}/{version.name}",
         }
-
-
-def _refuse_unknown(query: dict[str, str], known: tuple[str, ...]) -> None:
-    unknown = [name for name in query if name not in known]
-    if unknown:
-        faults = [Fault(("query", name[:100]), f"unknown; known: {', '.join(known)}") for name in unknown[:20]]
-        raise InvalidRequestError("unknown query parameters", faults)
-
-
-def _number(query: dict[str, str], name: str, least: int, most: int) -> int | None:
-    text = query.get(name)
-    if text is None:
-        return None
-    if not _CLUSTER.fullmatch(text) or not least <= int(text) <= most:
-        problem = f"must be a whole number from {least} to {most}"
-        raise InvalidRequestError(f"{name} {problem}", [Fault(("query", name), problem)])
-    return int(text)

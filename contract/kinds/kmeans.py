@@ -50,5 +50,5 @@ KIND: Final = Kind(
     gate=Gate,
     identity=Identity,
     training="pipeline.train.kinds.kmeans.kind:KMeansKind",
-    serving="serving.kinds.kmeans:KIND",
+    serving="serving.kinds.kmeans.kind:KIND",
 )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from serving.http.admission import Admission
 from serving.http.worker_queue import WorkerQueue
-from serving.kinds.clusters.answers import Answer
-from serving.kinds.clusters.clusterer import Clusterer, PredictRequest
+from serving.kinds.litserve_api import Predictions
+from serving.kinds.prediction import Answer, PredictRequest
 
 
 class Answering:
     """Answers requests for predictions. Lives on the event loop, which it never holds up for long."""
 
-    def __init__(self, clusterer: Clusterer, workers: WorkerQueue, slow: Admission) -> None:
-        self._clusterer, self._workers, self._slow = clusterer, workers, slow
+    def __init__(self, predictions: Predictions, workers: WorkerQueue, slow: Admission) -> None:
+        self._predictions, self._workers, self._slow = predictions, workers, slow
 
     async def answer(self, request: PredictRequest) -> Answer:
         """Return the answer, which may be an error.
@@ -25,7 +25,7 @@ class Answering:
 
     def soon(self, request: PredictRequest) -> Answer | None:
         """Return the answer, which may be an error; None where it takes long."""
-        return self._clusterer.answer_soon(request)
+        return self._predictions.answer_soon(request)
 
     async def later(self, request: PredictRequest) -> Answer:
         """Return the answer of a worker.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from contract.errors import SwatheError
-from serving.kinds.clusters.answers import Answer
+from serving.kinds.prediction import Answer
 from serving.metrics import Metrics
 from serving.settings import Mode
 from serving.versions.catalogue import ServedModel, Version
@@ -37,12 +37,12 @@ class Canary:
         self._waiting: set[asyncio.Task[None]] = set()
 
     def draw(self, model: ServedModel, version: Version, request_id: str) -> Drawn:
-        """Return who answers a request to the champion ``version``: a challenger only if it takes the same features."""
+        """Return who answers a request to the champion ``version``: a challenger only if it takes the same rows."""
         number = model.aliases.get("challenger") if self._share else None
         challenger = None if number is None else model.versions.get(number)
         if challenger is None or challenger.numbers is None or version.numbers is None or challenger is version:
             return Drawn(version)
-        if challenger.numbers.scoring.features != version.numbers.scoring.features:
+        if not challenger.numbers.served.takes_the_rows_of(version.numbers.served):
             return Drawn(version)
         if position(request_id) >= self._share:
             return Drawn(version)
@@ -51,7 +51,7 @@ class Canary:
     def compare_later(self, drawn: Drawn, rows: int, ask: Callable[[Version], Awaitable[Answer]]) -> None:
         """Compare ``rows`` rows, once the client has its answer; whatever becomes of that, the client never notices.
 
-        ``ask`` is given the shadow, and returns of how many rows it gives another label.
+        ``ask`` is given the shadow, and returns of how many rows it gives another answer.
         """
         if drawn.shadow is None or len(self._waiting) >= _MOST_WAITING:
             return

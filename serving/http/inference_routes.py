@@ -17,7 +17,7 @@ from serving.http.predict import compared
 from serving.http.problems import from_error, request_id_of
 from serving.http.routes import Parts
 from serving.http.whole_path import WholePathRoute
-from serving.kinds.clusters.clusterer import PredictRequest, Tensors
+from serving.kinds.prediction import PredictRequest, Tensors
 from serving.pages import inference_documents
 from serving.versions.catalogue import Version
 
@@ -50,14 +50,14 @@ class InferenceRoutes:
         return routes
 
     async def infer(self, request: Request) -> Response:
-        """Assign the rows of a tensor to clusters."""
+        """Answer the rows of a tensor."""
         drawn = self._drawn(request)
         version = drawn.version
-        assigner = version.required_numbers().assigner
+        predictor = version.required_numbers().served.predictor
         tensors = Tensors(_header_length(request), version.chain)
         with self._bodies.room() as room:
             body = await self._bodies.read(request.scope, request.receive, room)
-            asked = PredictRequest(body, assigner, version.chain_json, tensors=tensors)
+            asked = PredictRequest(body, predictor, version.chain_json, tensors=tensors)
             answer = await self._answering.answer(asked)
         if answer.error is not None:
             raise answer.error

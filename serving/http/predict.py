@@ -1,40 +1,50 @@
-"""The predict route, as a bare ASGI endpoint: what a small request costs is mostly what is around the arithmetic."""
+"""The routes that are asked with a body, bare ASGI endpoints: what a small request costs is mostly around the sums."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from contract.errors import Fault, InvalidRequestError, SwatheError
+from contract.errors import Fault, InvalidRequestError, SwatheError, UnknownNameError
 from serving.http.answering import Answering
 from serving.http.bodies_within_limits import BodyReader, check_media_type, read_query
 from serving.http.canary import Canary, Drawn
 from serving.http.problems import from_error
-from serving.kinds.clusters.answers import Answer
-from serving.kinds.clusters.clusterer import PredictRequest
+from serving.kinds.kind import Kind, Posting
+from serving.kinds.prediction import Answer, PredictRequest
+from serving.kinds.query import refuse_unknown
 from serving.metrics import Metrics
 from serving.service import Service
 from serving.versions.catalogue import Version
 
-PATH: Final = "/api/{model}/{version}/predict"
 _JSON: Final = (b"content-type", b"application/json")
 
 
 class Predict:
-    """Assigns the rows of a body to clusters."""
+    """Answers a body, where each kind answers for its own versions; most often `predict`, the rows of it."""
 
     def __init__(
-        self, service: Service, answering: Answering, *, bodies: BodyReader, canary: Canary, metrics: Metrics
+        self,
+        postings: Mapping[str, Posting],
+        service: Service,
+        answering: Answering,
+        *,
+        bodies: BodyReader,
+        canary: Canary,
+        metrics: Metrics,
     ) -> None:
+        self._postings, self._name = postings, next(iter(postings.values())).name
+        self.path = f"/api/{{model}}/{{version}}/{self._name}"
         self._service, self._answering = service, answering
         self._bodies, self._canary, self._metrics = bodies, canary, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        scope["route_name"] = PATH
+        scope["route_name"] = self.path
         try:
             answer = await self._answer(scope, receive)
         except SwatheError as error:
@@ -46,12 +56,17 @@ class Predict:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         drawn = self._drawn(scope)
-        drawn.version.required_numbers()
-        apart = bool(scope["query_string"]) and _apart(Request(scope))
+        numbers = drawn.version.required_numbers()
+        posting = self._postings.get(numbers.kind.name)
+        if posting is None:
+            known = [each.name for each in numbers.kind.postings]
+            within = f"{drawn.version.name} of model {drawn.version.model!r}"
+            raise UnknownNameError("route", self._name, known, within=within)
+        apart = bool(scope["query_string"]) and _apart(Request(scope), posting)
         check_media_type(scope)
         with self._bodies.room() as room:
             body = await self._bodies.read(scope, receive, room)
-            asked = PredictRequest(body, drawn.version.required_numbers().assigner, drawn.version.chain_json, apart)
+            asked = PredictRequest(body, numbers.served.predictor, drawn.version.chain_json, apart, posting=self._name)
             answer = self._answering.soon(asked) or await self._answering.later(asked)
         if answer.error is not None:
             raise answer.error
@@ -73,15 +88,26 @@ class Predict:
 
 
 async def compared(answering: Answering, bodies: BodyReader, asked: PredictRequest, shadow: Version) -> Answer:
-    """Return of how many rows of ``asked`` the ``shadow`` gives another label."""
+    """Return of how many rows of ``asked`` the ``shadow`` gives another answer."""
     with bodies.room() as room:
         room.hold(len(asked.body))
-        return await answering.answer(asked._replace(shadow=shadow.required_numbers().assigner))
+        return await answering.answer(asked._replace(shadow=shadow.required_numbers().served.predictor))
 
 
-def _apart(request: Request) -> bool:
+def postings(kinds: Iterable[Kind]) -> list[dict[str, Posting]]:
+    """Return what is asked with a body: for each route, what it is to which kind."""
+    routes: dict[str, dict[str, Posting]] = {}
+    for kind in kinds:
+        for posting in kind.postings:
+            routes.setdefault(posting.name, {})[kind.name] = posting
+    return list(routes.values())
+
+
+def _apart(request: Request, posting: Posting) -> bool:
     """Return whether faulty rows are to be answered apart from the others: `?on_error=null`."""
     query = read_query(request)
+    if not posting.by_row:
+        refuse_unknown(query)
     if set(query) - {"on_error"} or query["on_error"] not in {"null", "refuse"}:
         problem = "known is on_error=null or on_error=refuse"
         raise InvalidRequestError(f"the query is not as it should be; {problem}", [Fault(("query",), problem)])

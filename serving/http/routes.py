@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -11,37 +10,30 @@ from typing import Any, Final
 import orjson
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
 
 from contract.errors import SwatheError
 from serving.http.admission import Admission
 from serving.http.answering import Answering
 from serving.http.base_path import HEADER, base_of
-from serving.http.bodies_within_limits import BodyReader, read_query
+from serving.http.bodies_within_limits import BodyReader
 from serving.http.canary import Canary
 from serving.http.codings import prefers
-from serving.http.compressed import Compressed, coding_for
-from serving.http.conditional import entity_tag, has_already
-from serving.http.predict import PATH, Predict
+from serving.http.compressed import Compressed
+from serving.http.predict import Predict, postings
 from serving.http.problems import from_error, request_id_of
+from serving.http.readings import Readings, accepted
 from serving.http.whole_path import WholePathRoute
+from serving.kinds.kind import Kind
 from serving.metrics import CONTENT_TYPE as METRICS_TYPE
 from serving.metrics import Metrics
 from serving.pages import docs_page
 from serving.pages.kept import Pages
 from serving.pages.ui import page as ui_page
 from serving.pages.ui.page import UserInterface
-from serving.service import Selected, Service
-from serving.versions.catalogue import Version
-
-# A shared cache must not give lines for a page, nor hand out without a key what it got with one.
-_VARY: Final = "Accept, Accept-Encoding, X-API-Key, Authorization"
-# Not for ever, even of a fixed version: a model that is deleted and made anew has the same paths.
-_REVALIDATED: Final = "no-cache"
-
-NDJSON: Final = "application/x-ndjson"
+from serving.service import Service
+from serving.stored_rows.range_cache import RangeCache
 
 _COMPRESSED: Final = (Middleware(Compressed),)
 
@@ -53,6 +45,8 @@ class Parts:
     """What the endpoints work with."""
 
     service: Service
+    kinds: Mapping[str, Kind]
+    stored: RangeCache
     answering: Answering
     metrics: Metrics
     pages: Pages
@@ -67,27 +61,25 @@ class Routes:
     """The endpoints over one service."""
 
     def __init__(self, parts: Parts) -> None:
-        self._service, self._slow, self._exports = parts.service, parts.slow, parts.exports
+        self._service, self._slow, self._kinds = parts.service, parts.slow, parts.kinds.values()
         self._pages, self._user_interface = parts.pages, parts.user_interface
-        self._predict = Predict(
-            parts.service, parts.answering, bodies=parts.bodies, canary=parts.canary, metrics=parts.metrics
-        )
+        self._predicts = [
+            Predict(
+                by_kind, parts.service, parts.answering, bodies=parts.bodies, canary=parts.canary, metrics=parts.metrics
+            )
+            for by_kind in postings(parts.kinds.values())
+        ]
+        self._readings = Readings(parts.service, parts.kinds, parts.stored, slow=parts.slow, exports=parts.exports)
 
     def table(self) -> list[BaseRoute]:
         """Return the routes, the most used first; none is added per version."""
-        one = "/api/{model}/{version}"
         return [
-            WholePathRoute(PATH, self._predict, methods=["POST"], include_in_schema=False),
+            *(WholePathRoute(each.path, each, methods=["POST"], include_in_schema=False) for each in self._predicts),
             _route("/health/live", self.live),
             _route("/health/ready", self.ready),
             _route("/metrics", self.metrics),
             _route("/api/models", self.models),
-            _route("/api/cluster-stats", self.statistics),
-            _route("/api/clustering-results", self.page),
-            _route("/api/clustering-results/{row_id:path}", self.rows_of),
-            _route(f"{one}/cluster-stats", self.statistics),
-            _route(f"{one}/clustering-results", self.page),
-            _route(f"{one}/clustering-results/{{row_id:path}}", self.rows_of),
+            *(_route(path, endpoint) for path, endpoint in self._readings.table()),
             _route("/openapi.json", self.openapi),
             _route("/openapi-client.json", self.openapi_client),
             _route("/docs", self.docs),
@@ -96,28 +88,8 @@ class Routes:
             _route("/ui", self.user_interface),
             _route("/ui/{model}", self.user_interface),
             docs_page.assets(),
-            ui_page.assets(),
+            ui_page.assets(self._kinds),
         ]
-
-    async def statistics(self, request: Request) -> Response:
-        """Return the clusters of a version."""
-        selected = self._selected(request)
-        return _stored(request, await self._dumped(partial(self._service.statistics, selected.version)))
-
-    async def page(self, request: Request) -> Response:
-        """Return a page of stored rows."""
-        selected = self._selected(request)
-        query = read_query(request)
-        if prefers(_accepted(request), NDJSON, "application/json"):
-            return await self._export(selected.version, query)
-        return _stored(request, await self._dumped(partial(self._service.page, selected.version, query)))
-
-    async def rows_of(self, request: Request) -> Response:
-        """Return the stored rows of one id."""
-        selected = self._selected(request)
-        row_id = request.path_params["row_id"]
-        found = await self._dumped(partial(self._service.rows_of, selected.version, row_id, read_query(request)))
-        return _stored(request, found)
 
     async def models(self, _request: Request) -> Response:
         """Return all models and versions."""
@@ -157,40 +129,9 @@ class Routes:
     async def home(self, request: Request) -> Response:
         """Return where to go from here."""
         base = base_of(request.scope)
-        if prefers(_accepted(request), "text/html", "application/json"):
+        if prefers(accepted(request), "text/html", "application/json"):
             return _html(self._user_interface.home(base))
         return _json(self._service.signposts(base), vary=f"Accept, {HEADER}")
-
-    async def _dumped(self, work: Callable[[], dict[str, Any]]) -> bytes:
-        return await self._slow.in_thread(lambda: orjson.dumps(work()))
-
-    async def _export(self, version: Version, query: dict[str, str]) -> Response:
-        with contextlib.ExitStack() as place:
-            place.enter_context(self._exports.one())
-            lines = await self._slow.in_thread(partial(self._service.export, version, query))
-            return _Export(lines, place.pop_all())
-
-    def _selected(self, request: Request) -> Selected:
-        named = request.path_params
-        if "version" in named:
-            selected = self._service.select(named["model"], named["version"])
-        else:
-            selected = self._service.select_default()
-        request.scope["version"] = selected.version
-        return selected
-
-
-class _Export(StreamingResponse):
-    """Lines that hold a place until the last one is sent, or the client is gone."""
-
-    def __init__(self, lines: Iterator[bytes], place: contextlib.ExitStack) -> None:
-        super().__init__(lines, media_type=NDJSON, headers={"vary": _VARY})
-        self._place = place
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send them."""
-        with self._place:
-            await super().__call__(scope, receive, send)
 
 
 def _route(path: str, endpoint: Endpoint, method: str = "GET") -> WholePathRoute:
@@ -202,19 +143,6 @@ def _route(path: str, endpoint: Endpoint, method: str = "GET") -> WholePathRoute
             return from_error(error, request_id_of(request))
 
     return WholePathRoute(path, guarded, methods=[method], name=path, include_in_schema=False, middleware=_COMPRESSED)
-
-
-def _stored(request: Request, body: bytes) -> Response:
-    """Answer with what may be kept, and asked for again by its tag."""
-    tag = entity_tag(body, coding_for(request.scope, len(body)))
-    headers = {"etag": tag, "cache-control": _REVALIDATED, "vary": _VARY}
-    if has_already(request.headers.getlist("if-none-match"), tag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
-
-
-def _accepted(request: Request) -> str:
-    return ",".join(request.headers.getlist("accept"))
 
 
 def _below(document: bytes, media_type: str) -> Response:

@@ -16,8 +16,7 @@ from litserve.server import RegularRequestHandler
 from litserve.utils import LitAPIStatus, ResponseBufferItem
 
 from contract.errors import DeadlineExceededError, InterruptedRequestError, OverloadedError
-from serving.kinds.clusters.answers import Answer
-from serving.kinds.clusters.clusterer import PredictRequest
+from serving.kinds.prediction import Answer, PredictRequest
 from serving.processes.liveness import is_dead
 
 logger = logging.getLogger(__name__)

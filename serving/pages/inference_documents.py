@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from serving.kinds.clusters.tensors import OUTPUTS
 from serving.rows_in.tensors import DATATYPE, INPUT
 from serving.versions.catalogue import Catalogue, ServedModel, Version
 
@@ -16,14 +15,15 @@ def server_metadata() -> dict[str, Any]:
 
 def model_metadata(model: ServedModel, version: Version) -> dict[str, Any]:
     """Return the tensors of a version."""
-    features = version.required_numbers().scoring.features
+    numbers = version.required_numbers()
+    features = numbers.served.features
     ready = [str(number) for number, known in model.versions.items() if known.state == "ready"]
     return {
         "name": model.name,
         "versions": ready,
-        "platform": "swathe_spark_kmeans",
+        "platform": numbers.kind.platform,
         "inputs": [{"name": INPUT, "datatype": DATATYPE, "shape": [-1, len(features)]}],
-        "outputs": [{"name": name, "datatype": kind, "shape": [-1]} for name, kind in OUTPUTS.items()],
+        "outputs": numbers.served.outputs,
         "parameters": {"features": list(features), **version.chain},
     }
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from serving.kinds.kind import Kind
 from serving.metrics import Metrics
 from serving.pages import docs_page, openapi
 from serving.pages.inference_documents import repository_index
@@ -28,12 +29,12 @@ class Pages:
     ``base`` is the path below which a document is shown.
     """
 
-    def __init__(self, service: Service, metrics: Metrics, *, with_key: bool) -> None:
-        self._service, self._metrics, self._with_key = service, metrics, with_key
+    def __init__(self, service: Service, metrics: Metrics, kinds: Mapping[str, Kind], *, with_key: bool) -> None:
+        self._service, self._metrics, self._kinds, self._with_key = service, metrics, kinds, with_key
         self._thread = ThreadPoolExecutor(1, "pages")
         self._kept: dict[str, tuple[Mapping[str, ServedModel], bytes]] = {}
         self._making: dict[str, asyncio.Future[bytes]] = {}
-        self._client_document = orjson.dumps(openapi.client_document(with_key=with_key))
+        self._client_document = orjson.dumps(openapi.client_document(kinds, with_key=with_key))
 
     async def openapi(self, base: str = "") -> bytes:
         """Return the OpenAPI document of what is served now."""
@@ -61,7 +62,7 @@ class Pages:
         return await self._once("metrics", self._metrics.text)
 
     def _document(self, catalogue: Catalogue) -> Any:
-        return openapi.document(catalogue, self._service.default_model(), with_key=self._with_key)
+        return openapi.document(catalogue, self._service.default_model(), self._kinds, with_key=self._with_key)
 
     async def _of_catalogue(self, name: str, make: Callable[[Catalogue], Any]) -> bytes:
         models, body = self._kept.get(name, (None, b""))

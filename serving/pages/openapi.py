@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from contract.model_version import ALIASES
+from serving.kinds.kind import Kind, Posting, Served
+from serving.kinds.openapi_words import path_parameter, query_parameter, ref
 from serving.pages import openapi_inference
 from serving.pages.openapi_inference import client_paths, inference_paths
-from serving.pages.openapi_schemas import COMPONENTS, body_schema, example, ref
+from serving.pages.openapi_schemas import components
 from serving.settings import OPEN
 from serving.versions.catalogue import Catalogue, ServedModel, Version
 
@@ -41,12 +44,12 @@ _ON_ERROR: Final = (
 _HOME: Final = {"text/html": {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "object"}}}
 _PAGE: Final = {"text/html": {"schema": {"type": "string"}}}
 _SLOW: Final = ("429", "504")
-_PREDICT: Final = ("400", "404", "409", "413", "415", "422", "429", "503", "504")
-_STATISTICS: Final = ("404", "409", "429", "504")
-_STORED: Final = ("404", "409", "422", "429", "502", "503", "504")
+_POSTED: Final = ("400", "404", "409", "413", "415", "422", "429", "503", "504")
 
 
-def document(catalogue: Catalogue, default: ServedModel | None, *, with_key: bool) -> dict[str, Any]:
+def document(
+    catalogue: Catalogue, default: ServedModel | None, kinds: Mapping[str, Kind], *, with_key: bool
+) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of what ``catalogue`` serves; ``default`` is behind the short paths."""
     paths: dict[str, Any] = {}
     for model in catalogue.models.values():
@@ -54,31 +57,34 @@ def document(catalogue: Catalogue, default: ServedModel | None, *, with_key: boo
             _add(paths, model.versions[model.aliases[alias]], alias)
         for version in reversed(list(model.versions.values())):
             _add(paths, version, version.name)
-    paths |= _short(default)
+    paths |= _short(default, kinds)
     paths |= _about_server()
     paths |= inference_paths(catalogue, PROBLEMS)
-    return _whole(paths, _ABOUT, with_key=with_key)
+    return _whole(paths, _ABOUT, kinds, with_key=with_key)
 
 
-def client_document(*, with_key: bool) -> dict[str, Any]:
+def client_document(kinds: Mapping[str, Kind], *, with_key: bool) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document with one operation per route; model and version are parameters of its paths."""
     model, version = path_parameter("model"), path_parameter("version", "`v3`, or an alias such as `champion`")
-    body = {"schema": body_schema(None)}
-    templated = {"/api/{model}/{version}/predict": _predicting("predict", "The cluster of each row", "versions", body)}
-    templated |= _reading("/api/{model}/{version}", "versions", "version", "a version", None)
+    base = "/api/{model}/{version}"
+    templated: dict[str, Any] = {}
+    for name, postings in _postings(kinds).items():
+        templated[f"{base}/{name}"] = _posting_of_any(postings)
+    for kind in kinds.values():
+        templated |= _reading(kind, base, "versions", "version", who="a version", served=None)
     for item in templated.values():
         for operation in item.values():
             operation["parameters"] = [model, version, *operation["parameters"]]
-    paths = templated | _short(None) | _about_server() | client_paths(PROBLEMS)
-    return _whole(paths, _ABOUT_CLIENT, with_key=with_key)
+    paths = templated | _short(None, kinds) | _about_server() | client_paths(kinds, PROBLEMS)
+    return _whole(paths, _ABOUT_CLIENT, kinds, with_key=with_key)
 
 
-def _whole(paths: dict[str, Any], about: str, *, with_key: bool) -> dict[str, Any]:
+def _whole(paths: dict[str, Any], about: str, kinds: Mapping[str, Kind], *, with_key: bool) -> dict[str, Any]:
     made: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": "1", "description": about},
         "paths": {path: _with_access_problems(path, item, with_key) for path, item in paths.items()},
-        "components": {"schemas": COMPONENTS | openapi_inference.COMPONENTS},
+        "components": {"schemas": components(kinds.values()) | openapi_inference.components(kinds.values())},
     }
     if with_key:
         made["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
@@ -91,92 +97,73 @@ def _add(paths: dict[str, Any], version: Version, name: str) -> None:
         return
     base, tag = f"/api/{quote(version.model, safe='')}/{name}", f"{version.model} {name}"
     operation = f"{version.model}_{name}"
-    scoring = version.numbers.scoring
-    body = {"schema": body_schema(scoring.features), "example": {"dataframe_records": [example(scoring)]}}
-    summary = f"The cluster of each row, by {version.name} of {version.model}"
-    paths[f"{base}/predict"] = _predicting(f"{operation}_predict", summary, tag, body)
-    paths |= _reading(base, tag, operation, f"{version.name} of {version.model}", len(scoring.centers))
+    kind, served, who = version.numbers.kind, version.numbers.served, f"{version.name} of {version.model}"
+    for posting in kind.postings:
+        summary = f"{posting.summary}, by {who}"
+        body = posting.body(served)
+        paths[f"{base}/{posting.name}"] = _posting(posting, f"{operation}_{posting.name}", summary, tag, body)
+    paths |= _reading(kind, base, tag, operation, who=who, served=served)
 
 
-def _predicting(operation: str, summary: str, tag: str, body: dict[str, Any]) -> dict[str, Any]:
+def _postings(kinds: Mapping[str, Kind]) -> dict[str, list[Posting]]:
+    found: dict[str, list[Posting]] = {}
+    for posting in (posting for kind in kinds.values() for posting in kind.postings):
+        if posting not in found.setdefault(posting.name, []):
+            found[posting.name].append(posting)
+    return found
+
+
+def _posting_of_any(postings: list[Posting]) -> dict[str, Any]:
+    """Return the operation of a route that several kinds have, each with a body and an answer of its own."""
+    first = postings[0]
+    item = _posting(first, first.name, "; ".join(each.summary for each in postings), "versions", first.body(None))
+    if len(postings) > 1:
+        bodies, answers = [each.body(None)["schema"] for each in postings], [ref(each.schema) for each in postings]
+        item["post"]["requestBody"]["content"] = _json({"anyOf": bodies})
+        item["post"]["responses"]["200"]["content"] = _json({"anyOf": answers})
+    return item
+
+
+def _posting(posting: Posting, operation: str, summary: str, tag: str, body: dict[str, Any]) -> dict[str, Any]:
     return {
         "post": {
             "tags": [tag],
             "operationId": operation,
             "summary": summary,
-            "parameters": [_query("on_error", {"enum": ["refuse", "null"]}, _ON_ERROR)],
+            "parameters": [query_parameter("on_error", {"enum": ["refuse", "null"]}, _ON_ERROR)] * posting.by_row,
             "requestBody": {"required": True, "content": {"application/json": body}},
-            "responses": _responses("Predictions", *_PREDICT),
+            "responses": _responses(posting.schema, *_POSTED),
         }
     }
 
 
-def _short(default: ServedModel | None) -> dict[str, Any]:
+def _short(default: ServedModel | None, kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    """Return the short paths: those of the default model's kind or, as long as nothing of it is ready, of any."""
     who = f"champion of {default.name}" if default else "default model's champion"
-    return _reading("/api", "default model", "default", f"the {who}", None)
+    ready = [version.numbers.kind for version in default.versions.values() if version.numbers] if default else []
+    paths: dict[str, Any] = {}
+    for kind in ready[-1:] or kinds.values():
+        paths |= _reading(kind, "/api", "default model", "default", who=f"the {who}", served=None)
+    return paths
 
 
-def _reading(base: str, tag: str, operation: str, who: str, clusters: int | None) -> dict[str, Any]:
-    def get(name: str, summary: str, schema: str, parameters: list[Any], *problems: str) -> dict[str, Any]:
-        responses = _responses(schema, *problems)
+def _reading(kind: Kind, base: str, tag: str, operation: str, *, who: str, served: Served | None) -> dict[str, Any]:
+    paths = {}
+    for reading in kind.readings:
+        responses = _responses(reading.schema, *reading.problems)
         responses["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
-        return {
-            "get": {
-                "tags": [tag],
-                "operationId": f"{operation}_{name}",
-                "summary": summary,
-                "parameters": parameters,
-                "responses": responses,
-            }
+        item: dict[str, Any] = {
+            "tags": [tag],
+            "operationId": f"{operation}_{reading.name}",
+            "summary": reading.summary.format(who=who),
+            "parameters": reading.parameters(served),
+            "responses": responses,
         }
-
-    results = f"{base}/clustering-results"
-    page = get("results", f"All stored rows of {who}, by page", "ResultsPage", _page_query(clusters), *_STORED)
-    page["get"]["responses"]["200"]["content"]["application/x-ndjson"] = {"schema": {"type": "string"}}
-    page["get"]["description"] = "With `Accept: application/x-ndjson` all rows at once, one JSON object a line."
-    return {
-        f"{base}/cluster-stats": get(
-            "statistics", f"Statistics per cluster of {who}", "ClusterStatistics", [], *_STATISTICS
-        ),
-        results: page,
-        f"{results}/{{row_id}}": get(
-            "row",
-            f"The stored rows of one id in {who}",
-            "StoredRows",
-            [path_parameter("row_id"), *_row_query()],
-            *_STORED,
-        ),
-    }
-
-
-def _row_query() -> list[dict[str, Any]]:
-    return [
-        _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000}, "Rows in the answer"),
-        _query(
-            "cursor",
-            {"type": "string", "minLength": 1},
-            "`next_cursor` of the answer before, where an id has more rows",
-        ),
-    ]
-
-
-def _page_query(clusters: int | None) -> list[dict[str, Any]]:
-    most = {} if clusters is None else {"maximum": clusters - 1}
-    return [
-        _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "Rows on the page"),
-        _query("cursor", {"type": "string", "minLength": 1}, "`next_cursor` of the page before"),
-        _query("cluster", {"type": "integer", "minimum": 0, **most}, "Only this cluster's rows"),
-    ]
-
-
-def path_parameter(name: str, description: str = "") -> dict[str, Any]:
-    """Return a parameter of the path."""
-    told = {"description": description} if description else {}
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}, **told}
-
-
-def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+        if reading.lines is not None:
+            responses["200"]["content"]["application/x-ndjson"] = {"schema": {"type": "string"}}
+            item["description"] = "With `Accept: application/x-ndjson` all rows at once, one JSON object a line."
+        paths[base + reading.path.replace(":path}", "}")] = {"get": item}
+    return paths
 
 
 def _about_server() -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from contract.errors import UnknownNameError
-from scoring.kmeans import Scoring
-from serving.kinds.clusters.tensors import OUTPUTS
-from serving.pages.openapi_schemas import example, ref
+from serving.kinds.kind import Kind, Served
+from serving.kinds.openapi_words import ref
 from serving.rows_in.tensors import DATATYPE, INPUT
 from serving.versions.catalogue import Catalogue, ServedModel, Version
 
@@ -25,22 +25,24 @@ def inference_paths(catalogue: Catalogue, problems: dict[str, Any]) -> dict[str,
         base, operation = f"/v2/models/{quote(model.name, safe='')}", f"v2_{model.name}"
         champion = _champion(model)
         if champion is not None:
-            paths |= _version(base, f"{operation}_champion", f"the champion of {model.name}", problems, champion)
+            paths |= _ready(base, f"{operation}_champion", f"the champion of {model.name}", problems, champion)
         for number, version in model.versions.items():
             if version.numbers is not None:
                 who = f"{version.name} of {model.name}"
-                paths |= _version(f"{base}/versions/{number}", f"{operation}_{number}", who, problems, version)
+                paths |= _ready(f"{base}/versions/{number}", f"{operation}_{number}", who, problems, version)
     return paths
 
 
-def client_paths(problems: dict[str, Any]) -> dict[str, Any]:
+def client_paths(kinds: Mapping[str, Kind], problems: dict[str, Any]) -> dict[str, Any]:
     """Return the paths under /v2 with one operation per route."""
     model, version = (
         {"name": name, "in": "path", "required": True, "schema": schema}
         for name, schema in (("model", {"type": "string", "minLength": 1}), ("version", {"type": "integer"}))
     )
-    champion = _version("/v2/models/{model}", "v2_champion", "the champion", problems, None)
-    numbered = _version("/v2/models/{model}/versions/{version}", "v2_version", "a version", problems, None)
+    champion = _version("/v2/models/{model}", "v2_champion", "the champion", problems, kinds=kinds.values())
+    numbered = _version(
+        "/v2/models/{model}/versions/{version}", "v2_version", "a version", problems, kinds=kinds.values()
+    )
     for paths, parameters in ((champion, [model]), (numbered, [model, version])):
         for item in paths.values():
             for operation in item.values():
@@ -61,9 +63,22 @@ def _server(problems: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _version(base: str, name: str, who: str, problems: dict[str, Any], version: Version | None) -> dict[str, Any]:
-    infer = _operation(f"{name}_infer", f"The cluster of each row, by {who}", _OBJECT)
-    shown = _example(version.required_numbers().scoring) if version else None
+def _ready(base: str, name: str, who: str, problems: dict[str, Any], version: Version) -> dict[str, Any]:
+    numbers = version.required_numbers()
+    return _version(base, name, who, problems, kinds=[numbers.kind], shown=_example(numbers.served))
+
+
+def _version(
+    base: str,
+    name: str,
+    who: str,
+    problems: dict[str, Any],
+    *,
+    kinds: Iterable[Kind],
+    shown: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    predicted = dict.fromkeys(each.summary for kind in kinds for each in kind.postings if each.name == "predict")
+    infer = _operation(f"{name}_infer", f"{'; '.join(predicted)}, by {who}", _OBJECT)
     infer["requestBody"] = _body(ref("InferenceRequest"), shown)
     infer["responses"]["200"]["content"]["application/octet-stream"] = {"schema": {"type": "string"}}
     infer["responses"] |= _told(problems, *_INFER_PROBLEMS)
@@ -106,52 +121,57 @@ def _body(schema: dict[str, Any], shown: dict[str, Any] | None) -> dict[str, Any
     return {"required": True, "content": {"application/json": {"schema": schema, **told}}}
 
 
-def _example(scoring: Scoring) -> dict[str, Any]:
-    row = list(example(scoring).values())
+def _example(served: Served) -> dict[str, Any]:
+    row = list(served.example.values())
     return {"inputs": [{"name": INPUT, "shape": [1, len(row)], "datatype": DATATYPE, "data": row}]}
 
 
 _NUMBERS: Final = {"type": "array", "items": {"type": ["number", "null"]}}
-COMPONENTS: Final[dict[str, Any]] = {
-    "InferenceProblem": {
-        "allOf": [
-            {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]},
-            {"type": "object", "required": ["code", "message", "errors", "request_id"]},
-        ]
-    },
-    "InferenceRequest": {
-        "type": "object",
-        "required": ["inputs"],
-        "properties": {
-            "id": {"type": "string"},
-            "inputs": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": 1,
-                "items": {
-                    "type": "object",
-                    "required": ["name", "shape", "datatype", "data"],
-                    "properties": {
-                        "name": {"const": INPUT},
-                        "datatype": {"const": DATATYPE},
-                        "shape": {
-                            "type": "array",
-                            "items": {"type": "integer", "minimum": 1},
-                            "minItems": 2,
-                            "maxItems": 2,
+
+
+def components(kinds: Iterable[Kind]) -> dict[str, Any]:
+    """Return the schemas by name, with the outputs of all ``kinds``."""
+    outputs = list(dict.fromkeys(name for kind in kinds for name in kind.outputs))
+    return {
+        "InferenceProblem": {
+            "allOf": [
+                {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]},
+                {"type": "object", "required": ["code", "message", "errors", "request_id"]},
+            ]
+        },
+        "InferenceRequest": {
+            "type": "object",
+            "required": ["inputs"],
+            "properties": {
+                "id": {"type": "string"},
+                "inputs": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": 1,
+                    "items": {
+                        "type": "object",
+                        "required": ["name", "shape", "datatype", "data"],
+                        "properties": {
+                            "name": {"const": INPUT},
+                            "datatype": {"const": DATATYPE},
+                            "shape": {
+                                "type": "array",
+                                "items": {"type": "integer", "minimum": 1},
+                                "minItems": 2,
+                                "maxItems": 2,
+                            },
+                            "data": {"anyOf": [_NUMBERS, {"type": "array", "items": _NUMBERS}]},
                         },
-                        "data": {"anyOf": [_NUMBERS, {"type": "array", "items": _NUMBERS}]},
+                    },
+                },
+                "outputs": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["name"],
+                        "properties": {"name": {"enum": outputs}},
                     },
                 },
             },
-            "outputs": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["name"],
-                    "properties": {"name": {"enum": list(OUTPUTS)}},
-                },
-            },
         },
-    },
-}
+    }

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.errors import Fault, InvalidRequestError, MalformedRequestError
-from scoring.kmeans import Floats
+from scoring.arrays import Floats
 from serving.rows_in.size import check_rows
 
 FORMATS: Final = ("dataframe_records", "dataframe_split", "instances", "inputs")

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from contract.errors import Fault, InvalidRequestError, MalformedRequestError
-from scoring.kmeans import Floats
+from scoring.arrays import Floats
 from serving.rows_in.size import check_size
 
 INPUT: Final = "rows"

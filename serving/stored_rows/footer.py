@@ -8,24 +8,25 @@ from typing import Any, Final
 
 import msgspec
 
-from contract.batch import OFFSET, PARTITION
-from contract.model_version import CLUSTER, DISTANCE, ROW_ID, ResultsFile
+from contract.model_version import ResultsFile
 from serving.stored_rows.thrift import Fields, Reader
 
 Key = tuple[Any, ...]
 
-_INT32, _INT64, _DOUBLE, _TEXT = 1, 2, 5, 6
-_TYPES: Final[Mapping[str, int]] = {
-    ROW_ID: _TEXT,
-    PARTITION: _INT32,
-    OFFSET: _INT64,
-    CLUSTER: _INT32,
-    DISTANCE: _DOUBLE,
-}
+INT32, INT64, DOUBLE, TEXT = 1, 2, 5, 6
+"""Parquet's physical types, as far as they are read."""
 _REPEATED: Final = 2
 # A few bytes may stand for a million equal cells, so cells are bounded beside bytes; training writes 20,000 rows.
 _MOST_CELLS: Final = 32 * 2**20
 MOST_BYTES: Final = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a file of results, by physical type, beside the features; nothing is missing in the ``keys``."""
+
+    types: Mapping[str, int]
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class RowGroup:
     unpacked_bytes: int
 
 
-def row_groups(body: bytes, file: ResultsFile, sort_key: Sequence[str]) -> tuple[RowGroup, ...]:
+def row_groups(body: bytes, file: ResultsFile, sort_key: Sequence[str], columns: Columns) -> tuple[RowGroup, ...]:
     """Return the row groups that the footer ``body`` of ``file`` tells of.
 
     Raises
@@ -49,7 +50,7 @@ def row_groups(body: bytes, file: ResultsFile, sort_key: Sequence[str]) -> tuple
     ValueError: not the footer of a file of results; says why.
     """
     try:
-        found = _Footer(Reader(body).struct())
+        found = _Footer(Reader(body).struct(), columns.types)
         if found.rows != file.rows or sum(group.rows for group in found.groups) != found.rows:
             raise ValueError(f"it has {found.rows} rows, its manifest says {file.rows}")
         return tuple(_row_group(group, file, sort_key) for group in found.groups)
@@ -77,15 +78,15 @@ class _Group(msgspec.Struct, frozen=True):
 class _Footer:
     """A footer whose parts agree with each other."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: Fields, types: Mapping[str, int]) -> None:
         columns = list(_columns(fields[2]))
         kinds = dict(columns)
         if len(kinds) < len(columns):
             raise ValueError("a column stands twice")
-        for name, kind in _TYPES.items():
+        for name, kind in types.items():
             if kinds.get(name) != kind:
                 raise ValueError(f"it has no column {name} of its type")
-        if any(kind != _DOUBLE for name, kind in kinds.items() if name not in _TYPES):
+        if any(kind != DOUBLE for name, kind in kinds.items() if name not in types):
             raise ValueError("a feature is not of type double")
         self.rows: int = fields[3]
         self.groups = [_group(group, columns) for group in fields[4]]
@@ -101,7 +102,7 @@ def _columns(elements: list[Fields]) -> Iterator[tuple[str, int]]:
         # UTF8, as it was written first and as it is now.
         is_text = element.get(6) == 0 or 1 in element.get(10, {})
         kind = element[1]
-        yield element[4].decode(), kind if kind != _TEXT or is_text else -1
+        yield element[4].decode(), kind if kind != TEXT or is_text else -1
 
 
 def _group(fields: Fields, columns: list[tuple[str, int]]) -> _Group:
@@ -122,11 +123,11 @@ def _group(fields: Fields, columns: list[tuple[str, int]]) -> _Group:
 
 def _value(plain: bytes | None, kind: int) -> Any:
     """Return a value as statistics hold it; None where there is none."""
-    if plain is None or kind == _DOUBLE:
+    if plain is None or kind == DOUBLE:
         return None
-    if kind == _TEXT:
+    if kind == TEXT:
         return plain.decode()
-    if len(plain) != (4 if kind == _INT32 else 8):
+    if len(plain) != (4 if kind == INT32 else 8):
         raise ValueError("a statistic has another length than its column's values")
     return int.from_bytes(plain, "little", signed=True)
 

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from contract.batch import OFFSET, PARTITION
-from contract.model_version import CLUSTER, ROW_ID
+from contract.model_version import ROW_ID
 from serving.stored_rows.footer import MOST_BYTES
 
-_KEYS: Final = (ROW_ID, PARTITION, OFFSET, CLUSTER)
 _LONGEST_ID: Final = 64 * 1024
 
 
-def checked(table: pa.Table) -> pa.Table:
-    """Return a decoded row group whose ids come as a dictionary, with plain ids.
+def checked(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Return a decoded row group whose ids come as a dictionary, with plain ids; its ``keys`` are all there.
 
     Raises
     ------
     ValueError: its keys cannot be compared, or are too large to be written out.
     """
-    missing = [name for name in _KEYS if table.column(name).null_count]
+    missing = [name for name in keys if table.column(name).null_count]
     if missing:
         raise ValueError(f"{missing[0]} is missing in a row")
     lengths = pc.binary_length(table.column(ROW_ID).combine_chunks().dictionary)

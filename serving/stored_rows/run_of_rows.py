@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import orjson
 import pyarrow as pa
 
-from contract.batch import OFFSET, PARTITION
-from contract.model_version import CLUSTER, DISTANCE, ROW_ID
 from serving.stored_rows.footer import Key
 
 # Arrow makes Python objects without letting other threads in: some milliseconds at a time, and one thread at a time,
@@ -21,19 +19,18 @@ _making_objects: Final = threading.Lock()
 
 
 class Stretch:
-    """Rows ``begin`` ≤ i < ``end`` of ``table``, which is sorted by ``sort_key``."""
+    """Rows ``begin`` ≤ i < ``end`` of ``table``, which is sorted by ``sort_key``; ``written`` makes answers of them."""
 
     def __init__(
         self,
         table: pa.Table,
         sort_key: Sequence[str],
-        features: tuple[str, ...],
-        labels: Sequence[str],
+        written: Callable[[pa.Table], list[dict[str, Any]]],
         *,
         begin: int = 0,
         end: int | None = None,
     ) -> None:
-        self._table, self._sort_key, self._features, self._labels = table, sort_key, features, labels
+        self._table, self._sort_key, self._written = table, sort_key, written
         self._begin, self._end = begin, table.num_rows if end is None else end
         self._keys = [table.column(name) for name in sort_key]
 
@@ -56,7 +53,7 @@ class Stretch:
         return self._part(self._begin, min(self._end, self._begin + count))
 
     def _pieces(self) -> Iterator[Stretch]:
-        step = max(1, _PIECE_CELLS // (len(self._features) + 1))
+        step = max(1, _PIECE_CELLS // self._table.num_columns)
         for begin in range(self._begin, self._end, step):
             yield self._part(begin, min(begin + step, self._end))
 
@@ -76,24 +73,10 @@ class Stretch:
             yield b"".join(lines)
 
     def _answered(self) -> list[dict[str, Any]]:
-        rows = self._table.slice(self._begin, len(self))
-        values = {name: rows.column(name).to_pylist() for name in (ROW_ID, PARTITION, OFFSET, CLUSTER, DISTANCE)}
-        features = rows.select(self._features).to_pylist()
-        return [
-            {
-                "row_id": row_id,
-                "partition": partition,
-                "offset": offset,
-                "cluster": cluster,
-                "label": self._labels[cluster],
-                "distance": distance,
-                "features": row,
-            }
-            for row_id, partition, offset, cluster, distance, row in zip(*values.values(), features, strict=True)
-        ]
+        return self._written(self._table.slice(self._begin, len(self)))
 
     def _key(self, i: int) -> Key:
         return tuple(column[i].as_py() for column in self._keys)
 
     def _part(self, begin: int, end: int) -> Stretch:
-        return Stretch(self._table, self._sort_key, self._features, self._labels, begin=begin, end=end)
+        return Stretch(self._table, self._sort_key, self._written, begin=begin, end=end)

@@ -18,7 +18,7 @@ from contract.decoding import shortened
 from contract.errors import ModelArtifactError
 from contract.model_version import ROW_ID, ResultsFile
 from serving.budget import Budget
-from serving.stored_rows.footer import Key, RowGroup, row_groups
+from serving.stored_rows.footer import Columns, Key, RowGroup, row_groups
 from serving.stored_rows.range_cache import RangeCache
 from serving.stored_rows.row_ids import checked
 
@@ -77,8 +77,8 @@ class SortedFiles:
     Safe to share between threads.
     """
 
-    def __init__(self, ranges: RangeCache, limit_bytes: int = 64 * 2**20) -> None:
-        self._ranges, self._limit = ranges, limit_bytes
+    def __init__(self, ranges: RangeCache, columns: Columns, limit_bytes: int = 64 * 2**20) -> None:
+        self._ranges, self._columns, self._limit = ranges, columns, limit_bytes
         self._lock = threading.Lock()
         self._footers: OrderedDict[tuple[str, str], Footer] = OrderedDict()
         self._tables: OrderedDict[tuple[str, str, int], pa.Table] = OrderedDict()
@@ -102,7 +102,7 @@ class SortedFiles:
         try:
             tail, first = self._tail(file)
             size = int.from_bytes(tail[-8:-4], "little")
-            groups = row_groups(tail[-8 - size : -8], file, sort_key)
+            groups = row_groups(tail[-8 - size : -8], file, sort_key, self._columns)
             metadata = pq.read_metadata(pa.PythonFile(_Span(file.bytes, first, tail), mode="r"))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise ModelArtifactError(f"{file.key} is not a file of results: {shortened(str(error))}") from error
@@ -148,7 +148,7 @@ class SortedFiles:
         try:
             source = pa.PythonFile(_Span(file.bytes, first, body), mode="r")
             parquet = pq.ParquetFile(source, metadata=footer.metadata, read_dictionary=[ROW_ID])
-            return checked(parquet.read_row_group(group, use_threads=False))
+            return checked(parquet.read_row_group(group, use_threads=False), self._columns.keys)
         except (pa.ArrowException, OSError, ValueError) as error:
             problem = f"row group {group} of {file.key} cannot be read: {shortened(str(error))}"
             raise ModelArtifactError(problem) from error

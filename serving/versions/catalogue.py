@@ -11,10 +11,9 @@ from typing import Any, Literal
 import orjson
 
 from contract.errors import UnknownNameError, VersionUnavailableError
-from contract.lineage import Lineage
-from contract.model_version import ALIASES, TAG_BATCH, ClusterStatistics
+from contract.model_version import ALIASES, TAG_BATCH
 from contract.version_facts import VersionFacts
-from scoring.kmeans import Assigner, Scoring
+from serving.kinds.kind import Kind, Served
 from serving.versions.tags import whole
 
 State = Literal["ready", "failed", "unavailable"]
@@ -22,16 +21,15 @@ State = Literal["ready", "failed", "unavailable"]
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a ready version answers with; ``digests`` are the SHA-256 of the files they came from, by name.
+    """What a ready version answers with: ``served``, as its ``kind`` has loaded it.
 
-    ``lineage`` and ``facts`` are None where its training recorded none.
+    ``digests`` are the SHA-256 of the files they came from, by name. ``facts`` are None where its training recorded
+    none.
     """
 
-    scoring: Scoring
-    assigner: Assigner
-    statistics: tuple[ClusterStatistics, ...]
+    kind: Kind
+    served: Served
     digests: Mapping[str, str]
-    lineage: Lineage | None = None
     facts: VersionFacts | None = None
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from contract.decoding import shortened
-from contract.errors import SwatheError
+from contract.errors import ModelArtifactError, SwatheError
+from serving.kinds.kind import Kind
 from serving.told import Told
 from serving.versions.cache import LocalCache
 from serving.versions.catalogue import Catalogue, Numbers, ServedModel, Version
@@ -21,6 +22,7 @@ from serving.versions.loads import Loaded, Loads
 from serving.versions.picture import KeptVersion, to_facts
 from serving.versions.registry import RegisteredVersion, Registry
 from serving.versions.restoring import whole
+from serving.versions.tags import kind_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +37,19 @@ class Pickup:
     """
 
     def __init__(
-        self, registry: Registry, cache: LocalCache, *, models: tuple[str, ...], poll_s: float, grace_s: float
+        self,
+        registry: Registry,
+        cache: LocalCache,
+        kinds: Mapping[str, Kind],
+        *,
+        models: tuple[str, ...],
+        poll_s: float,
+        grace_s: float,
     ) -> None:
         self.catalogue = Catalogue()
         self.last_error: str | None = "no look at the registry yet"
         self.complete = False
-        self._registry, self._cache = registry, cache
+        self._registry, self._cache, self._kinds = registry, cache, kinds
         self._models, self._poll_s, self._grace_s = models, poll_s, grace_s
         self._listing, self._loads = Listing(registry, models), Loads(self._loaded)
         self._digests: dict[str, Mapping[str, str]] = {}
@@ -172,8 +181,19 @@ class Pickup:
     def _loaded(self, entry: RegisteredVersion) -> Loaded:
         location = self._registry.locate(entry.source)
         digests = self._digests.get(entry.source)
-        numbers = restore(digests, self._cache) if digests else None
-        return Loaded(numbers or fetch(self._registry, location, self._cache), location.experiment_id)
+        kind = self._kind(entry.tags)
+        numbers = restore(digests, self._cache, kind) if digests else None
+        return Loaded(numbers or fetch(self._registry, location, self._cache, kind), location.experiment_id)
+
+    def _kind(self, tags: Mapping[str, str]) -> Kind:
+        name = kind_of(tags)
+        kind = self._kinds.get(name)
+        if kind is None:
+            raise ModelArtifactError(
+                f"its kind of model is {shortened(name)!r}; installed are {', '.join(self._kinds)}: install the "
+                f"package that has it, and start the server again"
+            )
+        return kind
 
     def _forget(self) -> None:
         """Keep the digests of what is still served."""
@@ -212,7 +232,7 @@ class Pickup:
             return version
         self._digests[version.source] = kept.digests
         try:
-            numbers: Numbers | None = restore(kept.digests, self._cache)
+            numbers: Numbers | None = restore(kept.digests, self._cache, self._kind(version.tags))
             reason = "its local copy is missing or altered"
         except Exception as error:
             numbers, reason = None, shortened(str(error))

@@ -11,9 +11,11 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from contract.decoding import Decoder
+from contract.kind import DEFAULT
 from contract.model_version import (
     TAG_DRIFT,
     TAG_DRIFT_REASON,
+    TAG_KIND,
     TAG_OFFSETS,
     TAG_REF_SILHOUETTE,
     TAG_REJECTED,
@@ -33,6 +35,11 @@ _Lane = Annotated[str, Meta(pattern="^[0-9]{1,10}$")]
 _Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Offsets = dict[_Lane, tuple[_Offset, _Offset]]
 _OFFSETS: Final[Decoder[_Offsets]] = Decoder(_Offsets, most_bytes=100_000, most_values=20_000)
+
+
+def kind_of(tags: Mapping[str, str]) -> str:
+    """Return the name of the kind of model, whether or not there is such a kind."""
+    return tags.get(TAG_KIND) or DEFAULT
 
 
 def whole(tag: str | None) -> int | None:

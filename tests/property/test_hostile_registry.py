@@ -18,6 +18,9 @@ from contract.lineage import Lineage, Transition, lineage_to_json
 from contract.model_version import ALIASES, GOLDEN_FILE, LINEAGE_FILE, STATISTICS_FILE
 from contract.tracking import TrackingServer
 from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
+from serving.kinds.clusters.clustering import clustering
+from serving.kinds.clusters.statistics import cluster_statistics
+from serving.kinds.installed import kinds
 from serving.metrics import Metrics
 from serving.pages import inference_documents, openapi
 from serving.pages.ui.page import UserInterface
@@ -116,6 +119,7 @@ def artifacts(draw: st.DrawFn) -> dict[str, bytes]:
 
 
 NAMES = [
+    "kind",
     "batch",
     "rows",
     "rejected",
@@ -153,16 +157,16 @@ STATLIST = {**GOOD, STATISTICS_FILE: b'{"clusters": [{"features": []}]}'}
 
 # One of each, over whatever catalogue is put there: templates are compiled once.
 SHOWN = SimpleNamespace(catalogue=Catalogue(), last_error=None, complete=True)
-SERVICE = Service(SHOWN, SimpleNamespace(), None, "http://memory")  # type: ignore[arg-type]
-PAGE = UserInterface(SERVICE)
-METRICS = Metrics(lambda: SERVICE.catalogue)
+SERVICE = Service(SHOWN, kinds(), None, "http://memory")  # type: ignore[arg-type]
+PAGE = UserInterface(SERVICE, kinds())
+METRICS = Metrics(lambda: SERVICE.catalogue, kinds())
 
 
 def show(catalogue: Catalogue) -> None:
     """Make every page there is."""
     SHOWN.catalogue = catalogue
     orjson.dumps(SERVICE.models())
-    orjson.dumps(openapi.document(catalogue, SERVICE.default_model(), with_key=True))
+    orjson.dumps(openapi.document(catalogue, SERVICE.default_model(), kinds(), with_key=True))
     METRICS.text()
     orjson.dumps(inference_documents.repository_index(catalogue, only_ready=False))
     for model in catalogue.models.values():
@@ -171,7 +175,7 @@ def show(catalogue: Catalogue) -> None:
             version = SERVICE.select(model.name, name).version
             assert version.chain_json
             if version.state == "ready":
-                orjson.dumps(SERVICE.statistics(version))
+                orjson.dumps(cluster_statistics(clustering(version)))
                 orjson.dumps(inference_documents.model_metadata(model, version))
             else:
                 assert version.reason and "\n" not in version.reason and len(version.reason) <= 300
@@ -189,7 +193,7 @@ class Line:
         cache = LocalCache(Path(directory))
         cache.prepare()
         registry = Registry(TrackingServer("http://memory"), transport=self.memory)
-        self.pickup = Pickup(registry, cache, models=(), poll_s=1, grace_s=60)
+        self.pickup = Pickup(registry, cache, kinds(), models=(), poll_s=1, grace_s=60)
 
     def look(self) -> Catalogue:
         while self.pickup.look():
@@ -207,7 +211,7 @@ class Line:
         assert [version.state for version in good.versions.values()] == ["ready", "ready"]
         assert good.aliases == {"champion": 2}
         assert self.pickup.complete
-        again = Pickup(self.pickup._registry, self.pickup._cache, models=(), poll_s=1, grace_s=60)
+        again = Pickup(self.pickup._registry, self.pickup._cache, kinds(), models=(), poll_s=1, grace_s=60)
         again._restore()
         assert {name: list(model.versions) for name, model in again.catalogue.models.items()} == {
             name: list(model.versions) for name, model in catalogue.models.items()

@@ -1,4 +1,4 @@
-"""Writes predictions as JSON: `{"predictions": [{"cluster", "label", "distance"}], …`."""
+"""Writes predictions as JSON: `{"predictions": [{"cluster", "label", "distance"}], …`, some with `probabilities`."""
 
 from __future__ import annotations
 
@@ -10,56 +10,46 @@ from typing import Final, NamedTuple
 import numpy as np
 import orjson
 
-from contract.errors import RequestError
-from scoring.kmeans import Floats, Integers
+from scoring.arrays import Floats, Integers
+from serving.kinds.prediction import Answer
 from serving.rows_in.faults import MOST_FAULTS, Wrong
 
 # A row takes many times its bytes while it is written: so many are written at once.
 _BLOCK_ROWS: Final = 16_384
 
 
-class Answer(NamedTuple):
-    """A body and how many rows went to each cluster; or the error that stands for both.
+class Rows(NamedTuple):
+    """Of n rows the clusters [n], the distances [n] and, where the clustering has them, the probabilities [n, k]."""
 
-    ``json_bytes``: how much of the body is JSON, where binary tensors follow it. ``differing``: instead of a body, of
-    how many rows another version gives another label.
-    """
+    clusters: Integers | list[int]
+    distances: Floats | list[float]
+    probabilities: Floats | None = None
 
-    body: bytes
-    counts: tuple[int, ...]
-    error: RequestError | None = None
-    json_bytes: int | None = None
-    differing: int | None = None
+    def part(self, begin: int) -> Rows:
+        """Return the rows from ``begin`` on that are written at once."""
+        block, likely = slice(begin, begin + _BLOCK_ROWS), self.probabilities
+        return Rows(self.clusters[block], self.distances[block], None if likely is None else likely[block])
 
 
-def encode(
-    clusters: Integers | list[int], distances: Floats | list[float], labels: tuple[str, ...], chain_json: bytes
-) -> bytes:
+def encode(rows: Rows, labels: tuple[str, ...], chain_json: bytes) -> bytes:
     """Return the answer for n rows; ``chain_json`` is the rest of the object, from its first key on."""
     heads = _heads(labels)
-    if len(clusters) <= _BLOCK_ROWS:
-        return b'{"predictions":[' + b"},".join(_written(heads, clusters, distances)) + b"}]," + chain_json
-    blocks = (slice(begin, begin + _BLOCK_ROWS) for begin in range(0, len(clusters), _BLOCK_ROWS))
-    rows = b"},".join([b"},".join(_written(heads, clusters[block], distances[block])) for block in blocks])
-    return b"".join((b'{"predictions":[', rows, b"}],", chain_json))
+    n = len(rows.clusters)
+    if n <= _BLOCK_ROWS:
+        return b'{"predictions":[' + b"},".join(_written(heads, rows)) + b"}]," + chain_json
+    written = b"},".join([b"},".join(_written(heads, rows.part(begin))) for begin in range(0, n, _BLOCK_ROWS)])
+    return b"".join((b'{"predictions":[', written, b"}],", chain_json))
 
 
-def encode_apart(
-    clusters: Integers | list[int],
-    distances: Floats | list[float],
-    labels: tuple[str, ...],
-    wrong: Wrong,
-    chain_json: bytes,
-) -> Answer:
+def encode_apart(rows: Rows, labels: tuple[str, ...], wrong: Wrong, chain_json: bytes) -> Answer:
     """Return the answer in which rows with a fault are null, and `errors` has the first twenty by index of the row."""
     heads = _heads(labels)
     blocks: list[bytes] = []
-    for begin in range(0, len(clusters), _BLOCK_ROWS):
-        part = slice(begin, begin + _BLOCK_ROWS)
-        written = _written(heads, clusters[part], distances[part])
-        is_wrong = wrong.rows[part].tolist()
+    for begin in range(0, len(rows.clusters), _BLOCK_ROWS):
+        written = _written(heads, rows.part(begin))
+        is_wrong = wrong.rows[begin : begin + _BLOCK_ROWS].tolist()
         blocks.append(b",".join([b"null" if none else row + b"}" for none, row in zip(is_wrong, written, strict=True)]))
-    counts = np.bincount(np.asarray(clusters)[~wrong.rows], minlength=len(labels)).tolist()
+    counts = np.bincount(np.asarray(rows.clusters)[~wrong.rows], minlength=len(labels)).tolist()
     told = [(i, wrong.told[i]) for i in nsmallest(MOST_FAULTS, wrong.told)]
     errors = [{"index": i, "loc": fault.loc, "msg": fault.msg} for i, fault in told]
     # Names that a client sent may hold half of a surrogate pair, which only this encoder writes.
@@ -68,11 +58,16 @@ def encode_apart(
     return Answer(body, tuple(counts))
 
 
-def _written(heads: tuple[bytes, ...], clusters: Integers | list[int], distances: Floats | list[float]) -> list[bytes]:
-    """Return each row as JSON but for its last brace; only the distances have to go through an encoder."""
-    numbers = orjson.dumps(distances, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
-    chosen = clusters if isinstance(clusters, list) else clusters.tolist()
-    return [heads[c] + number for c, number in zip(chosen, numbers, strict=True)]
+def _written(heads: tuple[bytes, ...], rows: Rows) -> list[bytes]:
+    """Return each row as JSON but for its last brace; only the doubles have to go through an encoder."""
+    numbers = orjson.dumps(rows.distances, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+    chosen = rows.clusters if isinstance(rows.clusters, list) else rows.clusters.tolist()
+    written = [heads[c] + number for c, number in zip(chosen, numbers, strict=True)]
+    if rows.probabilities is None:
+        return written
+    likely = orjson.dumps(np.ascontiguousarray(rows.probabilities), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
+    each = likely.replace(b"],[", b"]|[").split(b"|")
+    return [row + b',"probabilities":' + found for row, found in zip(written, each, strict=True)]
 
 
 @lru_cache(maxsize=1024)

@@ -137,7 +137,7 @@ def _band(bands: Mapping[int, str], along: Mapping[int, float]) -> Line:
 
 
 def _height(value: float, low: float, high: float) -> float:
-    # Halves, because the distance of two numbers may be more than the largest one.
+    # Halves, because the difference of two numbers may be more than the largest one.
     span = high / 2 - low / 2
     share = (value / 2 - low / 2) / span if span else 0.5
     return _BOTTOM - (_BOTTOM - _TOP) * share

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, chain
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,34 +13,23 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from contract.version_facts import MOST_OF_A_FAMILY
-from scoring.kmeans import Scoring
-from serving.pages.openapi_schemas import example
+from serving.kinds.kind import Kind
 from serving.pages.ui import lines
-from serving.pages.ui.fates import MOST_BARS, colours_of, draw, natural
 from serving.service import Service
 from serving.versions.catalogue import ServedModel, Version
+from serving.versions.tags import kind_of
 
 ASSETS: Final = "/ui-assets"
 # Stands in kept pages for the base path, which may differ from request to request.
 _BASE: Final = b"\x02base\x03"
 HEADERS: Final[Mapping[str, str]] = {
     "cache-control": "no-cache",
-    # Names come from the registry: whatever they hold, nothing but these two files is ever run or applied.
+    # Names come from the registry: whatever they hold, nothing but our own files is ever run or applied.
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
-MOST_DRAWN: Final = 12
-"""Versions that are drawn; the table lists all."""
-
-MOST_CELLS: Final = 8000
-"""Cells of all profiles: fewer versions are shown first, then fewer clusters, then fewer features."""
-# However many features there are, so many clusters are shown.
-_LEAST_ROWS: Final = 10
-MOST_FIELDS: Final = 1000
-"""Features that a row is tried with; the others are missing."""
-
 MOST_LINKS: Final = 6
 """Models that are linked in a row; of more there is a list to look one up in."""
 # What a version earned when it was made; the champion of today is the one with the badge.
@@ -51,86 +38,31 @@ _GATES: Final[Mapping[str, str]] = {
     "challenger": "behind the champion",
     "none": "not sound",
 }
-TERMS: Final = (
+_TERMS: Final = (
     (
         "Event time, record time",
         "When the batch's rows happened, by the column that the stream file names as event_time; without one, the "
         "timestamps that Kafka has for the records.",
     ),
-    (
-        "Silhouette",
-        "How much nearer a row is to its own cluster than to the next one: 1 is far apart, 0 is on the border. On the "
-        "version's own rows, so it says how well this batch falls into clusters, not which version is better.",
-    ),
-    (
-        "On reference",
-        "The same on a sample of the series' first batch that never changes: what versions can be ranked by.",
-    ),
-    (
-        "Drift",
-        "How far this batch differs from the one before, by the population stability index (PSI) of the worst feature "
-        "or of the clusters' shares: below 0.1 stable, below 0.25 moderate, above it large.",
-    ),
-    (
-        "Gate",
-        "What the checks said when the version was made: passed, it became champion then; behind the champion, it is "
-        "sound and became challenger; not sound, it got no alias. The badge says who is champion now.",
-    ),
-    (
-        "Label",
-        "C1, C2 and so on name a cluster through all versions, as long as enough of its rows stay together.",
-    ),
 )
 
 _HERE: Final = Path(__file__).parent
-# A colour step each half standard deviation, four to either side of the middle.
-_STEPS: Final = 4
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A centroid's value in the data's own units; ``step`` 0 to 8 is how far it lies from the mean, 4 is there."""
-
-    value: float
-    step: int
-    deviations: float
-
-
-@dataclass(frozen=True)
-class ProfileRow:
-    """One cluster of a profile."""
-
-    label: str
-    colour: int
-    size: int
-    share: float
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """The clusters of one version, the largest ones and the first features where there are too many."""
-
-    version: Version
-    features: Sequence[str]
-    rows: Sequence[ProfileRow]
-    more_features: int
-    more_clusters: int
 
 
 class UserInterface:
     """The pages under `/ui`."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, kinds: Mapping[str, Kind]) -> None:
+        self._service, self._kinds = service, kinds
+        parts = dict.fromkeys(kind.page for kind in kinds.values() if kind.page)
         environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(_HERE / "templates"),
+            loader=jinja2.FileSystemLoader([_HERE / "templates", *(part.directory / "templates" for part in parts)]),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.globals |= {"MOST_LINKS": MOST_LINKS, "MOST_FIELDS": MOST_FIELDS, "TERMS": TERMS, "GATES": _GATES}
+        environment.globals |= {"MOST_LINKS": MOST_LINKS, "GATES": _GATES}
         environment.globals |= {"CHART": lines, "MOST_OF_A_FAMILY": MOST_OF_A_FAMILY}
         environment.filters |= {"whole": _whole, "real": _real, "percent": _percent, "window": _window}
         self._page, self._home = (environment.get_template(name) for name in ("page.html", "home.html"))
@@ -163,13 +95,11 @@ class UserInterface:
 
     def _facts(self, model: ServedModel | None, names: Sequence[str]) -> dict[str, Any]:
         listed = list(model.versions.values()) if model else []
-        ready = [version for version in listed if version.state == "ready" and version.numbers is not None]
-        drawn = _newest(ready[-MOST_DRAWN:], lambda scoring: len(scoring.labels), MOST_BARS)
-        profiled = _newest(drawn, lambda scoring: len(scoring.labels) * len(scoring.features), MOST_CELLS)
-        schemas = list(dict.fromkeys(version.required_numbers().scoring.features for version in reversed(ready)))
-        colours = colours_of(drawn)
-        newest = ready[-1].required_numbers().scoring if ready else None
         described = [self._service.describe(version) for version in reversed(listed)]
+        ready = [version for version in listed if version.numbers is not None]
+        kind = self._kind(listed)
+        part = kind.page if kind else None
+        shown = [version for version in ready if version.required_numbers().kind is kind]
         return {
             "model": model,
             "models": [(name, f"/ui/{quote(name, safe='')}") for name in names],
@@ -178,23 +108,29 @@ class UserInterface:
             "aliases": _aliases(model),
             "ready": ready,
             "paths": {version.number: _path(version) for version in listed},
-            "drawing": draw(drawn) if drawn else None,
-            "drawn": drawn,
             "lines": lines.draw([_measured(self._service, version) for version in listed]),
-            "profiles": [_profile(version, colours) for version in profiled],
-            "colours": colours,
-            "features": list(dict.fromkeys(chain.from_iterable(schemas))),
-            "schemas": schemas,
-            "example": example(newest) if newest else {},
             "signposts": self._service.signposts(),
             "when": "Event time" if any(facts["event_window"] for facts in described) else "Record time",
+            "terms": (*_TERMS, *(part.terms if part else ())),
+            "scripts": part.scripts if part else (),
+            "part": part.template if part and shown else None,
+            **(part.facts(shown) if part and shown else {}),
             "base": _BASE.decode(),
         }
 
+    def _kind(self, versions: Sequence[Version]) -> Kind | None:
+        """Return the kind that the page is about: that of the newest ready version or, without one, of the newest."""
+        loaded = [version.numbers.kind for version in versions if version.numbers is not None]
+        if loaded:
+            return loaded[-1]
+        return self._kinds.get(kind_of(versions[-1].tags)) if versions else None
 
-def assets() -> Mount:
-    """Return the route of the page's script and styles."""
-    return Mount(ASSETS, StaticFiles(directory=_HERE / "assets"))
+
+def assets(kinds: Iterable[Kind]) -> Mount:
+    """Return the route of the page's styles and scripts, those of the ``kinds`` among them."""
+    files = StaticFiles(directory=_HERE / "assets")
+    files.all_directories += dict.fromkeys(kind.page.directory / "assets" for kind in kinds if kind.page)
+    return Mount(ASSETS, files)
 
 
 def _measured(service: Service, version: Version) -> lines.Measured:
@@ -213,30 +149,6 @@ def _aliases(model: ServedModel | None) -> dict[int, list[str]]:
     for alias, number in model.aliases.items() if model else ():
         found.setdefault(number, []).append(alias)
     return found
-
-
-def _newest(versions: Sequence[Version], size: Callable[[Scoring], int], most: int) -> list[Version]:
-    """Return the newest of ``versions``, of ``most`` in ``size`` together; at least one where there is one."""
-    sizes = accumulate(size(version.required_numbers().scoring) for version in reversed(versions))
-    count = max(1, sum(total <= most for total in sizes))
-    return list(versions[-count:])
-
-
-def _profile(version: Version, colours: Mapping[str, int]) -> Profile:
-    numbers = version.required_numbers()
-    features, clusters = numbers.scoring.features, len(numbers.statistics)
-    width = min(len(features), MOST_CELLS // min(clusters, _LEAST_ROWS))
-    largest = sorted(range(clusters), key=lambda i: -numbers.statistics[i].size)[: MOST_CELLS // width]
-    rows = []
-    for i in largest:
-        cluster = numbers.statistics[i]
-        cells = tuple(
-            Cell(value, round(max(-_STEPS, min(_STEPS, 2 * z))) + _STEPS, z)
-            for value, z in zip(cluster.centroid[:width], numbers.scoring.centers[i][:width], strict=True)
-        )
-        rows.append(ProfileRow(cluster.label, colours[cluster.label], cluster.size, cluster.share, cells))
-    rows.sort(key=lambda row: natural(row.label))
-    return Profile(version, features[:width], rows, len(features) - width, clusters - len(rows))
 
 
 def _whole(value: int) -> str:

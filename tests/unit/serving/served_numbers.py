@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from contract.model_version import ClusterStatistics
 from scoring.kmeans import Assigner, Scoring
+from serving.kinds.clusters.clustering import Clustering
+from serving.kinds.kmeans.kind import KIND
 from serving.versions.catalogue import Catalogue, Numbers, ServedModel, Version
 
 
@@ -29,7 +31,7 @@ def version(
     statistics = tuple(
         ClusterStatistics(i, label, 1, 0.5, own.centers[i], {}) for i, label in enumerate(own.labels)
     )  # fmt: skip
-    numbers = Numbers(own, Assigner(own), statistics, {})
+    numbers = Numbers(KIND, Clustering(Assigner(own), statistics), {})
     return Version(model, number, f"run-{number}", "", "ready", tags or {}, 0, numbers=numbers)
 
 

@@ -12,6 +12,7 @@ import pytest
 from contract.decoding import Decoder
 from contract.errors import ModelArtifactError, UnreadableAnswerError
 from contract.tracking import TrackingServer
+from serving.kinds.kmeans.kind import KIND
 from serving.versions import registry_answers as answers
 from serving.versions.cache import LocalCache
 from serving.versions.loading import fetch
@@ -73,7 +74,7 @@ def test_versions_aliases_and_artifacts_are_read_as_they_were_written(server: Se
 @pytest.mark.parametrize("source", ["models:/m-not", "s3://elsewhere/model", "mlflow-artifacts:/1/../../x", "/etc"])
 def test_an_artifact_that_is_elsewhere_is_that_version_s_fault(server: Server, source: str, tmp_path: Path) -> None:
     with pytest.raises(ModelArtifactError):
-        fetch(server.registry, server.registry.locate(source), LocalCache(tmp_path))
+        fetch(server.registry, server.registry.locate(source), LocalCache(tmp_path), KIND)
 
 
 @pytest.mark.parametrize("name", ["a'b", 'a"b', "a b\n", "\N{SNOWMAN}&=?#%2F", "x" * 200])

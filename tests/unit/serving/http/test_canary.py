@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from contract.errors import InterruptedRequestError
 from serving.http.canary import Canary, Drawn, position
-from serving.kinds.clusters.answers import Answer
+from serving.kinds.installed import kinds
+from serving.kinds.prediction import Answer
 from serving.metrics import Metrics
 from serving.settings import Mode
 from serving.versions.catalogue import Catalogue, ServedModel
@@ -21,7 +22,7 @@ CHAMPION, CHALLENGER, OTHER = version(1), version(2), version(3, scoring(width=3
 
 
 def _canary(share: float, mode: Mode = "send") -> tuple[Canary, Metrics]:
-    metrics = Metrics(Catalogue)
+    metrics = Metrics(Catalogue, kinds())
     return Canary(share, mode, metrics), metrics
 
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from serving.http.observed import Observed
 from serving.http.problems import unexpected
+from serving.kinds.installed import kinds
 from serving.metrics import Metrics
 from serving.versions.catalogue import Catalogue
 
@@ -22,7 +23,7 @@ async def _broken(_request: Request) -> Response:
 
 
 def test_an_unforeseen_error_is_a_500_in_the_answer_the_count_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    metrics = Metrics(Catalogue)
+    metrics = Metrics(Catalogue, kinds())
     app = Starlette(routes=[Route("/broken", _broken)], exception_handlers={Exception: unexpected})
     app.add_middleware(Observed, metrics=metrics, log_all=False)
 

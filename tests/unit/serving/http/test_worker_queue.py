@@ -16,12 +16,12 @@ from litserve.utils import LitAPIStatus
 from contract.errors import DeadlineExceededError, InterruptedRequestError, OverloadedError
 from scoring.kmeans import Assigner
 from serving.http.worker_queue import WorkerQueue
-from serving.kinds.clusters.answers import Answer
-from serving.kinds.clusters.clusterer import PredictRequest
+from serving.kinds.clusters.predictor import ClusterPredictor
+from serving.kinds.prediction import Answer, PredictRequest
 from serving.processes.liveness import lock_path
 from tests.unit.serving.served_numbers import scoring
 
-ASKED = PredictRequest(b"{}", Assigner(scoring()), b"}")
+ASKED = PredictRequest(b"{}", ClusterPredictor(Assigner(scoring())), b"}")
 ANSWER = Answer(b"{}", (1,))
 
 

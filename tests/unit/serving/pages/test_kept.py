@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from serving.kinds.installed import kinds
 from serving.metrics import Metrics
 from serving.pages import openapi
 from serving.pages.kept import Pages
@@ -27,9 +28,8 @@ class Moment:
 
 def _pages(moment: Moment) -> Pages:
     given: Any = moment
-    unused: Any = None
-    service = Service(given, unused, None, "http://mlflow")
-    return Pages(service, Metrics(lambda: moment.catalogue), with_key=False)
+    service = Service(given, kinds(), None, "http://mlflow")
+    return Pages(service, Metrics(lambda: moment.catalogue, kinds()), kinds(), with_key=False)
 
 
 async def _longest_stall(work: Any) -> float:

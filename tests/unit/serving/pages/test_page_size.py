@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from contract.version_facts import VersionFacts
+from serving.kinds.installed import kinds
 from serving.pages.ui.page import UserInterface
 from serving.service import Service
 from serving.versions.catalogue import Version
@@ -33,8 +34,7 @@ from tests.unit.serving.served_numbers import catalogue, scoring, version
 def test_the_page_says_what_it_leaves_out(clusters: int, width: int, versions: int, said: list[str]) -> None:
     found = scoring(width=width, clusters=clusters)
     given: Any = Moment(catalogue(*(version(i, found) for i in range(1, versions + 1))))
-    unused: Any = None
-    page = UserInterface(Service(given, unused, None, "http://mlflow")).page("m").decode()
+    page = UserInterface(Service(given, kinds(), None, "http://mlflow"), kinds()).page("m").decode()
     assert len(page) < 2_000_000
     words = " ".join(page.split())
     assert all(each in words for each in said), words[:2000]
@@ -53,8 +53,7 @@ def measured(number: int, metrics: dict[str, float], drift: str | None) -> Versi
 
 def page_of(*versions: Version) -> str:
     given: Any = Moment(catalogue(*versions))
-    unused: Any = None
-    return UserInterface(Service(given, unused, None, "http://mlflow")).page("m").decode()
+    return UserInterface(Service(given, kinds(), None, "http://mlflow"), kinds()).page("m").decode()
 
 
 def test_every_metric_is_a_chart_and_a_row_of_the_table_drift_last() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from contract.errors import ConfigurationError
 from serving.stored_rows.range_cache import RangeCache
-from tests.unit.serving.stored_rows.test_results import CountingStore
+from tests.unit.serving.stored_rows.counting_store import CountingStore
 
 BODY = bytes(range(250)) * 4
 

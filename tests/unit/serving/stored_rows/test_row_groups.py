@@ -8,7 +8,6 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -20,14 +19,15 @@ from hypothesis import strategies as st
 from contract.errors import ModelArtifactError, VersionUnavailableError
 from contract.model_version import ResultsFile, ResultsManifest, results_from_json, results_to_json
 from serving.budget import Budget
+from serving.kinds.clusters import results
 from serving.stored_rows.footer import row_groups
 from serving.stored_rows.range_cache import RangeCache
-from serving.stored_rows.results import Results
 from serving.stored_rows.sorted_file import SortedFiles
 from serving.versions.catalogue import Version
-from tests.unit.serving.stored_rows.test_results import CountingStore
+from tests.unit.serving.stored_rows.counting_store import CountingStore
 
 N = 100
+LABELS = ("C1", "C2")
 COLUMNS: dict[str, Any] = {
     "_row_id": pa.array([f"{i:03d}" for i in range(N)]),
     "_partition": pa.array([0] * N, pa.int32()),
@@ -55,12 +55,11 @@ class Stored:
         store: Any = CountingStore({"k": body, "m": results_to_json(manifest)})
         ranges = RangeCache(store, directory, 10**8)
         ranges.prepare()
-        self.results = Results(ranges, SortedFiles(ranges))
-        numbers: Any = SimpleNamespace(scoring=SimpleNamespace(labels=("C1", "C2")))
-        self.version = Version("a", 1, "r", "s", "ready", {"results": tag}, 0, numbers=numbers)
+        self.results = results.Results(ranges)
+        self.version = Version("a", 1, "r", "s", "ready", {"results": tag}, 0)
 
     def page(self) -> list[dict[str, Any]]:
-        return self.results.page(self.version, limit=1000, cursor=None, cluster=None).rows
+        return self.results.page(self.version, LABELS, limit=1000, cursor=None, cluster=None).rows
 
 
 def test_what_training_writes_is_read(tmp_path: Path) -> None:
@@ -131,7 +130,7 @@ def test_results_of_another_run_and_odd_keys_are_refused(tmp_path: Path) -> None
     stored = Stored(tmp_path, _parquet())
     other = Version("a", 1, "another", "s", "ready", {"results": "m"}, 0, numbers=stored.version.numbers)
     with pytest.raises(ModelArtifactError, match="of another run"):
-        stored.results.page(other, limit=1, cursor=None, cluster=None)
+        stored.results.page(other, LABELS, limit=1, cursor=None, cluster=None)
     with pytest.raises(VersionUnavailableError, match="no stored results"):
         Stored(tmp_path, _parquet(), tag="k" * 1025).page()
 
@@ -189,7 +188,9 @@ def test_footers_of_many_columns_and_groups_are_read_as_arrow_reads_them(tmp_pat
     body = _parquet(**wide, _cluster=pa.array([0] * N, pa.int32()))
     metadata = pq.read_metadata(io.BytesIO(body))
     size = int.from_bytes(body[-8:-4], "little")
-    found = row_groups(body[-8 - size : -8], ResultsFile(**{**FACTS, "bytes": len(body)}), ("_cluster", "_row_id"))
+    found = row_groups(
+        body[-8 - size : -8], ResultsFile(**{**FACTS, "bytes": len(body)}), ("_cluster", "_row_id"), results.COLUMNS
+    )
     assert len(found) == metadata.num_row_groups == 4
     for number, group in enumerate(found):
         chunks = [metadata.row_group(number).column(i) for i in range(metadata.num_columns)]

@@ -18,6 +18,7 @@ import pytest
 from contract.errors import ServiceDownError, UnreadableAnswerError
 from contract.model_version import GOLDEN_FILE, LINEAGE_FILE, SCORING_FILE, STATISTICS_FILE
 from contract.tracking import TrackingServer
+from serving.kinds.installed import kinds
 from serving.versions.cache import LocalCache
 from serving.versions.catalogue import Version
 from serving.versions.pickup import Pickup
@@ -42,7 +43,7 @@ class Line:
         cache = LocalCache(self.directory / "cache")
         cache.prepare()
         registry = Registry(TrackingServer("http://memory"), transport=self.memory)
-        self.pickup = Pickup(registry, cache, models=self.models, poll_s=0.01, grace_s=60)
+        self.pickup = Pickup(registry, cache, kinds(), models=self.models, poll_s=0.01, grace_s=60)
         return self.pickup
 
     def look(self) -> None:
@@ -405,6 +406,22 @@ def test_what_was_served_is_restored_and_what_is_altered_is_fetched_anew(line: L
     assert len(line.downloads()) == 1
 
 
+def test_a_kind_that_is_not_installed_is_its_version_s_matter(line: Line) -> None:
+    line.tracking.model("a")
+    for kind in ({}, {"kind": "kmeans"}, {"kind": "soap-bubbles"}, {"kind": ""}):
+        line.tracking.version("a", FILES, kind)
+    line.look()
+    line.restarted()._restore()
+    assert line.states("a") == ["ready", "ready", "unavailable", "ready"]
+    reason = line.versions("a")[3].reason
+    assert reason and "'soap-bubbles'; installed are kmeans" in reason
+    # Whoever changes the tag of a version that is served changes nothing of what answers.
+    line.look()
+    line.tracking.tag("a", 1, "kind", "soap-bubbles")
+    line.look()
+    assert line.states("a")[0] == "ready" and line.versions("a")[1].required_numbers().kind.name == "kmeans"
+
+
 @pytest.mark.parametrize(
     "served",
     [
@@ -446,7 +463,7 @@ def test_the_cache_of_an_earlier_commit_is_restored(tmp_path: Path) -> None:
         )
     directory = tmp_path / "serving"
     uri = orjson.loads((directory / "registry.json").read_bytes().partition(b"\n")[2])["tracking_uri"]
-    pickup = Pickup(Registry(TrackingServer(uri)), LocalCache(directory), models=(), poll_s=1, grace_s=60)
+    pickup = Pickup(Registry(TrackingServer(uri)), LocalCache(directory), kinds(), models=(), poll_s=1, grace_s=60)
     pickup._restore()
     models = pickup.catalogue.models
     found = {name: [version.state for version in model.versions.values()] for name, model in models.items()}

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from contract.tracking import TrackingServer
+from serving.kinds.installed import kinds
 from serving.versions.cache import LocalCache
 from serving.versions.pickup import Pickup
 from serving.versions.registry import Registry
@@ -29,7 +30,7 @@ class Shown:
         cache = LocalCache(directory / "cache")
         cache.prepare()
         registry = Registry(TrackingServer("http://memory"), transport=self.memory)
-        self.pickup = Pickup(registry, cache, models=(), poll_s=0.01, grace_s=grace_s)
+        self.pickup = Pickup(registry, cache, kinds(), models=(), poll_s=0.01, grace_s=grace_s)
         self.look()
 
     def look(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.kinds.clusters.answers import encode
+from serving.kinds.clusters.answers import Rows, encode
 
 LABELS = ("C1", 'a "quoted" name', "ä")
 
@@ -17,6 +17,6 @@ LABELS = ("C1", 'a "quoted" name', "ä")
 def test_every_row_and_every_double_is_there(rows: list[tuple[int, float]]) -> None:
     clusters = [cluster for cluster, _ in rows]
     distances = np.array([distance for _, distance in rows])
-    answer = json.loads(encode(clusters, distances, LABELS, b'"model":"m"}'))
+    answer = json.loads(encode(Rows(clusters, distances), LABELS, b'"model":"m"}'))
     assert answer["predictions"] == [{"cluster": c, "label": LABELS[c], "distance": d} for c, d in rows]
     assert answer["model"] == "m"

@@ -7,7 +7,7 @@ import binascii
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from contract.decoding import shortened
 from contract.errors import Fault, InvalidRequestError, ModelArtifactError, UnknownNameError, VersionUnavailableError
 from contract.model_version import (
     CLUSTER,
+    DISTANCE,
     RESULTS,
     ROW_ID,
     TAG_RESULTS,
@@ -27,16 +28,20 @@ from contract.model_version import (
     ResultsManifest,
     results_from_json,
 )
-from serving.stored_rows.footer import Key
+from serving.kinds.kind import Registered
+from serving.stored_rows.footer import DOUBLE, INT32, INT64, TEXT, Columns, Key
 from serving.stored_rows.range_cache import RangeCache
 from serving.stored_rows.run_of_rows import Stretch
 from serving.stored_rows.sorted_file import SortedFiles, first_group
-from serving.versions.catalogue import Version
 from serving.versions.tags import text
 
 MOST_ROWS: Final = 1000
 # Of an object, by S3.
 _LONGEST_KEY: Final = 1024
+COLUMNS: Final = Columns(
+    {ROW_ID: TEXT, PARTITION: INT32, OFFSET: INT64, CLUSTER: INT32, DISTANCE: DOUBLE},
+    keys=(ROW_ID, PARTITION, OFFSET, CLUSTER),
+)
 _BY_ID: Final = (ROW_ID, PARTITION, OFFSET)
 _BY_CLUSTER: Final = (CLUSTER, ROW_ID, PARTITION, OFFSET)
 
@@ -50,17 +55,19 @@ class Page:
 
 
 class Results:
-    """Reads the results of versions. Safe to share between threads.
+    """Reads the results of versions, whose clusters have ``labels``. Safe to share between threads.
 
     Every method raises :class:`ServiceDownError`, :class:`AccessDeniedError` or :class:`ModelArtifactError` for
     what the object store does, and :class:`VersionUnavailableError` where a version has no results.
     """
 
-    def __init__(self, ranges: RangeCache, files: SortedFiles) -> None:
-        self._ranges, self._files = ranges, files
+    def __init__(self, ranges: RangeCache) -> None:
+        self._ranges, self._files = ranges, SortedFiles(ranges, COLUMNS)
         self._manifest = lru_cache(maxsize=64)(self._read_manifest)
 
-    def page(self, version: Version, *, limit: int, cursor: str | None, cluster: int | None) -> Page:
+    def page(
+        self, version: Registered, labels: Sequence[str], *, limit: int, cursor: str | None, cluster: int | None
+    ) -> Page:
         """Return ``limit`` rows behind ``cursor``; those of ``cluster`` only, unless it is None.
 
         Raises
@@ -69,13 +76,15 @@ class Results:
         """
         after = read_cursor(cursor, version.run_id, cluster)
         found: list[dict[str, Any]] = []
-        for stretch in self._stretches(version, cluster, after):
+        for stretch in self._stretches(version, labels, cluster, after):
             found += stretch.first(limit + 1 - len(found)).answers()
             if len(found) > limit:
                 break
         return _page(found, limit, version.run_id, cluster)
 
-    def rows_of(self, version: Version, row_id: str, *, limit: int, cursor: str | None) -> Page:
+    def rows_of(
+        self, version: Registered, labels: Sequence[str], row_id: str, *, limit: int, cursor: str | None
+    ) -> Page:
         """Return ``limit`` of the stored rows of ``row_id`` behind ``cursor``; at least one where there is no cursor.
 
         Raises
@@ -87,7 +96,7 @@ class Results:
         if after and after[0] != row_id:
             raise _no_cursor()
         found: list[dict[str, Any]] = []
-        for stretch in self._stretches(version, None, after or (row_id,)):
+        for stretch in self._stretches(version, labels, None, after or (row_id,)):
             own = stretch.until((row_id,))
             found += own.first(limit + 1 - len(found)).answers()
             if len(found) > limit or len(own) < len(stretch):
@@ -97,9 +106,9 @@ class Results:
             raise UnknownNameError("row", row_id, within=within)
         return _page(found, limit, version.run_id, None)
 
-    def export(self, version: Version, *, cluster: int | None) -> Iterator[bytes]:
+    def export(self, version: Registered, labels: Sequence[str], *, cluster: int | None) -> Iterator[bytes]:
         """Return all rows as lines of JSON, some at a time; the first row group is read before this returns."""
-        stretches = self._stretches(version, cluster, ())
+        stretches = self._stretches(version, labels, cluster, ())
         first = next(stretches, None)
         all_of_them = chain([] if first is None else [first], stretches)
         return (lines for stretch in all_of_them for lines in stretch.lines())
@@ -107,21 +116,23 @@ class Results:
     def _read_manifest(self, key: str) -> ResultsManifest:
         return results_from_json(self._ranges.whole(key, RESULTS.most_bytes), key)
 
-    def _stretches(self, version: Version, cluster: int | None, after: Key) -> Iterator[Stretch]:
+    def _stretches(
+        self, version: Registered, labels: Sequence[str], cluster: int | None, after: Key
+    ) -> Iterator[Stretch]:
         """Yield the rows above ``after``, of which a shortened one stands before all that it begins; none is empty."""
-        labels = version.required_numbers().scoring.labels
         stored = text(version.tags.get(TAG_RESULTS), _LONGEST_KEY)
         if not stored:
             raise VersionUnavailableError(f"version {version.number} of model {version.model!r} has no stored results")
         manifest = self._manifest(stored)
         if manifest.run_id != version.run_id:
             raise ModelArtifactError(f"{stored} has the results of another run than that of version {version.number}")
+        written = partial(_written, manifest.features, labels)
         sort_key = _BY_ID if cluster is None else _BY_CLUSTER
         files = manifest.by_id if cluster is None else manifest.by_cluster
         start = after if cluster is None else (cluster, *after)
         for table in self._tables(files, sort_key, start):
             _check(table, manifest, len(labels))
-            rows = Stretch(table, sort_key, manifest.features, labels).above(start)
+            rows = Stretch(table, sort_key, written).above(start)
             own = rows if cluster is None else rows.until((cluster,))
             if own:
                 yield own
@@ -134,6 +145,25 @@ class Results:
             footer = self._files.footer(file, sort_key)
             for group in range(first_group(footer.upper, start), len(footer.groups)):
                 yield self._files.table(file, footer, group)
+
+
+def _written(features: tuple[str, ...], labels: Sequence[str], rows: pa.Table) -> list[dict[str, Any]]:
+    """Return ``rows`` as they are answered."""
+    values = {name: rows.column(name).to_pylist() for name in (ROW_ID, PARTITION, OFFSET, CLUSTER, DISTANCE)}
+    return [
+        {
+            "row_id": row_id,
+            "partition": partition,
+            "offset": offset,
+            "cluster": cluster,
+            "label": labels[cluster],
+            "distance": distance,
+            "features": row,
+        }
+        for row_id, partition, offset, cluster, distance, row in zip(
+            *values.values(), rows.select(features).to_pylist(), strict=True
+        )
+    ]
 
 
 def _check(table: pa.Table, manifest: ResultsManifest, clusters: int) -> None:

@@ -10,7 +10,9 @@ from contract.lineage import Lineage, Transition
 from contract.model_version import ClusterStatistics
 from contract.version_facts import Flow, VersionFacts
 from scoring.kmeans import Assigner, Scoring
-from serving.pages.ui.fates import BESIDE, Drawing, draw
+from serving.kinds.clusters.clustering import Clustering
+from serving.kinds.clusters.page.fates import BESIDE, Drawing, draw
+from serving.kinds.kmeans.kind import KIND
 from serving.versions.catalogue import Numbers, Version
 
 
@@ -25,7 +27,7 @@ def version(
         ClusterStatistics(i, label, round(1000 * share), share, (0.0,), {})
         for i, (label, share) in enumerate(shares.items())
     )
-    numbers = Numbers(scoring, Assigner(scoring), statistics, {}, lineage, facts)
+    numbers = Numbers(KIND, Clustering(Assigner(scoring), statistics, lineage), {}, facts)
     return Version("m", number, f"run-{number}", "s", "ready", {}, 0, numbers=numbers)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from contract.decoding import shortened
 from contract.lineage import Lineage, Transition
 from contract.version_facts import Flow
+from serving.kinds.clusters.clustering import clustering
 from serving.versions.catalogue import Version
 
 BAR: Final = 84
@@ -104,7 +105,7 @@ def draw(versions: Sequence[Version]) -> Drawing:
 def colours_of(versions: Sequence[Version]) -> Mapping[str, int]:
     """Return a number for each label, the same in every version, in order of appearance."""
     labels = dict.fromkeys(
-        label for version in versions for label in sorted(version.required_numbers().scoring.labels, key=natural)
+        label for version in versions for label in sorted(clustering(version).assigner.scoring.labels, key=natural)
     )
     return {label: number for number, label in enumerate(labels)}
 
@@ -116,7 +117,7 @@ def natural(label: str) -> tuple[int, str]:
 
 def lineage_of(version: Version) -> Lineage | None:
     """Return what training recorded of the version's clusters."""
-    return version.numbers.lineage if version.numbers else None
+    return clustering(version).lineage if version.numbers else None
 
 
 def said(transition: Transition) -> str:
@@ -140,7 +141,7 @@ def _elsewhere(transition: Transition, flows: Sequence[Flow]) -> str:
 
 
 def _column(version: Version, x: float, colours: Mapping[str, int], before: Version | None) -> Column:
-    clusters = sorted(version.required_numbers().statistics, key=lambda cluster: natural(cluster.label))
+    clusters = sorted(clustering(version).statistics, key=lambda cluster: natural(cluster.label))
     gap = min(_GAP, _HEIGHT / 4 / len(clusters))
     room = _HEIGHT - gap * (len(clusters) - 1)
     bars, y, free = list[Bar](), float(_TOP), 0.0

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InvalidRequestError, RequestTooLargeError
-from scoring.kmeans import Assigner
-from serving.kinds.clusters.answers import Answer
-from serving.kinds.clusters.clusterer import LARGE_BYTES, Clusterer, PredictRequest, Tensors, seconds
+from scoring.kmeans import Assigner, Floats
+from serving.kinds.clusters.predictor import ClusterPredictor, seconds
 from serving.kinds.clusters.tensors import OUTPUTS
+from serving.kinds.litserve_api import LARGE_BYTES, Predictions
+from serving.kinds.prediction import Answer, PredictRequest, Tensors
 from serving.rows_in.tensors import decode
 from tests.unit.serving.served_numbers import scoring
 
@@ -26,19 +27,19 @@ CHAIN = {"model": "m", "version": 1, "run_id": "r", "batch": 1}
 
 
 @pytest.fixture(scope="module")
-def clusterer(tmp_path_factory: pytest.TempPathFactory) -> Clusterer:
+def predictions(tmp_path_factory: pytest.TempPathFactory) -> Predictions:
     """The model's contract with LitServe."""
-    return Clusterer(tmp_path_factory.mktemp("locks"))
+    return Predictions(tmp_path_factory.mktemp("locks"))
 
 
 def _asked(body: object, assigner: Assigner = ASSIGNER, **more: Any) -> PredictRequest:
     encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return PredictRequest(encoded, assigner, json.dumps(CHAIN).encode()[1:], **more)
+    return PredictRequest(encoded, ClusterPredictor(assigner), json.dumps(CHAIN).encode()[1:], **more)
 
 
-def _worked(clusterer: Clusterer, asked: PredictRequest) -> Answer:
+def _worked(predictions: Predictions, asked: PredictRequest) -> Answer:
     """Return what a worker answers."""
-    return clusterer.encode_response(clusterer.predict(clusterer.decode_request(asked)))
+    return predictions.encode_response(predictions.predict(predictions.decode_request(asked)))
 
 
 def _tensor(data: object, shape: list[int], **more: object) -> dict[str, Any]:
@@ -56,9 +57,11 @@ def _tensor(data: object, shape: list[int], **more: object) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("apart", [True, False])
-def test_small_requests_are_answered_at_once_as_a_worker_would(clusterer: Clusterer, body: object, apart: bool) -> None:
+def test_small_requests_are_answered_at_once_as_a_worker_would(
+    predictions: Predictions, body: object, apart: bool
+) -> None:
     asked = _asked(body, apart=apart)
-    at_once, worked = clusterer.answer_soon(asked), _worked(clusterer, asked)
+    at_once, worked = predictions.answer_soon(asked), _worked(predictions, asked)
     assert at_once is not None and at_once.body == worked.body and at_once.counts == worked.counts
     assert str(at_once.error) == str(worked.error)
 
@@ -90,14 +93,14 @@ def test_small_requests_are_answered_at_once_as_a_worker_would(clusterer: Cluste
         "short and wrong",
     ],
 )
-def test_what_takes_long_is_left_to_a_worker_soon(clusterer: Clusterer, asked: PredictRequest) -> None:
+def test_what_takes_long_is_left_to_a_worker_soon(predictions: Predictions, asked: PredictRequest) -> None:
     taken = []
     for _ in range(3):
         began = time.thread_time()
-        assert clusterer.answer_soon(asked) is None
+        assert predictions.answer_soon(asked) is None
         taken.append(time.thread_time() - began)
     assert min(taken) < 0.1
-    assert _worked(clusterer, asked).body or _worked(clusterer, asked).error
+    assert _worked(predictions, asked).body or _worked(predictions, asked).error
 
 
 ONE = Assigner(scoring(width=1))
@@ -121,20 +124,20 @@ def _repeated(begin: bytes, one: bytes, end: bytes, size: int = 120_000) -> byte
         (_repeated(b'{"inputs":{"f0":[', b'""', b"]}}"), True),
     ],
 )
-def test_the_memory_of_a_request_is_that_of_its_numbers(clusterer: Clusterer, body: bytes, apart: bool) -> None:
+def test_the_memory_of_a_request_is_that_of_its_numbers(predictions: Predictions, body: bytes, apart: bool) -> None:
     numbers = sum(map(body.count, (b",", b"[", b"{")))
     asked = _asked(body, ONE, apart=apart)
-    _worked(clusterer, asked)
+    _worked(predictions, asked)
     tracemalloc.start()
     try:
-        _worked(clusterer, asked)
+        _worked(predictions, asked)
         assert tracemalloc.get_traced_memory()[1] < 200 * numbers
     finally:
         tracemalloc.stop()
 
 
 def test_more_numbers_than_are_read_are_refused_before_they_are(
-    clusterer: Clusterer, monkeypatch: pytest.MonkeyPatch
+    predictions: Predictions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("serving.rows_in.size.MOST_NUMBERS", 30_000)
     wide = Assigner(scoring(width=300))
@@ -145,9 +148,9 @@ def test_more_numbers_than_are_read_are_refused_before_they_are(
         # Rows that have no numbers take their room all the same.
         _asked({"instances": [1] * 200}, wide, apart=True),
     ):
-        error = _worked(clusterer, asked).error
+        error = _worked(predictions, asked).error
         assert isinstance(error, RequestTooLargeError) and "30000 numbers" in str(error)
-    assert _worked(clusterer, _asked({"instances": [1] * 90}, wide, apart=True)).error is None
+    assert _worked(predictions, _asked({"instances": [1] * 90}, wide, apart=True)).error is None
 
 
 def test_the_bound_is_below_what_is_large() -> None:
@@ -155,9 +158,9 @@ def test_the_bound_is_below_what_is_large() -> None:
     assert seconds(LARGE_BYTES // 100, typical) < 0.01 < seconds(60_000, typical)
 
 
-def test_rows_that_are_answered_apart_list_twenty_faults(clusterer: Clusterer) -> None:
+def test_rows_that_are_answered_apart_list_twenty_faults(predictions: Predictions) -> None:
     rows: list[Any] = [["x", 1], [1e200, 2], [1, 2]] * 2000
-    answer = _worked(clusterer, _asked({"instances": rows}, apart=True))
+    answer = _worked(predictions, _asked({"instances": rows}, apart=True))
     told = json.loads(answer.body)
     # Those that cannot be read and those that are too far, in the order of the rows.
     assert [error["index"] for error in told["errors"]] == [i for i in range(30) if i % 3 < 2]
@@ -173,9 +176,9 @@ cells = st.one_of(st.none(), st.integers(-5, 5), st.sampled_from(["x", True, 1e2
     st.lists(st.one_of(st.lists(cells, max_size=3), cells, st.dictionaries(st.sampled_from("abf"), cells)), min_size=1)
 )
 def test_apart_and_refusing_agree_on_what_is_wrong(rows: list[Any]) -> None:
-    clusterer = Clusterer.__new__(Clusterer)
-    apart = _worked(clusterer, _asked({"instances": rows}, apart=True))
-    strict = _worked(clusterer, _asked({"instances": rows}))
+    predictions = Predictions.__new__(Predictions)
+    apart = _worked(predictions, _asked({"instances": rows}, apart=True))
+    strict = _worked(predictions, _asked({"instances": rows}))
     assert apart.error is None
     told = json.loads(apart.body)
     if strict.error is None:
@@ -185,19 +188,20 @@ def test_apart_and_refusing_agree_on_what_is_wrong(rows: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("tensors", [None, Tensors(None, CHAIN)])
-def test_a_shadow_is_compared_by_its_labels(clusterer: Clusterer, tensors: Tensors | None) -> None:
+def test_a_shadow_is_compared_by_its_labels(predictions: Predictions, tensors: Tensors | None) -> None:
     rows = [[0, 0], [6, 6], [9, 9], [0, 1], [4, 4], [10, 10]]
     body = {"instances": rows} if tensors is None else _tensor(rows, [6, 2])
     same, shifted, renamed = (
-        _worked(clusterer, _asked(body, tensors=tensors, shadow=Assigner(other))).differing
+        _worked(predictions, _asked(body, tensors=tensors, shadow=ClusterPredictor(Assigner(other)))).differing
         for other in (scoring(), scoring(step=14.0), scoring(labels="D"))
     )
     assert (same, shifted, renamed) == (0, 1, 6)
 
 
-def test_rows_with_a_fault_are_not_compared(clusterer: Clusterer) -> None:
-    asked = _asked({"instances": [["x", 0], [0, 0]]}, apart=True, shadow=Assigner(scoring(labels="D")))
-    assert _worked(clusterer, asked).differing == 1
+def test_rows_with_a_fault_are_not_compared(predictions: Predictions) -> None:
+    shadow = ClusterPredictor(Assigner(scoring(labels="D")))
+    asked = _asked({"instances": [["x", 0], [0, 0]]}, apart=True, shadow=shadow)
+    assert _worked(predictions, asked).differing == 1
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -230,3 +234,40 @@ def test_a_binary_tensor_has_the_bytes_of_its_shape(there: int, told: int, n: in
     else:
         with pytest.raises(InvalidRequestError, match=f"{n * 16} bytes"):
             decode(body, len(header), ("a", "b"), tuple(OUTPUTS))
+
+
+class Likely(Assigner):
+    """An assigner with a probability for each cluster."""
+
+    def probabilities(self, rows: Floats) -> Floats:
+        """Return half of what is left for each next one, the first of the row's own cluster."""
+        clusters, _ = self.assign(rows)
+        found = np.tile(0.5 ** np.arange(1, len(self.scoring.labels) + 1), (len(rows), 1))
+        return np.array([np.roll(row, cluster) for row, cluster in zip(found, clusters, strict=True)])
+
+
+LIKELY = Likely(scoring(clusters=3))
+
+
+@pytest.mark.parametrize("n", [1, 3, 2000, 40_000])
+@pytest.mark.parametrize("apart", [True, False])
+def test_probabilities_stand_beside_each_prediction(predictions: Predictions, n: int, apart: bool) -> None:
+    body = json.dumps({"instances": [[10 * (i % 3), 10 * (i % 3)] for i in range(n)]}).encode()
+    plain = PredictRequest(body, ClusterPredictor(LIKELY), b'"x":1}', apart)
+    told = json.loads(_worked(predictions, plain._replace(predictor=ClusterPredictor(LIKELY, LIKELY))).body)
+    expected = {0: [0.5, 0.25, 0.125], 1: [0.125, 0.5, 0.25], 2: [0.25, 0.125, 0.5]}
+    assert all(row.pop("probabilities") == expected[row["cluster"]] for row in told["predictions"])
+    assert told == json.loads(_worked(predictions, plain).body)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_probabilities_are_a_tensor_of_their_own(predictions: Predictions, binary: bool) -> None:
+    body = {**_tensor([0, 0, 10, 10], [2, 2]), "parameters": {"binary_data_output": binary}}
+    asked = PredictRequest(
+        json.dumps(body).encode(), ClusterPredictor(LIKELY, LIKELY), b"}", tensors=Tensors(None, CHAIN)
+    )
+    answer = _worked(predictions, asked)
+    told = json.loads(answer.body[: answer.json_bytes])["outputs"][-1]
+    assert (told["name"], told["datatype"], told["shape"]) == ("probabilities", "FP64", [2, 3])
+    numbers = np.frombuffer(answer.body[-48:], "<f8").tolist() if binary else told["data"]
+    assert numbers == [0.5, 0.25, 0.125, 0.125, 0.5, 0.25]

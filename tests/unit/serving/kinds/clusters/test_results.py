@@ -25,31 +25,15 @@ from contract.model_version import (
     ResultsManifest,
     results_to_json,
 )
+from serving.kinds.clusters.results import COLUMNS, Results, read_cursor, write_cursor
 from serving.stored_rows.footer import Key
 from serving.stored_rows.range_cache import RangeCache
-from serving.stored_rows.results import Results, read_cursor, write_cursor
 from serving.stored_rows.sorted_file import SortedFiles, first_group
 from serving.versions.catalogue import Version
 from tests.unit.serving.served_numbers import version
+from tests.unit.serving.stored_rows.counting_store import CountingStore
 
-
-class CountingStore:
-    """Objects in memory, and how often they were asked for."""
-
-    bucket = "b"
-
-    def __init__(self, objects: dict[str, bytes]) -> None:
-        self.objects, self.reads = objects, 0
-
-    def get_range(self, key: str, _etag: str, first: int, after: int) -> bytes:
-        """Return a range, as the real store does."""
-        self.reads += 1
-        return self.objects[key][first:after]
-
-    def get(self, key: str, _most_bytes: int) -> bytes:
-        """Return an object."""
-        self.reads += 1
-        return self.objects[key]
+LABELS = ("C1", "C2")
 
 
 def _file(rows: list[tuple[str, int]], group: int) -> tuple[bytes, ResultsFile]:
@@ -80,7 +64,7 @@ def test_the_first_group_never_passes_over_a_key(tmp_path: Path, ids: list[str],
     rows = sorted((row_id, offset) for offset, row_id in enumerate(ids))
     body, file = _file(rows, group)
     store: Any = CountingStore({"k": body})
-    files = SortedFiles(RangeCache(store, tmp_path, 0))
+    files = SortedFiles(RangeCache(store, tmp_path, 0), COLUMNS)
     footer = files.footer(file, (ROW_ID, PARTITION, OFFSET))
     starts: list[Key] = [(), (wanted,), (wanted, 0, 3)]
     for start in starts:
@@ -97,7 +81,7 @@ def test_a_row_group_is_one_ranged_read_and_none_when_warm(tmp_path: Path) -> No
     store: Any = CountingStore({"k": body})
     ranges = RangeCache(store, tmp_path, 10**6)
     ranges.prepare()
-    for files, reads in ((SortedFiles(ranges), 2), (SortedFiles(ranges), 0)):
+    for files, reads in ((SortedFiles(ranges, COLUMNS), 2), (SortedFiles(ranges, COLUMNS), 0)):
         store.reads = 0
         footer = files.footer(file, (ROW_ID, PARTITION, OFFSET))
         for _ in range(3):
@@ -146,7 +130,7 @@ def _stored(tmp_path: Path, ids: list[str], group: int) -> tuple[Results, Versio
     by_cluster = replace(file, first=(0, *file.first), last=(0, *file.last))
     manifest = ResultsManifest("m", "run-1", len(rows), ("f",), (file,), (by_cluster,))
     ranges = RangeCache(CountingStore({"k": body, "manifest": results_to_json(manifest)}), tmp_path, 0)  # type: ignore[arg-type] # what it reads of a store
-    return Results(ranges, SortedFiles(ranges)), version(1, tags={TAG_RESULTS: "manifest"})
+    return Results(ranges), version(1, tags={TAG_RESULTS: "manifest"})
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
@@ -161,7 +145,7 @@ def test_the_rows_of_an_id_that_many_share_come_by_page(tmp_path: Path, ids: lis
         found: list[int] = []
         cursor: str | None = None
         while cursor is not None or not found:
-            page = results.rows_of(served, row_id, limit=limit, cursor=cursor)
+            page = results.rows_of(served, LABELS, row_id, limit=limit, cursor=cursor)
             assert 1 <= len(page.rows) <= limit and {row["row_id"] for row in page.rows} == {row_id}
             found += [row["offset"] for row in page.rows]
             cursor = page.next_cursor
@@ -169,15 +153,15 @@ def test_the_rows_of_an_id_that_many_share_come_by_page(tmp_path: Path, ids: lis
                 break
         assert found == [offset for offset, other in enumerate(ids) if other == row_id]
     with pytest.raises(UnknownNameError):
-        results.rows_of(served, "nobody", limit=limit, cursor=None)
+        results.rows_of(served, LABELS, "nobody", limit=limit, cursor=None)
     with pytest.raises(InvalidRequestError):
-        results.rows_of(served, ids[0], limit=limit, cursor=write_cursor("run-1", None, ("nobody", 0, 0)))
+        results.rows_of(served, LABELS, ids[0], limit=limit, cursor=write_cursor("run-1", None, ("nobody", 0, 0)))
 
 
 def test_lines_are_the_rows_in_pieces(tmp_path: Path) -> None:
     ids = [f"{i:06d}" for i in range(12_000)]
     results, served = _stored(tmp_path, ids, 12_000)
-    pieces = list(results.export(served, cluster=None))
+    pieces = list(results.export(served, LABELS, cluster=None))
     assert max(map(len, pieces)) < 2**20 and len(pieces) > 1
     assert [json.loads(line)["row_id"] for piece in pieces for line in piece.splitlines()] == ids
 

@@ -1,0 +1,101 @@
+"""The files of a clustering's artifact: read, checked against each other and against what Spark said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from contract.artifact import GOLDEN
+from contract.errors import ModelArtifactError
+from contract.lineage import LINEAGE, Lineage, lineage_from_json
+from contract.model_version import (
+    GOLDEN_FILE,
+    LINEAGE_FILE,
+    STATISTICS,
+    STATISTICS_FILE,
+    ClusterStatistics,
+    statistics_from_json,
+)
+from scoring.golden import Golden
+from scoring.scorer import ClusterAssigner, ClusterNumbers
+from serving.kinds.clusters.clustering import Clustering
+from serving.kinds.kind import ArtifactFile
+
+FILES: Final = (
+    ArtifactFile(STATISTICS_FILE, STATISTICS.most_bytes),
+    ArtifactFile(GOLDEN_FILE, GOLDEN.most_bytes),
+    # Versions of before there was this have none.
+    ArtifactFile(LINEAGE_FILE, LINEAGE.most_bytes, is_optional=True),
+)
+
+
+def read(
+    bodies: Mapping[str, bytes],
+    scoring_file: str,
+    read_scoring: Callable[[bytes], ClusterNumbers],
+    disagreements: Callable[[Golden, ClusterAssigner], Sequence[int]],
+) -> Clustering:
+    """Return the clustering in an artifact's files, by name; ``read_scoring`` reads ``scoring_file``.
+
+    ``disagreements`` returns the golden rows that get another answer than from Spark.
+
+    Raises
+    ------
+    ModelArtifactError: a file is not what it should be, or disagrees with another or with the golden file.
+    """
+    try:
+        scoring = read_scoring(bodies[scoring_file])
+        for what, names in (("feature", scoring.features), ("label", scoring.labels)):
+            if len(set(names)) < len(names):
+                raise ValueError(f"a {what} stands twice")
+    except ValueError as error:
+        raise ModelArtifactError(f"{scoring_file}: {error}") from error
+    statistics = tuple(statistics_from_json(bodies[STATISTICS_FILE], STATISTICS_FILE))
+    _check_statistics(statistics, scoring, scoring_file)
+    lineage = lineage_from_json(bodies[LINEAGE_FILE], LINEAGE_FILE) if LINEAGE_FILE in bodies else None
+    if lineage is not None:
+        _check_lineage(lineage, scoring, scoring_file)
+    assigner = scoring.assigner()
+    golden = _golden(bodies[GOLDEN_FILE])
+    if golden.features != scoring.features:
+        raise ModelArtifactError(f"{GOLDEN_FILE} and {scoring_file} name different features")
+    # A distance beyond the largest double is infinite here as in Spark, and no golden file can hold it.
+    with np.errstate(all="ignore"):
+        wrong = disagreements(golden, assigner)
+    if wrong:
+        raise ModelArtifactError(
+            f"{len(wrong)} of {len(golden.rows)} golden rows get another answer here than from Spark, "
+            f"the first is row {wrong[0]}"
+        )
+    return Clustering(assigner, statistics, lineage)
+
+
+def _check_statistics(clusters: tuple[ClusterStatistics, ...], scoring: ClusterNumbers, scoring_file: str) -> None:
+    found = [(each.cluster, each.label) for each in clusters]
+    if found != list(enumerate(scoring.labels)):
+        raise ModelArtifactError(f"{STATISTICS_FILE} has {len(found)} clusters, {scoring_file} has others")
+    for each in clusters:
+        if len(each.centroid) != len(scoring.features) or not each.features.keys() >= set(scoring.features):
+            raise ModelArtifactError(
+                f"{STATISTICS_FILE}: cluster {each.cluster} has other features than {scoring_file}"
+            )
+
+
+def _check_lineage(lineage: Lineage, scoring: ClusterNumbers, scoring_file: str) -> None:
+    if lineage.labels != scoring.labels:
+        raise ModelArtifactError(f"{LINEAGE_FILE} and {scoring_file} name different labels")
+
+
+def _golden(body: bytes) -> Golden:
+    try:
+        file = GOLDEN.decode(body)
+        width = len(file.features)
+        if any(len(row) != width for row in file.rows):
+            raise ValueError(f"every row needs {width} numbers, one a feature")
+        # numpy reads None as NaN.
+        rows = np.array(file.rows, dtype=np.float64)
+        return Golden(file.features, rows, np.array(file.clusters, dtype=np.int32), np.array(file.distances))
+    except ValueError as error:
+        raise ModelArtifactError(f"{GOLDEN_FILE}: {error}") from error

@@ -1,0 +1,1 @@
+"""The part of `/ui` that is about clusters."""

@@ -1,0 +1,51 @@
+"use strict";
+
+async function ask(row, values) {
+  const features = JSON.parse(row.closest("table").dataset.schemas)[row.dataset.schema];
+  const record = Object.fromEntries(features.map((name) => [name, values.get(name) ?? null]));
+  const answer = await fetch(row.dataset.path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ dataframe_records: [record] }),
+  });
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.message);
+  return body.predictions[0];
+}
+
+function show(row, prediction) {
+  const colour = JSON.parse(row.closest("table").dataset.colours)[prediction.label];
+  const chip = document.createElement("span");
+  chip.className = colour === undefined ? "chip" : `chip c${colour % 10}`;
+  chip.textContent = prediction.label;
+  row.querySelector(".cluster").replaceChildren(chip);
+  refuse(row, "");
+  row.querySelector(".distance").textContent = prediction.distance.toFixed(3);
+}
+
+function refuse(row, reason) {
+  const place = row.querySelector(".refused");
+  place.textContent = reason;
+  place.hidden = !reason;
+}
+
+async function submit(event) {
+  event.preventDefault();
+  const form = event.target;
+  const values = new Map();
+  for (const field of form.querySelectorAll("input")) {
+    values.set(field.name, field.value === "" ? null : Number(field.value));
+  }
+  await Promise.all(
+    [...document.querySelectorAll(".answers tbody tr")].map(async (row) => {
+      try {
+        show(row, await ask(row, values));
+      } catch (error) {
+        row.querySelector(".cluster").textContent = row.querySelector(".distance").textContent = "–";
+        refuse(row, error.message);
+      }
+    }),
+  );
+}
+
+document.getElementById("row")?.addEventListener("submit", submit);

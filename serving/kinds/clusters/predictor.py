@@ -1,0 +1,213 @@
+"""Answers requests for the clusters of rows: the steps between a body and an answer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+
+from contract.errors import Fault, InvalidRequestError
+from scoring.arrays import Floats, Integers
+from scoring.scorer import ClusterAssigner
+from serving.kinds.clusters.answers import Rows, encode, encode_apart
+from serving.kinds.clusters.tensors import OUTPUTS, PROBABILITIES, encode_tensors
+from serving.kinds.prediction import Answer, PredictRequest, Tensors
+from serving.rows_in.bodies import Rows as RowsIn
+from serving.rows_in.bodies import reader
+from serving.rows_in.faults import MOST_FAULTS, Wrong, explain, read_apart
+from serving.rows_in.size import check_size
+from serving.rows_in.tensors import Inference, decode
+
+# So few rows are assigned one by one: plain arithmetic is quicker than numpy's cost per call.
+_FEW_ROWS: Final = 4
+# All faults are looked for at 0.2 ms a KiB.
+_FAULTY_BYTES: Final = 16 * 1024
+# A row that is wrong has a fault, some 2 µs, and takes the room of one that is not.
+_FAULTY_NUMBERS: Final = 20_000
+_FAULT_NUMBERS: Final = 4
+# What the event loop may stand still for one request.
+_SOON_S: Final = 0.01
+
+
+class Points(NamedTuple):
+    """Decoded rows, NaN where a value is missing: [n, d], or n lists where they are few; which have a fault."""
+
+    rows: Floats | list[list[float]]
+    wrong: Wrong | None = None
+    inference: Inference | None = None
+
+
+class Assigned(NamedTuple):
+    """What was predicted of the rows of a request; of no meaning where a row has a fault."""
+
+    rows: Rows
+    wrong: Wrong | None = None
+    inference: Inference | None = None
+    differing: int | None = None
+
+
+def assign(assigner: ClusterAssigner, rows: Floats) -> tuple[Integers, Floats]:
+    """Return clusters and distances; a distance beyond the largest double is infinite, without a warning."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return assigner.assign(rows)
+
+
+_TOO_FAR: Final = "so large that its distance is no finite number"
+
+
+def seconds(n: int, assigner: ClusterAssigner, *, apart: bool = False, likely: bool = False) -> float:
+    """Return about how long ``n`` rows take to be assigned and written: few go number by number, many by column.
+
+    Where each has a probability per cluster, a row is multiplied by a matrix for each.
+    """
+    width = len(assigner.scoring.features)
+    numbers = len(assigner.scoring.centers) * width * (width if likely else 1)
+    each = 60e-9 * n if n <= _FEW_ROWS else 2.5e-6 + 2e-9 * n
+    return (1.2e-6 if apart else 0.8e-6) * n + numbers * each
+
+
+def too_far(distances: Floats | list[float]) -> InvalidRequestError | None:
+    """Return what to say of rows whose distance is beyond the largest double; None where there are none."""
+    if all(map(math.isfinite, distances)) if isinstance(distances, list) else np.isfinite(distances).all():
+        return None
+    faults = [Fault(("rows", int(i)), _TOO_FAR) for i in np.flatnonzero(~np.isfinite(distances))[:MOST_FAULTS]]
+    return InvalidRequestError(f"row {faults[0].loc[1]} is {_TOO_FAR}", faults)
+
+
+class LikelyAssigner(ClusterAssigner, Protocol):
+    """An assigner that also tells how probable each cluster is."""
+
+    def probabilities(self, rows: Floats) -> Floats:
+        """Return the probability [n, k] of each cluster for ``rows`` [n, d]."""
+
+
+@dataclass(frozen=True)
+class ClusterPredictor:
+    """Assigns the rows of a request to the clusters of its version; ``likely`` is the same assigner, if it is one."""
+
+    assigner: ClusterAssigner
+    likely: LikelyAssigner | None = None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The tensors of an answer."""
+        return tuple(OUTPUTS) if self.likely is None else (*OUTPUTS, PROBABILITIES)
+
+    def decode(self, request: PredictRequest) -> Points:
+        """Return the rows in the request's body.
+
+        Raises
+        ------
+        RequestError: they cannot be read.
+        """
+        features = self.assigner.scoring.features
+        if request.tensors is not None:
+            inference = decode(request.body, request.tensors.header_bytes, features, self.outputs)
+            return Points(inference.rows, inference=inference)
+        check_size(request.body)
+        rows = reader(features).read_sound(request.body)
+        if not rows and request.apart:
+            return Points(*read_apart(request.body, features))
+        return _points(rows or explain(request.body, features), len(features))
+
+    def decode_soon(self, request: PredictRequest) -> Points | None:
+        """Return what :meth:`decode` does; None where that, or what follows, is no work for the event loop.
+
+        Raises
+        ------
+        RequestError: they cannot be read.
+        """
+        decoded: Points | None
+        features = self.assigner.scoring.features
+        faulty_too = len(request.body) <= _FAULTY_BYTES and (
+            not request.apart or request.body.count(b",") * (len(features) + _FAULT_NUMBERS) <= _FAULTY_NUMBERS
+        )
+        if request.tensors is not None or faulty_too:
+            decoded = self.decode(request)
+        else:
+            rows = reader(features).read_sound(request.body)
+            decoded = _points(rows, len(features)) if rows else None
+        n = len(decoded.rows) if decoded else 0
+        taken = seconds(n, self.assigner, apart=request.apart, likely=self.likely is not None)
+        return None if taken > _SOON_S else decoded
+
+    def predict(self, request: PredictRequest, decoded: Points) -> Assigned:
+        """Return cluster and distance of each row.
+
+        Raises
+        ------
+        InvalidRequestError: a row is too far from every cluster.
+        """
+        assigner = self.assigner
+        if isinstance(decoded.rows, np.ndarray):
+            rows = Rows(*assign(assigner, decoded.rows))
+        else:
+            pairs = [assigner.assign_row(row) for row in decoded.rows]
+            rows = Rows([c for c, _ in pairs], [d for _, d in pairs])
+        if self.likely is not None and request.shadow is None:
+            found = self.likely.probabilities(np.asarray(decoded.rows, dtype=np.float64))
+            rows = rows._replace(probabilities=found)
+        assigned = Assigned(rows, decoded.wrong, decoded.inference)
+        if request.shadow is not None:
+            return assigned._replace(differing=_differing(assigner, decoded, rows, request.shadow.assigner))
+        if request.apart:
+            return assigned._replace(wrong=_with_too_far(assigned))
+        refused = too_far(rows.distances)
+        if refused is not None:
+            raise refused
+        return assigned
+
+    def encode(self, request: PredictRequest, predicted: Assigned) -> Answer:
+        """Return the answer as JSON."""
+        labels, rows = self.assigner.scoring.labels, predicted.rows
+        if predicted.differing is not None:
+            return Answer(b"", (), differing=predicted.differing)
+        if predicted.inference is not None and request.tensors is not None:
+            return _tensor_answer(rows, labels, predicted.inference, request.tensors)
+        if request.apart and predicted.wrong is not None:
+            return encode_apart(rows, labels, predicted.wrong, request.chain_json)
+        if isinstance(rows.clusters, list):
+            counts = list(map(rows.clusters.count, range(len(labels))))
+        else:
+            counts = np.bincount(rows.clusters, minlength=len(labels)).tolist()
+        return Answer(encode(rows, labels, request.chain_json), tuple(counts))
+
+
+def _with_too_far(assigned: Assigned) -> Wrong:
+    far = ~np.isfinite(assigned.rows.distances)
+    told = {i: Fault(("rows", i), _TOO_FAR) for i in np.flatnonzero(far)[:MOST_FAULTS].tolist()}
+    read = assigned.wrong
+    return Wrong(far, told) if read is None else Wrong(far | read.rows, told | read.told)
+
+
+def _points(rows: RowsIn, width: int) -> Points:
+    n = len(rows)
+    if n <= _FEW_ROWS:
+        return Points([[math.nan if x is None else x for x in row] for row in rows])
+    # numpy reads None as NaN; the flat way is twice as quick as np.array over tuples.
+    flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=n * width)
+    return Points(flat.reshape(n, width))
+
+
+def _tensor_answer(rows: Rows, labels: tuple[str, ...], inference: Inference, tensors: Tensors) -> Answer:
+    body, json_bytes = encode_tensors(inference, rows, labels, tensors.chain)
+    counts = np.bincount(np.asarray(rows.clusters), minlength=len(labels)).tolist()
+    return Answer(body, tuple(counts), json_bytes=json_bytes)
+
+
+def _differing(assigner: ClusterAssigner, x: Points, rows: Rows, shadow: ClusterAssigner) -> int:
+    """Return of how many rows the two versions give another label; a row without an answer has none."""
+    own = _labelled(assigner, rows.clusters, rows.distances)
+    other = _labelled(shadow, *assign(shadow, np.asarray(x.rows)))
+    unlike = own != other
+    if x.wrong is not None:
+        unlike[x.wrong.rows] = False
+    return int(np.count_nonzero(unlike))
+
+
+def _labelled(assigner: ClusterAssigner, clusters: Integers | list[int], distances: Floats | list[float]) -> Any:
+    labels = np.array([*assigner.scoring.labels, None], dtype=object)
+    return labels[np.where(np.isfinite(distances), clusters, -1)]

@@ -1,0 +1,1 @@
+"""KMeans: its scoring file."""

@@ -1,0 +1,75 @@
+"""Our contract with LitServe: one `LitAPI` for all versions of all kinds, a body in, an answer out.
+
+Small requests run through it in the API process, large ones in a worker process: docs/adr/0010.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from litserve import LitAPI
+
+from contract.errors import RequestError
+from serving.kinds.prediction import Answer, PredictRequest
+from serving.processes.liveness import hold, watch_parent
+
+# LitServe's own route and queue; the last segment names the workers in LitServe's books.
+QUEUE_PATH: Final = "/_queue/predict"
+# From here on a body takes longer than the way to a worker and back, and would hold up small ones.
+LARGE_BYTES: Final = 256 * 1024
+
+_Step = tuple[PredictRequest, Any] | RequestError
+
+
+class Predictions(LitAPI):  # type: ignore[misc] # litserve has no types
+    """Answers each request by the predictor of its version.
+
+    A request with a fault travels as a value: LitServe turns an exception of a worker into a bare 500.
+    """
+
+    def __init__(self, locks: Path) -> None:
+        super().__init__(api_path=QUEUE_PATH)
+        self._locks = locks
+
+    def setup(self, device: str) -> None:  # noqa: ARG002 - LitServe's signature
+        """Begin as a worker; there is nothing to load, the numbers come with each request."""
+        watch_parent()
+        hold(self._locks)
+
+    def decode_request(self, request: PredictRequest) -> _Step:
+        """Return what the request's body holds, or why it cannot be read."""
+        try:
+            return request, request.predictor.decode(request)
+        except RequestError as error:
+            return error
+
+    def predict(self, x: _Step) -> _Step:
+        """Return what is predicted."""
+        if isinstance(x, RequestError):
+            return x
+        request, decoded = x
+        try:
+            return request, request.predictor.predict(request, decoded)
+        except RequestError as error:
+            return error
+
+    def encode_response(self, output: _Step) -> Answer:
+        """Return the answer."""
+        if isinstance(output, RequestError):
+            return Answer(b"", (), output)
+        request, predicted = output
+        return request.predictor.encode(request, predicted)
+
+    def answer_soon(self, request: PredictRequest) -> Answer | None:
+        """Return the answer by the three steps that a worker takes, in this very process; None where it takes long."""
+        if len(request.body) >= LARGE_BYTES:
+            return None
+        predictor = request.predictor
+        try:
+            decoded = predictor.decode_soon(request)
+            if decoded is None:
+                return None
+            return predictor.encode(request, predictor.predict(request, decoded))
+        except RequestError as error:
+            return Answer(b"", (), error)

@@ -1,0 +1,270 @@
+"""A kind of another sort, in a server of this process: its files, routes, documents and counts beside KMeans'."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from contract.errors import Fault, InvalidRequestError, ModelArtifactError
+from contract.tracking import TrackingServer
+from serving.http.admission import Admission
+from serving.http.answering import Answering
+from serving.http.bodies_within_limits import BodyBudget, BodyReader
+from serving.http.canary import Canary
+from serving.http.observed import Observed
+from serving.http.routes import Parts, Routes
+from serving.kinds.installed import kinds
+from serving.kinds.kind import ArtifactFile, Asked, Kind, PagePart, Posting, Reading
+from serving.kinds.litserve_api import Predictions
+from serving.kinds.openapi_words import STRING, array_of, object_of
+from serving.kinds.prediction import Answer, PredictRequest
+from serving.kinds.query import refuse_unknown
+from serving.metrics import Metrics
+from serving.pages.kept import Pages
+from serving.pages.ui.page import UserInterface
+from serving.service import Service
+from serving.versions.cache import LocalCache
+from serving.versions.pickup import Pickup
+from serving.versions.registry import Registry
+from tests.memory_tracking import MemoryTracking
+from tests.tracking import Tracking, artifact
+
+WORDS = "swathe/words.json"
+
+
+class Greeter(NamedTuple):
+    """Answers a name with each of its words."""
+
+    words: tuple[str, ...]
+
+    def decode(self, request: PredictRequest) -> str:
+        name = json.loads(request.body)
+        if not isinstance(name, str):
+            raise InvalidRequestError("no name", [Fault(("body",), "must be a name")])
+        return name
+
+    def decode_soon(self, request: PredictRequest) -> str:
+        return self.decode(request)
+
+    def predict(self, request: PredictRequest, decoded: str) -> list[str]:
+        return [f"{word} {decoded}{'!' * (request.posting == 'shout')}" for word in self.words]
+
+    def encode(self, request: PredictRequest, predicted: list[str]) -> Answer:
+        return Answer(json.dumps({"greetings": predicted}).encode()[:-1] + b"," + request.chain_json, (1,))
+
+
+@dataclass(frozen=True)
+class Greetings:
+    """A loaded version."""
+
+    predictor: Greeter
+    features: tuple[str, ...] = ()
+
+    @property
+    def example(self) -> Mapping[str, Any]:
+        return {}
+
+    @property
+    def described(self) -> Mapping[str, Any]:
+        return {"words": len(self.predictor.words)}
+
+    @property
+    def outputs(self) -> list[dict[str, Any]]:
+        return [{"name": "greeting", "datatype": "BYTES", "shape": [-1]}]
+
+    def takes_the_rows_of(self, other: object) -> bool:
+        return isinstance(other, Greetings)
+
+
+def _words(asked: Asked) -> Mapping[str, Any]:
+    refuse_unknown(asked.query)
+    return {"words": asked.served.predictor.words}
+
+
+def _lines(asked: Asked) -> Iterator[bytes]:
+    return (word.encode() + b"\n" for word in asked.served.predictor.words)
+
+
+def _shown(ready: Any) -> Mapping[str, Any]:
+    return {"words": [word for version in ready for word in version.numbers.served.predictor.words]}
+
+
+@dataclass(frozen=True)
+class GreeterKind:
+    """The kind."""
+
+    name: str = "greeter"
+    platform: str = "greeter"
+    files = (ArtifactFile(WORDS, 1000),)
+    counted = None
+    described = {"words": {"type": ["integer", "null"]}}  # noqa: RUF012 - a constant
+    schemas = {"Greetings": object_of({"greetings": array_of(STRING)})}  # noqa: RUF012 - a constant
+    page = PagePart(
+        Path(__file__).parent / "greeter", "greeter.html", _shown, ("greeter.js",), (("Word", "A greeting"),)
+    )
+    outputs = ("greeting",)
+    postings = (
+        Posting("predict", "A greeting", "Greetings", lambda _: {"schema": STRING}, by_row=False),
+        Posting("shout", "A loud greeting", "Greetings", lambda _: {"schema": STRING}, by_row=False),
+    )
+    readings = (
+        Reading("/words", _words, name="words", summary="The words of {who}", schema="Greetings",
+                problems=("404", "409"), lines=_lines, has_query=True, signpost="words"),
+    )  # fmt: skip
+
+    def load(self, bodies: Mapping[str, bytes]) -> Greetings:
+        words = json.loads(bodies[WORDS])
+        if not words:
+            raise ModelArtifactError(f"{WORDS} has no words")
+        return Greetings(Greeter(tuple(words)))
+
+
+BOTH: Mapping[str, Kind] = {**kinds(), "greeter": GreeterKind()}
+
+
+class Line:
+    """A registry in memory, and a server over it."""
+
+    def __init__(self, directory: Path) -> None:
+        memory = MemoryTracking()
+        self.tracking = Tracking("http://memory", memory)
+        cache = LocalCache(directory)
+        cache.prepare()
+        registry = Registry(TrackingServer("http://memory"), transport=memory)
+        self.pickup = Pickup(registry, cache, BOTH, models=(), poll_s=1, grace_s=60)
+        self.directory = directory
+
+    def look(self) -> None:
+        while self.pickup.look():
+            pass
+        self.pickup.complete = True
+
+    def ask(self, *asked: tuple[str, str, Any]) -> list[httpx.Response]:
+        """Ask method, path and body, of one server."""
+
+        async def answers() -> list[httpx.Response]:
+            transport = httpx.ASGITransport(self._app())
+            async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+                return [await client.request(method, path, json=body) for method, path, body in asked]
+
+        return asyncio.run(answers())
+
+    def _app(self) -> Starlette:
+        service = Service(self.pickup, BOTH, None, "http://mlflow")
+        metrics = Metrics(lambda: self.pickup.catalogue, BOTH)
+        nobody: Any = None
+        slow = Admission(8, 10)
+        parts = Parts(
+            service, BOTH, nobody, Answering(Predictions(self.directory), nobody, slow), metrics,
+            Pages(service, metrics, BOTH, with_key=False), UserInterface(service, BOTH), slow, slow,
+            BodyReader(10_000, 10, BodyBudget(100_000)), Canary(0.0, "send", metrics),
+        )  # fmt: skip
+        app = Starlette(routes=Routes(parts).table())
+        app.add_middleware(Observed, metrics=metrics, log_all=False)
+        return app
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Line:
+    made = Line(tmp_path)
+    made.tracking.version(made.tracking.model("flights"), artifact())
+    model = made.tracking.model("hello")
+    for words in (["Hello", "Good day"], [], ["Hi"]):
+        made.tracking.version(model, {WORDS: json.dumps(words).encode()}, {"kind": "greeter"})
+    made.tracking.alias(model, "champion", 1)
+    made.look()
+    return made
+
+
+def test_each_kind_answers_for_its_own_versions(line: Line) -> None:
+    said, loud, words, odd, other, mine, broken = line.ask(
+        ("POST", "/api/hello/v3/predict", "Ada"),
+        ("POST", "/api/hello/champion/shout", "Ada"),
+        ("GET", "/api/hello/v1/words", None),
+        ("POST", "/api/hello/v1/predict", 5),
+        ("GET", "/api/hello/v1/cluster-stats", None),
+        ("POST", "/api/flights/v1/shout", "Ada"),
+        ("GET", "/api/hello/v2/words", None),
+    )
+    assert said.json()["greetings"] == ["Hi Ada"] and said.json()["version"] == 3
+    assert loud.json()["greetings"] == ["Hello Ada!", "Good day Ada!"] and loud.json()["model"] == "hello"
+    assert words.json()["words"] == ["Hello", "Good day"] and words.json()["batch"] == 1 and words.headers["etag"]
+    assert odd.status_code == 422
+    assert other.status_code == 404 and "/words" in other.json()["message"]
+    assert mine.status_code == 404 and "predict" in mine.json()["message"]
+    assert broken.status_code == 409 and "has no words" in broken.json()["message"]
+
+
+def test_queries_and_short_paths_are_the_kind_s(line: Line) -> None:
+    lines, unknown, apart, short, home = line.ask(
+        ("GET", "/api/hello/v1/words?x=1", None),
+        ("GET", "/api/hello/v1/words?a=1&a=2", None),
+        ("POST", "/api/hello/v1/predict?on_error=null", "Ada"),
+        ("GET", "/api/words", None),
+        ("GET", "/", None),
+    )
+    assert (lines.status_code, unknown.status_code, apart.status_code) == (422, 422, 422)
+    # The default model is a clustering.
+    assert short.status_code == 404 and "/cluster-stats" in short.json()["message"]
+    assert home.json()["words"] == "/api/words" and home.json()["cluster statistics"] == "/api/cluster-stats"
+
+
+def test_documents_and_counts_have_both(line: Line) -> None:
+    listed, openapi, client, metrics = line.ask(
+        ("GET", "/api/models", None),
+        ("GET", "/openapi.json", None),
+        ("GET", "/openapi-client.json", None),
+        ("GET", "/metrics", None),
+    )
+    told = {model["name"]: model["versions"][0] for model in listed.json()}
+    assert [(each["clusters"], each["words"]) for each in (told["flights"], told["hello"])] == [(4, None), (None, 2)]
+    paths = openapi.json()["paths"]
+    assert "/api/hello/champion/shout" in paths and "/api/hello/v1/words" in paths
+    assert "/api/flights/v1/shout" not in paths and "/api/hello/v1/cluster-stats" not in paths
+    assert paths["/api/hello/v1/shout"]["post"]["parameters"] == []
+    predict = client.json()["paths"]["/api/{model}/{version}/predict"]["post"]
+    bodies = predict["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
+    assert predict["summary"] == "The cluster of each row; A greeting" and bodies[1] == STRING
+    assert {"Greetings", "Predictions"} <= openapi.json()["components"]["schemas"].keys()
+    assert metrics.status_code == 200
+
+
+def test_the_page_of_a_model_has_its_kind_s_part_and_scripts(line: Line) -> None:
+    # A version of another kind, which training never makes, is listed and left out of what is drawn.
+    line.tracking.version("hello", artifact())
+    line.tracking.version("hello", {WORDS: b'["<Hey>"]'}, {"kind": "greeter"})
+    line.look()
+    own, other, script, theirs = line.ask(
+        ("GET", "/ui/hello", None),
+        ("GET", "/ui/flights", None),
+        ("GET", "/ui-assets/greeter.js", None),
+        ("GET", "/ui-assets/clusters.js", None),
+    )
+    assert "<p>Good day</p>" in own.text and "<p>&lt;Hey&gt;</p>" in own.text and "greeter.js" in own.text
+    assert own.text.count('<th scope="row">v') == 5 and "A greeting" in own.text and "Profiles" not in own.text
+    assert "Profiles" in other.text and "Greetings" not in other.text and "greeter.js" not in other.text
+    assert "greetings" in script.text and "show(row" in theirs.text
+
+
+def test_rows_are_counted_without_outcomes(line: Line) -> None:
+    asked = [("POST", "/api/hello/v1/predict", "Ada")] * 3 + [("GET", "/metrics", None)]
+    text = line.ask(*asked)[-1].text
+    assert 'swathe_rows_total{model="hello",version="1"} 3.0' in text
+    assert not [line for line in text.splitlines() if line.startswith("swathe_predictions") and "hello" in line]
+
+
+def test_nothing_outside_the_kinds_speaks_of_one() -> None:
+    serving = Path(__file__).parents[4] / "serving"
+    words = re.compile(r"kmeans|cluster|centroid|distance", re.IGNORECASE)
+    texts = [path for suffix in ("py", "html", "js") for path in serving.rglob(f"*.{suffix}")]
+    found = [path for path in texts if serving / "kinds" not in path.parents and words.search(path.read_text("utf-8"))]
+    assert len(texts) > 60 and not found
