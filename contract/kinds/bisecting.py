@@ -32,5 +32,5 @@ KIND: Final = Kind(
     gate=Gate,
     identity=Identity,
     training="pipeline.train.kinds.bisecting.kind:BisectingKind",
-    serving="serving.kinds.bisecting:KIND",
+    serving="serving.kinds.bisecting.kind:KIND",
 )

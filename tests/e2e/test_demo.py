@@ -210,6 +210,51 @@ def test_windows_make_batches_whose_versions_answer_as_spark_does(demo: Demo, sp
                 assert_http_is_spark(demo, spark, model, version, trained_on)
 
 
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_bisecting_kmeans_goes_through_the_line(demo: Demo, spark: Any, tmp_path: Path) -> None:
+    """A stream of its own, of that kind: topic, batches, versions, routes, pages, and MLflow's two ways to load it."""
+    name = "flights-bisecting"
+    stream = tmp_path / f"{name}.yaml"
+    text = (ROOT / "streams/flights.yaml").read_text()
+    text = text[: text.index("\nmodel:")] + "\nmodel: {kind: bisecting-kmeans, k: 6, max_iter: 5}\n"
+    for line, other in {
+        "name: flights": f"name: {name}",
+        "topic: flights": f"topic: {name}",
+        "  rows: 112259": "  rows: 4000",
+    }.items():
+        assert f"\n{line}\n" in text
+        text = text.replace(f"\n{line}\n", f"\n{other}\n")
+    stream.write_text(text)
+    demo.run(sys.executable, "-m", "pipeline", "replay", "--stream", str(stream), "--limit", "8000")
+    demo.run(sys.executable, "-m", "pipeline", "land", "--stream", str(stream), "--exit-when-idle", "2s")
+    batches = _batches(demo, name)
+    demo.run("mlflow", "run", ".", "--env-manager", "local", "-P", f"stream={stream}")
+    _await_version(demo, name, 2)
+    for version, batch in enumerate(batches, start=1):
+        assert_http_is_spark(demo, spark, name, version, [batch])
+    with demo.client() as server:
+        stats = server.get(f"/api/{name}/v2/cluster-stats").raise_for_status().json()["clusters"]
+        assert [each["size"] for each in stats] and sum(each["size"] for each in stats) == 4000 and len(stats) <= 6
+        lines = server.get(f"/api/{name}/v2/clustering-results", headers={"accept": "application/x-ndjson"}).text
+        stored = [json.loads(line) for line in lines.splitlines()]
+        body = {"dataframe_records": [row["features"] for row in stored]}
+        answers = server.post(f"/api/{name}/v2/predict", json=body).raise_for_status().json()["predictions"]
+        assert answers == [{key: row[key] for key in ("cluster", "label", "distance")} for row in stored]
+        assert f"/api/{name}/v2/predict" in server.get("/openapi.json").json()["paths"]
+        page = server.get(f"/ui/{name}").raise_for_status().text
+        assert all(label["label"] in page for label in stats)
+    code = f"import mlflow, pandas as pd; m = mlflow.pyfunc.load_model('models:/{name}/2'); "
+    code += (
+        f"print(m.predict(pd.DataFrame({[row['features'] for row in stored[:50]]!r}, dtype=float))['cluster'].tolist())"
+    )
+    assert str([row["cluster"] for row in stored[:50]]) in demo.run(sys.executable, "-c", code)
+    # A series never changes its kind.
+    stream.write_text(text.replace("kind: bisecting-kmeans, ", ""))
+    with pytest.raises(AssertionError, match="is a series of kind 'bisecting-kmeans'"):
+        demo.run(sys.executable, "-m", "pipeline", "train", "--stream", str(stream))
+
+
 def _await_version(demo: Demo, model: str, version: int) -> None:
     with demo.client() as server:
         wait_for(lambda: server.get(f"/api/{model}/v{version}/cluster-stats").is_success)

@@ -1,0 +1,1 @@
+"""Bisecting KMeans: its scoring file, a tree."""
