@@ -45,27 +45,39 @@ class Kind:
 
 @cache
 def kinds() -> Mapping[str, Kind]:
-    """Return all kinds by name.
+    """Return all kinds that can be loaded, by name."""
+    return _found()[0]
 
-    Raises
-    ------
-    ConfigurationError: an entry point cannot be loaded, is no kind, or has the name of another one.
-    """
+
+@cache
+def faults() -> Mapping[str, str]:
+    """Return why a kind that is declared cannot be used, by its name: one package stops no other kind."""
+    return _found()[1]
+
+
+@cache
+def _found() -> tuple[dict[str, Kind], dict[str, str]]:
     found: dict[str, Kind] = {}
+    wrong: dict[str, str] = {}
     for point in (*_own(), *entry_points(group=GROUP)):
-        if point.name not in found:
-            found[point.name] = _loaded(point)
-        elif found[point.name] is not _loaded(point):
-            raise ConfigurationError(f"two packages have a kind of model named {point.name!r}; uninstall one of them")
-    return found
+        try:
+            kind = _loaded(point)
+        except ConfigurationError as error:
+            wrong[point.name] = str(error)
+            continue
+        if found.setdefault(point.name, kind) is not kind:
+            wrong[point.name] = f"two packages have a kind of model named {point.name!r}; uninstall one of them"
+    return {name: kind for name, kind in found.items() if name not in wrong}, wrong
 
 
 def _own() -> Iterable[EntryPoint]:
     """Return the kinds of this project: an environment that `mlflow run` made runs it without it being installed."""
     if not _PROJECT.is_file():
-        return ()
-    declared = tomllib.loads(_PROJECT.read_text(encoding="utf-8"))["project"]["entry-points"][GROUP]
-    return [EntryPoint(name, value, GROUP) for name, value in declared.items()]
+        return []
+    declared = tomllib.loads(_PROJECT.read_text(encoding="utf-8")).get("project", {})
+    # Beside an installed package may lie anybody's file of that name.
+    points = declared.get("entry-points", {}).get(GROUP, {}) if declared.get("name") == "swathe" else {}
+    return [EntryPoint(name, value, GROUP) for name, value in points.items()]
 
 
 def _loaded(point: EntryPoint) -> Kind:
@@ -73,11 +85,14 @@ def _loaded(point: EntryPoint) -> Kind:
         kind = point.load()
     except Exception as error:  # anybody's package
         raise ConfigurationError(
-            f"the kind of model {point.name!r} ({point.value}) cannot be loaded: {error}; repair its package, or "
+            f"the kind of model {point.name!r} ({point.value}) cannot be loaded: {error!r}; repair its package, or "
             f"uninstall it"
         ) from error
     if not isinstance(kind, Kind) or kind.name != point.name:
-        raise ConfigurationError(f"the entry point {point.name!r} ({point.value}) is no kind of model of that name")
+        raise ConfigurationError(
+            f"the entry point {point.name!r} ({point.value}) is no kind of model of that name; repair its package, or "
+            f"uninstall it"
+        )
     return kind
 
 
@@ -91,7 +106,7 @@ def half(name: str, where: str) -> object:
     module, _, attribute = where.partition(":")
     try:
         return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # anybody's package
         raise ConfigurationError(
-            f"the kind of model {name!r} has no {where}: {error}; repair its package, or uninstall it"
+            f"the kind of model {name!r} has no {where}: {error!r}; repair its package, or uninstall it"
         ) from error

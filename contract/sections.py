@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Strict
 
@@ -25,12 +25,19 @@ class Section(BaseModel):
 class ModelSection(Section):
     """What every kind of model has: how its batches add up, and what its result depends on."""
 
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Keys that came after versions were trained."""
+
     kind: str
     scheme: Scheme = "disjoint"
 
     def training_parameters(self) -> dict[str, object]:
-        """Return what a training result depends on; the scheme is a property of the registered model."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"scheme"})
+        """Return what a training result depends on; the scheme is a property of the registered model.
+
+        A key that came later is left out at its default, so that the train keys of earlier versions stay.
+        """
+        left_out = {name for name in self.later if getattr(self, name) == type(self).model_fields[name].default}
+        return self.model_dump(mode="json", by_alias=True, exclude={"scheme", *left_out})
 
 
 class GateSection(Section):

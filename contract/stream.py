@@ -13,7 +13,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
 
 from contract.errors import StreamFileError
-from contract.kind import DEFAULT, Kind, kinds
+from contract.kind import DEFAULT, Kind, faults, kinds
 from contract.moment import EpochUnit
 from contract.sections import Bool, Duration, GateSection, Int, ModelSection, Real, Scheme, Section, Size
 from contract.stream_yaml import compose, line_of, quoting_hint
@@ -186,6 +186,8 @@ def _kind_of(given: Mapping[str, Any], node: yaml.Node, source: str) -> Kind:
     if kind is None:
         known = ", ".join(sorted(kinds()))
         line, _ = line_of(node, ["model", "kind"])
+        if isinstance(name, str) and name in faults():
+            raise StreamFileError(source, line, f"model.kind: {faults()[name]}")
         raise StreamFileError(source, line, f"model.kind: {str(name)[:80]!r} is no kind of model; there are {known}")
     for key, has in (("features", kind.has_features), ("identity", kind.identity is not None)):
         if key in given and not has:
@@ -225,8 +227,9 @@ def _with_lines(error: ValidationError, node: yaml.Node, source: str, kind: Kind
 
 def _say(fault: Mapping[str, object], path: list[str], kind: Kind) -> str:
     if fault["type"] == "extra_forbidden":
-        others = [each for each in kinds().values() if path[:1] == ["model"] and path[-1] in each.model.model_fields]
-        return f"unknown key of kind {kind.name}; {others[0].name} has one" if others else "unknown key"
+        of_model = path[:1] == ["model"] and len(path) == 2
+        others = [each.name for each in kinds().values() if of_model and path[1] in each.model.model_fields]
+        return f"unknown key of kind {kind.name}; {others[0]} has one" if others else "unknown key"
     if fault["type"] == "missing":
         return "required, and absent"
     said = str(fault["msg"]).removeprefix("Value error, ")

@@ -33,7 +33,7 @@ class Layout:
     @property
     def lock(self) -> Path:
         """Held while services are started, stopped or removed."""
-        return self.data / "infra.bring.lock"
+        return self.data / "infra.lock"
 
     @property
     def logs(self) -> Path:

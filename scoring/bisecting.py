@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,8 @@ from .euclidean import square, squares
 from .scale import Scale, refuse_infinite, refuse_misfits
 
 BISECTING_FORMAT: Final = 1
+SHIFT: Final = 1.0
+"""Of the scaled rows' mean from zero, in deviations, in each feature that varies: around zero Spark divides nothing."""
 # Below this many rows plain Python arithmetic is quicker than numpy's cost per call.
 FEW_ROWS: Final = 4
 
@@ -63,15 +66,20 @@ class BisectingScoring:
             raise ValueError(f"{len(self.labels)} labels for {len(self.leaves)} leaves")
         refuse_infinite(self.surrogates, self.mean, self.std, *self.nodes)
 
-    @property
+    @cached_property
     def leaves(self) -> tuple[int, ...]:
         """The place in ``nodes`` of each of the k clusters."""
         return tuple(node for node, places in enumerate(self.children) if not places)
 
-    @property
+    @cached_property
     def centers(self) -> tuple[tuple[float, ...], ...]:
         """The centres [k, d] of the clusters in the scaled space."""
         return tuple(self.nodes[leaf] for leaf in self.leaves)
+
+    @property
+    def middle(self) -> tuple[float, ...]:
+        """Where the scaler puts the mean [d] of the rows that it was fitted to."""
+        return tuple(SHIFT if x else 0.0 for x in self.std)
 
     def rivals(self) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
         """Return the pairs of nodes between which a row is decided: the two children of one node."""

@@ -62,6 +62,11 @@ class Scoring:
             raise ValueError(f"{len(self.labels)} labels for {len(self.centers)} centers")
         refuse_infinite(self.surrogates, self.mean, self.std, *self.centers)
 
+    @property
+    def middle(self) -> tuple[float, ...]:
+        """Where the scaler puts the mean [d] of the rows that it was fitted to."""
+        return (0.0,) * len(self.features)
+
     def rivals(self) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
         """Return the pairs of centres between which a row is decided: all."""
         count = len(self.centers)

@@ -30,6 +30,10 @@ class ClusterNumbers(Protocol):
     @property
     def labels(self) -> tuple[str, ...]: ...
 
+    @property
+    def middle(self) -> Point:
+        """Where the scaler puts the mean [d] of the rows that it was fitted to."""
+
     def rivals(self) -> Sequence[tuple[Point, Point]]:
         """Return the pairs of points in the scaled space between which a row is decided."""
 

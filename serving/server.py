@@ -28,7 +28,7 @@ from serving.http.observed import Observed
 from serving.http.problems import forbidden, http_exception, hung_up, unauthorized, unexpected
 from serving.http.routes import Parts, Routes
 from serving.http.worker_queue import WorkerQueue
-from serving.kinds.installed import kinds
+from serving.kinds.installed import kinds, left_out
 from serving.kinds.litserve_api import Predictions
 from serving.metrics import Metrics
 from serving.pages.kept import Pages
@@ -91,7 +91,13 @@ def build(server: Any, predictions: Predictions, settings: ServingSettings, cach
     app, installed = server.app, kinds()
     registry = Registry(settings.tracking)
     pickup = Pickup(
-        registry, cache, installed, models=settings.models, poll_s=settings.poll_s, grace_s=settings.grace_s
+        registry,
+        cache,
+        installed,
+        models=settings.models,
+        poll_s=settings.poll_s,
+        grace_s=settings.grace_s,
+        left_out=left_out(),
     )
     ranges = RangeCache(ObjectStore(settings), settings.cache / "results", settings.results_cache_bytes)
     ranges.prepare()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,8 @@ from contract.sections import Int, Real
 
 class KMeans(ClusteringSection):
     """How a batch is clustered by k-means."""
+
+    later: ClassVar = frozenset({"kind", "seeds"})
 
     kind: Literal["kmeans"] = "kmeans"
     k: K
@@ -34,14 +36,6 @@ class KMeans(ClusteringSection):
     def tried_seeds(self) -> range:
         """Seeds from which the k that is trained is fitted; the lowest WSSSE is kept."""
         return range(self.seed, self.seed + (self.k.seeds if isinstance(self.k, KRange) else self.seeds))
-
-    def training_parameters(self) -> dict[str, object]:
-        """Return what a training result depends on; the scheme is a property of the registered model.
-
-        A key that came later is left out at its default, so that the train keys of earlier versions stay.
-        """
-        later = {name for name in ("kind", "seeds") if getattr(self, name) == type(self).model_fields[name].default}
-        return self.model_dump(mode="json", by_alias=True, exclude={"scheme", *later})
 
 
 KIND: Final = Kind(

@@ -84,7 +84,15 @@ class VersionBuilder:
                 path = Path(directory) / "model"
                 with watch.measured("artifact"):
                     scratch = self._spark.scratch(f"{directory}/spark")
-                    described = save_artifact(path, made.model, made.columns, files, code=made.code, dfs_tmpdir=scratch)
+                    described = save_artifact(
+                        path,
+                        made.model,
+                        made.columns,
+                        files,
+                        answers=made.answers,
+                        code=made.code,
+                        dfs_tmpdir=scratch,
+                    )
                 # Before MLflow is given anything: a store that refuses them would leave an artifact at each attempt.
                 with watch.measured("results"):
                     results_key = made.results.result()

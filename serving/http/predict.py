@@ -108,7 +108,9 @@ def _apart(request: Request, posting: Posting) -> bool:
     query = read_query(request)
     if not posting.by_row:
         refuse_unknown(query)
-    if set(query) - {"on_error"} or query["on_error"] not in {"null", "refuse"}:
+        return False
+    asked = query.get("on_error", "refuse")
+    if set(query) - {"on_error"} or asked not in {"null", "refuse"}:
         problem = "known is on_error=null or on_error=refuse"
         raise InvalidRequestError(f"the query is not as it should be; {problem}", [Fault(("query",), problem)])
-    return query["on_error"] == "null"
+    return asked == "null"

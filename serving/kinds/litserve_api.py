@@ -59,7 +59,10 @@ class Predictions(LitAPI):  # type: ignore[misc] # litserve has no types
         if isinstance(output, RequestError):
             return Answer(b"", (), output)
         request, predicted = output
-        return request.predictor.encode(request, predicted)
+        try:
+            return request.predictor.encode(request, predicted)
+        except RequestError as error:
+            return Answer(b"", (), error)
 
     def answer_soon(self, request: PredictRequest) -> Answer | None:
         """Return the answer by the three steps that a worker takes, in this very process; None where it takes long."""

@@ -116,12 +116,18 @@ def _postings(kinds: Mapping[str, Kind]) -> dict[str, list[Posting]]:
 def _posting_of_any(postings: list[Posting]) -> dict[str, Any]:
     """Return the operation of a route that several kinds have, each with a body and an answer of its own."""
     first = postings[0]
-    item = _posting(first, first.name, "; ".join(each.summary for each in postings), "versions", first.body(None))
+    item = _posting(
+        first, first.name, "; ".join(dict.fromkeys(each.summary for each in postings)), "versions", first.body(None)
+    )
     if len(postings) > 1:
-        bodies, answers = [each.body(None)["schema"] for each in postings], [ref(each.schema) for each in postings]
-        item["post"]["requestBody"]["content"] = _json({"anyOf": bodies})
-        item["post"]["responses"]["200"]["content"] = _json({"anyOf": answers})
+        item["post"]["requestBody"]["content"] = _json(_any_of([each.body(None)["schema"] for each in postings]))
+        item["post"]["responses"]["200"]["content"] = _json(_any_of([ref(each.schema) for each in postings]))
     return item
+
+
+def _any_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    unlike = [schema for i, schema in enumerate(schemas) if schema not in schemas[:i]]
+    return unlike[0] if len(unlike) == 1 else {"anyOf": unlike}
 
 
 def _posting(posting: Posting, operation: str, summary: str, tag: str, body: dict[str, Any]) -> dict[str, Any]:

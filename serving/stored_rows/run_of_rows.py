@@ -18,7 +18,7 @@ _PIECE_CELLS: Final = 5_000
 _making_objects: Final = threading.Lock()
 
 
-class Stretch:
+class RunOfRows:
     """Rows ``begin`` ≤ i < ``end`` of ``table``, which is sorted by ``sort_key``; ``written`` makes answers of them."""
 
     def __init__(
@@ -38,21 +38,21 @@ class Stretch:
         """Return the number of rows."""
         return max(0, self._end - self._begin)
 
-    def above(self, key: Key) -> Stretch:
+    def above(self, key: Key) -> RunOfRows:
         """Return the rows above ``key``; where it is shortened, those that it begins are above it."""
         find = bisect_right if len(key) == len(self._keys) else bisect_left
         return self._part(find(range(self._end), key, self._begin, key=self._key), self._end)
 
-    def until(self, key: Key) -> Stretch:
+    def until(self, key: Key) -> RunOfRows:
         """Return the rows whose key begins with ``key``, or is below it."""
         behind = bisect_right(range(self._end), key, self._begin, key=lambda i: self._key(i)[: len(key)])
         return self._part(self._begin, behind)
 
-    def first(self, count: int) -> Stretch:
+    def first(self, count: int) -> RunOfRows:
         """Return the first ``count`` rows."""
         return self._part(self._begin, min(self._end, self._begin + count))
 
-    def _pieces(self) -> Iterator[Stretch]:
+    def _pieces(self) -> Iterator[RunOfRows]:
         step = max(1, _PIECE_CELLS // self._table.num_columns)
         for begin in range(self._begin, self._end, step):
             yield self._part(begin, min(begin + step, self._end))
@@ -78,5 +78,5 @@ class Stretch:
     def _key(self, i: int) -> Key:
         return tuple(column[i].as_py() for column in self._keys)
 
-    def _part(self, begin: int, end: int) -> Stretch:
-        return Stretch(self._table, self._sort_key, self._written, begin=begin, end=end)
+    def _part(self, begin: int, end: int) -> RunOfRows:
+        return RunOfRows(self._table, self._sort_key, self._written, begin=begin, end=end)

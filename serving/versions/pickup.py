@@ -45,11 +45,12 @@ class Pickup:
         models: tuple[str, ...],
         poll_s: float,
         grace_s: float,
+        left_out: Mapping[str, str] | None = None,
     ) -> None:
         self.catalogue = Catalogue()
         self.last_error: str | None = "no look at the registry yet"
         self.complete = False
-        self._registry, self._cache, self._kinds = registry, cache, kinds
+        self._registry, self._cache, self._kinds, self._left_out = registry, cache, kinds, left_out or {}
         self._models, self._poll_s, self._grace_s = models, poll_s, grace_s
         self._listing, self._loads = Listing(registry, models), Loads(self._loaded)
         self._digests: dict[str, Mapping[str, str]] = {}
@@ -188,6 +189,8 @@ class Pickup:
     def _kind(self, tags: Mapping[str, str]) -> Kind:
         name = kind_of(tags)
         kind = self._kinds.get(name)
+        if kind is None and name in self._left_out:
+            raise ModelArtifactError(shortened(self._left_out[name]))
         if kind is None:
             raise ModelArtifactError(
                 f"its kind of model is {shortened(name)!r}; installed are {', '.join(self._kinds)}: install the "
@@ -201,7 +204,7 @@ class Pickup:
         self._digests = {source: digests for source, digests in self._digests.items() if source in sources}
 
     def _remember(self) -> None:
-        facts = to_facts(self.catalogue)
+        facts = to_facts(self.catalogue, self._digests)
         if facts == self._written:
             return
         subject = f"local cache not written directory={self._cache.directory}"

@@ -82,21 +82,25 @@ def _clean(version: KeptVersion) -> KeptVersion:
     return msgspec.structs.replace(version, source=without_credentials(version.source), reason=reason)
 
 
-def to_facts(catalogue: Catalogue) -> dict[str, Any]:
-    """Return what the cache has to know of ``catalogue``; all but the time of the last look."""
+def to_facts(catalogue: Catalogue, digests: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Return what the cache has to know of ``catalogue``; all but the time of the last look.
+
+    ``digests`` are those of versions by their source: one that is unavailable now may answer after the next start.
+    """
     return {
         "models": [
             {
                 "name": model.name,
                 "aliases": dict(model.aliases),
-                "versions": [_version_facts(version) for version in model.versions.values()],
+                "versions": [_version_facts(version, digests) for version in model.versions.values()],
             }
             for model in catalogue.models.values()
         ]
     }
 
 
-def _version_facts(version: Version) -> Mapping[str, Any]:
+def _version_facts(version: Version, digests: Mapping[str, Mapping[str, str]]) -> Mapping[str, Any]:
     names = [field.name for field in dataclasses.fields(Version) if field.name != "numbers"]
     facts = {name: getattr(version, name) for name in names}
-    return {**facts, "tags": dict(version.tags), "digests": dict(version.numbers.digests) if version.numbers else {}}
+    kept = version.numbers.digests if version.numbers else digests.get(version.source, {})
+    return {**facts, "tags": dict(version.tags), "digests": dict(kept)}

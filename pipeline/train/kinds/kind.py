@@ -60,13 +60,15 @@ class Batch:
 class Made:
     """A version, proved and measured, before anybody else knows of it.
 
-    columns: those that the model reads; params: of the run, beside batch and rows; curves: values by step; tables:
-    columns of a table, by the file's name; sentences: of the description; reference: key of the sample on which
-    metrics under `ref/` were measured, if any; code: what the artifact carries.
+    columns: those that the model reads; answers: those that it gives, each with the name of MLflow's type; params: of
+    the run, beside batch and rows; curves: values by step; tables: columns of a table, by the file's name; sentences:
+    of the description; reference: key of the sample on which metrics under `ref/` were measured, if any; code: what
+    the artifact carries to load by.
     """
 
     model: PipelineModel
     columns: Sequence[str]
+    answers: Mapping[str, str]
     rows: int
     params: Mapping[str, object]
     metrics: Mapping[str, float]

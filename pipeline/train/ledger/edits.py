@@ -74,7 +74,8 @@ def foreign_series(commands: SeriesCommands, versions: Mapping[int, RegisteredVe
                 f"model {commands.model!r}",
                 f"is a series of kind {kind!r}, as version {number} says, and a series never changes its kind; "
                 f"the stream file says {own!r}",
-                f"train that under another name: {commands.train_anew()}",
+                f"train that under another name: {commands.train_anew()}; or, if the tag `kind` was edited, "
+                f"{remedies.restore(commands.model)} puts it right",
             )
         stream, scheme = version.tags.get(TAG_STREAM), version.tags.get(TAG_SCHEME)
         if stream is not None and (stream, scheme or commands.scheme) != (commands.stream.name, commands.scheme):

@@ -14,6 +14,7 @@ from contract.model_version import (
     TAG_BATCH,
     TAG_GATE,
     TAG_GATE_REASON,
+    TAG_KIND,
     TAG_REASON,
     TAG_SCHEME,
     TAG_STATE,
@@ -32,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 ORPHAN: Final = "orphan"
 # What a version is, which nobody has reason to change; all else may be a person's own.
-IDENTITY: Final = (TAG_STREAM, TAG_SCHEME, TAG_BATCH, TAG_TRAIN_KEY)
-_OF_SERIES: Final = frozenset({TAG_STREAM, TAG_SCHEME})
+IDENTITY: Final = (TAG_STREAM, TAG_SCHEME, TAG_KIND, TAG_BATCH, TAG_TRAIN_KEY)
+_OF_SERIES: Final = frozenset({TAG_STREAM, TAG_SCHEME, TAG_KIND})
 ReadText = Callable[[TrackedRun, str], str | None]
 
 

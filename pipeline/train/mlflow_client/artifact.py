@@ -16,7 +16,6 @@ from mlflow.models import Model as MlflowModel
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
-import scoring as scoring_package
 from contract.model_version import SCORING_FILE
 
 if TYPE_CHECKING:
@@ -29,13 +28,13 @@ _REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "pyspark")
 
 @dataclass(frozen=True)
 class Code:
-    """Modules of `scoring` with which a version loads where this project is not installed.
+    """Modules, of whatever package, with which a version loads where that is not installed; they import relatively.
 
-    MLflow calls `_load_pyfunc` of ``loader``, which is one of them.
+    MLflow calls `_load_pyfunc` of the module ``loader``, which is one of them.
     """
 
     loader: str
-    modules: tuple[str, ...]
+    files: tuple[Path, ...]
 
 
 def save_artifact(
@@ -44,12 +43,14 @@ def save_artifact(
     features: Sequence[str],
     files: Mapping[str, bytes],
     *,
+    answers: Mapping[str, str],
     code: Code,
     dfs_tmpdir: str,
 ) -> MlflowModel:
     """Write the artifact to the new directory ``path``; return what becomes the file `MLmodel` once it has its ids.
 
-    ``files`` are those beside Spark's own, by their names; ``code`` is what the artifact carries of `scoring`;
+    ``files`` are those beside Spark's own, by their names; ``answers`` are the columns of its answers, each with the
+    name of MLflow's type; ``code`` is what the artifact carries to load by;
     ``dfs_tmpdir`` is where Spark may write on its way.
     """
     description = MlflowModel()
@@ -59,7 +60,7 @@ def save_artifact(
         model,
         str(path),
         mlflow_model=description,
-        signature=_signature(features),
+        signature=_signature(features, answers),
         pip_requirements=requirements,
         dfs_tmpdir=dfs_tmpdir,
     )
@@ -68,18 +69,17 @@ def save_artifact(
         target = path / name
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(body)
-    package = _copy_code(path / "code", code.modules)
+    package = _copy_code(path / "code", code.files)
     description.flavors["python_function"].update(
         loader_module=f"{package}.{code.loader}", data=str(Path(SCORING_FILE).parent), code="code"
     )
     return description
 
 
-def _signature(features: Sequence[str]) -> ModelSignature:
-    answers = [("cluster", DataType.integer), ("label", DataType.string), ("distance", DataType.double)]
+def _signature(features: Sequence[str], answers: Mapping[str, str]) -> ModelSignature:
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.double, name) for name in features]),
-        outputs=Schema([ColSpec(kind, name) for name, kind in answers]),
+        outputs=Schema([ColSpec(DataType[kind], name) for name, kind in answers.items()]),
     )
 
 
@@ -89,10 +89,8 @@ def _drop_leftovers(path: Path) -> None:
         file.unlink()
 
 
-def _copy_code(directory: Path, modules: Sequence[str]) -> str:
-    assert scoring_package.__file__ is not None  # noqa: S101 - a regular package
-    home = Path(scoring_package.__file__).parent
-    sources = [home / f"{name}.py" for name in sorted(modules)]
+def _copy_code(directory: Path, files: Sequence[Path]) -> str:
+    sources = sorted(files, key=lambda file: file.name)
     digest = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:12]
     package = f"swathe_scoring_{digest}"
     target = directory / package

@@ -1,1 +1,1 @@
-"""Predictions of a clustering: a body in, an answer out."""
+"""What all clusterings share in serving: predictions, statistics, stored rows, their part of the page."""

@@ -64,7 +64,7 @@ def seconds(n: int, assigner: ClusterAssigner, *, apart: bool = False, likely: b
     Where each has a probability per cluster, a row is multiplied by a matrix for each.
     """
     width = len(assigner.scoring.features)
-    numbers = len(assigner.scoring.centers) * width * (width if likely else 1)
+    numbers = len(assigner.scoring.labels) * width * (width if likely else 1)
     each = 60e-9 * n if n <= _FEW_ROWS else 2.5e-6 + 2e-9 * n
     return (1.2e-6 if apart else 0.8e-6) * n + numbers * each
 

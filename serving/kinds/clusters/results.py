@@ -31,7 +31,7 @@ from contract.model_version import (
 from serving.kinds.kind import Registered
 from serving.stored_rows.footer import DOUBLE, INT32, INT64, TEXT, Columns, Key
 from serving.stored_rows.range_cache import RangeCache
-from serving.stored_rows.run_of_rows import Stretch
+from serving.stored_rows.run_of_rows import RunOfRows
 from serving.stored_rows.sorted_file import SortedFiles, first_group
 from serving.versions.tags import text
 
@@ -76,8 +76,8 @@ class Results:
         """
         after = read_cursor(cursor, version.run_id, cluster)
         found: list[dict[str, Any]] = []
-        for stretch in self._stretches(version, labels, cluster, after):
-            found += stretch.first(limit + 1 - len(found)).answers()
+        for run in self._runs_of_rows(version, labels, cluster, after):
+            found += run.first(limit + 1 - len(found)).answers()
             if len(found) > limit:
                 break
         return _page(found, limit, version.run_id, cluster)
@@ -96,10 +96,10 @@ class Results:
         if after and after[0] != row_id:
             raise _no_cursor()
         found: list[dict[str, Any]] = []
-        for stretch in self._stretches(version, labels, None, after or (row_id,)):
-            own = stretch.until((row_id,))
+        for run in self._runs_of_rows(version, labels, None, after or (row_id,)):
+            own = run.until((row_id,))
             found += own.first(limit + 1 - len(found)).answers()
-            if len(found) > limit or len(own) < len(stretch):
+            if len(found) > limit or len(own) < len(run):
                 break
         if not found and not after:
             within = f"version {version.number} of model {version.model!r}, whose rows `clustering-results` lists"
@@ -108,17 +108,17 @@ class Results:
 
     def export(self, version: Registered, labels: Sequence[str], *, cluster: int | None) -> Iterator[bytes]:
         """Return all rows as lines of JSON, some at a time; the first row group is read before this returns."""
-        stretches = self._stretches(version, labels, cluster, ())
-        first = next(stretches, None)
-        all_of_them = chain([] if first is None else [first], stretches)
-        return (lines for stretch in all_of_them for lines in stretch.lines())
+        runs = self._runs_of_rows(version, labels, cluster, ())
+        first = next(runs, None)
+        all_of_them = chain([] if first is None else [first], runs)
+        return (lines for run in all_of_them for lines in run.lines())
 
     def _read_manifest(self, key: str) -> ResultsManifest:
         return results_from_json(self._ranges.whole(key, RESULTS.most_bytes), key)
 
-    def _stretches(
+    def _runs_of_rows(
         self, version: Registered, labels: Sequence[str], cluster: int | None, after: Key
-    ) -> Iterator[Stretch]:
+    ) -> Iterator[RunOfRows]:
         """Yield the rows above ``after``, of which a shortened one stands before all that it begins; none is empty."""
         stored = text(version.tags.get(TAG_RESULTS), _LONGEST_KEY)
         if not stored:
@@ -132,7 +132,7 @@ class Results:
         start = after if cluster is None else (cluster, *after)
         for table in self._tables(files, sort_key, start):
             _check(table, manifest, len(labels))
-            rows = Stretch(table, sort_key, written).above(start)
+            rows = RunOfRows(table, sort_key, written).above(start)
             own = rows if cluster is None else rows.until((cluster,))
             if own:
                 yield own

@@ -44,6 +44,16 @@ _TERMS: Final = (
         "When the batch's rows happened, by the column that the stream file names as event_time; without one, the "
         "timestamps that Kafka has for the records.",
     ),
+    (
+        "Drift",
+        "How far this batch differs from the one before, by the population stability index (PSI) of what "
+        "differs most: below 0.1 stable, below 0.25 moderate, above it large.",
+    ),
+    (
+        "Gate",
+        "What the checks said when the version was made: passed, it became champion then; behind the champion, it is "
+        "sound and became challenger; not sound, it got no alias. The badge says who is champion now.",
+    ),
 )
 
 _HERE: Final = Path(__file__).parent

@@ -108,6 +108,11 @@ def test_what_is_not_the_fault_of_single_rows_refuses_all(served: Served, body: 
     assert _ask(served, body).status_code == 422
 
 
+def test_a_query_without_anything_in_it_is_none(served: Served) -> None:
+    answer = served.server.http.post(f"{served.one.path}/predict?&", json={"instances": [[1, 2, 3]]})
+    assert answer.status_code == 200, answer.text
+
+
 @pytest.mark.parametrize("query", ["on_error=skip", "on_error=", "other=1", "on_error=null&on_error=null"])
 def test_another_query_is_refused(served: Served, query: str) -> None:
     answer = served.server.http.post(f"{served.one.path}/predict?{query}", json={"instances": [[1, 2, 3]]})

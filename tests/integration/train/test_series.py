@@ -196,7 +196,19 @@ def test_a_run_that_has_ended_says_what_it_made_or_why_not_and_nothing_of_the_ma
 def test_a_version_has_the_tags_that_it_is_found_by_and_the_rest_in_its_artifact(trained: Lab) -> None:
     versions = trained.versions()
     assert set(versions[3].tags) == {
-        *("stream", "scheme", "batch", "train_key", "rows", "results", "gate", "gate_reason", "state", "aliased")
+        *(
+            "stream",
+            "scheme",
+            "kind",
+            "batch",
+            "train_key",
+            "rows",
+            "results",
+            "gate",
+            "gate_reason",
+            "state",
+            "aliased",
+        )
     }
     assert versions[2].tags["offsets"] == '{"0": [600, 750], "1": [600, 750]}'
     facts = trained.facts(3)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import EntryPoint
 
 import pytest
 
+from contract import kind, stream
 from contract.errors import ConfigurationError, StreamFileError
 from contract.kind import DEFAULT, half, kinds
 from contract.kinds.clusters import Gate
@@ -46,10 +48,38 @@ def test_a_section_that_is_none_is_told_as_before() -> None:
         parse_stream(parsed("[1]"), "s")
 
 
+def test_a_key_of_another_kind_is_told_and_one_within_a_range_is_not_mistaken_for_it() -> None:
+    with pytest.raises(StreamFileError, match=r"min_divisible: unknown key of kind kmeans; bisecting-kmeans has one"):
+        parse_stream(parsed("{k: 3, min_divisible: 2.0}"), "s")
+    with pytest.raises(StreamFileError, match=r"model\.k\.seed: unknown key$"):
+        parse_stream(parsed("{k: {from: 2, to: 5, seed: 3}}"), "s")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("no_such_module:KIND", "cannot be loaded: ModuleNotFoundError"),
+        ("contract.errors:SwatheError", "is no kind of model of that name"),
+        ("contract.kinds.kmeans:KIND", "is no kind of model of that name"),
+    ],
+)
+def test_a_package_with_a_broken_kind_stops_the_streams_of_that_kind_alone(
+    value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = EntryPoint("odd", value, kind.GROUP)
+    monkeypatch.setattr(kind, "entry_points", lambda group: [odd] if group == kind.GROUP else [])
+    found, wrong = kind._found.__wrapped__()
+    assert found.keys() == kinds().keys() and told in wrong["odd"]
+    monkeypatch.setattr(stream, "faults", lambda: wrong)
+    assert parse_stream(parsed("{k: 3}"), "s").model.kind == DEFAULT
+    with pytest.raises(StreamFileError, match=rf"s:6: model\.kind: .*{told}"):
+        parse_stream(parsed("{kind: odd, k: 3}"), "s")
+
+
 def test_every_kind_is_declared_once_and_both_halves_are_named() -> None:
-    for name, kind in kinds().items():
-        assert issubclass(kind.model, ModelSection) and kind.name == name
-        for where in (kind.training, kind.serving):
+    for name, declared in kinds().items():
+        assert issubclass(declared.model, ModelSection) and declared.name == name
+        for where in (declared.training, declared.serving):
             assert re.fullmatch(r"[a-z_.]+:[A-Za-z]+", where), where
 
 

@@ -64,6 +64,12 @@ def test_the_key_of_the_flights_stays(scheme: Scheme, recorded: str) -> None:
     assert train_key(parse_stream(FLIGHTS.read_text(), "flights"), scheme, [b"one"]) == recorded
 
 
+def test_the_key_of_another_kind_stays_too() -> None:
+    text = STREAM.format(**USUAL)
+    other = parse_stream(text[: text.index("model:")] + "model: {kind: bisecting-kmeans, k: 3}\n", "test")
+    assert key(other) == "35d444d13b5c0c874a53eecb11abefee"
+
+
 def test_several_seeds_change_the_key() -> None:
     several = parse_stream(STREAM.format(**USUAL).replace("seed: 1", "seed: 1, seeds: 3"), "test")
     assert key(several) != key(stream())

@@ -15,23 +15,23 @@ from pyspark.sql import DataFrame, SparkSession
 from contract.errors import DataError
 from contract.kinds.bisecting import BisectingKMeans
 from contract.model_version import CLUSTER
-from pipeline.train.kinds.bisecting.scaler import SHIFT, fit_away_from_zero
+from pipeline.train.kinds.bisecting.scaler import fit_away_from_zero
 from pipeline.train.kinds.bisecting.tree import tree
 from pipeline.train.kinds.clusters import evaluate
 from pipeline.train.kinds.clusters.assign import assign
-from pipeline.train.kinds.clusters.clustering import Clustering
+from pipeline.train.kinds.clusters.clustering import SCORING, Clustering
 from pipeline.train.kinds.clusters.prepared import RANK_ERROR, SCALED, Prepared
 from pipeline.train.kinds.clusters.trained import Trained
 from pipeline.train.kinds.kind import Batch
 from pipeline.train.stopwatch import Stopwatch
-from scoring.bisecting import BisectingScoring
+from scoring.bisecting import SHIFT, BisectingScoring
 
 
 class BisectingKind(Clustering):
     """Bisecting KMeans, opened for one series."""
 
-    code = "bisecting"
     loader = "load_bisecting"
+    code = (SCORING / "bisecting.py", SCORING / "load_bisecting.py")
 
     @staticmethod
     def read_numbers(body: bytes) -> BisectingScoring:
@@ -70,8 +70,8 @@ class BisectingKind(Clustering):
         leaves = sum(not below for below in found.children)
         if leaves < model.fewest:
             raise DataError(
-                f"the rows cannot be divided: bisecting KMeans made one cluster of {rows} rows; lower min_divisible, "
-                f"which is {model.min_divisible:g}, or choose features that differ"
+                f"the rows cannot be divided: bisecting KMeans made one cluster of {rows} rows; choose features that "
+                f"differ more{_advice(model)}"
             )
         # Clusters have their numbers, until labels are known from the version before.
         labels = tuple(str(i) for i in range(leaves))
@@ -86,15 +86,21 @@ class BisectingKind(Clustering):
         )
 
 
+def _advice(model: BisectingKMeans) -> str:
+    if model.min_divisible == 1:
+        return ""
+    lower = "a number nearer to 1" if model.min_divisible > 1 else "a smaller share"
+    return f", or give {lower} as min_divisible, which is {model.min_divisible:g}"
+
+
 @contextmanager
 def _directory(batch: Batch) -> Iterator[str]:
-    """Give a path that all of Spark's processes can write and that is not there yet; remove it in the end."""
+    """Give a path that all of Spark's processes can write and that is not there yet; remove it after the block."""
     with TemporaryDirectory(prefix="swathe-spark-tree-") as local:
         path = f"{batch.scratch(local)}/{uuid.uuid4().hex}"
-        try:
-            yield path
-        finally:
-            _remove(batch.spark, path)
+        yield path
+        # Where the fit failed, Spark may be gone, and what is left is scratch.
+        _remove(batch.spark, path)
 
 
 def _remove(spark: SparkSession, path: str) -> None:

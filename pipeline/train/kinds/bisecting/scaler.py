@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pyspark.ml.functions import array_to_vector, vector_to_array
 from pyspark.sql import functions as fn
 
+from scoring.bisecting import SHIFT
+
 if TYPE_CHECKING:
     from pyspark.ml.feature import StandardScaler, StandardScalerModel
     from pyspark.sql import DataFrame
-
-SHIFT: Final = 1.0
-"""Of the scaled rows' mean from zero, in deviations, in every feature that varies."""
 
 
 def fit_away_from_zero(scaler: StandardScaler, assembled: DataFrame) -> StandardScalerModel:

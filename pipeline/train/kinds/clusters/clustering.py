@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
+import scoring
 from contract.kinds.clusters import Gate, Identity
 from contract.version_facts import VersionFacts
 from pipeline.train.kinds.clusters import describe
@@ -37,17 +39,21 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 TRANSITIONS_FILE: Final = "transitions.json"
-_SHARED_CODE: Final = ("arrays", "euclidean", "golden", "number_file", "pyfunc", "scale")
+SCORING: Final = Path(scoring.__file__).parent
+_SHARED_CODE: Final = tuple(
+    SCORING / f"{name}.py" for name in ("arrays", "euclidean", "golden", "number_file", "pyfunc", "scale")
+)
+_ANSWERS: Final = {"cluster": "integer", "label": "string", "distance": "double"}
 
 
 class Clustering(ABC):
     """A kind whose models are clusterings, opened for one series.
 
-    ``code`` is the module of `scoring` that has its arithmetic, and ``loader`` the one by which MLflow loads it.
+    ``loader`` is the module by which MLflow loads it, and ``code`` that one and what it imports beside what all share.
     """
 
-    code: ClassVar[str]
     loader: ClassVar[str]
+    code: ClassVar[tuple[Path, ...]]
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -82,7 +88,7 @@ class Clustering(ABC):
     def fitted(self, batch: Batch, watch: Stopwatch) -> Iterator[FittedClustering]:
         """Read and check the rows of ``batch`` and fit; what Spark keeps of them is let go with the block."""
         stream, bucket = self._opened.series.stream, self._opened.store.bucket
-        code = Code(self.loader, (*_SHARED_CODE, self.loader, self.code))
+        code = Code(self.loader, (*_SHARED_CODE, *self.code))
         with prepared_rows(batch, bucket, stream, self.fit_scaler, watch) as (prepared, rows):
             yield FittedClustering(self._opened, self.comparer, code, batch, self.train(prepared, rows, batch, watch))
 
@@ -124,6 +130,7 @@ class FittedClustering:
         return Made(
             model=named.model,
             columns=named.scoring.features,
+            answers=_ANSWERS,
             rows=named.rows,
             params=named.params,
             metrics={**metrics, **comparison.metrics},

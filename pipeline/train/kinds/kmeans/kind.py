@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contract.kinds.kmeans import KMeans
-from pipeline.train.kinds.clusters.clustering import Clustering
+from pipeline.train.kinds.clusters.clustering import SCORING, Clustering
 from pipeline.train.kinds.clusters.prepared import Prepared
 from pipeline.train.kinds.clusters.trained import Trained
 from pipeline.train.kinds.kind import Batch
@@ -15,8 +15,8 @@ from scoring.kmeans import Scoring
 class KMeansKind(Clustering):
     """KMeans, opened for one series."""
 
-    code = "kmeans"
     loader = "load_kmeans"
+    code = (SCORING / "kmeans.py", SCORING / "load_kmeans.py")
 
     @staticmethod
     def read_numbers(body: bytes) -> Scoring:

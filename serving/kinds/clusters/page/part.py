@@ -35,16 +35,6 @@ TERMS: Final = (
         "The same on a sample of the series' first batch that never changes: what versions can be ranked by.",
     ),
     (
-        "Drift",
-        "How far this batch differs from the one before, by the population stability index (PSI) of the worst feature "
-        "or of the clusters' shares: below 0.1 stable, below 0.25 moderate, above it large.",
-    ),
-    (
-        "Gate",
-        "What the checks said when the version was made: passed, it became champion then; behind the champion, it is "
-        "sound and became challenger; not sound, it got no alias. The badge says who is champion now.",
-    ),
-    (
         "Label",
         "C1, C2 and so on name a cluster through all versions, as long as enough of its rows stay together.",
     ),
@@ -113,14 +103,15 @@ def _newest(versions: Sequence[Version], size: Callable[[ClusterNumbers], int], 
 def _profile(version: Version, colours: Mapping[str, int]) -> Profile:
     served = clustering(version)
     features, clusters = served.features, len(served.statistics)
+    centers, middle = served.assigner.scoring.centers, served.assigner.scoring.middle
     width = min(len(features), MOST_CELLS // min(clusters, _LEAST_ROWS))
     largest = sorted(range(clusters), key=lambda i: -served.statistics[i].size)[: MOST_CELLS // width]
     rows = []
     for i in largest:
         cluster = served.statistics[i]
         cells = tuple(
-            Cell(value, round(max(-_STEPS, min(_STEPS, 2 * z))) + _STEPS, z)
-            for value, z in zip(cluster.centroid[:width], served.assigner.scoring.centers[i][:width], strict=True)
+            Cell(value, round(max(-_STEPS, min(_STEPS, 2 * (z - mean)))) + _STEPS, z - mean)
+            for value, z, mean in zip(cluster.centroid[:width], centers[i][:width], middle[:width], strict=True)
         )
         rows.append(ProfileRow(cluster.label, colours[cluster.label], cluster.size, cluster.share, cells))
     rows.sort(key=lambda row: natural(row.label))

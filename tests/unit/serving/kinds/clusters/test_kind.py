@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from contract.errors import ModelArtifactError
 from contract.model_version import (
     GOLDEN_FILE,
+    SCORING_FILE,
     STATISTICS_FILE,
     ClusterStatistics,
     FeatureStatistics,
@@ -18,9 +21,13 @@ from contract.model_version import (
 )
 from scoring.bisecting import BisectingScoring
 from scoring.golden import Golden
+from serving.kinds.bisecting.kind import KIND, read_scoring
+from serving.kinds.clusters.clustering import Clustering
 from serving.kinds.clusters.kind import ClusterKind
+from serving.kinds.clusters.page.part import _profile
 from serving.kinds.kind import ArtifactFile, Kind
 from serving.kinds.prediction import PredictRequest
+from tests.unit.serving.served_numbers import version
 
 TREE = BisectingScoring(
     features=("x",),
@@ -75,3 +82,43 @@ def test_a_scoring_file_that_is_none_is_told_by_its_name() -> None:
     kind = ClusterKind("tree", "swathe_tree", FILE, BisectingScoring.from_json)
     with pytest.raises(ModelArtifactError, match=r"swathe/tree\.json: "):
         kind.load({**_files(), FILE.name: b"{}"})
+
+
+def test_bisecting_kmeans_reads_its_tree_and_nothing_else() -> None:
+    files = {SCORING_FILE if name == FILE.name else name: body for name, body in _files().items()}
+    served = KIND.load(files)
+    assert served.described == {"clusters": 2} and served.features == ("x",)
+    tree = json.loads(TREE.to_json())
+    spoiled: list[dict[str, Any]] = [
+        *({"more": 1}, {"format": 2}, {"std": []}, {"nodes": [[0.0]]}, {"nodes": [[0.0]] * 10_001}),
+        *({"children": [places, [], []]} for places in ([1, 2, 3], [-1, 2], [1, 99], [2, 2])),
+    ]
+    for odd in spoiled:
+        with pytest.raises(ModelArtifactError, match=r"swathe/scoring\.json: "):
+            KIND.load({**files, SCORING_FILE: json.dumps({**tree, **odd}).encode()})
+
+
+def test_the_largest_tree_that_a_stream_file_may_ask_for_is_read() -> None:
+    leaves, width, rng = 1_000, 1_000, np.random.default_rng(1)
+    children = tuple((2 * i + 1, 2 * i + 2) if 2 * i + 2 < 2 * leaves - 1 else () for i in range(2 * leaves - 1))
+    nodes = tuple(map(tuple, rng.normal(size=(2 * leaves - 1, width)).tolist()))
+    scale = (0.5,) * width
+    names, labels = tuple(f"feature_{j}" for j in range(width)), tuple(f"C{i}" for i in range(leaves))
+    largest = BisectingScoring(names, scale, scale, scale, nodes, children, labels)
+    assert read_scoring(largest.to_json()) == largest
+
+
+def test_a_profile_is_coloured_by_the_distance_from_the_batch_s_mean() -> None:
+    """The scaler of bisecting KMeans puts the mean at 1, that of KMeans at 0: the page shows neither."""
+    tree = dataclasses.replace(TREE, nodes=((1.0,), (0.0,), (2.0,)), mean=(5.0,), std=(5.0,))
+    centroids = tuple((z * 5.0 + 5.0,) for (z,) in tree.centers)
+    feature = {"x": FeatureStatistics(0.0, 1.0, -1.0, 1.0, 0)}
+    clusters = tuple(ClusterStatistics(i, f"C{i + 1}", 1, 0.5, centroids[i], feature) for i in range(2))
+    made = version(1)
+    assert made.numbers is not None
+    numbers = dataclasses.replace(made.numbers, served=Clustering(tree.assigner(), clusters, None))
+    shown = _profile(dataclasses.replace(made, numbers=numbers), {"C1": 0, "C2": 1})
+    assert [[(cell.value, cell.deviations) for cell in row.cells] for row in shown.rows] == [
+        [(5.0, -1.0)],
+        [(15.0, 1.0)],
+    ]

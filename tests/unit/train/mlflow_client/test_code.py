@@ -1,0 +1,33 @@
+"""What an artifact carries to load by is all that it imports, and nothing of another kind."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from pipeline.train.kinds.bisecting.kind import BisectingKind
+from pipeline.train.kinds.clusters.clustering import _SHARED_CODE, SCORING, Clustering
+from pipeline.train.kinds.kmeans.kind import KMeansKind
+
+
+def imported(module: str, found: set[str]) -> set[str]:
+    """Return ``module`` and all that it imports relatively, and so on."""
+    if module not in found:
+        found.add(module)
+        for node in ast.walk(ast.parse((SCORING / f"{module}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 1 or not (node.module or "").startswith("scoring"), module
+                names = [node.module] if node.module else [alias.name for alias in node.names]
+                for name in names if node.level == 1 else []:
+                    imported(name, found)
+    return found
+
+
+@pytest.mark.parametrize("kind", [KMeansKind, BisectingKind])
+def test_it_is_complete(kind: type[Clustering]) -> None:
+    files: tuple[Path, ...] = (*_SHARED_CODE, *kind.code)
+    carried = {file.stem for file in files}
+    assert imported(kind.loader, set()) <= carried and len(carried) == len(files)
+    assert not {"kmeans", "bisecting"} - {kind.code[0].stem} & carried
