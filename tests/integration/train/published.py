@@ -14,6 +14,7 @@ from mlflow.tracking import MlflowClient
 
 from contract.model_version import (
     TAG_BATCH,
+    TAG_KIND,
     TAG_REASON,
     TAG_REFERENCE,
     TAG_ROWS,
@@ -90,7 +91,13 @@ class Published:
     def _record(self, number: int, state: str, runs: Runs, artifacts: ArtifactStore) -> VersionRecord:
         run = runs.start(number, f"key{number}", None)
         run_id = run.info.run_id
-        tags = {TAG_STREAM: self.lab.name, TAG_SCHEME: "disjoint", TAG_BATCH: str(number), TAG_ROWS: "50"}
+        tags = {
+            TAG_STREAM: self.lab.name,
+            TAG_SCHEME: "disjoint",
+            TAG_KIND: "kmeans",
+            TAG_BATCH: str(number),
+            TAG_ROWS: "50",
+        }
         tags |= {TAG_TRAIN_KEY: f"key{number}", TAG_REFERENCE: "r"}
         if state != "ready":
             runs.end(run_id, "FAILED", {TAG_ERROR: state, "state": "failed"})

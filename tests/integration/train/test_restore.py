@@ -268,7 +268,10 @@ def test_edited_tags_are_put_right_without_making_the_model_again(published: Pub
     published.client.set_model_version_tag(lab.name, "3", "batch", "7")
     published.client.set_model_version_tag(lab.name, "3", "owner", "stays")
     assert published.edits() == [f"version 3 of model '{lab.name}' carries batch=7: its tags were edited"]
-    assert published.restored() == ["version 3 has its tags again: batch"]
+    published.client.set_model_version_tag(lab.name, "3", "kind", "als")
+    [edit] = published.edits()
+    assert "is a series of kind 'als'" in edit
+    assert published.restored() == ["version 3 has its tags again: kind, batch"]
     assert published.shown()[1][3].tags == {**before[1][3].tags, "owner": "stays"}
 
 
