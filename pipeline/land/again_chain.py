@@ -6,13 +6,11 @@ takes no offset that these hold; so an offset is landed again once.
 
 from __future__ import annotations
 
-import io
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from contract.batch import OFFSET, LandedAgain, Part, again_key, again_prefix
 from contract.errors import ChainError
@@ -21,6 +19,7 @@ from pipeline.land.chain import Writer
 from pipeline.land.open_part import OpenPart
 from pipeline.land.origins import Longs
 from pipeline.object_store import ObjectStore, StoredObject
+from pipeline.parquet_bytes import read_table
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +88,7 @@ class AgainChain:
             found = self._store.get(again.key)
             if found is None:
                 raise ChainError(f"{again.key} was listed and is gone; what was landed again must never be deleted")
-            self._offsets[again.sequence] = pq.read_table(io.BytesIO(found[0]), columns=[OFFSET])[OFFSET].to_numpy()
+            self._offsets[again.sequence] = read_table(found[0], [OFFSET])[OFFSET].to_numpy()
         return self._offsets[again.sequence]
 
     def _read(self, key: str) -> LandedAgain:

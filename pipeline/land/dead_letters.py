@@ -5,12 +5,10 @@ The group's offset is committed behind it. So a lane's next owner sends again wh
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 
-import pyarrow.parquet as pq
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]
 
@@ -22,6 +20,7 @@ from pipeline.land.reject import Reject
 from pipeline.land.rejected_records import rejects_in
 from pipeline.land.topic import TIMEOUT_S, explain
 from pipeline.object_store import ObjectStore
+from pipeline.parquet_bytes import read_table
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +75,7 @@ class DeadLetters:
         found = store.get(part.rejects.key) if part.rejects else None
         if found is None:
             return
-        self.send(lane, rejects_in(pq.read_table(io.BytesIO(found[0]))))
+        self.send(lane, rejects_in(read_table(found[0])))
 
     def _produce(self, lane: int, reject: Reject) -> None:
         value = reject.value

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from contract.batch import (
     KEY,
@@ -29,6 +27,7 @@ from pipeline.land.chain import Chain, listed_lanes
 from pipeline.land.reject import Reject
 from pipeline.land.reject_reasons import RejectReasons
 from pipeline.object_store import ObjectStore
+from pipeline.parquet_bytes import read_table
 
 # For the first reasons a person needs a few; a stream may have rejected for years.
 _READ_FOR_REASONS = 16
@@ -112,7 +111,7 @@ def read_rejects(
         raise ChainError(
             f"{rejects.key}, which {named.part.key} names, is {'altered' if found else 'missing'}; restore it"
         )
-    table = pq.read_table(io.BytesIO(found[0]))
+    table = read_table(found[0])
     taken = chain.taken(landed_again, named.lane, named.part)
     return table.filter(pc.invert(pc.is_in(table[OFFSET], pa.array(taken)))) if len(taken) else table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from contract.batch import (
     FOOTER_KEY,
@@ -31,6 +29,7 @@ from pipeline.land.chain_start import ChainStart, read_start
 from pipeline.land.origins import Longs
 from pipeline.land.verify_again import AgainProof, RejectedOffsets, check_again
 from pipeline.object_store import ObjectStore
+from pipeline.parquet_bytes import parquet_file, read_table
 
 
 @dataclass
@@ -275,13 +274,13 @@ def _covered(reading: _Reading, lane: int, part: Part, rejected: Longs) -> tuple
     found = reading.store.get(part.key)
     if found is None:
         raise ValueError("it does not exist")
-    file = pq.ParquetFile(io.BytesIO(found[0]))
+    file = parquet_file(found[0])
     footer: dict[str, Any] = json.loads(file.metadata.metadata[FOOTER_KEY])
     head = reading.store.head(part.key)
     for name, value in (head.metadata if head else {}).items():
         if str(footer.get(name)) != value:
             reading.say(f"{part.key}: {name} is {value!r} in the metadata, {footer.get(name)!r} in the footer")
-    rows = file.read([PARTITION, OFFSET])
+    rows = file.read([PARTITION, OFFSET], use_threads=False)
     offsets: Longs = rows.column(OFFSET).to_numpy()
     if len(offsets) != part.rows:
         reading.say(f"{part.key} holds {len(offsets)} rows, not {part.rows}")
@@ -303,7 +302,7 @@ def _rejected_offsets(reading: _Reading, part: Part) -> Longs:
     if found is None or found[1] != part.rejects.etag:
         reading.say(f"{part.rejects.key}, which {part.key} names, is {'altered' if found else 'missing'}")
         return none
-    offsets: Longs = pq.read_table(io.BytesIO(found[0]), columns=[OFFSET]).column(OFFSET).to_numpy()
+    offsets: Longs = read_table(found[0], [OFFSET]).column(OFFSET).to_numpy()
     if len(offsets) != part.rejects.rows:
         reading.say(f"{part.rejects.key} holds {len(offsets)} records, not {part.rejects.rows}")
     return offsets

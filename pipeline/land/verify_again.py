@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from contract.batch import FOOTER_KEY, OFFSET, PARTITION, LandedAgain
 from contract.errors import ChainError
 from pipeline.land.again_chain import AgainChain
 from pipeline.land.origins import Longs
 from pipeline.object_store import ObjectStore
+from pipeline.parquet_bytes import parquet_file
 
 WAITING = ""
 
@@ -94,9 +93,9 @@ def _offsets(store: ObjectStore, again: LandedAgain, topic_id: str, problems: li
         problems.append(f"{again.key} was listed and is gone")
         return none
     try:
-        file = pq.ParquetFile(io.BytesIO(found[0]))
+        file = parquet_file(found[0])
         footer = json.loads(file.metadata.metadata[FOOTER_KEY])
-        rows = file.read([PARTITION, OFFSET])
+        rows = file.read([PARTITION, OFFSET], use_threads=False)
     except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
         problems.append(f"{again.key} cannot be read: {error}")
         return none
