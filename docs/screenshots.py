@@ -68,7 +68,6 @@ def _compare_runs(page: Page, mlflow: str) -> None:
 def _user_interface(page: Page, serving: str) -> None:
     if httpx.get(f"{serving}/ui/{MODEL}").is_success:
         _shoot(page, f"{serving}/ui/{MODEL}", "ui.png")
-    _shoot(page, f"{serving}/docs", "routes.png")
 
 
 def _shoot(page: Page, address: str, name: str, *, search: str = "", enlarged: int | None = None) -> None:
