@@ -73,6 +73,12 @@ def spark(demo: Demo) -> Iterator[Any]:
         yield session
         if is_ours:
             session.stop()
+            # Its JVM as well: the next session needs one that was started with its jars.
+            gateway: Any = SparkContext._gateway
+            SparkContext._gateway = SparkContext._jvm = None
+            gateway.shutdown()
+            gateway.proc.stdin.close()
+            gateway.proc.wait(60)
         mlflow.set_tracking_uri(before)
 
 
