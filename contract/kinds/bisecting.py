@@ -20,11 +20,6 @@ class BisectingKMeans(ClusteringSection):
         default=1.0, gt=0, description="a cluster is divided that has as many rows, or below 1 that share of all"
     )
 
-    @property
-    def fewest(self) -> int:
-        """The smallest number of clusters that may come of a batch."""
-        return 2
-
 
 KIND: Final = Kind(
     name="bisecting-kmeans",

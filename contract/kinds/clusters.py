@@ -40,8 +40,8 @@ class ClusteringSection(ModelSection):
 
     @property
     def fewest(self) -> int:
-        """The smallest number of clusters that may come of a batch."""
-        raise NotImplementedError
+        """The smallest number of clusters that may come of a batch; two, where a kind asks for no more."""
+        return 2
 
 
 class Gate(GateSection):

@@ -249,7 +249,7 @@ def test_bisecting_kmeans_goes_through_the_line(demo: Demo, spark: Any, tmp_path
         assert answers == [{key: row[key] for key in ("cluster", "label", "distance")} for row in stored]
         assert f"/api/{name}/v2/predict" in server.get("/openapi.json").json()["paths"]
         page = server.get(f"/ui/{name}").raise_for_status().text
-        assert all(label["label"] in page for label in stats)
+        assert all(f"{each['size']:,}" in page and each["label"] in page for each in stats)
     code = f"import mlflow, pandas as pd; m = mlflow.pyfunc.load_model('models:/{name}/2'); "
     code += (
         f"print(m.predict(pd.DataFrame({[row['features'] for row in stored[:50]]!r}, dtype=float))['cluster'].tolist())"

@@ -20,7 +20,8 @@ from pipeline.train.kinds.bisecting.tree import tree
 from pipeline.train.kinds.clusters import evaluate
 from pipeline.train.kinds.clusters.assign import assign
 from pipeline.train.kinds.clusters.clustering import SCORING, Clustering
-from pipeline.train.kinds.clusters.prepared import RANK_ERROR, SCALED, Prepared
+from pipeline.train.kinds.clusters.describe import preparing_params, preparing_sentences
+from pipeline.train.kinds.clusters.prepared import SCALED, Prepared
 from pipeline.train.kinds.clusters.trained import Trained
 from pipeline.train.kinds.kind import Batch
 from pipeline.train.stopwatch import Stopwatch
@@ -115,9 +116,7 @@ def _params(model: BisectingKMeans, leaves: int) -> dict[str, object]:
         "k": leaves,
         "k_asked": model.k,
         "seed": model.seed,
-        "impute": model.impute,
-        "impute_rank_error": RANK_ERROR if model.impute == "median" else 0,
-        "max_iter": model.max_iter,
+        **preparing_params(model),
         "min_divisible": model.min_divisible,
     }
 
@@ -126,9 +125,4 @@ def _said(model: BisectingKMeans, leaves: int) -> list[str]:
     said = []
     if leaves < model.k:
         said.append(f"The tree ended with {leaves} of the {model.k} clusters asked for: no more could be divided.")
-    if model.impute == "median":
-        said.append(
-            f"Missing values are replaced by a median whose rank is exact to {RANK_ERROR:.1%} of the values (Spark "
-            f"approximates it)."
-        )
-    return said
+    return said + preparing_sentences(model)

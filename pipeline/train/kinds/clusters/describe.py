@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from contract.kinds.clusters import ClusteringSection
 from contract.lineage import Lineage
 from pipeline.train.kinds.clusters.evaluate import ClusterRows, balance, calinski_harabasz, davies_bouldin
+from pipeline.train.kinds.clusters.prepared import RANK_ERROR
 from scoring.scorer import ClusterNumbers
 
 
@@ -52,3 +54,19 @@ def transitions_table(lineage: Lineage) -> dict[str, list[object]]:
         "after": [" ".join(each.after) for each in lineage.transitions],
         "share": [each.share for each in lineage.transitions],
     }
+
+
+def preparing_params(section: ClusteringSection) -> dict[str, object]:
+    """Return the parameters of what is done to rows before any clustering."""
+    exactness = RANK_ERROR if section.impute == "median" else 0
+    return {"impute": section.impute, "impute_rank_error": exactness, "max_iter": section.max_iter}
+
+
+def preparing_sentences(section: ClusteringSection) -> list[str]:
+    """Return what has to be said of that."""
+    if section.impute != "median":
+        return []
+    return [
+        f"Missing values are replaced by a median whose rank is exact to {RANK_ERROR:.1%} of the values (Spark "
+        f"approximates it)."
+    ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contract.kinds.clusters import KRange
 from contract.kinds.kmeans import KMeans
+from pipeline.train.kinds.clusters.describe import preparing_params, preparing_sentences
 from pipeline.train.kinds.clusters.k_curve import Sweep
-from pipeline.train.kinds.clusters.prepared import RANK_ERROR
 from pipeline.train.kinds.kmeans.fit import RANDOM, Clustering
 
 
@@ -19,9 +19,7 @@ def run_params(model: KMeans, k: int, seed: int) -> dict[str, object]:
         "k": k,
         "k_search": f"{model.k.start}..{model.k.to}" if isinstance(model.k, KRange) else "fixed",
         "seed": seed,
-        "impute": model.impute,
-        "impute_rank_error": RANK_ERROR if model.impute == "median" else 0,
-        "max_iter": model.max_iter,
+        **preparing_params(model),
         "tol": model.tol,
     }
 
@@ -40,9 +38,4 @@ def fit_sentences(model: KMeans, clustering: Clustering, next_step: float, swept
             f"KMeans **stopped at `max_iter`** ({model.max_iter}): one more would still move a centre by "
             f"{next_step:.2g}, and {model.tol:g} (`tol`) is where it ends."
         )
-    if model.impute == "median":
-        said.append(
-            f"Missing values are replaced by a median whose rank is exact to {RANK_ERROR:.1%} of the values (Spark "
-            f"approximates it)."
-        )
-    return said
+    return said + preparing_sentences(model)
