@@ -82,7 +82,7 @@ class LocalCache:
         return self._checked(digest, most_bytes, _content)
 
     def path(self, digest: str, most_bytes: int) -> Path | None:
-        """Return the path of the content with this SHA-256, where :meth:`get` would return it; nothing is read ahead."""
+        """Return the path of the content with this SHA-256, where :meth:`get` would return it."""
         return self._checked(digest, most_bytes, _place)
 
     def _checked(self, digest: str, most_bytes: int, read: Callable[[Path], tuple[T, str]]) -> T | None:
