@@ -87,21 +87,21 @@ class VersionBuilder:
                     described = save_artifact(
                         path,
                         made.model,
-                        made.columns,
                         files,
+                        inputs=made.inputs,
                         answers=made.answers,
                         code=made.code,
                         dfs_tmpdir=scratch,
                     )
                 # Before MLflow is given anything: a store that refuses them would leave an artifact at each attempt.
                 with watch.measured("results"):
-                    results_key = made.results.result()
+                    stored = {} if made.results is None else {TAG_RESULTS: made.results.result()}
                 fault_point("train.results-written")
                 with watch.measured("pictures"):
                     pictures = made.pictures.result()
                 # Like its version: MLflow's Models tab shows nothing else that tells two apart.
                 named = f"{series.model}-v{batch.number}"
-                with self._artifacts.begun(run.info.run_id, named, params) as logged:
+                with self._artifacts.begun(run.info.run_id, named, made.model_type, params) as logged:
                     with watch.measured("artifact"):
                         artifact = self._upload(run, logged, path, described)
                     fault_point("train.uploaded")
@@ -113,7 +113,7 @@ class VersionBuilder:
                         source=f"models:/{artifact.model_id}",
                         tags={
                             **describe.batch_tags(series.stream, series.scheme, manifests, key),
-                            TAG_RESULTS: results_key,
+                            **stored,
                         },
                         description=self._description(run, manifests, made.sentences),
                         artifact=artifact,
@@ -172,6 +172,6 @@ class VersionBuilder:
             manifests,
             self._store.bucket,
             f"{series.tracking_url}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}",
-            describe.route_url(series.serving_url, series.model, manifests[-1].batch),
+            describe.route_url(series.serving_url, series.model, manifests[-1].batch, self._kind.link),
             sentences,
         )

@@ -60,14 +60,15 @@ class Batch:
 class Made:
     """A version, proved and measured, before anybody else knows of it.
 
-    columns: those that the model reads; answers: those that it gives, each with the name of MLflow's type; params: of
-    the run, beside batch and rows; curves: values by step; tables: columns of a table, by the file's name; sentences:
-    of the description; reference: key of the sample on which metrics under `ref/` were measured, if any; code: what
-    the artifact carries to load by.
+    model_type: what MLflow calls such a model; inputs: the columns that it reads; answers: those that it gives, each
+    with the name of MLflow's type; params: of the run, beside batch and rows; curves: values by step; tables: columns
+    of a table, by the file's name; sentences: of the description; reference: key of the sample on which metrics under
+    `ref/` were measured, if any; code: what the artifact carries to load by.
     """
 
     model: PipelineModel
-    columns: Sequence[str]
+    model_type: str
+    inputs: Mapping[str, str]
     answers: Mapping[str, str]
     rows: int
     params: Mapping[str, object]
@@ -79,8 +80,8 @@ class Made:
     code: Code
     files: Callable[[VersionFacts], Mapping[str, bytes]]
     """The artifact's files beside Spark's own, by name, where the facts are those of the batch."""
-    results: Future[str]
-    """Key of the manifest of the stored rows, once they are written."""
+    results: Future[str] | None
+    """Key of the manifest of what is stored beside the artifact, once it is written; None where nothing is."""
     pictures: Future[dict[str, Pixels]]
     """Each [height, width, 3]."""
 
@@ -125,6 +126,10 @@ class Decision:
 
 class Kind(Protocol):
     """A kind of model, opened for one series."""
+
+    @property
+    def link(self) -> str:
+        """What is linked from a version's description: the end of one of its routes."""
 
     def fitted(self, batch: Batch, watch: Stopwatch) -> AbstractContextManager[Fitted]:
         """Read and check the rows of ``batch`` and fit; what Spark keeps of them is let go with the block.

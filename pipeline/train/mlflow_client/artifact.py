@@ -40,18 +40,17 @@ class Code:
 def save_artifact(
     path: Path,
     model: PipelineModel,
-    features: Sequence[str],
     files: Mapping[str, bytes],
     *,
+    inputs: Mapping[str, str],
     answers: Mapping[str, str],
     code: Code,
     dfs_tmpdir: str,
 ) -> MlflowModel:
     """Write the artifact to the new directory ``path``; return what becomes the file `MLmodel` once it has its ids.
 
-    ``files`` are those beside Spark's own, by their names; ``answers`` are the columns of its answers, each with the
-    name of MLflow's type; ``code`` is what the artifact carries to load by;
-    ``dfs_tmpdir`` is where Spark may write on its way.
+    ``files`` are those beside Spark's own, by name; ``inputs`` and ``answers`` are columns, each with the name of
+    MLflow's type; ``code`` is what the artifact carries to load by; ``dfs_tmpdir`` is where Spark may write on its way.
     """
     description = MlflowModel()
     # Given, because mlflow would start a second Spark to find them out.
@@ -60,7 +59,7 @@ def save_artifact(
         model,
         str(path),
         mlflow_model=description,
-        signature=_signature(features, answers),
+        signature=ModelSignature(_schema(inputs), _schema(answers)),
         pip_requirements=requirements,
         dfs_tmpdir=dfs_tmpdir,
     )
@@ -76,11 +75,8 @@ def save_artifact(
     return description
 
 
-def _signature(features: Sequence[str], answers: Mapping[str, str]) -> ModelSignature:
-    return ModelSignature(
-        inputs=Schema([ColSpec(DataType.double, name) for name in features]),
-        outputs=Schema([ColSpec(DataType[kind], name) for name, kind in answers.items()]),
-    )
+def _schema(columns: Mapping[str, str]) -> Schema:
+    return Schema([ColSpec(DataType[kind], name) for name, kind in columns.items()])
 
 
 def _drop_leftovers(path: Path) -> None:

@@ -35,16 +35,16 @@ class ArtifactStore:
     def __init__(self, runs: Runs, uri: str) -> None:
         self._runs, self._uri = runs, uri
 
-    def begin(self, run_id: str, name: str, params: Mapping[str, object]) -> LoggedModel:
+    def begin(self, run_id: str, name: str, model_type: str, params: Mapping[str, object]) -> LoggedModel:
         """Create the logged model, so that its id can be written into the artifact."""
         given = {key: str(value) for key, value in params.items()}
         with mlflow_errors(self._uri):
-            return self._runs.client.create_logged_model(self._runs.experiment_id, name, run_id, {}, given, "clusterer")
+            return self._runs.client.create_logged_model(self._runs.experiment_id, name, run_id, {}, given, model_type)
 
     @contextmanager
-    def begun(self, run_id: str, name: str, params: Mapping[str, object]) -> Iterator[LoggedModel]:
+    def begun(self, run_id: str, name: str, model_type: str, params: Mapping[str, object]) -> Iterator[LoggedModel]:
         """Create a logged model, which the end of the block makes the run's; if that is not reached, none is left."""
-        model = self.begin(run_id, name, params)
+        model = self.begin(run_id, name, model_type, params)
         try:
             yield model
             self.finish(model, run_id)

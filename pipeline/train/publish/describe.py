@@ -117,6 +117,6 @@ def _spans(found: Mapping[int, tuple[int, int]]) -> str:
     return f"{said} and those of {more} more, in `{FACTS_FILE}`" if more > 0 else said
 
 
-def route_url(serving_url: str, model: str, version: int) -> str:
-    """Return where version ``version`` is served."""
-    return f"{serving_url.rstrip('/')}/api/{model}/v{version}/cluster-stats"
+def route_url(serving_url: str, model: str, version: int, end: str) -> str:
+    """Return where version ``version`` is served, by the route of its kind that ends in ``end``."""
+    return f"{serving_url.rstrip('/')}/api/{model}/v{version}/{end}"

@@ -104,7 +104,7 @@ class Published:
             return VersionRecord(run_id, run.info.artifact_uri, {**tags, TAG_REASON: state}, f"**Failed**: {state}.")
         scoring = scoring_of(number)
         self.scorings[number] = scoring
-        logged = artifacts.begin(run_id, self.lab.name, {})
+        logged = artifacts.begin(run_id, self.lab.name, "clusterer", {})
         path = self.lab.directory / run_id
         for name, body in artifact_files(scoring, rows_of(scoring, 50, number)).items():
             (path / name).parent.mkdir(parents=True, exist_ok=True)

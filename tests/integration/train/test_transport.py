@@ -102,7 +102,7 @@ def stored(proxy: Proxy, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     runs = Runs(TrackingSettings(uri=proxy.url), lab.name, lab.name)
     store = ArtifactStore(runs, proxy.url)
     run = runs.start(1, "key", None).info.run_id
-    model = store.begin(run, lab.name, {})
+    model = store.begin(run, lab.name, "clusterer", {})
     (tmp_path / "model" / "swathe").mkdir(parents=True)
     (tmp_path / "model" / NAME).write_text('{"numbers": [1, 2, 3]}')
     store.upload(model, tmp_path / "model")
@@ -152,7 +152,7 @@ def test_an_artifact_that_does_not_come_to_its_end_leaves_nothing(lab: Lab, tmp_
     store, run_id = ArtifactStore(runs, lab.tracking.uri), runs.start(1, "key", None).info.run_id
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "MLmodel").write_text("{}")
-    with pytest.raises(ModelArtifactError, match="altered"), store.begun(run_id, lab.name, {}) as model:
+    with pytest.raises(ModelArtifactError, match="altered"), store.begun(run_id, lab.name, "clusterer", {}) as model:
         store.upload(model, tmp_path / "model")
         assert store.read_file(model.artifact_location, "MLmodel") == b"{}"
         store.check(model.artifact_location, {"MLmodel": "another"})

@@ -54,6 +54,7 @@ class Clustering(ABC):
 
     loader: ClassVar[str]
     code: ClassVar[tuple[Path, ...]]
+    link: Final = "cluster-stats"
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -129,7 +130,8 @@ class FittedClustering:
         table = describe.transitions_table(comparison.lineage)
         return Made(
             model=named.model,
-            columns=named.scoring.features,
+            model_type="clusterer",
+            inputs=dict.fromkeys(named.scoring.features, "double"),
             answers=_ANSWERS,
             rows=named.rows,
             params=named.params,
