@@ -66,7 +66,7 @@ class Series:
         filled = [[part.key for part in batch.manifest.parts if part.rows] for batch in read.values()]
         keys = dict.fromkeys(key for parts in filled for key in (*parts[:1], *parts[-1:]))
         keys |= dict.fromkeys(again.key for batch in read.values() for again in batch.manifest.again)
-        names = dict.fromkeys((*self.stream.features, *self.stream.id))
+        names = dict.fromkeys((*self.stream.inputs, *self.stream.id))
         try:
             refuse_changed_types(store, self.stream, self.commands.stream_file, keys, names)
         except ChainError:
