@@ -54,6 +54,11 @@ def decimal_digits(kind: str) -> tuple[int, int] | None:
     return None if found is None else (int(found[1]), int(found[2] or 0))
 
 
+def family(kind: str) -> str:
+    """Return the type, without its digits where it is a decimal."""
+    return "decimal" if kind.startswith("decimal") else kind
+
+
 def is_numeric(kind: str) -> bool:
     """Whether a column of type ``kind`` holds numbers."""
     return kind.startswith(("int", "float", "decimal"))

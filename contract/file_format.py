@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from contract.zones import zone_named
+from contract.zones import zone_name
 
 _LETTERS = re.compile(r"%(.?)", re.DOTALL)
 _KNOWN: Final = frozenset("aAbBcdfHIjmMpSuUwWxXyYzGV%")
@@ -54,11 +54,6 @@ def _date_format(pattern: str) -> str:
     return pattern
 
 
-def _zone(name: str) -> str:
-    zone_named(name)
-    return name
-
-
 def has_year(pattern: str) -> bool:
     """Whether ``pattern`` says where the year stands."""
     return not frozenset(_LETTERS.findall(pattern)).isdisjoint("yYGcx")
@@ -78,5 +73,5 @@ Delimiter = Annotated[str, AfterValidator(_one_character)]
 Encoding = Annotated[str, AfterValidator(_text_encoding)]
 Mark = Annotated[str, AfterValidator(_mark)]
 DateFormat = Annotated[str, AfterValidator(_date_format)]
-ZoneName = Annotated[str, AfterValidator(_zone)]
+ZoneName = Annotated[str, AfterValidator(zone_name)]
 NameInFile = Annotated[str | int, PlainValidator(_name_or_place)]

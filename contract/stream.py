@@ -13,8 +13,20 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
 
-from contract.column_types import ColumnType, is_numeric, may_be_id
+from contract.column_types import ColumnType, family, is_numeric, may_be_id
 from contract.errors import StreamFileError
+from contract.features import (
+    BRANCHES,
+    COLUMN_TYPES,
+    FORMS,
+    CellType,
+    Cyclic,
+    Declared,
+    Feature,
+    Number,
+    cell_types,
+    forms_with,
+)
 from contract.file_format import DateFormat, Delimiter, Encoding, Mark, NameInFile, ZoneName, has_year
 from contract.kind import DEFAULT, Kind, faults, kinds
 from contract.moment import EpochUnit
@@ -23,7 +35,6 @@ from contract.stream_yaml import compose, line_of, quoting_hint
 
 M = TypeVar("M", bound=ModelSection)
 
-NUMERIC_TYPES = frozenset({"int32", "int64", "float32", "float64"})
 CUMULATIVE_SUFFIX = "-cumulative"
 
 
@@ -56,7 +67,7 @@ PackageName = Annotated[str, Field(pattern=r"^[\w-]+(\.[\w-]+)*$")]
 
 DATED = frozenset({"timestamp", "date", "time"})
 # Steps that pydantic adds to the path of a fault for the branches of a union and for a mapping's key.
-_PYDANTIC_STEPS = frozenset({"KRange", "constrained-int", "int", "[key]"})
+_PYDANTIC_STEPS = frozenset({"KRange", "constrained-int", "int", "[key]", *BRANCHES})
 
 
 class Column(Section):
@@ -160,7 +171,7 @@ class Stream(Section):
     source: Source | None = None
     cut: Cut
     rejects: Rejects = Rejects()
-    features: tuple[str, ...] = ()
+    features: tuple[Declared, ...] = ()
     model: ModelSection
     gate: GateSection = GateSection()
     identity: Section | None = None
@@ -177,9 +188,19 @@ class Stream(Section):
         return self.model
 
     @property
+    def trained_columns(self) -> tuple[str, ...]:
+        """The columns that training reads, each once."""
+        return tuple(dict.fromkeys((*self.inputs, *self.model.columns, *self.id)))
+
+    @property
     def written(self) -> Source:
         """How a data file is written, whichever is replayed."""
         return self.source or Source()
+
+    @property
+    def inputs(self) -> dict[str, CellType]:
+        """The columns that the features are made of, each with the type in which a model reads it."""
+        return cell_types(self.features, {name: column.type for name, column in self.columns.items()})
 
     def name_in_file(self, column: str) -> str | int:
         """Name that a data file has for ``column``, or its place there, from 1."""
@@ -237,7 +258,7 @@ def stream_class(kind: Kind) -> type[Stream]:
     if kind.identity is not None:
         fields["identity"] = (kind.identity, kind.identity())
     if kind.has_features:
-        fields["features"] = (tuple[str, ...], Field(min_length=1))
+        fields["features"] = (tuple[Feature, ...], Field(min_length=1))
     return create_model("Stream", __base__=Stream, **fields)
 
 
@@ -261,6 +282,9 @@ def _with_lines(error: ValidationError, node: yaml.Node, source: str, kind: Kind
 
 def _say(fault: Mapping[str, object], path: list[str], kind: Kind) -> str:
     if fault["type"] == "extra_forbidden":
+        if path[:1] == ["features"] and len(path) == 3:
+            forms = forms_with(path[2])
+            return f"not a key of this form; {' and '.join(forms)} take it" if forms else "unknown key"
         of_model = path[:1] == ["model"] and len(path) == 2
         others = [each.name for each in kinds().values() if of_model and path[1] in each.model.model_fields]
         return f"unknown key of kind {kind.name}; {others[0]} has one" if others else "unknown key"
@@ -312,21 +336,27 @@ def _check_source(stream: Stream, node: yaml.Node, source: str) -> None:
 
 
 def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
-    known = ", ".join(stream.columns)
-    for key, names in (("features", stream.features), ("id", stream.id)):
-        for index, name in enumerate(names):
-            line, _ = line_of(node, [key, str(index)])
-            if name not in stream.columns:
-                raise StreamFileError(source, line, f"{key}: {name!r} is not a column; the columns are {known}")
-            if names.index(name) != index:
-                raise StreamFileError(source, line, f"{key}: {name!r} stands twice")
-            kind = stream.columns[name].type
-            if key == "features" and not is_numeric(kind):
-                raise StreamFileError(
-                    source, line, f"features: {name!r} is a {kind} column; a feature is one of {_numeric()}, decimal"
-                )
-            if key == "id" and not may_be_id(kind):
-                raise StreamFileError(source, line, f"id: {name!r} is a {kind} column, which names no row")
+    for index, name in enumerate(stream.id):
+        line, _ = line_of(node, ["id", str(index)])
+        _check_known("id", name, stream, source, line)
+        if stream.id.index(name) != index:
+            raise StreamFileError(source, line, f"id: {name!r} stands twice")
+        if not may_be_id(kind := stream.columns[name].type):
+            raise StreamFileError(source, line, f"id: {name!r} is a {kind} column, which names no row")
+    seen: set[tuple[str, ...]] = set()
+    for index, feature in enumerate(stream.features):
+        line, _ = line_of(node, ["features", str(index), "column"])
+        _check_known("features", feature.column, stream, source, line)
+        form = (feature.column, feature.form, feature.of if isinstance(feature, Cyclic) else "")
+        if form in seen:
+            again = "" if isinstance(feature, Number) else f" as {' '.join(part for part in form[1:] if part)}"
+            raise StreamFileError(source, line, f"features: {feature.column!r} stands twice{again}")
+        seen.add(form)
+        line, _ = line_of(node, ["features", str(index), "as"])
+        _check_form(stream, feature, source, line)
+    types = {name: column.type for name, column in stream.columns.items()}
+    for key, problem in stream.model.column_faults(types):
+        raise StreamFileError(source, line_of(node, ["model", key])[0], f"model.{key}: {problem}")
     if stream.event_time is not None:
         line, _ = line_of(node, ["event_time"])
         column = stream.columns.get(stream.event_time)
@@ -334,5 +364,25 @@ def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
             raise StreamFileError(source, line, f"event_time: {stream.event_time!r} is not a timestamp column")
 
 
-def _numeric() -> str:
-    return ", ".join(sorted(NUMERIC_TYPES))
+def _check_known(key: str, name: str, stream: Stream, source: str, line: int) -> None:
+    if name not in stream.columns:
+        known = ", ".join(stream.columns)
+        raise StreamFileError(source, line, f"{key}: {name!r} is not a column; the columns are {known}")
+
+
+def _check_form(stream: Stream, feature: Declared, source: str, line: int) -> None:
+    """Refuse a form that the kind of model or the column's type cannot take."""
+    takes = [form for form in FORMS if form in stream.model.forms]
+    if feature.form not in takes:
+        raise StreamFileError(
+            source, line, f"features: {feature.column!r} as {feature.form}: a model of kind {stream.model.kind} takes "
+            f"{', '.join(takes)} only",
+        )  # fmt: skip
+    kind = stream.columns[feature.column].type
+    if family(kind) not in COLUMN_TYPES[feature.form]:
+        fitting = [form for form in takes if family(kind) in COLUMN_TYPES[form]]
+        advice = f"; write as: {' or '.join(fitting)}" if fitting else ""
+        raise StreamFileError(
+            source, line, f"features: {feature.column!r} is a {kind} column; as {feature.form}, a feature is one of "
+            f"{', '.join(sorted(COLUMN_TYPES[feature.form]))}{advice}",
+        )  # fmt: skip

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import functools
+import zoneinfo
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from typing import Final
+
+# What depends on the machine.
+_LOCAL_NAMES: Final = {"Factory", "localtime"}
 
 
-@functools.lru_cache(maxsize=1_000)
-def zone_named(name: str) -> ZoneInfo:
-    """Return the zone ``name`` of the IANA database, such as `Europe/Berlin`.
+def zone_name(name: str) -> str:
+    """Return ``name``.
 
     Raises
     ------
-    ValueError: there is none.
+    ValueError: the IANA database has no such zone.
     """
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{name!r} is no time zone of the IANA database, such as Europe/Berlin or UTC") from error
+    if name not in _zone_names():
+        raise ValueError(f"{name!r} is no time zone; write its name, such as UTC or America/New_York")
+    return name
+
+
+@functools.cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones() - _LOCAL_NAMES)
 
 
 def in_zone(clock: datetime, name: str) -> datetime:
@@ -28,7 +35,7 @@ def in_zone(clock: datetime, name: str) -> datetime:
     ------
     ValueError: they show it twice, or never, because they were changed.
     """
-    zone = zone_named(name)
+    zone = zoneinfo.ZoneInfo(name)
     first, second = clock.replace(tzinfo=zone, fold=0), clock.replace(tzinfo=zone, fold=1)
     before, behind = first.utcoffset(), second.utcoffset()
     if before == behind or before is None or behind is None:
