@@ -64,17 +64,18 @@ def epoch(text: str, unit: EpochUnit) -> int | str | None:
 def reader(column: Column, numerals: Numerals) -> Reader:
     """Return what reads text of a column, whose numbers are written as ``numerals`` says."""
     kind = column.type
-    if column.epoch is not None:
-        unit = column.epoch
-        return lambda text: epoch(numerals.plain(text), unit)
+    plain = numerals.reader()
+    if (unit := column.epoch) is not None:
+        return lambda text: epoch(plain(text), unit)
     if kind in _INT_BITS:
-        return functools.partial(_integer, bits=_INT_BITS[kind], numerals=numerals)
+        return _integers(_INT_BITS[kind], plain)
     if kind in {"float32", "float64"}:
-        return functools.partial(_number, numerals=numerals)
+        return _numbers(plain)
     if (digits := decimal_digits(kind)) is not None:
-        return lambda text: decimal_text(numerals.plain(text), *digits)
+        return lambda text: decimal_text(plain(text), *digits)
     if kind == "timestamp":
-        return functools.partial(iso_utc, zone=column.zone, pattern=column.format)
+        zone, pattern = column.zone, column.format
+        return iso_utc if zone is None and pattern is None else lambda text: iso_utc(text, zone, pattern)
     others: dict[str, Reader] = {
         "bool": _boolean,
         "date": functools.partial(_date, pattern=column.format),
@@ -88,21 +89,33 @@ def _nullable(read: Reader, nulls: frozenset[str]) -> Reader:
     return lambda text: None if text in nulls else read(text)
 
 
-def _integer(text: str, bits: int, numerals: Numerals) -> int:
-    number = whole(numerals.plain(text))
-    if not -(1 << bits) <= number < 1 << bits:
-        raise ValueError(f"{text} does not fit into {bits + 1} bits")
-    return number
+def _integers(bits: int, plain: Callable[[str], str]) -> Reader:
+    low, high = -(1 << bits), 1 << bits
+
+    def read(text: str) -> int:
+        written = plain(text)
+        try:
+            number = int(written)
+        except ValueError:
+            number = whole(written)
+        if not low <= number < high:
+            raise ValueError(f"{text} does not fit into {bits + 1} bits")
+        return number
+
+    return read
 
 
-def _number(text: str, numerals: Numerals) -> float:
-    plain = numerals.plain(text)
-    number = float(plain)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is not a finite number")
-    if len(plain) > _SAFE_DIGITS and plain.strip().lstrip("+-").isdigit() and int(plain) != number:
-        raise ValueError(f"{text} has more digits than a float64 keeps: int64 or a decimal does")
-    return number
+def _numbers(plain: Callable[[str], str]) -> Reader:
+    def read(text: str) -> float:
+        written = plain(text)
+        number = float(written)
+        if not math.isfinite(number):
+            raise ValueError(f"{text} is not a finite number")
+        if len(written) > _SAFE_DIGITS and written.strip().lstrip("+-").isdigit() and int(written) != number:
+            raise ValueError(f"{text} has more digits than a float64 keeps: int64 or a decimal does")
+        return number
+
+    return read
 
 
 def _boolean(text: str) -> bool:

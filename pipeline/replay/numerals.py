@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _WHOLE = re.compile(r"([-+]?\d+)\.0*")
@@ -15,13 +16,17 @@ class Numerals:
     decimal: str = "."
     thousands: str | None = None
     percent: bool = False
-    _grouped: re.Pattern[str] = field(init=False, repr=False)
+    _grouped: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make the pattern; in India groups have two digits, but for the last."""
         between, point = re.escape(self.thousands or ","), re.escape(self.decimal)
         grouped = rf"\s*[-+]?\d{{1,3}}({between}\d{{2,3}})*{between}\d{{3}}({point}\d*)?\s*"
         object.__setattr__(self, "_grouped", re.compile(grouped))
+
+    def reader(self) -> Callable[[str], str]:
+        """Return :meth:`plain`, or what does the same where numbers are written as Python writes them."""
+        return _plain if self == Numerals() else self.plain
 
     def plain(self, text: str) -> str:
         """Return ``text`` as Python writes a number.
@@ -41,9 +46,13 @@ class Numerals:
             if "." in found:
                 raise ValueError(f"{text} has a point, and {self.decimal!r} stands before the fraction here")
             found = found.replace(self.decimal, ".")
-        if "_" in found or not found.isascii():
-            raise ValueError(f"{text} is not a plain number")
-        return found
+        return _plain(found)
+
+
+def _plain(text: str) -> str:
+    if "_" in text or not text.isascii():
+        raise ValueError(f"{text} is not a plain number")
+    return text
 
 
 def whole(text: str) -> int:

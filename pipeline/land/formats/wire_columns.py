@@ -37,6 +37,7 @@ class WireColumns:
         self._texts = [name for name, unit in times.items() if unit is None and name not in self._spoken]
         self._epochs: dict[str, EpochUnit] = {name: unit for name, unit in times.items() if unit is not None}
         self._schema = stream_schema(stream)
+        self._decimals = [field.name for field in self._schema if pa.types.is_decimal(field.type)]
 
     @property
     def any_text(self) -> bool:
@@ -56,7 +57,7 @@ class WireColumns:
         ------
         UnreadableValueError: a value is none of its column's type, or a time outside the years 1 to 9999.
         """
-        for name in (*self._texts, *self._epochs, *self._spoken):
+        for name in (*self._texts, *self._epochs, *self._spoken, *self._decimals):
             place = rows.schema.get_field_index(name)
             found = rows.column(place)
             try:
@@ -72,6 +73,10 @@ class WireColumns:
         if (read := self._spoken.get(name)) is not None:
             values = [None if text is None else read(text) for text in found.to_pylist()]
             return pa.chunked_array([pa.array(values, self._schema.field(name).type)])
+        if name in self._decimals:
+            # Arrow gives a number the scale of its column, and does not look how many digits it has then.
+            found.validate(full=True)
+            return found
         if as_text:
             us = [None if text is None else _text_us(text) for text in found.to_pylist()]
             return pa.chunked_array([pa.array(us, pa.int64()).cast(_MICROSECONDS)])
