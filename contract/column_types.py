@@ -38,6 +38,10 @@ def column_type(text: object) -> str:
                 f"{text!r} cannot be: a decimal has 1 to {_MOST_DIGITS} digits, some of them behind the point"
             )
         return f"decimal({precision},{scale})"
+    if name.startswith(("decimal(", "numeric(")) and not name.endswith(")"):
+        raise ValueError(
+            f'{text!r} ends at its comma, as YAML has it within braces: write it in quotes, "decimal(10,2)"'
+        )
     if name in _NO_DIGITS:
         raise ValueError(f"{text!r} has to say its digits, all and behind the point, as in decimal(10,2)")
     if name not in PLAIN_TYPES:

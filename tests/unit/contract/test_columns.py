@@ -45,6 +45,7 @@ def test_a_type_has_one_name_whatever_is_written(written: str, meant: str) -> No
     [
         ("c: {type: string}", "c: float6", "s.yaml:6: columns.c.type: 'float6' is no type; there are int32, int64"),
         ("c: {type: string}", "c: decimal", "s.yaml:6: columns.c.type: 'decimal' has to say its digits"),
+        ("c: {type: string}", "c: {type: decimal(9,2)}", r"'decimal\(9' ends at its comma, .*: write it in quotes"),
         ("c: {type: string}", "c: 'decimal(39,2)'", "a decimal has 1 to 38 digits"),
         ("c: {type: string}", "c: 'decimal(2,3)'", "a decimal has 1 to 38 digits"),
         ("c: {type: string}", "'time (UTC)': string", r"'time \(UTC\)' is no name .* stands in its `from`"),
