@@ -24,12 +24,16 @@ class Assigns(Protocol):
 
 @dataclass(frozen=True)
 class Golden:
-    """n rows of d numbers in the data's own units, NaN where missing; clusters [n] and distances [n]."""
+    """n rows of d numbers in the data's own units, NaN where missing; clusters [n] and distances [n].
+
+    ``probabilities`` [n, k] are in a file of their own, of a clustering that has one for each cluster.
+    """
 
     features: tuple[str, ...]
     rows: Floats
     clusters: Integers
     distances: Floats
+    probabilities: Floats | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.
@@ -43,6 +47,9 @@ class Golden:
             raise ValueError(
                 f"rows, clusters and distances of shapes {shapes} do not fit {len(self.features)} features"
             )
+        likely = self.probabilities
+        if likely is not None and (likely.ndim != 2 or len(likely) != n):
+            raise ValueError(f"probabilities of shape {likely.shape} are not a list for each of {n} rows")
 
     def to_json(self) -> bytes:
         """Return the golden file; a missing value is null, and every double survives the round trip exactly."""
