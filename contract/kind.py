@@ -31,7 +31,7 @@ class Kind:
 
     ``model``, ``gate`` and ``identity`` are its sections of a stream file; ``identity`` is None where no part of a
     version has a name that goes on. ``training`` and ``serving`` say where its two halves are, as `module:attribute`:
-    each half imports its own only, and only when it is used. A stream file may name ``most_features``.
+    each half imports its own only, and only when it is used.
     """
 
     name: str
@@ -41,7 +41,6 @@ class Kind:
     serving: str
     identity: type[Section] | None = None
     has_features: bool = True
-    most_features: int | None = None
 
 
 @cache

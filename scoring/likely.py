@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from . import number_file
 from .arrays import Floats, Integers
-from .golden import Golden
+from .golden import Encodes, Golden
 from .pyfunc import ClusterPredictor, Scoring, read_version, refuse_disagreeing
 
 PROBABILITIES_FORMAT: Final = 1
@@ -37,6 +37,9 @@ class Likely(NamedTuple):
 
 class LikelyAssigner(Protocol):
     """Gives rows [n, d] a probability for each cluster."""
+
+    @property
+    def scoring(self) -> Encodes: ...
 
     @property
     def least_tolerance(self) -> float:
@@ -96,13 +99,14 @@ def disagreements(golden: Golden, assigner: LikelyAssigner) -> Sequence[int]:
     ValueError: ``golden`` has no probabilities, or of another number of clusters.
     """
     said = Likely(golden.clusters, golden.distances, _required(golden))
-    if said.probabilities.shape[1] != assigner.assign_likely(golden.rows[:1]).probabilities.shape[1]:
+    rows = golden.encoded(assigner.scoring.encoding)
+    if said.probabilities.shape[1] != assigner.assign_likely(rows[:1]).probabilities.shape[1]:
         raise ValueError(f"probabilities of {said.probabilities.shape[1]} clusters are another number than there are")
-    wrong = compare(assigner, golden.rows, said).wrong
-    within = assigner.tolerance(golden.rows)
-    for i in range(len(golden.rows)):
+    wrong = compare(assigner, rows, said).wrong
+    within = assigner.tolerance(rows)
+    for i in range(len(rows)):
         row = slice(i, i + 1)
-        alone = assigner.assign_likely(golden.rows[row])
+        alone = assigner.assign_likely(rows[row])
         wrong[i] |= _compared(alone, said.part(row), within[row])[0][0]
     return [int(i) for i in np.flatnonzero(wrong)]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -18,8 +19,9 @@ import numpy as np
 from . import number_file
 from .arrays import Floats, Integers
 from .euclidean import squares
+from .features import Encoding
 from .likely import Likely
-from .scale import Scale, refuse_infinite, refuse_misfits
+from .scale import Scale, refuse_infinite, refuse_misfits, refuse_mistyped
 
 MIXTURE_FORMAT: Final = 1
 
@@ -44,7 +46,8 @@ class MixtureScoring:
 
     features: d names; surrogates: [d] put in place of a missing value; mean, std: [d] of the scaler;
     weights: [k]; means: [k, d] and covariances: [k, d, d] in the scaled space, these decomposed by the LAPACK of Spark
-    into eigenvalues: [k, d] and eigenvectors: [k, d, d], a row each; labels: k names of the clusters.
+    into eigenvalues: [k, d] and eigenvectors: [k, d, d], a row each; labels: k names of the clusters. Of typed rows the
+    features are the columns of the encoding ``typed``, and ``factors`` [d] weigh what is scaled.
     """
 
     features: tuple[str, ...]
@@ -57,6 +60,8 @@ class MixtureScoring:
     eigenvalues: tuple[tuple[float, ...], ...]
     eigenvectors: tuple[tuple[tuple[float, ...], ...], ...]
     labels: tuple[str, ...]
+    factors: tuple[float, ...] = ()
+    typed: Encoding | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit together.
@@ -67,6 +72,7 @@ class MixtureScoring:
         """
         width, count = len(self.features), len(self.weights)
         refuse_misfits(self.features, self.surrogates, self.mean, self.std)
+        refuse_mistyped(self.features, self.factors, self.typed)
         refuse_infinite(self.surrogates, self.mean, self.std, self.weights)
         if not count or min(self.weights) < 0:
             raise ValueError("weights are one or more numbers, none below zero")
@@ -76,6 +82,11 @@ class MixtureScoring:
             _refuse_shape(name, getattr(self, name), (count, width, width))
         if len(self.labels) != count:
             raise ValueError(f"{len(self.labels)} labels for {count} weights")
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        """How rows of cells become rows of d numbers."""
+        return self.typed or Encoding.plain(self.features)
 
     @property
     def centers(self) -> tuple[tuple[float, ...], ...]:
@@ -101,7 +112,7 @@ class MixtureScoring:
 
     def to_json(self) -> bytes:
         """Return the scoring file; every double survives the round trip exactly."""
-        return number_file.write({name: getattr(self, name) for name in self.__dataclass_fields__}, MIXTURE_FORMAT)
+        return number_file.write_typed(self, MIXTURE_FORMAT)
 
     @classmethod
     def from_json(cls, body: bytes) -> MixtureScoring:
@@ -115,7 +126,7 @@ class MixtureScoring:
         fields = {"features": texts, "surrogates": numbers, "mean": numbers, "std": numbers, "weights": numbers}
         fields |= {"means": rows, "covariances": _matrices, "eigenvalues": rows, "eigenvectors": _matrices}
         fields |= {"labels": texts}
-        return cls(**number_file.read(body, MIXTURE_FORMAT, fields))
+        return cls(**number_file.read_typed(body, MIXTURE_FORMAT, fields))
 
 
 def _matrices(values: Any) -> tuple[tuple[tuple[float, ...], ...], ...]:
@@ -139,7 +150,7 @@ class MixtureAssigner:
 
     def __init__(self, scoring: MixtureScoring) -> None:
         self.scoring = scoring
-        self._scale = Scale(scoring.surrogates, scoring.mean, scoring.std)
+        self._scale = Scale(scoring.surrogates, scoring.mean, scoring.std, scoring.factors)
         self._weights, self._means = np.array(scoring.weights), np.array(scoring.means)
         pairs = zip(scoring.eigenvalues, scoring.eigenvectors, strict=True)
         # Numbers that a double cannot hold give other answers than Spark's, and are told by the golden rows.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,8 @@ MOST_WIDTH: Final = 20
 
 class GaussianMixture(ClusteringSection):
     """How a batch is clustered as a mixture of normal distributions, each with a mean and a covariance of its own."""
+
+    most_features: ClassVar = MOST_WIDTH
 
     kind: Literal["gaussian-mixture"]
     k: Int = Field(ge=2, le=MOST_COMPONENTS, description="components, each of them a cluster")
@@ -37,5 +39,4 @@ KIND: Final = Kind(
     identity=Identity,
     training="pipeline.train.kinds.mixture.kind:MixtureKind",
     serving="serving.kinds.mixture.kind:KIND",
-    most_features=MOST_WIDTH,
 )

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from scoring.arrays import Floats
+from scoring.features import Encoding, Input
+from scoring.forms import Category
 from scoring.golden import Golden
 from scoring.likely import compare, disagreements, probabilities_to_json, with_probabilities
 from scoring.mixture import MixtureAssigner, MixtureScoring
@@ -122,7 +124,7 @@ def test_numbers_that_do_not_fit_are_refused(changed: dict[str, Any], why: str) 
     with pytest.raises(ValueError, match=why):
         dataclasses.replace(GOOD, **changed)
     with pytest.raises(ValueError, match=why):
-        MixtureScoring.from_json(json.dumps({"format": 1, **dataclasses.asdict(GOOD), **changed}).encode())
+        MixtureScoring.from_json(json.dumps({**json.loads(GOOD.to_json()), **changed}).encode())
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,29 @@ def test_numbers_that_do_not_fit_are_refused(changed: dict[str, Any], why: str) 
 def test_what_is_no_scoring_file_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError):
         MixtureScoring.from_json(body)
+
+
+def test_typed_rows_have_a_file_of_the_next_format_and_weights() -> None:
+    encoding = Encoding((Input("up", "boolean"),), (Category("up", "up", (True,)),))
+    typed = dataclasses.replace(
+        GOOD,
+        features=encoding.names,
+        surrogates=(0.0, 0.0),
+        mean=(0.5, 0.5),
+        std=(0.5, 0.5),
+        means=((1.0, -1.0), (-1.0, 1.0)),
+        covariances=(((1.0, 0.0), (0.0, 1.0)),) * 2,
+        eigenvalues=((1.0, 1.0),) * 2,
+        eigenvectors=(((1.0, 0.0), (0.0, 1.0)),) * 2,
+        factors=(0.5, 2.0),
+        typed=encoding,
+    )
+    assert json.loads(typed.to_json())["format"] == 2 and MixtureScoring.from_json(typed.to_json()) == typed
+    rows = np.array([[True], [False], [None]], dtype=object)
+    clusters, distances, probabilities = MixtureAssigner(typed).assign_likely(encoding.rows([*rows.T]))
+    golden = Golden(("up",), rows, clusters, distances, ("boolean",), probabilities)
+    assert list(clusters) == [0, 1, 1] and not disagreements(golden, MixtureAssigner(typed))
+    assert disagreements(golden, MixtureAssigner(dataclasses.replace(typed, factors=(0.5, 1.0)))) == [0, 1, 2]
 
 
 @given(mixtures())
@@ -144,7 +169,8 @@ def test_half_way_between_rivals_the_cluster_changes(scoring: MixtureScoring) ->
 
 
 def _golden(assigner: MixtureAssigner, rows: Floats) -> Golden:
-    return Golden(assigner.scoring.features, rows, *assigner.assign_likely(rows))
+    found = assigner.assign_likely(rows)
+    return Golden(assigner.scoring.features, rows, found.clusters, found.distances, probabilities=found.probabilities)
 
 
 def test_what_is_within_the_tolerance_is_no_disagreement_and_what_is_not_is_one() -> None:
@@ -186,7 +212,8 @@ def test_of_a_tie_either_cluster_is_right_and_the_row_is_set_apart() -> None:
 def test_the_probabilities_of_golden_rows_are_a_file() -> None:
     golden = _golden(MixtureAssigner(GOOD), np.array([[-3.0], [0.2]]))
     found = with_probabilities(dataclasses.replace(golden, probabilities=None), probabilities_to_json(golden))
-    assert found.probabilities is not None and np.array_equal(found.probabilities, golden.probabilities)
+    assert found.probabilities is not None and golden.probabilities is not None
+    assert np.array_equal(found.probabilities, golden.probabilities)
     for body in (
         b"",
         b"{}",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal, cast
+from typing import Annotated, Final, cast
 
-import msgspec
 from msgspec import Meta
 
-from contract.artifact import Label
-from contract.decoding import Decoder, Name
+from contract.artifact import Label, NumberFile
+from contract.decoding import Decoder
 from contract.kinds.mixture import MOST_COMPONENTS, MOST_WIDTH
 from contract.model_version import SCORING_FILE
 from scoring.golden import Golden
 from scoring.likely import LikelyAssigner, disagreements
 from scoring.mixture import MixtureScoring
 from scoring.scorer import ClusterAssigner
+from serving.kinds.clusters.artifact import typed
 from serving.kinds.clusters.kind import ClusterKind
 from serving.kinds.kind import ArtifactFile
 
@@ -25,14 +25,9 @@ _Point = Annotated[tuple[float, ...], _OF_WIDTH]
 _Matrix = Annotated[tuple[_Point, ...], _OF_WIDTH]
 
 
-class MixtureFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MixtureFile(NumberFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What `scoring.mixture.MixtureScoring` is made of."""
 
-    format: Literal[1]
-    features: Annotated[tuple[Name, ...], _OF_WIDTH]
-    surrogates: _Point
-    mean: _Point
-    std: _Point
     weights: Annotated[tuple[float, ...], _OF_COMPONENTS]
     means: Annotated[tuple[_Point, ...], _OF_COMPONENTS]
     covariances: Annotated[tuple[_Matrix, ...], _OF_COMPONENTS]
@@ -51,9 +46,20 @@ def read_scoring(body: bytes) -> MixtureScoring:
     ------
     ValueError: not a scoring file.
     """
-    fields = msgspec.structs.asdict(MIXTURE.decode(body))
-    del fields["format"]
-    return MixtureScoring(**fields)
+    file = MIXTURE.decode(body)
+    return MixtureScoring(
+        file.features,
+        file.surrogates,
+        file.mean,
+        file.std,
+        file.weights,
+        file.means,
+        file.covariances,
+        file.eigenvalues,
+        file.eigenvectors,
+        file.labels,
+        *typed(file),
+    )
 
 
 def _disagreements(golden: Golden, assigner: ClusterAssigner) -> Sequence[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +90,8 @@ class Sample:
         if inside.all():
             return self
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Sample(**{name: None if values is None else values[inside] for name, values in columns.items()})
+        kept: Any = {name: None if values is None else values[inside] for name, values in columns.items()}
+        return Sample(**kept)
 
 
 def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:

@@ -76,7 +76,9 @@ def make_golden(spark: SparkSession, model: PipelineModel, scoring: ClusterNumbe
     names = {ROW_ID: pa.array([""] * len(points)), PARTITION: pa.array(offsets * 0), OFFSET: pa.array(offsets)}
     rows = spark.createDataFrame(pa.table({**columns, **names}))
     answers = collect(assign(rows.coalesce(1), model, scoring), scoring.features)
-    return Golden(scoring.features, answers.rows, answers.clusters, answers.distances, answers.probabilities)
+    return Golden(
+        scoring.features, answers.rows, answers.clusters, answers.distances, probabilities=answers.probabilities
+    )
 
 
 def check_parity(scoring: ClusterNumbers, golden: Golden, sample: Sample) -> int:

@@ -43,7 +43,8 @@ class MixtureKind(Clustering):
         ------
         DataError: they are too wide, hold fewer distinct points than components, or no density can be fitted to them.
         """
-        features, model = self._opened.series.stream.features, self._opened.series.stream.section(GaussianMixture)
+        stream = self._opened.series.stream
+        features, model = tuple(stream.inputs), stream.section(GaussianMixture)
         width = len(prepared.mean)
         if width > MOST_WIDTH:
             raise DataError(

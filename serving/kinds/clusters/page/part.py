@@ -89,6 +89,7 @@ def _facts(ready: Sequence[Version]) -> dict[str, Any]:
         "features": list(dict.fromkeys(chain.from_iterable(schemas))),
         "schemas": schemas,
         "example": clustering(ready[-1]).example,
+        "likely": any(clustering(version).likely is not None for version in ready),
         "MOST_FIELDS": MOST_FIELDS,
     }
 

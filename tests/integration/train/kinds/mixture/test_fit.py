@@ -25,6 +25,7 @@ from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.stopwatch import Stopwatch
 from scoring.arrays import Floats
 from scoring.likely import disagreements
+from scoring.mixture import MixtureScoring
 from tests.integration.train.test_parity import table
 
 FEATURES = ("f0", "f1", "f2", "f3")
@@ -71,7 +72,7 @@ def test_it_is_proved_on_its_rows_and_far_from_all_of_them(spark: SparkOnDemand)
     inside = sample.of(cast("Manifest", SimpleNamespace(offsets={0: (100, 200)})))
     assert inside.probabilities is not None and len(inside.probabilities) == len(inside.rows) == 100
     # What numpy answers otherwise is registered by nobody.
-    assert not disagreements(golden, found.scoring.assigner())
+    assert isinstance(found.scoring, MixtureScoring) and not disagreements(golden, found.scoring.assigner())
     other = dataclasses.replace(found.scoring, weights=tuple(reversed(found.scoring.weights)))
     with pytest.raises(ModelArtifactError, match=r"numpy and Spark disagree on .* of 600 rows"):
         prove(spark.session(), dataclasses.replace(found, scoring=other), Stopwatch())
