@@ -63,6 +63,7 @@ def test_each_cluster_has_a_probability_in_every_answer(
     largest = sorted(zip(told["probabilities"], mixture(4, seed=2).labels, strict=True), reverse=True)
     assert shown.startswith(f"{largest[0][1]} {100 * largest[0][0]:.1f}%")
     chromium_page.goto(f"{server.url}/docs", wait_until="networkidle")
-    chromium_page.get_by_text(path, exact=True).first.click()
-    chromium_page.get_by_text("probabilities").first.wait_for(timeout=10_000)
+    chromium_page.locator(f"[data-tag='{model} v2']").click()
+    chromium_page.locator(f"[data-tag='{model} v2'] ~ * .opblock-post .opblock-summary").first.click()
+    chromium_page.get_by_text('"probabilities"').first.wait_for(timeout=10_000)
     assert server.stop() == 0
