@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -55,16 +56,16 @@ class Line:
         )  # fmt: skip
         return done.returncode, done.stdout
 
-    def pipeline(self, *arguments: str, **more: str) -> str:
+    def pipeline(self, *arguments: str) -> str:
         """Run `python -m pipeline` on the stream; return what it said."""
-        code, said = self.run(sys.executable, "-m", "pipeline", *arguments, "--stream", str(self.stream), **more)
+        code, said = self.run(sys.executable, "-m", "pipeline", *arguments, "--stream", str(self.stream))
         assert code == 0, said
         return said
 
-    def ask(self, path: str, **query: str) -> dict[str, object]:
+    def ask(self, path: str, **query: str) -> dict[str, Any]:
         """Ask the tracking server."""
         uri = f"{self.environ['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/{path}"
-        found: dict[str, object] = httpx.get(uri, params=query).raise_for_status().json()
+        found: dict[str, Any] = httpx.get(uri, params=query).raise_for_status().json()
         return found
 
 

@@ -42,13 +42,14 @@ class MediansPredictor(NamedTuple):
     def predict(self, request: PredictRequest, decoded: Floats) -> Floats:
         """Return the rows filled or, of `outliers`, how strange each value is."""
         if request.shadow is not None:
-            return np.any(self.numbers.filled(decoded) != request.shadow.numbers.filled(decoded), axis=1)
+            shadow: Numbers = request.shadow.numbers
+            return self.numbers.filled(decoded) - shadow.filled(decoded)
         return self.numbers.strangeness(decoded) if request.posting == "outliers" else self.numbers.filled(decoded)
 
     def encode(self, request: PredictRequest, predicted: Floats) -> Answer:
         """Return the answer as JSON."""
         if request.shadow is not None:
-            return Answer(b"", (), differing=int(np.count_nonzero(predicted)))
+            return Answer(b"", (), differing=int(np.count_nonzero(predicted.any(axis=1))))
         if request.tensors is not None:
             return Answer(_tensor(request.tensors.chain, predicted), (len(predicted),))
         rows = [dict(zip(self.numbers.features, row, strict=True)) for row in predicted.tolist()]

@@ -75,7 +75,7 @@ class MediansKind:
         worst = metrics["missing_share_max"]
         check = Check("missing_share_max", worst, limit, worst <= limit)
         reason = f"of a feature {worst:.0%} of the values are missing, allowed are {limit:.0%}"
-        return Decision("champion" if check.passed else "none", reason, (check,), (), champion and champion.number)
+        return Decision("champion" if check.passed else "none", reason, (check,), (), None)
 
     def headline(self, metrics: Mapping[str, float]) -> str:
         """Return in a few words how good a version is."""
