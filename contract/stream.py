@@ -144,6 +144,11 @@ class Stream(Section):
         return self.model
 
     @property
+    def trained_columns(self) -> tuple[str, ...]:
+        """The columns that training reads, each once."""
+        return tuple(dict.fromkeys((*self.features, *self.model.columns, *self.id)))
+
+    @property
     def delimiter(self) -> str:
         """What stands between the cells of a text file, whichever is replayed."""
         return "," if self.source is None else self.source.delimiter
@@ -278,6 +283,9 @@ def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
                 raise StreamFileError(
                     source, line, f"features: {name!r} is a {kind} column; a feature is one of {_numeric()}"
                 )
+    types = {name: column.type for name, column in stream.columns.items()}
+    for key, problem in stream.model.column_faults(types):
+        raise StreamFileError(source, line_of(node, ["model", key])[0], f"model.{key}: {problem}")
     if stream.event_time is not None:
         line, _ = line_of(node, ["event_time"])
         column = stream.columns.get(stream.event_time)

@@ -26,7 +26,7 @@ def train_key(stream: Stream, scheme: Scheme, manifests: Sequence[bytes]) -> str
         "scheme": scheme,
         "features": stream.features,
         "id": stream.id,
-        "columns": {name: stream.columns[name].type for name in (*stream.features, *stream.id)},
+        "columns": {name: stream.columns[name].type for name in stream.trained_columns},
         "model": stream.model.training_parameters(),
         "manifests": [hashlib.sha256(body).hexdigest() for body in manifests],
     }

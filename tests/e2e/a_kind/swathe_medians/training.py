@@ -74,8 +74,7 @@ class MediansKind:
         limit = cast("Gate", self._stream.gate).max_missing_share
         worst = metrics["missing_share_max"]
         check = Check("missing_share_max", worst, limit, worst <= limit)
-        reason = f"of a feature {worst:.0%} of the values are missing, allowed are {limit:.0%}"
-        return Decision("champion" if check.passed else "none", reason, (check,), (), None)
+        return Decision.of((check,), (), champion.number if champion else None)
 
     def headline(self, metrics: Mapping[str, float]) -> str:
         """Return in a few words how good a version is."""
