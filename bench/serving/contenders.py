@@ -106,7 +106,7 @@ def ours(model: str, cache: Path, version: int = 1, *, root: Path = ROOT) -> Ite
         "SWATHE_SERVING_HOST": "127.0.0.1",
     }
     path = f"/api/{model}/v{version}/predict"
-    with _running(["-m", "serving"], port, path, "/health/ready", settings, root) as server:
+    with _running(["-m", "serving"], port, path, "/health/ready", settings, root=root) as server:
         yield server
 
 
@@ -124,7 +124,7 @@ def baseline(name: str, chain: dict[str, Any]) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def _running(
-    arguments: list[str], port: int, path: str, probe: str, settings: dict[str, str], root: Path = ROOT
+    arguments: list[str], port: int, path: str, probe: str, settings: dict[str, str], *, root: Path = ROOT
 ) -> Iterator[Server]:
     url = f"http://127.0.0.1:{port}"
     began = time.monotonic()

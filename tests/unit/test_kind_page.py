@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,12 +13,15 @@ def test_every_block_stands_in_the_package() -> None:
     section = (ROOT / "docs" / "kinds.md").read_text(encoding="utf-8").partition("## A kind of your own")[2]
     blocks = re.findall(r"^ *```\w+\n(.*?)^ *```", section, flags=re.DOTALL | re.MULTILINE)
     files = [*PACKAGE.glob("*.toml"), *PACKAGE.rglob("*.py")]
-    texts = [textwrap.dedent(file.read_text(encoding="utf-8")) for file in files]
-    # The page indents a block as its list does, the file as its class does.
-    lines = ["\n".join(line.strip() for line in text.splitlines()) for text in texts]
-    shown = ["\n".join(line.strip() for line in block.strip().splitlines()) for block in blocks]
+    texts = [_unindented(file.read_text(encoding="utf-8")) for file in files]
+    shown = [_unindented(block).strip() for block in blocks]
     assert len(shown) >= 5
-    assert not [block for block in shown if not any(block in text for text in lines)]
+    assert not [block for block in shown if not any(block in text for text in texts)]
+
+
+def _unindented(text: str) -> str:
+    """Return ``text`` as lines alone: the page indents a block as its list does, the file as its class does."""
+    return "\n".join(line.strip() for line in text.splitlines())
 
 
 def test_files_that_the_section_names_are_there() -> None:
