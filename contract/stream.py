@@ -155,6 +155,11 @@ class Stream(Section):
         return self.model
 
     @property
+    def trained_columns(self) -> tuple[str, ...]:
+        """The columns that training reads, each once."""
+        return tuple(dict.fromkeys((*self.inputs, *self.model.columns, *self.id)))
+
+    @property
     def delimiter(self) -> str:
         """What stands between the cells of a text file, whichever is replayed."""
         return "," if self.source is None else self.source.delimiter
@@ -300,6 +305,9 @@ def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
         seen.add(form)
         line, _ = line_of(node, ["features", str(index), "as"])
         _check_form(stream, feature, source, line)
+    types = {name: column.type for name, column in stream.columns.items()}
+    for key, problem in stream.model.column_faults(types):
+        raise StreamFileError(source, line_of(node, ["model", key])[0], f"model.{key}: {problem}")
     if stream.event_time is not None:
         line, _ = line_of(node, ["event_time"])
         column = stream.columns.get(stream.event_time)
