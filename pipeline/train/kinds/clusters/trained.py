@@ -86,7 +86,7 @@ def prepared_rows(
     said = sum(manifest.rows for manifest in manifests)
     clusters = section.fewest
     if said < clusters:
-        raise DataError(f"{said} rows are fewer than the {clusters} clusters asked for")
+        raise DataError(f"{said} rows are fewer than the {clusters} clusters that must come of them")
     rows = read_rows(batch.spark, bucket, stream, manifests).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         with watch.measured("read"):
