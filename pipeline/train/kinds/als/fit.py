@@ -86,7 +86,7 @@ def vocabulary(ratings: Ratings) -> Vocabulary:
 
     Raises
     ------
-    DataError: there are fewer than two items.
+    DataError: there are fewer than two items, or more text in the names than a version holds.
     """
     model, trained = ratings.model, ratings.trained
     users, user_counts, user_means = _by_name(trained, model.user, model.rating)
@@ -101,10 +101,12 @@ def vocabulary(ratings: Ratings) -> Vocabulary:
         *(measure(fn.col(model.rating).cast("double")) for measure in (fn.avg, fn.stddev_pop)),
     ).first()
     assert of_all is not None  # noqa: S101 - always one row
+    try:
+        ids = Ids.of(users), Ids.of(items)
+    except ValueError as error:
+        raise DataError(f"the names of {len(users)} users and {len(items)} items are too long: {error}") from error
     spread = (float(value) for value in of_all)
-    return Vocabulary(
-        Ids.of(users), Ids.of(items), ItemRatings(item_counts, item_means), user_counts, user_means, *spread
-    )
+    return Vocabulary(*ids, ItemRatings(item_counts, item_means), user_counts, user_means, *spread)
 
 
 def _by_name(trained: DataFrame, name: str, rating: str) -> tuple[list[str], Counts, Floats]:

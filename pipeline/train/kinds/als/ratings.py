@@ -89,7 +89,8 @@ def _records(spark: SparkSession, bucket: str, stream: Stream, manifests: Sequen
     parts = spark.read.schema(schema).parquet(*batches)
     numbers = spark.createDataFrame(pa.table({_HERE: [*batches], BATCH: pa.array([*batches.values()], pa.int32())}))
     with_path = _typed(parts, model).withColumn(_HERE, fn.input_file_name())
-    return with_path.join(fn.broadcast(numbers), _HERE, "left").drop(_HERE)
+    # What is of no batch is missing then, and the number of records tells.
+    return with_path.join(fn.broadcast(numbers), _HERE).drop(_HERE)
 
 
 def _typed(parts: DataFrame, model: Als) -> DataFrame:

@@ -100,9 +100,9 @@ def rests_on_its_ratings(lab: RatingsLab, number: int, batches: Sequence[int], d
     if not known.implicit:
         assert said.held_out.values["rmse"] == pytest.approx(float(np.sqrt(np.mean(np.square(errors)))))
     by_item, by_user = grouped(fitted)
-    for place, item in enumerate(known.items):
-        stars = by_item[item]
-        assert (of_items.counts[place], of_items.means[place]) == (len(stars), pytest.approx(np.mean(stars)))
+    for place, name in enumerate(known.items):
+        each = by_item[name]
+        assert (of_items.counts[place], of_items.means[place]) == (len(each), pytest.approx(np.mean(each)))
     manifest, stored = lists(lab, number)
     assert stored.column("_user").to_pylist() == list(known.users) and manifest.users == len(known.users)
     longest = float(np.linalg.norm(known.user_factors, axis=1).max())

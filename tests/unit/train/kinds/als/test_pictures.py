@@ -20,7 +20,7 @@ LISTS = Ranked(np.arange(12).reshape(3, 4), np.eye(3, 4, dtype=bool), np.array([
         (np.linspace(-1e9, 1e9, 500), {"als": LISTS, "popularity": LISTS}, 4),
     ],
 )
-def test_any_ratings_are_drawn(ratings: np.ndarray, lists: dict[str, Ranked], keys: int) -> None:  # type: ignore[type-arg] # of any numbers
+def test_any_ratings_are_drawn(ratings: np.ndarray, lists: dict[str, Ranked], keys: int) -> None:
     of_items = ItemRatings(np.arange(1, 13), np.ones(12))
     given = ratings.astype(np.float32)
     pictures = draw(Drawn("m version 1", of_items, given, given[:0] if not lists else given, lists))
