@@ -45,7 +45,7 @@ class MediansKind:
     @contextmanager
     def fitted(self, batch: Batch, watch: Stopwatch) -> Iterator[FittedMedians]:
         """Read and check the rows of ``batch`` and fit; what Spark keeps of them is let go with the block."""
-        features, section = self._stream.features, self._stream.section(Medians)
+        features, section = tuple(self._stream.inputs), self._stream.section(Medians)
         rows = read_rows(batch.spark, self._bucket, self._stream, batch.manifests).cache()
         try:
             with watch.measured("read"):
