@@ -20,7 +20,7 @@ from pipeline.train.read.layout import partition_of, partitions_for
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-_SPARK_TYPES: Final[dict[ColumnType, st.DataType]] = {
+SPARK_TYPES: Final[dict[ColumnType, st.DataType]] = {
     "int32": st.IntegerType(),
     "int64": st.LongType(),
     "float32": st.FloatType(),
@@ -60,7 +60,7 @@ def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Seque
 
 def _schema(stream: Stream) -> st.StructType:
     names = dict.fromkeys((*stream.id, *stream.inputs))
-    fields = [st.StructField(name, _SPARK_TYPES[stream.columns[name].type]) for name in names]
+    fields = [st.StructField(name, SPARK_TYPES[stream.columns[name].type]) for name in names]
     return st.StructType([*fields, st.StructField(PARTITION, st.IntegerType()), st.StructField(OFFSET, st.LongType())])
 
 
