@@ -112,6 +112,19 @@ def _page(ready: Sequence[Any]) -> Mapping[str, Any]:
     return {"medians": {version.name: version.numbers.served.example for version in ready}}
 
 
+POSTINGS = (
+    Posting("predict", "Each row, filled", "Filled", _body, by_row=False),
+    Posting("outliers", "How strange each value is", "Filled", _body, by_row=False),
+)
+READING = Reading(
+    "/medians",
+    _medians,
+    name="medians",
+    summary="The medians of {who}",
+    schema="Medians",
+    problems=("404", "409"),
+    signpost="medians",
+)
 _TERMS = (("Median", "Half of the values are below it."),)
 PART = PagePart(Path(__file__).parent, "medians.html", _page, ("medians.js",), _TERMS, ("medians.css",))
 
@@ -123,21 +136,8 @@ class ServingMedians:
     name: str = "medians"
     platform: str = "swathe_medians"
     files: tuple[ArtifactFile, ...] = (ArtifactFile(SCORING_FILE, 1_000_000), ArtifactFile(GOLDEN_FILE, 50_000_000))
-    postings: tuple[Posting, ...] = (
-        Posting("predict", "Each row, filled", "Filled", _body, by_row=False),
-        Posting("outliers", "How strange each value is", "Filled", _body, by_row=False),
-    )
-    readings: tuple[Reading, ...] = (
-        Reading(
-            "/medians",
-            _medians,
-            name="medians",
-            summary="The medians of {who}",
-            schema="Medians",
-            problems=("404", "409"),
-            signpost="medians",
-        ),
-    )
+    postings: tuple[Posting, ...] = POSTINGS
+    readings: tuple[Reading, ...] = (READING,)
     counted: None = None
     outputs: tuple[str, ...] = ("filled",)
     page: PagePart = PART

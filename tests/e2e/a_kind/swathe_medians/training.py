@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 HERE = Path(__file__).parent
+CODE = Code("load", (HERE / "numbers.py", HERE / "load.py"))
 _PROVED_ROWS = 1_000
 
 
@@ -114,7 +115,7 @@ class FittedMedians:
             tables={},
             sentences=[f"Medians of {len(numbers.features)} features."],
             reference=None,
-            code=Code("load", (HERE / "numbers.py", HERE / "load.py")),
+            code=CODE,
             files=lambda _facts: {SCORING_FILE: numbers.to_json(), GOLDEN_FILE: golden},
             results=None,
             pictures=nothing,
