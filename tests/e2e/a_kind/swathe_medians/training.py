@@ -112,7 +112,10 @@ class FittedMedians:
                 "missing_share_max": max(self.missing.values()),
             },
             curves={},
-            tables={},
+            tables={
+                f"{what}.json": {"feature": list(numbers.features), what: list(values)}
+                for what, values in (("medians", numbers.medians), ("deviations", numbers.deviations))
+            },
             sentences=[f"Medians of {len(numbers.features)} features."],
             reference=None,
             code=CODE,
