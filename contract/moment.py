@@ -55,6 +55,11 @@ def _iso(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def us_text(us: int) -> str:
+    """Return microseconds since 1970 as an ISO 8601 time, UTC."""
+    return (EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
+
+
 def epoch_us(number: str | int | Decimal, unit: EpochUnit) -> int:
     """Return an epoch number in microseconds since 1970.
 

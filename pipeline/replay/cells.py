@@ -6,10 +6,10 @@ import base64
 import functools
 import math
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from contract.column_types import decimal_digits
-from contract.moment import EPOCH, EpochUnit, epoch_number, text_us
+from contract.moment import EpochUnit, epoch_number, text_us, us_text
 from contract.plain_values import base64_bytes, clock_time, decimal_text
 from contract.stream import Column, Stream
 from pipeline.replay.numerals import Numerals, whole
@@ -47,8 +47,7 @@ def iso_utc(text: str, zone: str | None = None, pattern: str | None = None) -> s
     ------
     ValueError: not such a time, as ``contract.moment.text_us`` reads it.
     """
-    moment = EPOCH + timedelta(microseconds=text_us(text, zone, pattern))
-    return moment.isoformat().replace("+00:00", "Z")
+    return us_text(text_us(text, zone, pattern))
 
 
 def epoch(text: str, unit: EpochUnit) -> int | str | None:

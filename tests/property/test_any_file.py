@@ -120,8 +120,9 @@ def test_text_reads_back_the_same(tmp_path: Path, rows: list[dict[str, Any]], da
     text = io.StringIO()
     ends = data.draw(st.sampled_from(["\n", "\r\n"]))
     quoted = data.draw(st.booleans())
-    quoting = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
-    writer = csv.writer(text, delimiter=delimiter, lineterminator=ends, quoting=quoting)
+    writer = csv.writer(
+        text, delimiter=delimiter, lineterminator=ends, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
+    )
     names = [f"{name} (x.y)" for name in COLUMNS]
     writer.writerows([names, *cells] if header else cells)
     source: dict[str, Any] = {"encoding": encoding, "header": header, "decimal": decimal}

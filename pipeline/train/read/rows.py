@@ -21,7 +21,7 @@ from pipeline.train.read.layout import partition_of, partitions_for
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-_SPARK_TYPES: Final[dict[str, st.DataType]] = {
+SPARK_TYPES: Final[dict[str, st.DataType]] = {
     "int32": st.IntegerType(),
     "int64": st.LongType(),
     "float32": st.FloatType(),
@@ -62,13 +62,13 @@ def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Seque
 
 def _schema(stream: Stream) -> st.StructType:
     names = dict.fromkeys((*stream.id, *stream.inputs))
-    fields = [st.StructField(name, _spark_type(stream.columns[name].type)) for name in names]
+    fields = [st.StructField(name, spark_type(stream.columns[name].type)) for name in names]
     return st.StructType([*fields, st.StructField(PARTITION, st.IntegerType()), st.StructField(OFFSET, st.LongType())])
 
 
-def _spark_type(kind: str) -> st.DataType:
+def spark_type(kind: str) -> st.DataType:
     digits = decimal_digits(kind)
-    return _SPARK_TYPES[kind] if digits is None else st.DecimalType(*digits)
+    return SPARK_TYPES[kind] if digits is None else st.DecimalType(*digits)
 
 
 def _as_double(name: str) -> Column:
@@ -122,7 +122,7 @@ def check_trainable(rows: int, ranges: dict[str, FeatureRange], clusters: int) -
     DataError: the first feature, or the number of rows, by which they cannot.
     """
     if rows < clusters:
-        raise DataError(f"{rows} rows are fewer than the {clusters} clusters asked for")
+        raise DataError(f"{rows} rows are fewer than the {clusters} clusters that must come of them")
     for name, feature in ranges.items():
         if feature.low is None or feature.high is None:
             raise DataError(f"feature {name!r} has no value in any of the {rows} rows")

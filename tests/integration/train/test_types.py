@@ -14,7 +14,7 @@ from pyspark.errors import PySparkException
 from contract.features import NUMERIC_TYPES
 from pipeline.columns import ARROW_TYPES
 from pipeline.landed_types import WIDENED
-from pipeline.train.read.rows import _SPARK_TYPES
+from pipeline.train.read.rows import SPARK_TYPES
 from pipeline.train.read.spark_session import SparkOnDemand
 
 pytestmark = pytest.mark.long
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.long
 
 def _read(spark: SparkOnDemand, path: Path, wanted: str) -> Any:
     try:
-        row = spark.session().read.schema(f"x {_SPARK_TYPES[wanted].simpleString()}").parquet(str(path)).first()
+        row = spark.session().read.schema(f"x {SPARK_TYPES[wanted].simpleString()}").parquet(str(path)).first()
     except (PySparkException, Py4JJavaError) as error:
         return str(error)
     return row[0] if row else None
@@ -33,5 +33,5 @@ def test_the_types_that_may_follow_are_the_ones_that_spark_reads(
     spark: SparkOnDemand, tmp_path: Path, landed: str
 ) -> None:
     pq.write_table(pa.table({"x": pa.array([7], ARROW_TYPES[landed])}), tmp_path / "a.parquet")
-    readable = {wanted for wanted in _SPARK_TYPES if _read(spark, tmp_path / "a.parquet", wanted) == 7}
+    readable = {wanted for wanted in SPARK_TYPES if _read(spark, tmp_path / "a.parquet", wanted) == 7}
     assert readable == {landed, *(wanted for old, wanted in WIDENED if old == landed)}

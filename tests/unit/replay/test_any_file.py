@@ -56,6 +56,10 @@ def _stop(error: SourceFileError) -> None:
     raise error
 
 
+def _ignore(error: SourceFileError) -> None:
+    """As `--skip-bad` does."""
+
+
 def read(path: Path, stream: Stream) -> list[dict[str, Any]]:
     return [row.values for row in read_rows(path, stream, _stop)]
 
@@ -292,7 +296,7 @@ def test_json_lines(tmp_path: Path) -> None:
         with pytest.raises(SourceFileError, match=said):
             raise bad[0]
     with pytest.raises(SourceFileError, match="one array, and not one JSON object a line"):
-        list(read_rows(write(tmp_path / "a.json", '[{"id": 1}]'), stream, [].append))
+        list(read_rows(write(tmp_path / "a.json", '[{"id": 1}]'), stream, _ignore))
     with pytest.raises(SourceFileError, match="2 is a place, and the objects"):
         read(path, stream_of({"x": {"type": "float64", "from": 2}}))
 
@@ -322,11 +326,12 @@ def test_a_packed_file_that_is_cut_short_ends_the_replay(tmp_path: Path, suffix:
         file.write(b"x\n" + b"".join(b"%d\n" % (number * number) for number in range(50_000)))
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(SourceFileError, match=r"a.csv.*: cannot be read"):
-        list(read_rows(path, stream_of({"x": "float64"}), [].append))
+        list(read_rows(path, stream_of({"x": "float64"}), _ignore))
 
 
 def _packing(path: Path, suffix: str) -> Any:
-    return {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}[suffix](path, "wb")
+    open_packed: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    return open_packed[suffix](path, "wb")
 
 
 def test_packed_parquet_is_refused_with_a_word(tmp_path: Path) -> None:
