@@ -105,6 +105,8 @@ def test_without_a_header_columns_have_places(tmp_path: Path) -> None:
         read(write(tmp_path / "a", "1,2,3\n1,2\n"), bare)
     with pytest.raises(SourceFileError, match="empty"):
         read(write(tmp_path / "a", "\n"), bare)
+    # Places say nothing of what separates cells, whatever stands above them.
+    assert read(write(tmp_path / "a", TEXT.replace(",", ";")), stream_of(columns))[1] == {"x": 2.5, "s": "b"}
     (tmp_path / "s.yaml").write_text("columns:\n  x: {type: float64,\n    from: 2}\n  s: {from: 9}\n")
     places = {"x": {"type": "float64", "from": 1}, "s": {"type": "string", "from": 9}}
     far = stream_of(places, source={"header": False, "delimiter": ","})
@@ -203,6 +205,7 @@ def test_a_cell_is_read_as_the_stream_file_says(
         ({}, {"type": "timestamp", "zone": "Europe/Berlin"}, "2024-03-31T02:30", "is never there: .*with its offset"),
         ({}, {"type": "timestamp", "format": "%d.%m.%Y"}, "2024-01-01", "does not match format"),
         ({}, {"type": "date"}, "31.12.2024", "Invalid isoformat"),
+        ({}, {"type": "date", "format": "%Y-%m-%d %H:%M"}, "2024-01-01 10:00", "has a time of day"),
         ({}, {"type": "time"}, "12", "no time of day"),
         ({}, {"type": "time"}, "25:00", "must be in"),
         ({}, {"type": "binary"}, "a~", "not Base64"),
