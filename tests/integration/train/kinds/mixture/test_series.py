@@ -20,8 +20,8 @@ from scoring.mixture import MixtureScoring
 from tests.integration.train.conftest import Lab, batch
 
 PYFUNC = """
-import sys, mlflow, pandas as pd
-frame = pd.read_json(sys.argv[2], orient="split", dtype=float)
+import json, pathlib, sys, mlflow, pandas as pd
+frame = pd.DataFrame(**json.loads(pathlib.Path(sys.argv[2]).read_text()), dtype=float)
 model = mlflow.pyfunc.load_model(f"models:/{sys.argv[1]}/3")
 answers = model.predict(frame)
 assert list(answers.columns) == model.metadata.signature.outputs.input_names(), answers.columns
@@ -50,12 +50,11 @@ def test_a_batch_that_makes_no_mixture_fails_and_the_others_are_versions(
     assert (params["k"], params["tol"], params["max_iter"]) == ("3", "0.01", "8")
     metrics = {metric["key"]: metric["value"] for metric in run["data"]["metrics"]}
     assert 1 / 3 < metrics["mean_probability"] <= 1 and 0 <= metrics["probability_entropy"] < 1
-    assert metrics["set_apart"] < 40 and metrics["log_likelihood_per_row"] < 0 and metrics["iterations"] <= 8
+    assert metrics["set_apart"] < 40 and abs(metrics["log_likelihood_per_row"]) < 10 and metrics["iterations"] <= 8
     of_clusterings = {"silhouette", "wssse", "davies_bouldin", "drift/psi_max", "ref/silhouette", "preq/silhouette"}
     assert of_clusterings <= metrics.keys()
-    assert {key for key, _ in lab.pictures(run["info"]["run_id"])} == {
-        *("clusters/profile", "clusters/sizes", "clusters/pca", "clusters/fate"),
-    }
+    drawn = {key for key, _ in lab.pictures(run["info"]["run_id"])}
+    assert {"clusters/profile", "clusters/sizes", "clusters/pca", "clusters/fate"} <= drawn
 
     scoring = MixtureScoring.from_json(lab.artifact(3))
     golden = with_probabilities(
