@@ -17,6 +17,7 @@ from pipeline.train.read.spark_session import SparkOnDemand
 from scoring.golden import Golden
 from scoring.likely import disagreements, with_probabilities
 from scoring.mixture import MixtureScoring
+from serving.kinds.mixture.kind import KIND
 from tests.integration.train.conftest import Lab, batch
 
 PYFUNC = """
@@ -75,7 +76,9 @@ def test_a_batch_that_makes_no_mixture_fails_and_the_others_are_versions(
     sizes = [each["size"] for each in json.loads(lab.artifact(3, STATISTICS_FILE))["clusters"]]
     assert sizes == np.bincount(stored, minlength=3).tolist()
 
-    # Both of MLflow's ways to load it.
+    # As serving reads it, and both of MLflow's ways to load it.
+    served = KIND.load({file.name: lab.artifact(3, file.name) for file in KIND.files})
+    assert served.assigner.scoring == scoring and served.outputs[-1]["shape"] == [-1, 3]
     frame = [[None if np.isnan(x) else x for x in row] for row in values.tolist()]
     (tmp_path / "rows.json").write_text(json.dumps({"columns": scoring.features, "data": frame}))
     answered = subprocess.run(
