@@ -61,7 +61,7 @@ def test_probabilities_within_the_tolerance_are_sparks() -> None:
 
         return changed(GOLDEN_PROBABILITIES_FILE, shift)
 
-    assert KIND.load(by(1e-11)).features == SERVED.features
+    assert KIND.load(by(1e-11)).inputs == SERVED.inputs
     with pytest.raises(ModelArtifactError, match="62 of 62 golden rows get another answer"):
         KIND.load(by(1e-8))
 
@@ -101,7 +101,7 @@ def test_whatever_the_numbers_are_it_loads_or_says_why(name: str, data: st.DataO
 
     spoiled = changed(SCORING_FILE, lambda fields: fields.update({name: any_numbers(fields[name])}))
     try:
-        assert KIND.load(spoiled).features == SERVED.features
+        assert KIND.load(spoiled).inputs == SERVED.inputs
     except ModelArtifactError as error:
         assert str(error)
 
