@@ -115,7 +115,7 @@ def check_trainable(rows: int, ranges: dict[str, FeatureRange], clusters: int) -
     DataError: the first feature, or the number of rows, by which they cannot.
     """
     if rows < clusters:
-        raise DataError(f"{rows} rows are fewer than the {clusters} clusters asked for")
+        raise DataError(f"{rows} rows are fewer than the {clusters} clusters that must come of them")
     for name, feature in ranges.items():
         if feature.low is None or feature.high is None:
             raise DataError(f"feature {name!r} has no value in any of the {rows} rows")
