@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from contract.decoding import shortened
 from contract.errors import ModelArtifactError
-from contract.model_version import ROW_ID, ResultsFile
+from contract.model_version import ResultsFile
 from serving.budget import Budget
 from serving.stored_rows.footer import Columns, Key, RowGroup, row_groups
 from serving.stored_rows.range_cache import RangeCache
@@ -147,7 +147,8 @@ class SortedFiles:
         body = self._ranges.get(file.key, file.etag, first, after)
         try:
             source = pa.PythonFile(_Span(file.bytes, first, body), mode="r")
-            parquet = pq.ParquetFile(source, metadata=footer.metadata, read_dictionary=[ROW_ID])
+            as_dictionary = [self._columns.keys[0], *(f"{name}.list.element" for name in self._columns.texts)]
+            parquet = pq.ParquetFile(source, metadata=footer.metadata, read_dictionary=as_dictionary)
             return checked(parquet.read_row_group(group, use_threads=False), self._columns.keys)
         except (pa.ArrowException, OSError, ValueError) as error:
             problem = f"row group {group} of {file.key} cannot be read: {shortened(str(error))}"
