@@ -141,9 +141,9 @@ class Posting:
 class PagePart:
     """A kind's part of the page of a model.
 
-    In ``directory`` lie `templates/` with the ``template``, and `assets/` with the ``scripts``, under names that no
-    other kind has. ``facts`` returns what fills the template, for the ready versions, the oldest first; ``terms`` are
-    words and what they mean.
+    In ``directory`` lie `templates/` with the ``template``, and `assets/` with the ``scripts`` and the ``styles``.
+    ``facts`` returns what fills the template beside what the page itself is filled with, for the ready versions, the
+    oldest first; ``terms`` are words and what they mean.
     """
 
     directory: Path
@@ -151,6 +151,7 @@ class PagePart:
     facts: Callable[[Any], Mapping[str, Any]]
     scripts: tuple[str, ...]
     terms: tuple[tuple[str, str], ...]
+    styles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

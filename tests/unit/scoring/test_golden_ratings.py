@@ -53,8 +53,9 @@ def test_every_deviation_is_named() -> None:
     for changed in wrong_users:
         other = dataclasses.replace(given, users=(dataclasses.replace(user, **changed),))
         assert other.disagreements(AlsScorer(known)) == [f"user {user.user}"]
-    for changed in ({"rating": float(np.nextafter(np.float32(pair.rating), np.float32(9)))}, {"item": "i"}):
-        other = dataclasses.replace(given, pairs=(dataclasses.replace(pair, **changed),))
+    next_to = float(np.nextafter(np.float32(pair.rating), np.float32(9)))
+    for wrong in (dataclasses.replace(pair, rating=next_to), dataclasses.replace(pair, item="i")):
+        other = dataclasses.replace(given, pairs=(wrong,))
         assert len(other.disagreements(AlsScorer(known))) == 1
 
 
