@@ -143,7 +143,7 @@ def _group(fields: Fields, columns: list[tuple[Path, int]]) -> _Group:
             raise ValueError("a row group contradicts the columns")
         cells += facts[5]
         first = min(facts[9], facts.get(11) or facts[9])
-        told = facts.get(12, {})
+        told = facts.get(12, {}) if len(path) == 1 else {}
         exact = told.get(7, True) and told.get(8, True)
         least = _value(told.get(6), kind) if exact else None
         chunks[name] = _Chunk(first, first + facts[7], least, _value(told.get(5), kind))
