@@ -8,15 +8,16 @@ its results.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from contract.artifact import MOST_CLUSTERS, MOST_FEATURES, Features, Label
+from contract.artifact import MOST_CLUSTERS, MOST_FEATURES, Features, Label, Of
 from contract.decoding import Count, Decoder, Name, Share
 from contract.errors import ModelArtifactError
+from contract.features import CellType
 
 LAUNCHES_EXPERIMENT: Final = "swathe-launches"
 
@@ -81,6 +82,8 @@ PROFILE_FILE: Final = "swathe/profile.json"
 """How each feature was distributed over the batch's rows; the next version's drift is told against it."""
 
 RESULTS_FORMAT: Final = 1
+TYPED_RESULTS_FORMAT: Final = 2
+"""Of versions whose rows are typed."""
 RESULTS_ROW_GROUP_ROWS: Final = 20_000
 """Rows of a row group of results at most: reading one row reads one row group, which should take milliseconds."""
 
@@ -125,7 +128,9 @@ class ResultsManifest:
     """The results of one version: the same rows twice, by row id and by (cluster, row id).
 
     Columns: ``_row_id`` string, ``_partition`` int32, ``_offset`` int64, ``_cluster`` int32, ``_distance``
-    float64 (Euclidean, in the scaled space), then the features as they landed (float64, null if missing).
+    float64 (Euclidean, in the scaled space), then the features as they landed (float64, null if missing). Of typed
+    rows ``features`` are the model's inputs, of the given ``types``: float64, int64, string, bool, or timestamp (UTC,
+    microseconds).
     """
 
     model: str
@@ -134,11 +139,15 @@ class ResultsManifest:
     features: tuple[str, ...]
     by_id: tuple[ResultsFile, ...]
     by_cluster: tuple[ResultsFile, ...]
+    types: tuple[CellType, ...] = ()
 
 
 def results_to_json(manifest: ResultsManifest) -> bytes:
     """Return the results' manifest as the bytes of its object."""
-    return json.dumps({"format": RESULTS_FORMAT, **asdict(manifest)}, indent=1).encode()
+    fields = {"format": TYPED_RESULTS_FORMAT if manifest.types else RESULTS_FORMAT, **asdict(manifest)}
+    if not manifest.types:
+        del fields["types"]
+    return json.dumps(fields, indent=1).encode()
 
 
 def results_from_json(body: bytes, key: str) -> ResultsManifest:
@@ -150,13 +159,16 @@ def results_from_json(body: bytes, key: str) -> ResultsManifest:
     """
     try:
         found = RESULTS.decode(body)
+        if len(found.types) != (len(found.features) if found.format == TYPED_RESULTS_FORMAT else 0):
+            raise ValueError(f"it has types of {len(found.types)} of {len(found.features)} features")
     except ValueError as error:
         raise ModelArtifactError(f"{key} is not a results manifest that this version wrote: {error}") from error
     by_id = tuple(ResultsFile(**msgspec.structs.asdict(file)) for file in found.by_id)
     by_cluster = tuple(ResultsFile(**msgspec.structs.asdict(file)) for file in found.by_cluster)
-    return ResultsManifest(found.model, found.run_id, found.rows, found.features, by_id, by_cluster)
+    return ResultsManifest(found.model, found.run_id, found.rows, found.features, by_id, by_cluster, found.types)
 
 
+_Text = Annotated[str, Meta(max_length=1000)]
 _Key = Annotated[str, Meta(min_length=1, max_length=1024)]
 _Size = Annotated[int, Meta(ge=1, le=2**40)]
 _Partition = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -183,13 +195,14 @@ class _FileByCluster(_File, frozen=True, forbid_unknown_fields=True):
 
 
 class _ResultsManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    format: Literal[1]
+    format: Literal[1, 2]
     model: Name
     run_id: str
     rows: Count
     features: Features
     by_id: Annotated[tuple[_FileById, ...], Meta(max_length=10_000)]
     by_cluster: Annotated[tuple[_FileByCluster, ...], Meta(max_length=10_000)]
+    types: Annotated[tuple[CellType, ...], Meta(max_length=MOST_FEATURES)] = ()
 
 
 RESULTS: Final[Decoder[_ResultsManifest]] = Decoder(_ResultsManifest, most_bytes=16 * 2**20, most_values=500_000)
@@ -207,8 +220,37 @@ class FeatureStatistics:
 
 
 @dataclass(frozen=True)
+class CategoryStatistics:
+    """Of one category over one cluster's rows: shares of the rows by value, as text, and of all others.
+
+    The shares of values, others and missing ones add up to 1.
+    """
+
+    values: Annotated[dict[_Text, Share], Meta(max_length=256)]
+    other: Share
+    missing: Count
+
+
+@dataclass(frozen=True)
+class TimeStatistics:
+    """Of a cluster's times: shares of the rows by hour (24), weekday (7, Monday first) or month (12).
+
+    ``mean`` is the mean of the cluster's centre on that circle, in slots; None where it has no direction.
+    """
+
+    of: Of
+    shares: Annotated[tuple[Share, ...], Meta(min_length=7, max_length=24)]
+    mean: float | None
+    missing: Count
+
+
+@dataclass(frozen=True)
 class ClusterStatistics:
-    """One cluster of a version. ``centroid`` is in the data's own units, in the order of the features."""
+    """One cluster of a version. ``centroid`` is in the data's own units, in the order of the encoded columns.
+
+    Of typed rows, that of a category's column is the value's share, and ``features`` has the numbers, logarithms too,
+    in the units they landed in; each is under its feature's name.
+    """
 
     cluster: Annotated[int, Meta(ge=0, lt=MOST_CLUSTERS)]
     label: Label
@@ -216,6 +258,8 @@ class ClusterStatistics:
     share: Share
     centroid: Annotated[tuple[float, ...], Meta(max_length=MOST_FEATURES)]
     features: Annotated[dict[Name, FeatureStatistics], Meta(max_length=MOST_FEATURES)]
+    categories: Annotated[dict[Name, CategoryStatistics], Meta(max_length=MOST_FEATURES)] = field(default_factory=dict)
+    times: Annotated[dict[Name, TimeStatistics], Meta(max_length=MOST_FEATURES)] = field(default_factory=dict)
 
 
 class _Statistics(msgspec.Struct, frozen=True):
@@ -226,8 +270,12 @@ STATISTICS: Final[Decoder[_Statistics]] = Decoder(_Statistics, most_bytes=64 * 2
 
 
 def statistics_to_json(clusters: list[ClusterStatistics]) -> bytes:
-    """Return the statistics file of a version."""
-    return json.dumps({"clusters": [asdict(cluster) for cluster in clusters]}, indent=1).encode()
+    """Return the statistics file of a version; of numbers alone it is as it was before rows were typed."""
+    written = [asdict(cluster) for cluster in clusters]
+    typed = any(cluster.categories or cluster.times for cluster in clusters)
+    for each in written if not typed else ():
+        del each["categories"], each["times"]
+    return json.dumps({**({"format": 2} if typed else {}), "clusters": written}, indent=1).encode()
 
 
 def statistics_from_json(body: bytes, source: str) -> list[ClusterStatistics]:

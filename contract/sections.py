@@ -28,6 +28,8 @@ class ModelSection(Section):
 
     later: ClassVar[frozenset[str]] = frozenset()
     """Keys that came after versions were trained."""
+    forms: ClassVar[frozenset[str]] = frozenset({"number", "log", "category", "cyclic"})
+    """Forms of features that the kind can read: `contract.features` has all."""
 
     kind: str
     scheme: Scheme = "disjoint"

@@ -13,6 +13,18 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
 
 from contract.errors import StreamFileError
+from contract.features import (
+    BRANCHES,
+    COLUMN_TYPES,
+    FORMS,
+    CellType,
+    Cyclic,
+    Declared,
+    Feature,
+    Number,
+    cell_types,
+    forms_with,
+)
 from contract.kind import DEFAULT, Kind, faults, kinds
 from contract.moment import EpochUnit
 from contract.sections import Bool, Duration, GateSection, Int, ModelSection, Real, Scheme, Section, Size
@@ -22,7 +34,6 @@ M = TypeVar("M", bound=ModelSection)
 
 ColumnType = Literal["int32", "int64", "float32", "float64", "bool", "string", "timestamp"]
 
-NUMERIC_TYPES = frozenset({"int32", "int64", "float32", "float64"})
 CUMULATIVE_SUFFIX = "-cumulative"
 
 
@@ -55,7 +66,7 @@ PackageName = Annotated[str, Field(pattern=r"^[\w-]+(\.[\w-]+)*$")]
 
 
 # Steps that pydantic adds to the path of a fault for the branches of a union and for a mapping's key.
-_PYDANTIC_STEPS = frozenset({"KRange", "constrained-int", "int", "[key]"})
+_PYDANTIC_STEPS = frozenset({"KRange", "constrained-int", "int", "[key]", *BRANCHES})
 
 
 class Column(Section):
@@ -127,7 +138,7 @@ class Stream(Section):
     source: Source | None = None
     cut: Cut
     rejects: Rejects = Rejects()
-    features: tuple[str, ...] = ()
+    features: tuple[Declared, ...] = ()
     model: ModelSection
     gate: GateSection = GateSection()
     identity: Section | None = None
@@ -146,12 +157,17 @@ class Stream(Section):
     @property
     def trained_columns(self) -> tuple[str, ...]:
         """The columns that training reads, each once."""
-        return tuple(dict.fromkeys((*self.features, *self.model.columns, *self.id)))
+        return tuple(dict.fromkeys((*self.inputs, *self.model.columns, *self.id)))
 
     @property
     def delimiter(self) -> str:
         """What stands between the cells of a text file, whichever is replayed."""
         return "," if self.source is None else self.source.delimiter
+
+    @property
+    def inputs(self) -> dict[str, CellType]:
+        """The columns that the features are made of, each with the type in which a model reads it."""
+        return cell_types(self.features, {name: column.type for name, column in self.columns.items()})
 
     def name_in_file(self, column: str) -> str:
         """Name that a data file has for ``column``."""
@@ -208,7 +224,7 @@ def stream_class(kind: Kind) -> type[Stream]:
     if kind.identity is not None:
         fields["identity"] = (kind.identity, kind.identity())
     if kind.has_features:
-        fields["features"] = (tuple[str, ...], Field(min_length=1))
+        fields["features"] = (tuple[Feature, ...], Field(min_length=1))
     return create_model("Stream", __base__=Stream, **fields)
 
 
@@ -232,6 +248,9 @@ def _with_lines(error: ValidationError, node: yaml.Node, source: str, kind: Kind
 
 def _say(fault: Mapping[str, object], path: list[str], kind: Kind) -> str:
     if fault["type"] == "extra_forbidden":
+        if path[:1] == ["features"] and len(path) == 3:
+            forms = forms_with(path[2])
+            return f"not a key of this form; {' and '.join(forms)} take it" if forms else "unknown key"
         of_model = path[:1] == ["model"] and len(path) == 2
         others = [each.name for each in kinds().values() if of_model and path[1] in each.model.model_fields]
         return f"unknown key of kind {kind.name}; {others[0]} has one" if others else "unknown key"
@@ -270,19 +289,22 @@ def _refuse_one_name_twice(stream: Stream, node: yaml.Node, source: str) -> None
 
 
 def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
-    known = ", ".join(stream.columns)
-    for key, names in (("features", stream.features), ("id", stream.id)):
-        for index, name in enumerate(names):
-            line, _ = line_of(node, [key, str(index)])
-            if name not in stream.columns:
-                raise StreamFileError(source, line, f"{key}: {name!r} is not a column; the columns are {known}")
-            if names.index(name) != index:
-                raise StreamFileError(source, line, f"{key}: {name!r} stands twice")
-            kind = stream.columns[name].type
-            if key == "features" and kind not in NUMERIC_TYPES:
-                raise StreamFileError(
-                    source, line, f"features: {name!r} is a {kind} column; a feature is one of {_numeric()}"
-                )
+    for index, name in enumerate(stream.id):
+        line, _ = line_of(node, ["id", str(index)])
+        _check_known("id", name, stream, source, line)
+        if stream.id.index(name) != index:
+            raise StreamFileError(source, line, f"id: {name!r} stands twice")
+    seen: set[tuple[str, ...]] = set()
+    for index, feature in enumerate(stream.features):
+        line, _ = line_of(node, ["features", str(index), "column"])
+        _check_known("features", feature.column, stream, source, line)
+        form = (feature.column, feature.form, feature.of if isinstance(feature, Cyclic) else "")
+        if form in seen:
+            again = "" if isinstance(feature, Number) else f" as {' '.join(part for part in form[1:] if part)}"
+            raise StreamFileError(source, line, f"features: {feature.column!r} stands twice{again}")
+        seen.add(form)
+        line, _ = line_of(node, ["features", str(index), "as"])
+        _check_form(stream, feature, source, line)
     types = {name: column.type for name, column in stream.columns.items()}
     for key, problem in stream.model.column_faults(types):
         raise StreamFileError(source, line_of(node, ["model", key])[0], f"model.{key}: {problem}")
@@ -293,5 +315,25 @@ def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
             raise StreamFileError(source, line, f"event_time: {stream.event_time!r} is not a timestamp column")
 
 
-def _numeric() -> str:
-    return ", ".join(sorted(NUMERIC_TYPES))
+def _check_known(key: str, name: str, stream: Stream, source: str, line: int) -> None:
+    if name not in stream.columns:
+        known = ", ".join(stream.columns)
+        raise StreamFileError(source, line, f"{key}: {name!r} is not a column; the columns are {known}")
+
+
+def _check_form(stream: Stream, feature: Declared, source: str, line: int) -> None:
+    """Refuse a form that the kind of model or the column's type cannot take."""
+    takes = [form for form in FORMS if form in stream.model.forms]
+    if feature.form not in takes:
+        raise StreamFileError(
+            source, line, f"features: {feature.column!r} as {feature.form}: a model of kind {stream.model.kind} takes "
+            f"{', '.join(takes)} only",
+        )  # fmt: skip
+    kind = stream.columns[feature.column].type
+    if kind not in COLUMN_TYPES[feature.form]:
+        fitting = [form for form in takes if kind in COLUMN_TYPES[form]]
+        advice = f"; write as: {' or '.join(fitting)}" if fitting else ""
+        raise StreamFileError(
+            source, line, f"features: {feature.column!r} is a {kind} column; as {feature.form}, a feature is one of "
+            f"{', '.join(sorted(COLUMN_TYPES[feature.form]))}{advice}",
+        )  # fmt: skip

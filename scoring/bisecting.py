@@ -17,7 +17,8 @@ import numpy as np
 from . import number_file
 from .arrays import Floats, Integers
 from .euclidean import square, squares
-from .scale import Scale, refuse_infinite, refuse_misfits
+from .features import Encoding
+from .scale import Scale, refuse_infinite, refuse_misfits, refuse_mistyped
 
 BISECTING_FORMAT: Final = 1
 SHIFT: Final = 1.0
@@ -34,7 +35,8 @@ class BisectingScoring:
     nodes: [m, d] the centres in the scaled space, the root first and each node before its children;
     children: [m] the places of each node's children in ``nodes``, none for a leaf. Spark leaves a node one child where
     the other half of a split was empty. Clusters are the leaves in the order of ``nodes``, which is Spark's own;
-    labels: k names of the clusters.
+    labels: k names of the clusters. Of typed rows the features are the columns of the encoding ``typed``, and
+    ``factors`` [d] weigh what is scaled.
     """
 
     features: tuple[str, ...]
@@ -44,6 +46,8 @@ class BisectingScoring:
     nodes: tuple[tuple[float, ...], ...]
     children: tuple[tuple[int, ...], ...]
     labels: tuple[str, ...]
+    factors: tuple[float, ...] = ()
+    typed: Encoding | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit together.
@@ -54,6 +58,7 @@ class BisectingScoring:
         """
         width, count = len(self.features), len(self.nodes)
         refuse_misfits(self.features, self.surrogates, self.mean, self.std)
+        refuse_mistyped(self.features, self.factors, self.typed)
         if not self.nodes or any(len(node) != width for node in self.nodes):
             raise ValueError(f"every one of the nodes needs {width} numbers, one a feature")
         if len(self.children) != count:
@@ -76,10 +81,16 @@ class BisectingScoring:
         """The centres [k, d] of the clusters in the scaled space."""
         return tuple(self.nodes[leaf] for leaf in self.leaves)
 
+    @cached_property
+    def encoding(self) -> Encoding:
+        """How rows of cells become rows of d numbers."""
+        return self.typed or Encoding.plain(self.features)
+
     @property
     def middle(self) -> tuple[float, ...]:
         """Where the scaler puts the mean [d] of the rows that it was fitted to."""
-        return tuple(SHIFT if x else 0.0 for x in self.std)
+        shifts = tuple(SHIFT if x else 0.0 for x in self.std)
+        return tuple(x * factor for x, factor in zip(shifts, self.factors, strict=True)) if self.factors else shifts
 
     def rivals(self) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
         """Return the pairs of nodes between which a row is decided: the two children of one node."""
@@ -95,7 +106,7 @@ class BisectingScoring:
 
     def to_json(self) -> bytes:
         """Return the scoring file; every double survives the round trip exactly."""
-        return number_file.write({name: getattr(self, name) for name in self.__dataclass_fields__}, BISECTING_FORMAT)
+        return number_file.write_typed(self, BISECTING_FORMAT)
 
     @classmethod
     def from_json(cls, body: bytes) -> BisectingScoring:
@@ -108,7 +119,7 @@ class BisectingScoring:
         texts, numbers = number_file.texts, number_file.numbers
         fields = {"features": texts, "surrogates": numbers, "mean": numbers, "std": numbers}
         fields |= {"nodes": number_file.rows, "children": _places, "labels": texts}
-        return cls(**number_file.read(body, BISECTING_FORMAT, fields))
+        return cls(**number_file.read_typed(body, BISECTING_FORMAT, fields))
 
 
 def _places(values: Any) -> tuple[tuple[int, ...], ...]:
@@ -120,7 +131,7 @@ class BisectingAssigner:
 
     def __init__(self, scoring: BisectingScoring) -> None:
         self.scoring = scoring
-        self._scale = Scale(scoring.surrogates, scoring.mean, scoring.std)
+        self._scale = Scale(scoring.surrogates, scoring.mean, scoring.std, scoring.factors)
         self._cluster = {leaf: cluster for cluster, leaf in enumerate(scoring.leaves)}
 
     def assign(self, rows: Floats) -> tuple[Integers, Floats]:

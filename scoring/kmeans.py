@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,8 @@ import numpy as np
 from . import number_file
 from .arrays import Floats, Integers
 from .euclidean import norm, square, squares
-from .scale import Scale, refuse_infinite, refuse_misfits
+from .features import Encoding
+from .scale import Scale, refuse_infinite, refuse_misfits, refuse_mistyped
 
 __all__ = ["FEW_ROWS", "SCORING_FORMAT", "Assigner", "Floats", "Integers", "Scoring"]
 
@@ -37,7 +39,8 @@ class Scoring:
     """The numbers of one version: d features, k centres.
 
     features: d names; surrogates: [d] put in place of a missing value; mean, std: [d] of the scaler;
-    centers: [k, d] in the scaled space; labels: k names of the clusters.
+    centers: [k, d] in the scaled space; labels: k names of the clusters. Of typed rows the features are the columns of
+    the encoding ``typed``, and ``factors`` [d] weigh what is scaled.
     """
 
     features: tuple[str, ...]
@@ -46,6 +49,8 @@ class Scoring:
     std: tuple[float, ...]
     centers: tuple[tuple[float, ...], ...]
     labels: tuple[str, ...]
+    factors: tuple[float, ...] = ()
+    typed: Encoding | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that do not fit together.
@@ -56,11 +61,17 @@ class Scoring:
         """
         width = len(self.features)
         refuse_misfits(self.features, self.surrogates, self.mean, self.std)
+        refuse_mistyped(self.features, self.factors, self.typed)
         if not self.centers or any(len(center) != width for center in self.centers):
             raise ValueError(f"every one of the centers needs {width} numbers, one a feature")
         if len(self.labels) != len(self.centers):
             raise ValueError(f"{len(self.labels)} labels for {len(self.centers)} centers")
         refuse_infinite(self.surrogates, self.mean, self.std, *self.centers)
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        """How rows of cells become rows of d numbers."""
+        return self.typed or Encoding.plain(self.features)
 
     @property
     def middle(self) -> tuple[float, ...]:
@@ -82,7 +93,7 @@ class Scoring:
 
     def to_json(self) -> bytes:
         """Return the scoring file; every double survives the round trip exactly."""
-        return number_file.write({name: getattr(self, name) for name in self.__dataclass_fields__}, SCORING_FORMAT)
+        return number_file.write_typed(self, SCORING_FORMAT)
 
     @classmethod
     def from_json(cls, body: bytes) -> Scoring:
@@ -95,7 +106,7 @@ class Scoring:
         texts, numbers = number_file.texts, number_file.numbers
         fields = {"features": texts, "surrogates": numbers, "mean": numbers, "std": numbers}
         fields |= {"centers": number_file.rows, "labels": texts}
-        return cls(**number_file.read(body, SCORING_FORMAT, fields))
+        return cls(**number_file.read_typed(body, SCORING_FORMAT, fields))
 
 
 class Assigner:
@@ -103,7 +114,7 @@ class Assigner:
 
     def __init__(self, scoring: Scoring) -> None:
         self.scoring = scoring
-        self._scale = Scale(scoring.surrogates, scoring.mean, scoring.std)
+        self._scale = Scale(scoring.surrogates, scoring.mean, scoring.std, scoring.factors)
         self._norms = tuple(norm(center) for center in scoring.centers)
         k, d = len(scoring.centers), len(scoring.features)
         self._bounds = _bounds(scoring.centers) if k < MOST_BOUND and k * k * d < MOST_BOUND_NUMBERS else None

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .features import Encoding
+
 Field = Callable[[Any], Any]
 
 
@@ -36,11 +38,37 @@ def read(body: bytes, number: int, fields: Mapping[str, Field]) -> dict[str, Any
     ------
     ValueError: not such a file.
     """
+    return _read(body, {number: fields})
+
+
+def write_typed(numbers: Any, number: int) -> bytes:
+    """Return the file of the dataclass ``numbers``: of format ``number``, or the one after it where rows are typed."""
+    fields = {name: getattr(numbers, name) for name in numbers.__dataclass_fields__}
+    factors, typed = fields.pop("factors"), fields.pop("typed")
+    if typed is None:
+        return write(fields, number)
+    return write({**fields, "factors": factors, "encoding": typed.to_fields()}, number + 1)
+
+
+def read_typed(body: bytes, number: int, fields: Mapping[str, Field]) -> dict[str, Any]:
+    """Return what :func:`write_typed` took, ``fields`` being those of plain rows.
+
+    Raises
+    ------
+    ValueError: not such a file.
+    """
+    more: dict[str, Field] = {"factors": numbers, "encoding": Encoding.from_fields}
+    found = _read(body, {number: fields, number + 1: {**fields, **more}})
+    return {**found, "typed": found.pop("encoding")} if "encoding" in found else found
+
+
+def _read(body: bytes, formats: Mapping[int, Mapping[str, Field]]) -> dict[str, Any]:
     try:
         found = json.loads(body)
-        if found.pop("format") != number:
-            raise ValueError(f"its format is not {number}")
-        taken = {name: field(found.pop(name)) for name, field in fields.items()}
+        number = found.pop("format")
+        if type(number) is not int or number not in formats:
+            raise ValueError(f"its format is not {' or '.join(map(str, formats))}")
+        taken = {name: field(found.pop(name)) for name, field in formats[number].items()}
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a scoring file: {error!r}") from error
     if found:

@@ -7,24 +7,28 @@ so that two versions loaded in one process run their own code; hence the relativ
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from .arrays import Floats, Integers
+from .features import Encoding, Input
 from .golden import Golden
 
 
 class _Scoring(Protocol):
     @property
-    def features(self) -> tuple[str, ...]: ...
+    def encoding(self) -> Encoding: ...
     @property
     def labels(self) -> tuple[str, ...]: ...
     def assigner(self) -> _Assigner: ...
 
 
 class _Assigner(Protocol):
+    @property
+    def scoring(self) -> _Scoring: ...
     def assign(self, rows: Floats) -> tuple[Integers, Floats]: ...
     def assign_row(self, row: Sequence[float]) -> tuple[int, float]: ...
 
@@ -36,11 +40,41 @@ class ClusterPredictor:
         self._scoring, self._assigner = scoring, scoring.assigner()
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
-        """Return a data frame of cluster, label and distance for the rows of ``model_input``, a column per feature."""
-        rows = model_input[list(self._scoring.features)].to_numpy(dtype=np.float64, na_value=np.nan)
-        clusters, distances = self._assigner.assign(rows)
+        """Return a data frame of cluster, label and distance for the rows of ``model_input``, a column per input."""
+        clusters, distances = self._assigner.assign(encoded(model_input, self._scoring.encoding))
         labels = [self._scoring.labels[cluster] for cluster in clusters]
         return model_input[[]].assign(cluster=clusters, label=labels, distance=distances)
+
+
+def encoded(frame: Any, encoding: Encoding) -> Floats:
+    """Return the rows of a data frame in the columns of ``encoding``; a time without a zone is UTC."""
+    if encoding.is_plain:
+        numbers: Floats = frame[[each.name for each in encoding.inputs]].to_numpy(dtype=np.float64, na_value=np.nan)
+        return numbers
+    return encoding.rows([_cells(frame[each.name], each) for each in encoding.inputs])
+
+
+def _cells(series: Any, of: Input) -> Any:
+    if of.type == "double":
+        return series.to_numpy(dtype=np.float64, na_value=np.nan)
+    if of.type == "datetime":
+        return _microseconds(series)
+    # Whatever pandas has for a missing value, here it is None.
+    return series.astype(object).where(series.notna(), None).to_numpy()
+
+
+def _microseconds(series: Any) -> Any:
+    """Return times in microseconds since 1970, UTC; NaT is the least of the integers."""
+    if series.dtype == object:
+        # A column of times with zones of several kinds, or of nothing.
+        series = series.map(_in_utc, na_action="ignore").astype("datetime64[us]")
+    elif getattr(series.dtype, "tz", None) is not None:
+        series = series.dt.tz_convert(None)
+    return series.to_numpy().astype("datetime64[us]").astype(np.int64)
+
+
+def _in_utc(time: Any) -> Any:
+    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
 
 
 def load(data_path: str, read: Callable[[bytes], _Scoring]) -> ClusterPredictor:

@@ -1,6 +1,6 @@
-"""Spark's impute → scale, in numpy, with the very same floating-point operations.
+"""Spark's impute → scale → weigh, in numpy, with the very same floating-point operations.
 
-The formulas are those of Apache Spark's `Imputer` and `StandardScalerModel.getTransformFunc`.
+The formulas are those of Apache Spark's `Imputer`, `StandardScalerModel.getTransformFunc` and `ElementwiseProduct`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from .arrays import Floats
+from .features import Encoding
 
 
 def refuse_misfits(
@@ -38,20 +39,41 @@ def refuse_infinite(*groups: Iterable[float]) -> None:
         raise ValueError("a number is NaN or infinite")
 
 
-class Scale:
-    """Puts ``surrogates`` [d] in place of what is missing, takes ``mean`` [d] away and divides by ``std`` [d]."""
+def refuse_mistyped(features: Sequence[str], factors: Sequence[float], typed: Encoding | None) -> None:
+    """Refuse features that are not the columns of their encoding, and factors that are not one a column.
 
-    def __init__(self, surrogates: Sequence[float], mean: Sequence[float], std: Sequence[float]) -> None:
+    Raises
+    ------
+    ValueError: names what does not fit.
+    """
+    if typed is not None and tuple(features) != typed.names:
+        raise ValueError("features are not the columns of the encoding")
+    if len(factors) != (0 if typed is None else len(features)):
+        raise ValueError(f"factors has {len(factors)} numbers for {len(features)} features, typed or not")
+    refuse_infinite(factors)
+
+
+class Scale:
+    """Puts ``surrogates`` [d] in place of what is missing, takes ``mean`` [d] away and divides by ``std`` [d].
+
+    ``factors`` [d], where there are any, weigh what comes of it.
+    """
+
+    def __init__(
+        self, surrogates: Sequence[float], mean: Sequence[float], std: Sequence[float], factors: Sequence[float] = ()
+    ) -> None:
         self._surrogates, self._mean = surrogates, mean
+        self._factors = () if all(x == 1 for x in factors) else tuple(factors)
         # 1/std, and 0 where the feature is constant: StandardScalerModel multiplies, it never divides.
-        self._factor = tuple(0.0 if x == 0.0 else 1.0 / x for x in std)
+        self._inverse = tuple(0.0 if x == 0.0 else 1.0 / x for x in std)
 
     def row(self, row: Sequence[float]) -> list[float]:
         """Return one row of d numbers, NaN where a value is missing, imputed and scaled."""
-        return [
-            ((surrogate if x != x else x) - mean) * factor  # noqa: PLR0124 - NaN is what differs from itself
-            for x, surrogate, mean, factor in zip(row, self._surrogates, self._mean, self._factor, strict=True)
+        scaled = [
+            ((surrogate if x != x else x) - mean) * inverse  # noqa: PLR0124 - NaN is what differs from itself
+            for x, surrogate, mean, inverse in zip(row, self._surrogates, self._mean, self._inverse, strict=True)
         ]
+        return [x * factor for x, factor in zip(scaled, self._factors, strict=True)] if self._factors else scaled
 
     def rows(self, rows: Floats) -> Floats:
         """Return ``rows`` [n, d] imputed and scaled, column-major."""
@@ -59,5 +81,7 @@ class Scale:
         for j, surrogate in enumerate(self._surrogates):
             column = rows[:, j]
             filled = np.where(np.isnan(column), surrogate, column)
-            scaled[:, j] = (filled - self._mean[j]) * self._factor[j]
+            scaled[:, j] = (filled - self._mean[j]) * self._inverse[j]
+            if self._factors:
+                scaled[:, j] *= self._factors[j]
         return scaled

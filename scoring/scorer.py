@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from scoring.arrays import Floats, Integers
+from scoring.features import Encoding
 
 Point = tuple[float, ...]
 
@@ -13,7 +14,8 @@ Point = tuple[float, ...]
 class ClusterNumbers(Protocol):
     """The numbers of one version: d features, k clusters.
 
-    features: d names; surrogates: [d] put in place of a missing value; mean, std: [d] of the scaler;
+    features: d names, those of the columns that ``encoding`` makes of a row's cells; surrogates: [d] put in place of a
+    missing value; mean, std: [d] of the scaler; factors: [d] that weigh what is scaled, none where all are 1;
     centers: [k, d] in the scaled space; labels: k names of the clusters.
     """
 
@@ -25,6 +27,10 @@ class ClusterNumbers(Protocol):
     def mean(self) -> Point: ...
     @property
     def std(self) -> Point: ...
+    @property
+    def factors(self) -> Point: ...
+    @property
+    def encoding(self) -> Encoding: ...
     @property
     def centers(self) -> tuple[Point, ...]: ...
     @property
@@ -54,7 +60,10 @@ class ClusterAssigner(Protocol):
     def scoring(self) -> ClusterNumbers: ...
 
     def assign(self, rows: Floats) -> tuple[Integers, Floats]:
-        """Return cluster [n] and distance [n] of ``rows`` [n, d] in the data's own units, NaN where missing."""
+        """Return cluster [n] and distance [n] of ``rows`` [n, d] in the data's own units, NaN where missing.
+
+        They are rows as the encoding of the numbers makes them.
+        """
 
     def assign_row(self, row: Sequence[float]) -> tuple[int, float]:
         """Return cluster and distance of one row."""

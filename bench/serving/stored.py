@@ -32,7 +32,7 @@ def store(model: str, run_id: str, count: int) -> str:
     client = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL_S3"])
     bucket, prefix, by_id = os.environ["SWATHE_BUCKET"], results_prefix(model, run_id), [ROW_ID, PARTITION, OFFSET]
     table = _table(count)
-    files = []
+    files: list[tuple[ResultsFile, ...]] = []
     for name, keys in (("by-id", by_id), ("by-cluster", [CLUSTER, *by_id])):
         part = table.sort_by([(key, "ascending") for key in keys])
         buffer = io.BytesIO()
@@ -41,7 +41,7 @@ def store(model: str, run_id: str, count: int) -> str:
         etag = client.put_object(Bucket=bucket, Key=key, Body=buffer.getvalue())["ETag"].strip('"')
         first, last = (tuple(part.column(name)[i].as_py() for name in keys) for i in (0, count - 1))
         files.append((ResultsFile(key, etag, len(buffer.getvalue()), count, first, last),))
-    manifest = ResultsManifest(model, run_id, count, FEATURES, *files)
+    manifest = ResultsManifest(model, run_id, count, FEATURES, files[0], files[1])
     client.put_object(Bucket=bucket, Key=results_manifest_key(model, run_id), Body=results_to_json(manifest))
     return results_manifest_key(model, run_id)
 

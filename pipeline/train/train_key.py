@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
+from contract.features import training_parameters
 from contract.sections import Scheme
 from contract.stream import Stream
 
@@ -24,7 +25,7 @@ def train_key(stream: Stream, scheme: Scheme, manifests: Sequence[bytes]) -> str
     parameters = {
         "revision": TRAINING_REVISION,
         "scheme": scheme,
-        "features": stream.features,
+        "features": training_parameters(stream.features),
         "id": stream.id,
         "columns": {name: stream.columns[name].type for name in stream.trained_columns},
         "model": stream.model.training_parameters(),

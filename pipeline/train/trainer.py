@@ -105,7 +105,7 @@ class Trainer:
             try:
                 # Where no cause is known, but the object store does not answer, that is what failed.
                 answering = partial(self._store.head, lease_key(self._series.model))
-                with spark_errors(self._store.endpoint_url, answering, self._series.stream.features):
+                with spark_errors(self._store.endpoint_url, answering, tuple(self._series.stream.inputs)):
                     record = self._builder.build(run, step.key, batches)
             except DataError as error:
                 record = self._builder.failed(run, step.key, manifests, str(error))

@@ -102,7 +102,7 @@ def test_numbers_that_do_not_fit_are_refused(changed: dict[str, Any], why: str) 
     with pytest.raises(ValueError, match=why):
         dataclasses.replace(GOOD, **changed)
     with pytest.raises(ValueError, match=why):
-        BisectingScoring.from_json(json.dumps({"format": 1, **dataclasses.asdict(GOOD), **changed}).encode())
+        BisectingScoring.from_json(json.dumps(json.loads(GOOD.to_json()) | changed).encode())
 
 
 @pytest.mark.parametrize(

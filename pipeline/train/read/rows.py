@@ -47,19 +47,19 @@ def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Seque
     """
     paths = [f"s3a://{bucket}/{part.key}" for manifest in manifests for part in manifest.objects if part.rows]
     parts = spark.read.schema(_schema(stream)).parquet(*paths)
-    count = partitions_for(sum(manifest.rows for manifest in manifests), len(stream.features))
+    count = partitions_for(sum(manifest.rows for manifest in manifests), len(stream.inputs))
     rows = parts.select(
         row_id(stream).alias(ROW_ID),
         fn.col(PARTITION),
         fn.col(OFFSET),
-        *(_as_double(name) for name in stream.features),
+        *(_as_double(name) for name in stream.inputs),
     )
     placed = rows.repartitionById(count, partition_of(manifests, count))
     return placed.sortWithinPartitions(PARTITION, OFFSET)
 
 
 def _schema(stream: Stream) -> st.StructType:
-    names = dict.fromkeys((*stream.id, *stream.features))
+    names = dict.fromkeys((*stream.id, *stream.inputs))
     fields = [st.StructField(name, _SPARK_TYPES[stream.columns[name].type]) for name in names]
     return st.StructType([*fields, st.StructField(PARTITION, st.IntegerType()), st.StructField(OFFSET, st.LongType())])
 
@@ -88,9 +88,9 @@ def _as_text(column: Column, kind: ColumnType) -> Column:
 
 def measure(rows: DataFrame, stream: Stream) -> tuple[int, dict[str, FeatureRange]]:
     """Return the number of rows and each feature's range."""
-    found = aggregate(rows, [], [fn.count(fn.lit(1))], stream.features, [fn.count, fn.min, fn.max])
+    found = aggregate(rows, [], [fn.count(fn.lit(1))], tuple(stream.inputs), [fn.count, fn.min, fn.max])
     (count,), of_features = found[()]
-    return count, {name: FeatureRange(*of_features.get(name, (0, None, None))) for name in stream.features}
+    return count, {name: FeatureRange(*of_features.get(name, (0, None, None))) for name in stream.inputs}
 
 
 def check_rows(found: int, manifests: Sequence[Manifest]) -> None:

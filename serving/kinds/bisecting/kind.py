@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta
 
-from contract.artifact import MOST_CLUSTERS, Features, Label, Numbers
+from contract.artifact import MOST_CLUSTERS, Label, NumberFile, Numbers
 from contract.decoding import Decoder
 from contract.model_version import SCORING_FILE
 from scoring.bisecting import BisectingScoring
+from serving.kinds.clusters.artifact import typed
 from serving.kinds.clusters.kind import ClusterKind
 from serving.kinds.kind import ArtifactFile
 
@@ -18,14 +18,9 @@ from serving.kinds.kind import ArtifactFile
 _MOST_NODES: Final = 10 * MOST_CLUSTERS
 
 
-class TreeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TreeFile(NumberFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What `scoring.bisecting.BisectingScoring` is made of."""
 
-    format: Literal[1]
-    features: Features
-    surrogates: Numbers
-    mean: Numbers
-    std: Numbers
     nodes: Annotated[tuple[Numbers, ...], Meta(min_length=1, max_length=_MOST_NODES)]
     children: Annotated[tuple[Annotated[tuple[int, ...], Meta(max_length=2)], ...], Meta(max_length=_MOST_NODES)]
     labels: Annotated[tuple[Label, ...], Meta(min_length=1, max_length=MOST_CLUSTERS)]
@@ -43,7 +38,7 @@ def read_scoring(body: bytes) -> BisectingScoring:
     """
     file = TREE.decode(body)
     scales = file.surrogates, file.mean, file.std
-    return BisectingScoring(file.features, *scales, file.nodes, file.children, file.labels)
+    return BisectingScoring(file.features, *scales, file.nodes, file.children, file.labels, *typed(file))
 
 
 KIND: Final = ClusterKind(

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from contract.artifact import GOLDEN
+from contract.artifact import GOLDEN, NumberFile
 from contract.errors import ModelArtifactError
 from contract.lineage import LINEAGE, Lineage, lineage_from_json
 from contract.model_version import (
@@ -18,7 +18,8 @@ from contract.model_version import (
     ClusterStatistics,
     statistics_from_json,
 )
-from scoring.golden import Golden
+from scoring.features import Encoding
+from scoring.golden import Golden, rows_of
 from scoring.scorer import ClusterAssigner, ClusterNumbers
 from serving.kinds.clusters.clustering import Clustering
 from serving.kinds.kind import ArtifactFile
@@ -59,7 +60,7 @@ def read(
         _check_lineage(lineage, scoring, scoring_file)
     assigner = scoring.assigner()
     golden = _golden(bodies[GOLDEN_FILE])
-    if golden.features != scoring.features:
+    if golden.inputs != scoring.encoding.inputs:
         raise ModelArtifactError(f"{GOLDEN_FILE} and {scoring_file} name different features")
     # A distance beyond the largest double is infinite here as in Spark, and no golden file can hold it.
     with np.errstate(all="ignore"):
@@ -72,12 +73,24 @@ def read(
     return Clustering(assigner, statistics, lineage)
 
 
+def typed(file: NumberFile) -> tuple[tuple[float, ...], Encoding | None]:
+    """Return the factors and the encoding in a scoring file, none and None where its rows are plain.
+
+    Raises
+    ------
+    ValueError: it is no encoding.
+    """
+    return file.factors or (), None if file.encoding is None else Encoding.from_fields(file.encoding.fields())
+
+
 def _check_statistics(clusters: tuple[ClusterStatistics, ...], scoring: ClusterNumbers, scoring_file: str) -> None:
     found = [(each.cluster, each.label) for each in clusters]
     if found != list(enumerate(scoring.labels)):
         raise ModelArtifactError(f"{STATISTICS_FILE} has {len(found)} clusters, {scoring_file} has others")
     for each in clusters:
-        if len(each.centroid) != len(scoring.features) or not each.features.keys() >= set(scoring.features):
+        told = each.features.keys() | each.categories.keys() | each.times.keys()
+        named = {feature.name for feature in scoring.encoding.features}
+        if len(each.centroid) != len(scoring.features) or not told >= named:
             raise ModelArtifactError(
                 f"{STATISTICS_FILE}: cluster {each.cluster} has other features than {scoring_file}"
             )
@@ -94,8 +107,8 @@ def _golden(body: bytes) -> Golden:
         width = len(file.features)
         if any(len(row) != width for row in file.rows):
             raise ValueError(f"every row needs {width} numbers, one a feature")
-        # numpy reads None as NaN.
-        rows = np.array(file.rows, dtype=np.float64)
-        return Golden(file.features, rows, np.array(file.clusters, dtype=np.int32), np.array(file.distances))
+        rows = rows_of(file.rows, file.types or ())
+        clusters, distances = np.array(file.clusters, dtype=np.int32), np.array(file.distances)
+        return Golden(file.features, rows, clusters, distances, file.types or ())
     except ValueError as error:
         raise ModelArtifactError(f"{GOLDEN_FILE}: {error}") from error

@@ -7,6 +7,7 @@ from typing import Final
 from contract.artifact import SCORING
 from contract.model_version import SCORING_FILE
 from scoring.kmeans import Scoring
+from serving.kinds.clusters.artifact import typed
 from serving.kinds.clusters.kind import ClusterKind
 from serving.kinds.kind import ArtifactFile
 
@@ -19,7 +20,8 @@ def read_scoring(body: bytes) -> Scoring:
     ValueError: not a scoring file.
     """
     file = SCORING.decode(body)
-    return Scoring(file.features, file.surrogates, file.mean, file.std, file.centers, file.labels)
+    scales = file.surrogates, file.mean, file.std
+    return Scoring(file.features, *scales, file.centers, file.labels, *typed(file))
 
 
 KIND: Final = ClusterKind("kmeans", "swathe_spark_kmeans", ArtifactFile(SCORING_FILE, SCORING.most_bytes), read_scoring)

@@ -54,15 +54,15 @@ def fitted(spark: SparkOnDemand, values: Floats, given: Stream) -> tuple[Scoring
     """Train ``values``; return the numbers, the golden rows and all rows as Spark's whole model assigns them."""
     session = spark.session()
     rows = session.createDataFrame(table(values)).coalesce(1).cache()
-    prepared = prepare(rows, given.features, given.section(KMeans).impute)
+    prepared = prepare(rows, tuple(given.inputs), given.section(KMeans).impute)
     k = given.section(KMeans).k
     assert isinstance(k, int)
     clustering = fit_from_seeds(
         prepared.rows.select(SCALED), given.section(KMeans), k, given.section(KMeans).tried_seeds
     )
-    numbers = scoring(prepared, clustering, given.features, [f"C{i}" for i in range(k)])
+    numbers = scoring(prepared, clustering, tuple(given.inputs), [f"C{i}" for i in range(k)])
     whole = PipelineModel(stages=[*prepared.stages, clustering.model])
-    sample = collect(assign(rows, whole, numbers), given.features)
+    sample = collect(assign(rows, whole, numbers), tuple(given.inputs))
     return numbers, make_golden(session, whole, numbers, sample.rows), sample
 
 
@@ -132,14 +132,14 @@ def test_a_quarter_of_a_million_points_each(spark: SparkOnDemand, width: int, k:
     rng = np.random.default_rng(100 + width)
     session, given = spark.session(), stream(width, k)
     training = session.createDataFrame(table(awkward(rng, 2_000, width))).coalesce(1).cache()
-    prepared = prepare(training, given.features, "mean")
+    prepared = prepare(training, tuple(given.inputs), "mean")
     clustering = fit_from_seeds(
         prepared.rows.select(SCALED), given.section(KMeans), k, given.section(KMeans).tried_seeds
     )
-    numbers = scoring(prepared, clustering, given.features, [f"C{i}" for i in range(k)])
+    numbers = scoring(prepared, clustering, tuple(given.inputs), [f"C{i}" for i in range(k)])
     points = np.vstack([awkward(rng, 125_000, width), near_ties(rng, numbers, 125_000)])
     whole = PipelineModel(stages=[*prepared.stages, clustering.model])
-    answers = collect(assign(session.createDataFrame(table(points)), whole, numbers), given.features)
+    answers = collect(assign(session.createDataFrame(table(points)), whole, numbers), tuple(given.inputs))
     assert len(answers.rows) == 250_000
     assigner = Assigner(numbers)
     clusters, distances = assigner.assign(answers.rows)

@@ -82,7 +82,7 @@ def test_changed_parameters_leave_versions_alone_and_name_the_way(trained: Lab, 
 def test_results_are_all_rows_sorted_both_ways(trained: Lab) -> None:
     manifest, by_id, by_cluster = trained.results(3)
     assert (manifest.rows, by_id.num_rows, by_cluster.num_rows) == (BIG, BIG, BIG)
-    assert by_id.column_names == ["_row_id", "_partition", "_offset", "_cluster", "_distance", *trained.stream.features]
+    assert by_id.column_names == ["_row_id", "_partition", "_offset", "_cluster", "_distance", *trained.stream.inputs]
     ids = [tuple(row.values()) for row in by_id.select(["_row_id", "_partition", "_offset"]).to_pylist()]
     assert ids == sorted(ids) and len({row[1:] for row in ids}) == BIG
     by = [tuple(r.values()) for r in by_cluster.select(["_cluster", "_row_id", "_partition", "_offset"]).to_pylist()]

@@ -11,7 +11,8 @@ import pytest
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped] # as in the trainer
 from pyspark.errors import PySparkException
 
-from contract.stream import NUMERIC_TYPES, ColumnType
+from contract.features import NUMERIC_TYPES
+from contract.stream import ColumnType
 from pipeline.columns import ARROW_TYPES
 from pipeline.landed_types import WIDENED
 from pipeline.train.read.rows import _SPARK_TYPES

@@ -52,7 +52,7 @@ class BisectingKind(Clustering):
         ------
         DataError: they cannot be divided even once.
         """
-        features, model = self._opened.series.stream.features, self._opened.series.stream.section(BisectingKMeans)
+        features, model = tuple(self._opened.series.stream.inputs), self._opened.series.stream.section(BisectingKMeans)
         prepared = replace(prepared, offset=SHIFT)
         with watch.measured("fit"), scratch_directory(batch) as directory:
             bisecting = SparkBisectingKMeans(

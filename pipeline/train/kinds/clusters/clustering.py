@@ -40,9 +40,10 @@ if TYPE_CHECKING:
 
 TRANSITIONS_FILE: Final = "transitions.json"
 SCORING: Final = Path(scoring.__file__).parent
-_SHARED_CODE: Final = tuple(
-    SCORING / f"{name}.py" for name in ("arrays", "euclidean", "golden", "number_file", "pyfunc", "scale")
-)
+_SHARED_MODULES: Final = (
+    "arrays", "clock", "euclidean", "features", "forms", "golden", "log1p", "number_file", "pyfunc", "scale",
+)  # fmt: skip
+_SHARED_CODE: Final = tuple(SCORING / f"{name}.py" for name in _SHARED_MODULES)
 _ANSWERS: Final = {"cluster": "integer", "label": "string", "distance": "double"}
 
 
@@ -171,7 +172,7 @@ class FittedClustering:
             self.opened.store,
             model=series.model,
             run_id=self.batch.run_id,
-            features=series.stream.features,
+            features=tuple(series.stream.inputs),
             rows=trained.rows,
         )
 

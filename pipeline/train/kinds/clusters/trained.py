@@ -94,7 +94,7 @@ def prepared_rows(
         check_rows(found, manifests)
         check_trainable(found, ranges, clusters)
         with watch.measured("prepare"):
-            prepared = prepare(rows, stream.features, section.impute, fit_scaler)
+            prepared = prepare(rows, tuple(stream.inputs), section.impute, fit_scaler)
         try:
             check_scale(ranges, prepared.scales)
             yield prepared, found

@@ -20,7 +20,9 @@ def test_by_column_and_by_position_give_the_same_numbers(spark: SparkOnDemand, m
     found = []
     for wide in (3, 2):
         monkeypatch.setattr(aggregate, "WIDE", wide)
-        found.append((measure(rows, given), cluster_rows(assigned, given.features, 3), measure(rows.limit(0), given)))
+        found.append(
+            (measure(rows, given), cluster_rows(assigned, tuple(given.inputs), 3), measure(rows.limit(0), given))
+        )
     assert found[0] == found[1]
     (count, ranges), clusters, (none, empty) = found[0]
     assert count == 300 and 0 < ranges["f0"].present < 300 and [each.size for each in clusters] == [150, 0, 150]

@@ -24,7 +24,7 @@ SHORT, NEXT_IS_FULL, ALL_SHORT = 5, 3, 5
 
 def prepared(spark: SparkOnDemand, values: Floats, given: Stream) -> Prepared:
     rows = spark.session().createDataFrame(table(values)).coalesce(1).cache()
-    return prepare(rows, given.features, given.section(KMeans).impute)
+    return prepare(rows, tuple(given.inputs), given.section(KMeans).impute)
 
 
 def test_a_seed_that_falls_short_is_followed_by_others_and_by_distinct_points(spark: SparkOnDemand) -> None:
