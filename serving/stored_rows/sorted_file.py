@@ -20,7 +20,7 @@ from contract.model_version import ResultsFile
 from serving.budget import Budget
 from serving.stored_rows.footer import Columns, Key, RowGroup, row_groups
 from serving.stored_rows.range_cache import RangeCache
-from serving.stored_rows.row_ids import checked
+from serving.stored_rows.texts import checked, texts_of
 
 _TAIL: Final = 64 * 1024
 _MOST_FOOTER: Final = 16 * 2**20
@@ -147,9 +147,10 @@ class SortedFiles:
         body = self._ranges.get(file.key, file.etag, first, after)
         try:
             source = pa.PythonFile(_Span(file.bytes, first, body), mode="r")
-            as_dictionary = [self._columns.keys[0], *(f"{name}.list.element" for name in self._columns.texts)]
+            texts = texts_of(footer.metadata)
+            as_dictionary = [*texts, *(f"{name}.list.element" for name in self._columns.texts)]
             parquet = pq.ParquetFile(source, metadata=footer.metadata, read_dictionary=as_dictionary)
-            return checked(parquet.read_row_group(group, use_threads=False), self._columns.keys)
+            return checked(parquet.read_row_group(group, use_threads=False), self._columns.keys, texts)
         except (pa.ArrowException, OSError, ValueError) as error:
             problem = f"row group {group} of {file.key} cannot be read: {shortened(str(error))}"
             raise ModelArtifactError(problem) from error

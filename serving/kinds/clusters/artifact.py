@@ -19,6 +19,7 @@ from contract.model_version import (
     statistics_from_json,
 )
 from scoring.features import Encoding
+from scoring.forms import Category, Cyclic, Form
 from scoring.golden import Golden, rows_of
 from scoring.scorer import ClusterAssigner, ClusterNumbers
 from serving.kinds.clusters.clustering import Clustering
@@ -88,12 +89,26 @@ def _check_statistics(clusters: tuple[ClusterStatistics, ...], scoring: ClusterN
     if found != list(enumerate(scoring.labels)):
         raise ModelArtifactError(f"{STATISTICS_FILE} has {len(found)} clusters, {scoring_file} has others")
     for each in clusters:
-        told = each.features.keys() | each.categories.keys() | each.times.keys()
-        named = {feature.name for feature in scoring.encoding.features}
-        if len(each.centroid) != len(scoring.features) or not told >= named:
+        told = all(_is_told(each, feature) for feature in scoring.encoding.features)
+        if len(each.centroid) != len(scoring.features) or not told:
             raise ModelArtifactError(
                 f"{STATISTICS_FILE}: cluster {each.cluster} has other features than {scoring_file}"
             )
+
+
+def _is_told(cluster: ClusterStatistics, feature: Form) -> bool:
+    """Return whether ``cluster`` has statistics of ``feature``, in its form."""
+    if isinstance(feature, Category):
+        return feature.name in cluster.categories
+    if not isinstance(feature, Cyclic):
+        return feature.name in cluster.features
+    found, slots = cluster.times.get(feature.name), len(feature.table)
+    return (
+        found is not None
+        and found.of == feature.of
+        and len(found.shares) == slots
+        and (found.mean is None or 0 <= found.mean <= slots)
+    )
 
 
 def _check_lineage(lineage: Lineage, scoring: ClusterNumbers, scoring_file: str) -> None:

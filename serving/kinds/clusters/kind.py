@@ -23,7 +23,7 @@ from serving.kinds.openapi_words import MAYBE_INTEGER, body_schema
 def _body(served: Clustering | None) -> dict[str, Any]:
     if served is None:
         return {"schema": body_schema(None)}
-    return {"schema": body_schema(served.features), "example": {"dataframe_records": [served.example]}}
+    return {"schema": body_schema(served.inputs), "example": {"dataframe_records": [served.example]}}
 
 
 @dataclass(frozen=True)

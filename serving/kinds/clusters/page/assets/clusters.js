@@ -1,16 +1,31 @@
 "use strict";
 
 async function ask(row, values) {
-  const features = JSON.parse(row.closest("table").dataset.schemas)[row.dataset.schema];
-  const record = Object.fromEntries(features.map((name) => [name, values.get(name) ?? null]));
+  const inputs = JSON.parse(row.closest("table").dataset.schemas)[row.dataset.schema];
+  const record = inputs.map((name) => `${JSON.stringify(name)}:${values.get(name) ?? "null"}`).join();
   const answer = await fetch(row.dataset.path, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ dataframe_records: [record] }),
+    body: `{"dataframe_records":[{${record}}]}`,
   });
   const body = await answer.json();
   if (!answer.ok) throw new Error(body.message);
   return body.predictions[0];
+}
+
+// The value as JSON: integers of 64 bits are more than a number here can hold.
+function written(field) {
+  if (field.value === "") return "null";
+  switch (field.dataset.kind) {
+    case "choice":
+      return field.value;
+    case "double":
+      return String(Number(field.value));
+    case "long":
+      return /^-?(0|[1-9][0-9]*)$/.test(field.value) ? field.value : String(Number(field.value));
+    default:
+      return JSON.stringify(field.value);
+  }
 }
 
 function show(row, prediction) {
@@ -33,9 +48,7 @@ async function submit(event) {
   event.preventDefault();
   const form = event.target;
   const values = new Map();
-  for (const field of form.querySelectorAll("input")) {
-    values.set(field.name, field.value === "" ? null : Number(field.value));
-  }
+  for (const field of form.querySelectorAll("input, select")) values.set(field.name, written(field));
   await Promise.all(
     [...document.querySelectorAll(".answers tbody tr")].map(async (row) => {
       try {
