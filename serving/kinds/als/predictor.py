@@ -41,7 +41,7 @@ class Lists(NamedTuple):
 class Differing(NamedTuple):
     """For how many users or rows another version answers otherwise."""
 
-    count: int
+    rows: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +83,15 @@ class RecommenderPredictor:
         inputs = self.inputs
         if request.tensors is not None:
             inference = decode(request.body, request.tensors.header_bytes, inputs, pairs.OUTPUTS)
-            return Pairs(*inference.columns, inference=inference)
+            users, items = inference.columns
+            return Pairs(users, items, inference=inference)
         check_size(request.body)
-        rows = reader(tuple(inputs), tuple(inputs.values())).read_sound(request.body)
+        rows: Any = reader(tuple(inputs), tuple(inputs.values())).read_sound(request.body)
+        wrong = None
         if not rows and request.apart:
-            found, wrong = read_apart(request.body, inputs)
-            return Pairs(*zip(*found, strict=True), wrong=wrong)
-        return Pairs(*zip(*(rows or explain(request.body, inputs)), strict=True))
+            rows, wrong = read_apart(request.body, inputs)
+        users, items = zip(*(rows or explain(request.body, inputs)), strict=True)
+        return Pairs(users, items, wrong)
 
     def decode_soon(self, request: PredictRequest) -> Wanted | Pairs | None:
         """Return what :meth:`decode` does; None where that, or what follows, is no work for the event loop.
@@ -130,7 +132,7 @@ class RecommenderPredictor:
     def encode(self, request: PredictRequest, predicted: Lists | Predicted | Differing) -> Answer:
         """Return the answer as JSON, or as tensors where these were sent."""
         if isinstance(predicted, Differing):
-            return Answer(b"", (), differing=predicted.count)
+            return Answer(b"", (), differing=predicted.rows)
         if isinstance(predicted, Lists):
             body = recommend.encode(predicted.found, predicted.wanted, self.numbers.items, request.chain_json)
             bases = [one.basis for one in predicted.found]

@@ -49,11 +49,9 @@ def made(
 ) -> Made:
     """Return a version whose items are integers where ``whole``, and text otherwise; users are the other way round."""
     rng = np.random.default_rng(seed)
-    texts, numbers = (lambda n: sorted(f"n{i}é" for i in range(n))), (lambda n: sorted(str(i * 7) for i in range(n)))
-    user_ids, item_ids = (
-        Ids.of(names(n))
-        for names, n in zip((texts, numbers) if whole else (numbers, texts), (users, items), strict=True)
-    )
+    texts, numbers = [f"n{i}é" for i in range(users + items)], [str(i * 7) for i in range(users + items)]
+    user_names, item_names = (texts, numbers) if whole else (numbers, texts)
+    user_ids, item_ids = Ids.of(sorted(user_names[:users])), Ids.of(sorted(item_names[:items]))
     item_factors = rng.normal(size=(items, rank)).astype(np.float32)
     empty = np.zeros((users, rank), np.float32)
     given = tuple(

@@ -106,7 +106,8 @@ def test_several_users_at_once_are_answered_as_each_alone(server: Server) -> Non
 
 def test_where_nothing_is_known_the_most_rated_come_and_the_answer_says_so(server: Server) -> None:
     order = EXPLICIT.rated.order
-    for ratings in ([], [{"item": "nobody's", "rating": 5}, {"item": 12, "rating": 1}]):
+    nothing: list[dict[str, Any]] = []
+    for ratings in (nothing, [{"item": "nobody's", "rating": 5}, {"item": 12, "rating": 1}]):
         answer = server.post("/api/films/v1/recommend", {"ratings": ratings, "n": 4})
         assert answer["basis"] == "popularity" and answer["unknown_items"] == [each["item"] for each in ratings]
         assert answer["recommendations"] == [
@@ -190,13 +191,13 @@ def test_what_cannot_be_answered_is_refused_with_its_path(server: Server, body: 
 
 def test_too_large_a_rating_is_refused_with_its_user(server: Server) -> None:
     item = EXPLICIT.items[0]
-    users = [{"ratings": []}, {"ratings": [{"item": item, "rating": 3.4e38}]}]
+    users: list[Any] = [{"ratings": []}, {"ratings": [{"item": item, "rating": 3.4e38}]}]
     answer = server.send("POST", "/api/films/v1/recommend", json.dumps({"users": users}).encode())
     assert answer.status_code == 422 and answer.json()["errors"][0]["loc"] == ["users", 1, "ratings"]
 
 
 def test_more_than_is_answered_at_once_is_413(server: Server) -> None:
-    users = [{"ratings": []}] * 2000
+    users: list[Any] = [{"ratings": []}] * 2000
     predictor = server.served("films").predictor
     with pytest.raises(Exception, match="2000 users times n=501 are more than 1000000 items"):
         predictor.decode(asked(json.dumps({"users": users, "n": 501}).encode()))
@@ -395,7 +396,7 @@ def test_two_versions_are_compared_by_what_a_person_would_see(server: Server) ->
         found = one.predictor.encode(request, one.predictor.predict(request, one.predictor.decode(request)))
         assert found.differing is not None and rows // 2 < found.differing <= rows
         same = request._replace(shadow=one.predictor)
-        assert one.predictor.predict(same, one.predictor.decode(same)).count == 0
+        assert one.predictor.predict(same, one.predictor.decode(same)).rows == 0
 
 
 @pytest.mark.parametrize(

@@ -50,14 +50,15 @@ class Stored:
     """A version whose lists are in these files."""
 
     def __init__(self, directory: Path, *bodies: bytes, tag: str = "m", run_id: str = "r") -> None:
-        self.store: Any = CountingStore({f"k{i}": body for i, body in enumerate(bodies)})
+        self.store = CountingStore({f"k{i}": body for i, body in enumerate(bodies)})
         share = N // len(bodies)
         files = tuple(
             ResultsFile(f"k{i}", "e", max(1, len(body)), share, (USERS[i * share],), (USERS[(i + 1) * share - 1],))
             for i, body in enumerate(bodies)
         )
         self.store.objects["m"] = lists_to_json(ListsManifest("a", run_id, N, files))
-        ranges = RangeCache(self.store, directory, 10**8)
+        store: Any = self.store
+        ranges = RangeCache(store, directory, 10**8)
         ranges.prepare()
         self.lists = StoredLists(ranges)
         self.version = Version("a", 1, "r", "s", "ready", {"results": tag} if tag else {}, 0)
