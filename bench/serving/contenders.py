@@ -38,6 +38,7 @@ from contract.model_version import (
 from scoring.golden import Golden
 from scoring.kmeans import Assigner
 
+ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60.0
 STORED_ROWS = 100_000
 
@@ -95,8 +96,8 @@ def _register(client: MlflowClient, model: str, count: int) -> None:
 
 
 @contextlib.contextmanager
-def ours(model: str, cache: Path, version: int = 1) -> Iterator[Server]:
-    """Run the prediction server, as it is installed."""
+def ours(model: str, cache: Path, version: int = 1, *, root: Path = ROOT) -> Iterator[Server]:
+    """Run the prediction server of the checkout at ``root``, as it is installed there."""
     port = _free_port()
     settings = {
         "SWATHE_SERVING_PORT": str(port),
@@ -105,7 +106,7 @@ def ours(model: str, cache: Path, version: int = 1) -> Iterator[Server]:
         "SWATHE_SERVING_HOST": "127.0.0.1",
     }
     path = f"/api/{model}/v{version}/predict"
-    with _running(["-m", "serving"], port, path, "/health/ready", settings) as server:
+    with _running(["-m", "serving"], port, path, "/health/ready", settings, root=root) as server:
         yield server
 
 
@@ -122,10 +123,13 @@ def baseline(name: str, chain: dict[str, Any]) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def _running(arguments: list[str], port: int, path: str, probe: str, settings: dict[str, str]) -> Iterator[Server]:
+def _running(
+    arguments: list[str], port: int, path: str, probe: str, settings: dict[str, str], *, root: Path = ROOT
+) -> Iterator[Server]:
     url = f"http://127.0.0.1:{port}"
     began = time.monotonic()
-    started = subprocess.Popen([sys.executable, *arguments], env=os.environ | settings, stderr=subprocess.DEVNULL)
+    python = sys.executable if root == ROOT else str(root / ".venv" / "bin" / "python")
+    started = subprocess.Popen([python, *arguments], cwd=root, env=os.environ | settings, stderr=subprocess.DEVNULL)
     try:
         while not _answers(url + probe):
             if started.poll() is not None or time.monotonic() - began > READY_S:

@@ -66,7 +66,7 @@ class ClusterKind:
     @cached_property
     def files(self) -> tuple[ArtifactFile, ...]:
         """The files of its artifact."""
-        return (self.scoring, *artifact.FILES)
+        return (self.scoring, *artifact.FILES, *((artifact.LIKELY_FILE,) if self.is_likely else ()))
 
     def load(self, bodies: Mapping[str, bytes]) -> Clustering:
         """Return the clustering in the files of an artifact.

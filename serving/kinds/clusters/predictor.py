@@ -85,8 +85,8 @@ def too_far(distances: Floats | list[float]) -> InvalidRequestError | None:
 class LikelyAssigner(ClusterAssigner, Protocol):
     """An assigner that also tells how probable each cluster is."""
 
-    def probabilities(self, rows: Floats) -> Floats:
-        """Return the probability [n, k] of each cluster for ``rows`` [n, d]."""
+    def assign_likely(self, rows: Floats) -> tuple[Integers, Floats, Floats]:
+        """Return cluster [n], distance [n] and the probability [n, k] of each cluster of ``rows`` [n, d]."""
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,14 @@ class ClusterPredictor:
         InvalidRequestError: a row is too far from every cluster.
         """
         assigner = self.assigner
-        if isinstance(decoded.rows, np.ndarray):
+        if self.likely is not None and request.shadow is None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                rows = Rows(*self.likely.assign_likely(np.asarray(decoded.rows, dtype=np.float64)))
+        elif isinstance(decoded.rows, np.ndarray):
             rows = Rows(*assign(assigner, decoded.rows))
         else:
             pairs = [assigner.assign_row(row) for row in decoded.rows]
             rows = Rows([c for c, _ in pairs], [d for _, d in pairs])
-        if self.likely is not None and request.shadow is None:
-            found = self.likely.probabilities(np.asarray(decoded.rows, dtype=np.float64))
-            rows = rows._replace(probabilities=found)
         assigned = Assigned(rows, decoded.wrong, decoded.inference)
         if request.shadow is not None:
             return assigned._replace(differing=self._differing(request, decoded, rows))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as fn
 
@@ -21,14 +22,22 @@ if TYPE_CHECKING:
     from pyspark.ml.base import Transformer
     from pyspark.sql import Column, DataFrame
 
+PROBABILITIES: Final = "_probabilities"
+"""The column that a clustering with a probability for each cluster gives; a stream's own begin with a letter."""
+
 # An expression for each feature takes two thirds of the time of arrays, but of many more Spark's recursions overflow.
 _BY_COLUMN: Final = 100
 
 
 def assign(rows: DataFrame, model: Transformer, scoring: ClusterNumbers) -> DataFrame:
-    """Return ``rows`` with the cluster that ``model`` gives and the Euclidean distance in the scaled space."""
-    return model.transform(rows).select(
-        ROW_ID, PARTITION, OFFSET, CLUSTER, _distance(scoring).alias(DISTANCE), *scoring.features
+    """Return ``rows`` with the cluster that ``model`` gives and the Euclidean distance in the scaled space.
+
+    Where it gives a vector ``PROBABILITIES`` as well, they are an array there.
+    """
+    found = model.transform(rows)
+    likely = [vector_to_array(fn.col(PROBABILITIES)).alias(PROBABILITIES)] if PROBABILITIES in found.columns else []
+    return found.select(
+        ROW_ID, PARTITION, OFFSET, CLUSTER, _distance(scoring).alias(DISTANCE), *scoring.features, *likely
     )
 
 
@@ -62,7 +71,8 @@ def _over_arrays(scoring: ClusterNumbers) -> Column:
 class Sample:
     """Rows in the driver, in the order of their coordinates: partitions [n] and offsets [n].
 
-    Features [n, d] with NaN where missing; Spark's clusters [n]; distances [n].
+    Features [n, d] with NaN where missing; Spark's clusters [n]; distances [n]; the probabilities [n, k], of a
+    clustering that has them.
     """
 
     rows: Floats
@@ -70,6 +80,7 @@ class Sample:
     distances: Floats
     partitions: Integers
     offsets: npt.NDArray[np.int64]
+    probabilities: Floats | None = None
 
     def of(self, manifest: Manifest) -> Sample:
         """Return the rows that belong to the batch of ``manifest``."""
@@ -78,7 +89,9 @@ class Sample:
             inside |= (self.partitions == lane) & (self.offsets >= first) & (self.offsets < after)
         if inside.all():
             return self
-        return Sample(*(values[inside] for values in (getattr(self, field.name) for field in fields(self))))
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        kept: Any = {name: None if values is None else values[inside] for name, values in columns.items()}
+        return Sample(**kept)
 
 
 def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
@@ -91,7 +104,8 @@ def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
 
 def collect(assigned: DataFrame, features: tuple[str, ...]) -> Sample:
     """Bring assigned rows to the driver, in the order of their coordinates."""
-    table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *features).toArrow()
+    also = [PROBABILITIES] if PROBABILITIES in assigned.columns else []
+    table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *features, *also).toArrow()
     partitions, offsets = table.column(PARTITION).to_numpy(), table.column(OFFSET).to_numpy()
     order = np.lexsort((offsets, partitions))
     values: Floats = np.empty((table.num_rows, len(features)), dtype=np.float64, order="F")
@@ -100,4 +114,11 @@ def collect(assigned: DataFrame, features: tuple[str, ...]) -> Sample:
         values[:, j] = table.column(name).to_numpy()[order]
     clusters: Integers = table.column(CLUSTER).to_numpy()[order].astype(np.int32)
     distances: Floats = table.column(DISTANCE).to_numpy()[order]
-    return Sample(values, clusters, distances, partitions[order].astype(np.int32), offsets[order].astype(np.int64))
+    coordinates = partitions[order].astype(np.int32), offsets[order].astype(np.int64)
+    return Sample(values, clusters, distances, *coordinates, _likely(table)[order] if also else None)
+
+
+def _likely(table: pa.Table) -> Floats:
+    lists = table.column(PROBABILITIES).combine_chunks()
+    flat: Floats = lists.flatten().to_numpy().reshape(len(lists), -1)
+    return flat

@@ -50,6 +50,7 @@ def _facts(ready: Sequence[Version]) -> dict[str, Any]:
         "fields": fields(newest_first),
         "inputs": len(set(chain.from_iterable(schemas))),
         "schemas": schemas,
+        "likely": any(clustering(version).likely is not None for version in ready),
         "schema_of": {version.number: schemas.index(tuple(clustering(version).inputs)) for version in ready},
         "MOST_FIELDS": MOST_FIELDS,
     }

@@ -36,6 +36,17 @@ function show(row, prediction) {
   row.querySelector(".cluster").replaceChildren(chip);
   refuse(row, "");
   row.querySelector(".distance").textContent = prediction.distance.toFixed(3);
+  const place = row.querySelector(".probabilities");
+  if (place) place.textContent = told(JSON.parse(place.dataset.labels), prediction.probabilities);
+}
+
+// The largest first; of many, those that are no tenth of a percent are only counted.
+function told(labels, probabilities) {
+  const pairs = labels.map((label, i) => [label, probabilities[i]]).sort((one, other) => other[1] - one[1]);
+  const shown = pairs.filter(([, share], i) => i === 0 || share >= 0.001);
+  const rest = pairs.length - shown.length;
+  const words = shown.map(([label, share]) => `${label} ${(100 * share).toFixed(1)}%`).join(", ");
+  return rest ? `${words}, ${rest} below 0.1%` : words;
 }
 
 function refuse(row, reason) {
@@ -54,7 +65,7 @@ async function submit(event) {
       try {
         show(row, await ask(row, values));
       } catch (error) {
-        row.querySelector(".cluster").textContent = row.querySelector(".distance").textContent = "–";
+        for (const place of row.querySelectorAll(".cluster, .distance, .probabilities")) place.textContent = "–";
         refuse(row, error.message);
       }
     }),

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InvalidRequestError, RequestTooLargeError
-from scoring.kmeans import Assigner, Floats
+from scoring.kmeans import Assigner, Floats, Integers
 from serving.kinds.clusters.predictor import ClusterPredictor, seconds
 from serving.kinds.clusters.tensors import OUTPUTS
 from serving.kinds.litserve_api import LARGE_BYTES, Predictions
@@ -245,11 +245,12 @@ def test_a_binary_tensor_has_the_bytes_of_its_shape(there: int, told: int, n: in
 class Likely(Assigner):
     """An assigner with a probability for each cluster."""
 
-    def probabilities(self, rows: Floats) -> Floats:
+    def assign_likely(self, rows: Floats) -> tuple[Integers, Floats, Floats]:
         """Return half of what is left for each next one, the first of the row's own cluster."""
-        clusters, _ = self.assign(rows)
+        clusters, distances = self.assign(rows)
         found = np.tile(0.5 ** np.arange(1, len(self.scoring.labels) + 1), (len(rows), 1))
-        return np.array([np.roll(row, cluster) for row, cluster in zip(found, clusters, strict=True)])
+        likely = np.array([np.roll(row, cluster) for row, cluster in zip(found, clusters, strict=True)])
+        return clusters, distances, likely
 
 
 LIKELY = Likely(scoring(clusters=3))

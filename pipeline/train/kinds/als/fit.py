@@ -1,0 +1,178 @@
+"""Fits ALS to the trained share, and brings its factors here, by the places of users and items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+from pyspark.ml import PipelineModel
+from pyspark.ml.feature import StringIndexerModel
+from pyspark.ml.recommendation import ALS, ALSModel
+from pyspark.sql import functions as fn
+
+from contract.errors import DataError
+from contract.kinds.als import Als
+from pipeline.train.kinds.als.ratings import Ratings
+from pipeline.train.kinds.kind import Batch
+from pipeline.train.kinds.scratch import scratch_directory
+from scoring.arrays import Floats
+from scoring.factors import LARGEST, Recommender, Singles
+from scoring.ids import Ids
+from scoring.item_ratings import ItemRatings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+# Names that no column of a stream can have.
+USER_PLACE: Final = "_user_place"
+ITEM_PLACE: Final = "_item_place"
+PREDICTION: Final = "prediction"
+
+# Ratings of one of the blocks that Spark solves at a time; few blocks make few tasks.
+_BLOCK_RATINGS: Final = 1_000_000
+_FEWEST_BLOCKS, _MOST_BLOCKS = 2, 200
+# An unbroken chain of iterations overflows the stack of a JVM from some 30 on.
+_CHECKPOINT_EVERY: Final = 10
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Who rated and what was rated in the trained share, in the order of their places.
+
+    counts [m] and means [m] of items; counts [n] and means [n] of users; ``deviation`` is of all ratings.
+    """
+
+    users: Ids
+    items: Ids
+    of_items: ItemRatings
+    user_counts: Counts
+    user_means: Floats
+    low: float
+    high: float
+    mean: float
+    deviation: float
+
+    @property
+    def ratings(self) -> int:
+        """How many ratings there are."""
+        return int(self.user_counts.sum())
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What Spark fitted: the whole pipeline, which takes raw columns, its last stage, and its factors."""
+
+    pipeline: PipelineModel
+    als: ALSModel
+    vocabulary: Vocabulary
+    recommender: Recommender
+
+    def indexed(self, rows: DataFrame) -> DataFrame:
+        """Return ``rows`` with the places of user and item, of the unknown the number of all."""
+        for stage in self.pipeline.stages[:2]:
+            rows = stage.transform(rows)
+        places = (fn.col(name).cast("int").alias(name) for name in (USER_PLACE, ITEM_PLACE))
+        return rows.select(*(name for name in rows.columns if name not in {USER_PLACE, ITEM_PLACE}), *places)
+
+
+def vocabulary(ratings: Ratings) -> Vocabulary:
+    """Return the users and items of the trained share.
+
+    Raises
+    ------
+    DataError: there are fewer than two items.
+    """
+    model, trained = ratings.model, ratings.trained
+    users, user_counts, user_means = _by_name(trained, model.user, model.rating)
+    items, item_counts, item_means = _by_name(trained, model.item, model.rating)
+    if len(items) < 2:
+        raise DataError(
+            f"of the ratings, {int(user_counts.sum())} fell into the share of {model.train_share:g} that is fitted, of "
+            f"{len(items)} items: too few to fit"
+        )
+    of_all = trained.agg(
+        *(measure(model.rating) for measure in (fn.min, fn.max)),
+        *(measure(fn.col(model.rating).cast("double")) for measure in (fn.avg, fn.stddev_pop)),
+    ).first()
+    assert of_all is not None  # noqa: S101 - always one row
+    spread = (float(value) for value in of_all)
+    return Vocabulary(
+        Ids.of(users), Ids.of(items), ItemRatings(item_counts, item_means), user_counts, user_means, *spread
+    )
+
+
+def _by_name(trained: DataFrame, name: str, rating: str) -> tuple[list[str], Counts, Floats]:
+    """Return the distinct names, sorted by code point, with how often and how high each was rated."""
+    measures = fn.count(fn.lit(1)).alias("_count"), fn.avg(fn.col(rating).cast("double")).alias("_mean")
+    table = trained.groupBy(name).agg(*measures).toArrow()
+    names = table.column(name).to_pylist()
+    order = sorted(range(len(names)), key=names.__getitem__)
+    counts, means = (table.column(column).to_numpy()[order] for column in ("_count", "_mean"))
+    return [names[i] for i in order], counts.astype(np.int64), means.astype(np.float64)
+
+
+def fit(ratings: Ratings, known: Vocabulary, batch: Batch) -> Fitted:
+    """Fit ALS to the trained share.
+
+    Raises
+    ------
+    DataError: what comes of it are no numbers.
+    """
+    model = ratings.model
+    stages = [
+        _indexer(known.users, model.user, USER_PLACE),
+        _indexer(known.items, model.item, ITEM_PLACE),
+    ]
+    trained = ratings.trained
+    for stage in stages:
+        trained = stage.transform(trained)
+    with scratch_directory(batch) as directory:
+        batch.spark.sparkContext.setCheckpointDir(directory)
+        als = _als(model, known.ratings).fit(trained)
+        of_users, of_items = (_factors(of_all, model.rank) for of_all in (als.userFactors, als.itemFactors))
+    if not all(np.all(np.abs(values) <= LARGEST) for values in (of_users, of_items)):
+        raise DataError(
+            f"a factor is NaN or above {LARGEST:g}: the ratings of column {model.rating!r} are too large, or the reg "
+            f"of {model.reg:g} is too small"
+        )
+    recommender = Recommender(
+        known.users, known.items, of_users, of_items, reg=model.reg, alpha=model.alpha, implicit=model.implicit
+    )
+    return Fitted(PipelineModel(stages=[*stages, als]), als, known, recommender)
+
+
+def _indexer(ids: Ids, column: str, place: str) -> StringIndexerModel:
+    # Numbers are text to it, decimal digits, as they are in the ids.
+    return StringIndexerModel.from_labels(list(ids), inputCol=column, outputCol=place, handleInvalid="keep")
+
+
+def _als(model: Als, ratings: int) -> ALS:
+    blocks = min(max(_FEWEST_BLOCKS, -(-ratings // _BLOCK_RATINGS)), _MOST_BLOCKS)
+    als = ALS(
+        userCol=USER_PLACE,
+        itemCol=ITEM_PLACE,
+        ratingCol=model.rating,
+        rank=model.rank,
+        regParam=model.reg,
+        maxIter=model.iterations,
+        implicitPrefs=model.implicit,
+        alpha=model.alpha,
+        seed=model.seed,
+        numUserBlocks=blocks,
+        numItemBlocks=blocks,
+        coldStartStrategy="nan",
+        checkpointInterval=_CHECKPOINT_EVERY if model.iterations > _CHECKPOINT_EVERY else -1,
+    )
+    return als.setPredictionCol(PREDICTION)
+
+
+def _factors(of_all: DataFrame, rank: int) -> Singles:
+    """Return the factors [n, rank] in the order of their places."""
+    table = of_all.toArrow()
+    order = np.argsort(table.column("id").to_numpy(), kind="stable")
+    values = table.column("features").combine_chunks().values.to_numpy().astype(np.float32, copy=False)
+    return np.ascontiguousarray(values.reshape(-1, rank)[order])
