@@ -18,7 +18,7 @@ from pipeline.train.kinds.als.ratings import Ratings
 from pipeline.train.kinds.kind import Batch
 from pipeline.train.kinds.scratch import scratch_directory
 from scoring.arrays import Floats
-from scoring.factors import LARGEST, Recommender, Singles
+from scoring.factors import Recommender, Singles
 from scoring.ids import Ids
 from scoring.item_ratings import ItemRatings
 
@@ -33,6 +33,8 @@ PREDICTION: Final = "prediction"
 # Ratings of one of the blocks that Spark solves at a time; few blocks make few tasks.
 _BLOCK_RATINGS: Final = 1_000_000
 _FEWEST_BLOCKS, _MOST_BLOCKS = 2, 200
+# Of one user's equations: of a solution in doubles a tenth of the tolerance is rounding then.
+_MOST_CONDITION: Final = 1e9
 # An unbroken chain of iterations overflows the stack of a JVM from some 30 on.
 _CHECKPOINT_EVERY: Final = 10
 
@@ -84,7 +86,7 @@ def vocabulary(ratings: Ratings) -> Vocabulary:
 
     Raises
     ------
-    DataError: there are fewer than two items.
+    DataError: there are fewer than two items, or more text in the names than a version holds.
     """
     model, trained = ratings.model, ratings.trained
     users, user_counts, user_means = _by_name(trained, model.user, model.rating)
@@ -99,10 +101,12 @@ def vocabulary(ratings: Ratings) -> Vocabulary:
         *(measure(fn.col(model.rating).cast("double")) for measure in (fn.avg, fn.stddev_pop)),
     ).first()
     assert of_all is not None  # noqa: S101 - always one row
+    try:
+        ids = Ids.of(users), Ids.of(items)
+    except ValueError as error:
+        raise DataError(f"the names of {len(users)} users and {len(items)} items are too long: {error}") from error
     spread = (float(value) for value in of_all)
-    return Vocabulary(
-        Ids.of(users), Ids.of(items), ItemRatings(item_counts, item_means), user_counts, user_means, *spread
-    )
+    return Vocabulary(*ids, ItemRatings(item_counts, item_means), user_counts, user_means, *spread)
 
 
 def _by_name(trained: DataFrame, name: str, rating: str) -> tuple[list[str], Counts, Floats]:
@@ -134,15 +138,27 @@ def fit(ratings: Ratings, known: Vocabulary, batch: Batch) -> Fitted:
         batch.spark.sparkContext.setCheckpointDir(directory)
         als = _als(model, known.ratings).fit(trained)
         of_users, of_items = (_factors(of_all, model.rank) for of_all in (als.userFactors, als.itemFactors))
-    if not all(np.all(np.abs(values) <= LARGEST) for values in (of_users, of_items)):
-        raise DataError(
-            f"a factor is NaN or above {LARGEST:g}: the ratings of column {model.rating!r} are too large, or the reg "
-            f"of {model.reg:g} is too small"
-        )
+    _refuse_ill_conditioned(model, known, of_users, of_items)
     recommender = Recommender(
         known.users, known.items, of_users, of_items, reg=model.reg, alpha=model.alpha, implicit=model.implicit
     )
     return Fitted(PipelineModel(stages=[*stages, als]), als, known, recommender)
+
+
+def _refuse_ill_conditioned(model: Als, known: Vocabulary, of_users: Singles, of_items: Singles) -> None:
+    """Refuse equations whose solutions are noise: rounding decides them here otherwise than in Spark.
+
+    Of a user with n ratings the largest eigenvalue is at most the trace, the least at least n·λ.
+    """
+    squares = np.einsum("ij,ij->i", of_items, of_items, dtype=np.float64)
+    most = float(squares.max())
+    if model.implicit:
+        most = float(squares.sum()) + model.alpha * max(abs(known.low), abs(known.high)) * most
+    if not (np.isfinite(of_users).all() and most <= _MOST_CONDITION * model.reg):
+        raise DataError(
+            f"a reg of {model.reg:g} is too small beside the ratings of column {model.rating!r}, which go from "
+            f"{known.low:g} to {known.high:g}: the factors that come of them are noise; raise it"
+        )
 
 
 def _indexer(ids: Ids, column: str, place: str) -> StringIndexerModel:
