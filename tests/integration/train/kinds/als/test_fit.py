@@ -21,7 +21,6 @@ from pipeline.train.read.spark_session import SparkOnDemand
 from scoring.factors import Recommender
 from tests.integration.train.ratings import tastes
 
-
 pytestmark = pytest.mark.long
 
 
