@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from bench.serving import recommending
 from bench.serving.contenders import Server, baseline, ours, registered
 from bench.serving.load import Measured, Wrk, cpu_s, pss_mb
 from bench.serving.misbehaving import MISBEHAVIOURS
@@ -35,6 +36,7 @@ def main() -> None:
     options.add_argument("--turns", type=int, default=2, help="runs of each case; the best counts")
     options.add_argument("--without-many", action="store_true", help=f"leave {MANY} versions out")
     options.add_argument("--misbehaving", action="store_true", help="only the clients that misbehave")
+    options.add_argument("--recommending", action="store_true", help="only recommendations")
     chosen = options.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("no wrk on PATH; on Debian: apt-get install wrk")
@@ -43,6 +45,9 @@ def main() -> None:
     if chosen.misbehaving:
         with tempfile.TemporaryDirectory() as folder, registered(1) as model, ours(model, Path(folder)) as server:
             _misbehaving(server, f"/api/{model}/v1", chosen.seconds)
+        return
+    recommending.measure(chosen.seconds, chosen.turns)
+    if chosen.recommending:
         return
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         server = stack.enter_context(ours(stack.enter_context(registered(3)), Path(folder) / "three"))

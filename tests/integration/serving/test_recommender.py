@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.integration.serving.conftest import NewServer
 from tests.integration.serving.prediction_server import PredictionServer
 from tests.integration.serving.recommenders import register
 from tests.integration.serving.registered import Maker
 from tests.integration.serving.relay import relay
-from tests.integration.serving.test_user_interface import chromium_page as chromium_page
 from tests.unit.serving.kinds.als.artifacts import Made, made
 
 ONE, TWO = made(whole=True), made(whole=True, seed=3)
@@ -89,26 +89,26 @@ def test_in_a_real_browser(new_server: NewServer, maker: Maker, model: str, chro
     row = page.locator("table.profile tbody tr").first
     assert row.locator("th").inner_text() == "v2" and "0.900" in row.inner_text() and "0.950" in row.inner_text()
     # The most rated at first, then those that begin so; three are rated, by keyboard.
-    assert page.locator("#found button").count() == 20
+    expect(page.locator("#found button")).to_have_count(20)
     page.get_by_label("Item begins with").fill("7")
-    page.wait_for_function("document.querySelectorAll('#found button').length < 20")
+    expect(page.locator("#found button")).not_to_have_count(20)
     begins = [text.split(" · ")[0] for text in page.locator("#found button").all_inner_texts()]
     assert begins and all(item.startswith("7") for item in begins)
     page.get_by_label("Item begins with").fill("1")
-    page.wait_for_function("document.querySelector('#found button').textContent.startsWith('1')")
+    expect(page.locator("#found button").first).to_have_text(re.compile("^1"))
     chosen = [button.inner_text().split(" · ")[0] for button in page.locator("#found button").all()[:3]]
     for number, rating in zip(range(3), ("5", "1", "4"), strict=True):
         page.locator("#found button").nth(number).focus()
         page.keyboard.press("Enter")
         page.keyboard.type(rating)
     page.get_by_role("button", name="Ask all versions").click()
-    page.wait_for_function("document.querySelectorAll('.recommended li').length == 20")
+    expect(page.locator(".recommended li")).to_have_count(20)
     body = {"ratings": [{"item": item, "rating": int(r)} for item, r in zip(chosen, ("5", "1", "4"), strict=True)]}
     for version in ("v1", "v2"):
         shown = page.get_by_role("region", name=version, exact=True).locator("li").all_inner_texts()
         answer = recommended(server, f"/api/{model}/{version}", body).json()["recommendations"]
         assert shown == [f"{each['item']} · {each['score']:.3f}" for each in answer]
-    page.get_by_role("button", name=f"Remove {chosen[0]}").click()
+    page.get_by_role("button", name=f"Remove {chosen[0]}", exact=True).click()
     assert page.locator("#rated li").count() == 2
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
