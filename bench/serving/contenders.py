@@ -21,6 +21,7 @@ import httpx
 import psutil
 from mlflow.tracking import MlflowClient
 
+from bench.serving import typed_rows
 from bench.serving.model import rows, scoring
 from bench.serving.stored import store
 from contract.model_version import (
@@ -55,7 +56,10 @@ class Server:
 
 @contextlib.contextmanager
 def registered(count: int) -> Iterator[str]:
-    """Give the name of a model of ``count`` versions at the running services, which is taken away again."""
+    """Give the name of a model of ``count`` versions at the running services, which is taken away again.
+
+    One more version has typed rows.
+    """
     client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
     model = f"bench-{uuid.uuid4().hex[:8]}"
     client.create_registered_model(model)
@@ -81,18 +85,23 @@ def _register(client: MlflowClient, model: str, count: int) -> None:
         STATISTICS_FILE: statistics_to_json(statistics),
         GOLDEN_FILE: Golden(numbers.features, sample, clusters, distances).to_json(),
     }
+    for number in range(1, count + 1):
+        _version(client, experiment, model, number, bodies)
+    _version(client, experiment, model, count + 1, typed_rows.files())
+
+
+def _version(client: MlflowClient, experiment: str, model: str, number: int, bodies: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, body in bodies.items():
             (Path(folder) / name).parent.mkdir(exist_ok=True)
             (Path(folder) / name).write_bytes(body)
-        for number in range(1, count + 1):
-            run = client.create_run(experiment).info.run_id
-            logged = client.create_logged_model(experiment, f"{model}-{number}", run).model_id
-            client.log_model_artifacts(logged, folder)
-            tags = {TAG_BATCH: str(number), TAG_ROWS: str(STORED_ROWS), TAG_STATE: "ready"}
-            if number == 1:
-                tags[TAG_RESULTS] = store(model, run, STORED_ROWS)
-            client.create_model_version(model, f"models:/{logged}", run, tags=tags, model_id=logged)
+        run = client.create_run(experiment).info.run_id
+        logged = client.create_logged_model(experiment, f"{model}-{number}", run).model_id
+        client.log_model_artifacts(logged, folder)
+    tags = {TAG_BATCH: str(number), TAG_ROWS: str(STORED_ROWS), TAG_STATE: "ready"}
+    if number == 1:
+        tags[TAG_RESULTS] = store(model, run, STORED_ROWS)
+    client.create_model_version(model, f"models:/{logged}", run, tags=tags, model_id=logged)
 
 
 @contextlib.contextmanager

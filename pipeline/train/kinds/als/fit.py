@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,12 +24,14 @@ from scoring.ids import Ids
 from scoring.item_ratings import ItemRatings
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 # Names that no column of a stream can have.
 USER_PLACE: Final = "_user_place"
 ITEM_PLACE: Final = "_item_place"
 PREDICTION: Final = "prediction"
+
+_INDEXER: Final = "org.apache.spark.ml.feature.StringIndexerModel"
 
 # Ratings of one of the blocks that Spark solves at a time; few blocks make few tasks.
 _BLOCK_RATINGS: Final = 1_000_000
@@ -128,8 +131,8 @@ def fit(ratings: Ratings, known: Vocabulary, batch: Batch) -> Fitted:
     """
     model = ratings.model
     stages = [
-        _indexer(known.users, model.user, USER_PLACE),
-        _indexer(known.items, model.item, ITEM_PLACE),
+        _indexer(batch.spark, known.users, model.user, USER_PLACE),
+        _indexer(batch.spark, known.items, model.item, ITEM_PLACE),
     ]
     trained = ratings.trained
     for stage in stages:
@@ -161,9 +164,17 @@ def _refuse_ill_conditioned(model: Als, known: Vocabulary, of_users: Singles, of
         )
 
 
-def _indexer(ids: Ids, column: str, place: str) -> StringIndexerModel:
-    # Numbers are text to it, decimal digits, as they are in the ids.
-    return StringIndexerModel.from_labels(list(ids), inputCol=column, outputCol=place, handleInvalid="keep")
+def _indexer(spark: SparkSession, ids: Ids, column: str, place: str) -> StringIndexerModel:
+    """Return what gives each name of ``column`` its place; numbers are text to it, decimal digits, as in the ids."""
+    gateway = spark.sparkContext._gateway
+    assert gateway is not None  # noqa: S101 - there is a session
+    # Its own `from_labels` sends one name after the other: a hundred thousand take ten seconds.
+    separator = uuid.uuid4().hex
+    joined = separator.join(["", *ids])
+    split = gateway.jvm.org.apache.commons.lang3.StringUtils.splitByWholeSeparatorPreserveAllTokens
+    labels = gateway.jvm.java.util.Arrays.copyOfRange(split(joined, separator), 1, len(ids) + 1)
+    model: StringIndexerModel = StringIndexerModel._create_from_java_class(_INDEXER, labels)
+    return model.setInputCol(column).setOutputCol(place).setHandleInvalid("keep")
 
 
 def _als(model: Als, ratings: int) -> ALS:
