@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 
+from contract.moment import us_text
 from scoring.forms import Category
 from scoring.kmeans import Assigner
 from serving.kinds.litserve_api import LARGE_BYTES
@@ -87,7 +88,7 @@ def test_rows_get_the_answers_of_training_small_and_large(line: Line) -> None:
 def _infer_inputs(line: Line, chosen: list[int], *, binary: bool) -> list[Any]:
     inputs = []
     for name, kind, column in zip(NAMES, typed.ENCODING.inputs, line.one.columns, strict=True):
-        cells = [typed.us_text(column[i]) if kind.type == "datetime" else column[i] for i in chosen]
+        cells = [us_text(column[i]) if kind.type == "datetime" else column[i] for i in chosen]
         made = triton.InferInput(name, [len(chosen)], TYPES[kind.type])
         array = {"double": np.float64, "long": np.int64, "boolean": np.bool_}.get(kind.type, np.object_)
         made.set_data_from_numpy(np.array(cells, dtype=array), binary_data=binary)
