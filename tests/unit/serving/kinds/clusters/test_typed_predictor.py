@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from contract.errors import Fault, InvalidRequestError, RequestError, RequestTooLargeError
 from contract.moment import EARLIEST_US, LATEST_US, us_text
-from scoring.kmeans import Assigner
+from scoring.features import Encoding, Input
+from scoring.forms import Category
+from scoring.kmeans import Assigner, Scoring
 from serving.kinds.clusters.predictor import ClusterPredictor
 from serving.kinds.clusters.tensors import OUTPUTS
 from serving.kinds.litserve_api import LARGE_BYTES, Predictions
@@ -121,6 +123,12 @@ def test_what_takes_long_is_left_to_a_worker_soon(predictions: Predictions) -> N
             predictions.answer_soon(asked)
             taken.append(time.thread_time() - began)
         assert min(taken) < 0.1
+    # A few bytes may be very many numbers.
+    values = Encoding((Input("a", "string"),), (Category("a", "a", tuple(map(str, range(256)))),))
+    many = (0.0,) * values.width
+    predictor = ClusterPredictor(Assigner(Scoring(values.names, many, many, many, (many,), ("C1",), many, values)))
+    assert predictions.answer_soon(_asked({"inputs": {"a": [None] * 2_000}}, predictor)) is None
+    assert predictions.answer_soon(_asked({"inputs": {"a": [None] * 100}}, predictor)) is not None
     assert len(wide.body) < LARGE_BYTES and predictions.answer_soon(wide) is None
     assert len(_predictions(_worked(predictions, wide))) == 2_000
 
