@@ -32,7 +32,7 @@ def main() -> None:
     options.add_argument("--turns", type=int, default=5, help="of each side, one after the other")
     options.add_argument("--seconds", type=int, default=5, help="of each run of wrk")
     options.add_argument("--rows", type=int, default=112_000, help="rows of a batch")
-    options.add_argument("--without-training", action="store_true")
+    options.add_argument("--only", choices=("predict", "training"), help="one of the two")
     chosen = options.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("no wrk on PATH; on Debian: apt-get install wrk")
@@ -41,8 +41,9 @@ def main() -> None:
     sides = (earlier(chosen.commit), this())
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
-        _asked(sides, directory, chosen.turns, chosen.seconds)
-        if not chosen.without_training:
+        if chosen.only != "training":
+            _asked(sides, directory, chosen.turns, chosen.seconds)
+        if chosen.only != "predict":
             _trained(sides, directory, chosen.turns, chosen.rows)
 
 
@@ -81,6 +82,7 @@ def _trained(sides: tuple[Side, Side], directory: Path, turns: int, rows: int) -
             found = _mlflow_run(side, landed, directory)
             seconds[side.name].append(found.seconds)
             spent[side.name].append(found.cpu_s)
+            print(f"  turn {turn + 1}, {side.name}: {found.seconds:.1f} s, {found.cpu_s:.1f} s CPU", flush=True)
     _tell(f"{BATCHES} batches of {rows:,} rows by mlflow run: seconds", seconds)
     _tell(f"{BATCHES} batches of {rows:,} rows by mlflow run: CPU seconds", spent)
 

@@ -92,6 +92,10 @@ _TABLE: Final = (
         r"|surrogate cannot be computed|Encountered NaN while assembling|^breeze\.linalg\.\w+Exception",
         lambda cause, _: DataError(f"Spark cannot calculate with these values: {cause}"),
     ),
+    _known(
+        r"SingularMatrixException",
+        lambda cause, _: DataError(f"Spark cannot solve for these values ({cause}); raise model.reg"),
+    ),
 )
 
 

@@ -109,7 +109,9 @@ class ClusterPredictor:
 
     @cached_property
     def _is_plain(self) -> bool:
-        return self.assigner.scoring.encoding.is_plain
+        """Whether a row's cells are the model's numbers, each in its place."""
+        encoding = self.assigner.scoring.encoding
+        return encoding.is_plain and [feature.column for feature in encoding.features] == [*self.inputs]
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,21 +19,25 @@ from pipeline.train.kinds.als.ratings import Ratings
 from pipeline.train.kinds.kind import Batch
 from pipeline.train.kinds.scratch import scratch_directory
 from scoring.arrays import Floats
-from scoring.factors import LARGEST, Recommender, Singles
+from scoring.factors import Recommender, Singles
 from scoring.ids import Ids
 from scoring.item_ratings import ItemRatings
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 # Names that no column of a stream can have.
 USER_PLACE: Final = "_user_place"
 ITEM_PLACE: Final = "_item_place"
 PREDICTION: Final = "prediction"
 
+_INDEXER: Final = "org.apache.spark.ml.feature.StringIndexerModel"
+
 # Ratings of one of the blocks that Spark solves at a time; few blocks make few tasks.
 _BLOCK_RATINGS: Final = 1_000_000
 _FEWEST_BLOCKS, _MOST_BLOCKS = 2, 200
+# Of one user's equations: of a solution in doubles a tenth of the tolerance is rounding then.
+_MOST_CONDITION: Final = 1e9
 # An unbroken chain of iterations overflows the stack of a JVM from some 30 on.
 _CHECKPOINT_EVERY: Final = 10
 
@@ -84,7 +89,7 @@ def vocabulary(ratings: Ratings) -> Vocabulary:
 
     Raises
     ------
-    DataError: there are fewer than two items.
+    DataError: there are fewer than two items, or more text in the names than a version holds.
     """
     model, trained = ratings.model, ratings.trained
     users, user_counts, user_means = _by_name(trained, model.user, model.rating)
@@ -99,10 +104,12 @@ def vocabulary(ratings: Ratings) -> Vocabulary:
         *(measure(fn.col(model.rating).cast("double")) for measure in (fn.avg, fn.stddev_pop)),
     ).first()
     assert of_all is not None  # noqa: S101 - always one row
+    try:
+        ids = Ids.of(users), Ids.of(items)
+    except ValueError as error:
+        raise DataError(f"the names of {len(users)} users and {len(items)} items are too long: {error}") from error
     spread = (float(value) for value in of_all)
-    return Vocabulary(
-        Ids.of(users), Ids.of(items), ItemRatings(item_counts, item_means), user_counts, user_means, *spread
-    )
+    return Vocabulary(*ids, ItemRatings(item_counts, item_means), user_counts, user_means, *spread)
 
 
 def _by_name(trained: DataFrame, name: str, rating: str) -> tuple[list[str], Counts, Floats]:
@@ -124,8 +131,8 @@ def fit(ratings: Ratings, known: Vocabulary, batch: Batch) -> Fitted:
     """
     model = ratings.model
     stages = [
-        _indexer(known.users, model.user, USER_PLACE),
-        _indexer(known.items, model.item, ITEM_PLACE),
+        _indexer(batch.spark, known.users, model.user, USER_PLACE),
+        _indexer(batch.spark, known.items, model.item, ITEM_PLACE),
     ]
     trained = ratings.trained
     for stage in stages:
@@ -134,20 +141,40 @@ def fit(ratings: Ratings, known: Vocabulary, batch: Batch) -> Fitted:
         batch.spark.sparkContext.setCheckpointDir(directory)
         als = _als(model, known.ratings).fit(trained)
         of_users, of_items = (_factors(of_all, model.rank) for of_all in (als.userFactors, als.itemFactors))
-    if not all(np.all(np.abs(values) <= LARGEST) for values in (of_users, of_items)):
-        raise DataError(
-            f"a factor is NaN or above {LARGEST:g}: the ratings of column {model.rating!r} are too large, or the reg "
-            f"of {model.reg:g} is too small"
-        )
+    _refuse_ill_conditioned(model, known, of_users, of_items)
     recommender = Recommender(
         known.users, known.items, of_users, of_items, reg=model.reg, alpha=model.alpha, implicit=model.implicit
     )
     return Fitted(PipelineModel(stages=[*stages, als]), als, known, recommender)
 
 
-def _indexer(ids: Ids, column: str, place: str) -> StringIndexerModel:
-    # Numbers are text to it, decimal digits, as they are in the ids.
-    return StringIndexerModel.from_labels(list(ids), inputCol=column, outputCol=place, handleInvalid="keep")
+def _refuse_ill_conditioned(model: Als, known: Vocabulary, of_users: Singles, of_items: Singles) -> None:
+    """Refuse equations whose solutions are noise: rounding decides them here otherwise than in Spark.
+
+    Of a user with n ratings the largest eigenvalue is at most the trace, the least at least n·λ.
+    """
+    squares = np.einsum("ij,ij->i", of_items, of_items, dtype=np.float64)
+    most = float(squares.max())
+    if model.implicit:
+        most = float(squares.sum()) + model.alpha * max(abs(known.low), abs(known.high)) * most
+    if not (np.isfinite(of_users).all() and most <= _MOST_CONDITION * model.reg):
+        raise DataError(
+            f"a reg of {model.reg:g} is too small beside the ratings of column {model.rating!r}, which go from "
+            f"{known.low:g} to {known.high:g}: the factors that come of them are noise; raise it"
+        )
+
+
+def _indexer(spark: SparkSession, ids: Ids, column: str, place: str) -> StringIndexerModel:
+    """Return what gives each name of ``column`` its place; numbers are text to it, decimal digits, as in the ids."""
+    gateway = spark.sparkContext._gateway
+    assert gateway is not None  # noqa: S101 - there is a session
+    # Its own `from_labels` sends one name after the other: a hundred thousand take ten seconds.
+    separator = uuid.uuid4().hex
+    joined = separator.join(["", *ids])
+    split = gateway.jvm.org.apache.commons.lang3.StringUtils.splitByWholeSeparatorPreserveAllTokens
+    labels = gateway.jvm.java.util.Arrays.copyOfRange(split(joined, separator), 1, len(ids) + 1)
+    model: StringIndexerModel = StringIndexerModel._create_from_java_class(_INDEXER, labels)
+    return model.setInputCol(column).setOutputCol(place).setHandleInvalid("keep")
 
 
 def _als(model: Als, ratings: int) -> ALS:

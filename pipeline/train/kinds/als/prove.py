@@ -90,7 +90,7 @@ def _predicted(spark: SparkSession, fitted: Fitted, collected: Collected, model:
 
 def _lists_differ(scorer: AlsScorer, best: Best) -> int:
     """Return how many of Spark's lists numpy would not make: other scores, or others first, but for near ties."""
-    most = max(1, _MOST_SCORES // len(scorer.recommender.items))
+    most = max(1, min(MOST_USERS, _MOST_SCORES // len(scorer.recommender.items)))
     return sum(not _same_list(scorer, *each) for each in best.places(most))
 
 

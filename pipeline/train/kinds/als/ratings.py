@@ -18,7 +18,6 @@ from contract.kinds.als import Als
 from contract.stream import Stream
 from pipeline.train.kinds.kind import Batch
 from pipeline.train.read.rows import SPARK_TYPES, check_rows
-from scoring.factors import LARGEST
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -29,6 +28,9 @@ BATCH: Final = "_batch"
 _KEPT, _HERE = "_kept", "_here"
 
 _HASH_RANGE: Final = 2**32
+
+LARGEST: Final = 1_000_000
+"""Of a rating, by size. Factors grow with its root, and λ has to weigh something beside their squares."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def _records(spark: SparkSession, bucket: str, stream: Stream, manifests: Sequen
     parts = spark.read.schema(schema).parquet(*batches)
     numbers = spark.createDataFrame(pa.table({_HERE: [*batches], BATCH: pa.array([*batches.values()], pa.int32())}))
     with_path = _typed(parts, model).withColumn(_HERE, fn.input_file_name())
-    return with_path.join(fn.broadcast(numbers), _HERE, "left").drop(_HERE)
+    # What is of no batch is missing then, and the number of records tells.
+    return with_path.join(fn.broadcast(numbers), _HERE).drop(_HERE)
 
 
 def _typed(parts: DataFrame, model: Als) -> DataFrame:
@@ -137,7 +140,7 @@ def _refuse_untrainable(counted: dict[str, Any], model: Als, newest: int) -> Non
     if counted["odd"]:
         lane, offset, value = counted["first_odd"]
         raise DataError(
-            f"{counted['odd']} of the {counted['own']} ratings of batch {newest} are no numbers up to {LARGEST:g}, "
+            f"{counted['odd']} of the {counted['own']} ratings of batch {newest} are no numbers up to {LARGEST:,}, "
             f"the first {value} in column {model.rating!r} of partition {lane}, offset {offset}; versions after it "
             f"leave them out"
         )
