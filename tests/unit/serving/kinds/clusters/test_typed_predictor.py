@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from contract.errors import Fault, InvalidRequestError, RequestError, RequestTooLargeError
 from contract.moment import EARLIEST_US, LATEST_US, us_text
 from scoring.features import Encoding, Input
-from scoring.forms import Category
+from scoring.forms import Category, Number
 from scoring.kmeans import Assigner, Scoring
 from serving.kinds.clusters.predictor import ClusterPredictor
 from serving.kinds.clusters.tensors import OUTPUTS
@@ -76,6 +76,20 @@ def test_every_way_to_send_rows_gives_the_same(predictions: Predictions, n: int,
         told = _predictions(worked)
         assert [row["cluster"] for row in told] == CLUSTERS[:n].tolist()
         assert [row["distance"] for row in told] == DISTANCES[:n].tolist()
+
+
+def test_one_column_may_be_two_numbers(predictions: Predictions) -> None:
+    twice = Encoding((Input("a"), Input("b")), (Number("x", "b"), Number("y", "a"), Number("z", "a")))
+    ones = (1.0,) * 3
+    centers = ((0.0, 0.0, 0.0), (1.0, 2.0, 2.0))
+    predictor = ClusterPredictor(
+        Assigner(Scoring(twice.names, ones, (0.0,) * 3, ones, centers, ("C1", "C2"), ones, twice))
+    )
+    for n in (1, 9):
+        asked = _asked({"instances": [[2, 1]] * n}, predictor)
+        assert [(row["cluster"], row["distance"]) for row in _predictions(_worked(predictions, asked))] == [
+            (1, 0.0)
+        ] * n
 
 
 def test_an_unknown_category_is_other(predictions: Predictions) -> None:
