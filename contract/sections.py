@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Strict
@@ -32,6 +33,15 @@ class ModelSection(Section):
 
     kind: str
     scheme: Scheme = "disjoint"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the model reads beside the features."""
+        return ()
+
+    def column_faults(self, types: Mapping[str, str]) -> Iterator[tuple[str, str]]:  # noqa: ARG002 - nothing to look at
+        """Yield the key and the fault of each key that names a column, by the ``types`` that there are."""
+        yield from ()
 
     def training_parameters(self) -> dict[str, object]:
         """Return what a training result depends on; the scheme is a property of the registered model.

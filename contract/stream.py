@@ -23,6 +23,7 @@ from contract.features import (
     Feature,
     Number,
     cell_types,
+    columns_of,
     forms_with,
 )
 from contract.kind import DEFAULT, Kind, faults, kinds
@@ -153,6 +154,11 @@ class Stream(Section):
         if not isinstance(self.model, of):
             raise TypeError(f"a model of kind {self.model.kind!r} has no {of.__name__}")
         return self.model
+
+    @property
+    def trained_columns(self) -> tuple[str, ...]:
+        """The columns that training reads, each once."""
+        return tuple(dict.fromkeys((*columns_of(self.features), *self.model.columns, *self.id)))
 
     @property
     def delimiter(self) -> str:
@@ -300,6 +306,9 @@ def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
         seen.add(form)
         line, _ = line_of(node, ["features", str(index), "as"])
         _check_form(stream, feature, source, line)
+    types = {name: column.type for name, column in stream.columns.items()}
+    for key, problem in stream.model.column_faults(types):
+        raise StreamFileError(source, line_of(node, ["model", key])[0], f"model.{key}: {problem}")
     if stream.event_time is not None:
         line, _ = line_of(node, ["event_time"])
         column = stream.columns.get(stream.event_time)

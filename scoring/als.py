@@ -65,6 +65,10 @@ class AlsScorer:
 
         ``exclude``: places that are left out.
         """
+        return _paired(*self.best(vector, n, exclude))
+
+    def best(self, vector: Singles, n: int, exclude: Collection[int] = ()) -> tuple[Places, Singles]:
+        """Return what :meth:`recommend` does, as places and scores."""
         scores = self.scores(vector)
         left_out = np.fromiter(exclude, np.int64, len(exclude))
         return _best(scores, n, left_out[(left_out >= 0) & (left_out < len(scores))])
@@ -78,7 +82,7 @@ class AlsScorer:
         products = self._lengths * self._lengths[item]
         cosines = np.zeros(len(factors), dtype=np.float32)
         np.divide(factors @ factors[item], products, out=cosines, where=products > 0)
-        return _best(cosines, n, np.array([item]))
+        return _paired(*_best(cosines, n, np.array([item])))
 
     def predict(self, user: int, item: int) -> float:
         """Return the rating that Spark predicts, to the last bit."""
@@ -137,14 +141,20 @@ def _gram(factors: Singles) -> Floats:
     return total
 
 
-def _best(scores: Singles, n: int, left_out: Places) -> list[tuple[int, float]]:
+def _best(scores: Singles, n: int, left_out: Places) -> tuple[Places, Singles]:
     """Return the ``n`` best places with their scores; a partition finds them, and only they are sorted."""
-    kept = min(n + len(left_out), len(scores))
-    if kept <= 0 or n <= 0:
-        return []
+    if n <= 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    # No score is: factors are bounded.
+    scores[left_out] = -np.inf
     # All that are as good as the last one kept, so that ties go by place.
-    least = np.partition(scores, len(scores) - kept)[len(scores) - kept]
-    places = np.flatnonzero(scores >= least)
-    places = places[~np.isin(places, left_out)]
-    order = places[np.lexsort((places, -scores[places]))][:n]
-    return [(int(place), float(scores[place])) for place in order]
+    last = len(scores) - min(n, len(scores))
+    places = np.flatnonzero(scores >= np.partition(scores, last)[last])
+    # Stable, so that of equal scores the lesser place comes first.
+    order = places[np.argsort(-scores[places], kind="stable")]
+    order = order[scores[order] > -np.inf][:n]
+    return order, scores[order]
+
+
+def _paired(places: Places, scores: Singles) -> list[tuple[int, float]]:
+    return list(zip(places.tolist(), scores.tolist(), strict=True))

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from . import mapped
 from .ids import Ids
 
 Singles = npt.NDArray[np.float32]
@@ -24,9 +25,6 @@ MOST_RANK: Final = 1_000
 MOST_META_BYTES: Final = 10_000
 LARGEST: Final = 1e15
 """Of a factor, and of λ and α: above it a dot product of floats could be infinite."""
-
-# Factors that are looked at at a time.
-_BLOCK: Final = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +79,11 @@ class Recommender:
         (directory / USERS).write_bytes(self.users.text)
         (directory / ITEMS).write_bytes(self.items.text)
         for name, factors in ((USER_FACTORS, self.user_factors), (ITEM_FACTORS, self.item_factors)):
-            _refuse_large(name, factors)
-            with (directory / name).open("wb") as file:
-                file.write(_header(factors.shape))
-                file.write(factors.astype("<f4", copy=False).data)
+            try:
+                _refuse_large(factors)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+            mapped.save(directory / name, factors)
 
     @classmethod
     def load(cls, directory: Path) -> Recommender:
@@ -98,11 +97,9 @@ class Recommender:
         meta = _meta(directory / META)
         users, items = (_ids(directory / name, meta.pop(field)) for name, field in ((USERS, "users"), (ITEMS, "items")))
         rank = meta.pop("rank")
-        mapped = (
-            _mapped(directory / USER_FACTORS, (len(users), rank)),
-            _mapped(directory / ITEM_FACTORS, (len(items), rank)),
-        )
-        return cls(users, items, *mapped, **meta)
+        of_users = mapped.mapped(directory / USER_FACTORS, (len(users), rank), _refuse_large)
+        of_items = mapped.mapped(directory / ITEM_FACTORS, (len(items), rank), _refuse_large)
+        return cls(users, items, of_users, of_items, **meta)
 
 
 _FIELDS: Final[dict[str, tuple[type, ...]]] = {
@@ -145,27 +142,6 @@ def _ids(path: Path, count: int) -> Ids:
     return ids
 
 
-def _header(shape: tuple[int, ...]) -> bytes:
-    """Return what a `.npy` of float32 in C order begins with: version 1.0 of the format, padded to 64 bytes."""
-    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
-    length = -(-(len(text) + 11) // 64) * 64 - 10
-    return b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + text.ljust(length - 1).encode() + b"\n"
-
-
-def _mapped(path: Path, shape: tuple[int, int]) -> Singles:
-    """Map a `.npy` of this very header and size: nothing in it is interpreted."""
-    header = _header(shape)
-    with path.open("rb") as file:
-        if file.read(len(header)) != header:
-            raise ValueError(f"{path.name}: not a .npy file of float32 {shape} as it is written here")
-        if path.stat().st_size != len(header) + 4 * shape[0] * shape[1]:
-            raise ValueError(f"{path.name}: not the bytes of {shape[0]} times {shape[1]} factors")
-        # Read, not mapped: what is looked at once need not stay in this process's memory.
-        while len(block := np.fromfile(file, "<f4", _BLOCK)):
-            _refuse_large(path.name, block)
-    return np.asarray(np.memmap(path, dtype="<f4", mode="r", offset=len(header), shape=shape))
-
-
-def _refuse_large(name: str, factors: Singles) -> None:
+def _refuse_large(factors: Singles) -> None:
     if not np.all(np.abs(factors) <= LARGEST):
-        raise ValueError(f"{name}: a factor is NaN, infinite or above {LARGEST:g}")
+        raise ValueError(f"a factor is NaN, infinite or above {LARGEST:g}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Final, overload
 
 import numpy as np
+import numpy.typing as npt
 
 MOST_BYTES: Final = 2**28
 _LINE: Final = ord("\n")
@@ -68,9 +70,36 @@ class Ids(Sequence[str]):
         """Return the name at a place, or those of a slice."""
         if isinstance(place, slice):
             return [self[i] for i in range(*place.indices(len(self)))]
+        return str(json.loads(self.line(place)))
+
+    def line(self, place: int) -> bytes:
+        """Return the name at a place as it stands in the text: as JSON."""
         at = range(len(self))[place]
         first = int(self._ends[at - 1]) + 1 if at else 0
-        return str(json.loads(self._text[first : int(self._ends[at])]))
+        return self._text[first : int(self._ends[at])]
+
+    def places(self, names: Sequence[str]) -> list[int | None]:
+        """Return what :meth:`find` returns for each of ``names``: quicker, by a table that is made the first time."""
+        hashes, order = self._table
+        wanted = [hash(name) for name in names]
+        starts = np.searchsorted(hashes, np.array(wanted, dtype=np.int64)).tolist()
+        return [self._hashed(name, *where) for name, *where in zip(names, wanted, starts, strict=True)]
+
+    def _hashed(self, name: str, wanted: int, start: int) -> int | None:
+        hashes, order = self._table
+        for i in range(start, len(self)):
+            if hashes[i] != wanted:
+                return None
+            if self[place := int(order[i])] == name:
+                return place
+        return None
+
+    @cached_property
+    def _table(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+        """The names' hashes, sorted, and whose they are: twelve bytes a name, where a dictionary takes a hundred."""
+        hashes = np.fromiter(map(hash, self), np.int64, len(self))
+        order = np.argsort(hashes, kind="stable").astype(np.int32)
+        return hashes[order], order
 
     def find(self, name: str) -> int | None:
         """Return the place of ``name``, or None where it is not one of them."""

@@ -59,16 +59,15 @@ class Series:
 
         Raises
         ------
-        StreamFileError: a feature, or a column of the id, was not.
+        StreamFileError: a column that training reads was not.
         ChainError: an object is gone or altered.
         """
         read = {batch.number: batch for number in numbers for batch in self.trained_on(batches, number)}
         filled = [[part.key for part in batch.manifest.parts if part.rows] for batch in read.values()]
         keys = dict.fromkeys(key for parts in filled for key in (*parts[:1], *parts[-1:]))
         keys |= dict.fromkeys(again.key for batch in read.values() for again in batch.manifest.again)
-        names = dict.fromkeys((*self.stream.inputs, *self.stream.id))
         try:
-            refuse_changed_types(store, self.stream, self.commands.stream_file, keys, names)
+            refuse_changed_types(store, self.stream, self.commands.stream_file, keys, self.stream.trained_columns)
         except ChainError:
             # What is gone or altered is told with its batch.
             check_parts(store, tuple(read.values()))

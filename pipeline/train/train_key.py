@@ -27,7 +27,7 @@ def train_key(stream: Stream, scheme: Scheme, manifests: Sequence[bytes]) -> str
         "scheme": scheme,
         "features": training_parameters(stream.features),
         "id": stream.id,
-        "columns": {name: stream.columns[name].type for name in (*stream.inputs, *stream.id)},
+        "columns": {name: stream.columns[name].type for name in stream.trained_columns},
         "model": stream.model.training_parameters(),
         "manifests": [hashlib.sha256(body).hexdigest() for body in manifests],
     }

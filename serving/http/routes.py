@@ -88,7 +88,7 @@ class Routes:
             _route("/ui", self.user_interface),
             _route("/ui/{model}", self.user_interface),
             docs_page.assets(),
-            ui_page.assets(self._kinds),
+            *ui_page.assets(self._kinds),
         ]
 
     async def models(self, _request: Request) -> Response:

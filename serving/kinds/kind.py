@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,11 +13,35 @@ from serving.stored_rows.range_cache import RangeCache
 
 @dataclass(frozen=True)
 class ArtifactFile:
-    """A file of an artifact that serving reads, by its path in it. Versions may lack one that ``is_optional``."""
+    """A file of an artifact that serving reads, by its path in it. Versions may lack one that ``is_optional``.
+
+    One that ``is_mapped`` is not held in memory: its kind is given the path of a checked copy, which never changes.
+    """
 
     name: str
     most_bytes: int
     is_optional: bool = False
+    is_mapped: bool = False
+
+
+@dataclass(frozen=True)
+class ArtifactFiles(Mapping[str, bytes]):
+    """The files of an artifact by name: what those hold that are read, and the ``paths`` of those that are mapped."""
+
+    read: Mapping[str, bytes]
+    paths: Mapping[str, Path] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> bytes:
+        """Return what the file ``name`` holds."""
+        return self.read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of what is read."""
+        return iter(self.read)
+
+    def __len__(self) -> int:
+        """Return how many are read."""
+        return len(self.read)
 
 
 class Served(Protocol):
@@ -117,9 +141,9 @@ class Posting:
 class PagePart:
     """A kind's part of the page of a model.
 
-    In ``directory`` lie `templates/` with the ``template``, and `assets/` with the ``scripts``, under names that no
-    other kind has. ``facts`` returns what fills the template, for the ready versions, the oldest first; ``terms`` are
-    words and what they mean.
+    In ``directory`` lie `templates/` with the ``template``, and `assets/` with the ``scripts`` and the ``styles``.
+    ``facts`` returns what fills the template beside what the page itself is filled with, for the ready versions, the
+    oldest first; ``terms`` are words and what they mean.
     """
 
     directory: Path
@@ -127,6 +151,7 @@ class PagePart:
     facts: Callable[[Any], Mapping[str, Any]]
     scripts: tuple[str, ...]
     terms: tuple[tuple[str, str], ...]
+    styles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,8 +206,8 @@ class Kind(Protocol):
     def outputs(self) -> tuple[str, ...]:
         """The names of the tensors of its answers by that protocol."""
 
-    def load(self, bodies: Mapping[str, bytes]) -> Served:
-        """Return the version in the files of its artifact, by name: checked, above all against what Spark said.
+    def load(self, bodies: ArtifactFiles) -> Served:
+        """Return the version in the files of its artifact: checked, above all against what Spark said.
 
         Raises
         ------

@@ -70,8 +70,7 @@ def client_document(kinds: Mapping[str, Kind], *, with_key: bool) -> dict[str, A
     templated: dict[str, Any] = {}
     for name, postings in _postings(kinds).items():
         templated[f"{base}/{name}"] = _posting_of_any(postings)
-    for kind in kinds.values():
-        templated |= _reading(kind, base, "versions", "version", who="a version", served=None)
+    templated |= _readings_of_any(kinds, base, "versions", "version", who="a version")
     for item in templated.values():
         for operation in item.values():
             operation["parameters"] = [model, version, *operation["parameters"]]
@@ -147,10 +146,44 @@ def _short(default: ServedModel | None, kinds: Mapping[str, Kind]) -> dict[str, 
     """Return the short paths: those of the default model's kind or, as long as nothing of it is ready, of any."""
     who = f"champion of {default.name}" if default else "default model's champion"
     ready = [version.numbers.kind for version in default.versions.values() if version.numbers] if default else []
-    paths: dict[str, Any] = {}
-    for kind in ready[-1:] or kinds.values():
-        paths |= _reading(kind, "/api", "default model", "default", who=f"the {who}", served=None)
-    return paths
+    if ready:
+        return _reading(ready[-1], "/api", "default model", "default", who=f"the {who}", served=None)
+    return _readings_of_any(kinds, "/api", "default model", "default", who=f"the {who}")
+
+
+def _readings_of_any(kinds: Mapping[str, Kind], base: str, tag: str, operation: str, *, who: str) -> dict[str, Any]:
+    """Return the paths of all readings; at one that several kinds have, each may answer in its own way."""
+    found: dict[str, Any] = {}
+    for kind in kinds.values():
+        for path, item in _reading(kind, base, tag, operation, who=who, served=None).items():
+            found[path] = {"get": _either(found[path]["get"], item["get"])} if path in found else item
+    return found
+
+
+def _either(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return the operation of which both are a case, under the name of the first."""
+    parameters: dict[str, dict[str, Any]] = {}
+    for each in (*one["parameters"], *other["parameters"]):
+        known = parameters.setdefault(each["name"], each)
+        parameters[each["name"]] = {**known, "schema": _any_of(_cases([known["schema"], each["schema"]]))}
+    contents = [each["responses"]["200"]["content"] for each in (one, other)]
+    types = dict.fromkeys(media_type for content in contents for media_type in content)
+    schemas = {
+        media_type: [content[media_type]["schema"] for content in contents if media_type in content]
+        for media_type in types
+    }
+    content = {media_type: {"schema": _any_of(_cases(each))} for media_type, each in schemas.items()}
+    return {
+        **other,
+        **one,
+        "summary": "; ".join(dict.fromkeys([*one["summary"].split("; "), other["summary"]])),
+        "parameters": list(parameters.values()),
+        "responses": {**other["responses"], **one["responses"], "200": {**one["responses"]["200"], "content": content}},
+    }
+
+
+def _cases(schemas: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [case for schema in schemas for case in (schema["anyOf"] if schema.keys() == {"anyOf"} else [schema])]
 
 
 def _reading(kind: Kind, base: str, tag: str, operation: str, *, who: str, served: Served | None) -> dict[str, Any]:

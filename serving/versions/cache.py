@@ -8,13 +8,15 @@ Everything is written beside its place and renamed into it, so a kill leaves eit
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import msgspec
 import orjson
@@ -24,6 +26,8 @@ from contract.errors import ConfigurationError
 from serving.versions.picture import FORMAT, REGISTRY, Kept, clean
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -62,20 +66,39 @@ class LocalCache:
             _write(path, body)
         return digest
 
+    def put_chunks(self, chunks: Iterable[bytes]) -> str:
+        """Store what ``chunks`` are together, which need not fit into memory, and return its SHA-256."""
+        with _replacing(self._objects) as (file, rename):
+            for chunk in chunks:
+                file.write(chunk)
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            # What is there may be altered, and whoever has mapped it keeps it.
+            rename(self._objects / digest)
+        return digest
+
     def get(self, digest: str, most_bytes: int) -> bytes | None:
         """Return the content with this SHA-256, or None where it is missing, altered or longer than ``most_bytes``."""
+        return self._checked(digest, most_bytes, _content)
+
+    def path(self, digest: str, most_bytes: int) -> Path | None:
+        """Return the path of the content with this SHA-256, where :meth:`get` would return it."""
+        return self._checked(digest, most_bytes, _place)
+
+    def _checked(self, digest: str, most_bytes: int, read: Callable[[Path], tuple[T, str]]) -> T | None:
         if _DIGEST.fullmatch(digest) is None:
             return None
         path = self._objects / digest
         try:
-            body = _read(path, most_bytes)
+            _check_size(path, most_bytes)
+            found, its_digest = read(path)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             logger.warning("cached file not read path=%s error=%s", path, error)
             return None
-        if hashlib.sha256(body).hexdigest() == digest:
-            return body
+        if its_digest == digest:
+            return found
         logger.warning("cached file altered path=%s", path)
         path.unlink(missing_ok=True)
         return None
@@ -108,20 +131,44 @@ class LocalCache:
 
 
 def _read(path: Path, most_bytes: int) -> bytes:
-    size = path.stat().st_size
-    if size > most_bytes:
-        raise ValueError(too_large(size, most_bytes))
+    _check_size(path, most_bytes)
     return path.read_bytes()
 
 
+def _check_size(path: Path, most_bytes: int) -> None:
+    size = path.stat().st_size
+    if size > most_bytes:
+        raise ValueError(too_large(size, most_bytes))
+
+
+def _content(path: Path) -> tuple[bytes, str]:
+    body = path.read_bytes()
+    return body, hashlib.sha256(body).hexdigest()
+
+
+def _place(path: Path) -> tuple[Path, str]:
+    with path.open("rb") as file:
+        return path, hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _write(path: Path, body: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
+    with _replacing(path.parent) as (file, rename):
+        file.write(body)
+        rename(path)
+
+
+@contextlib.contextmanager
+def _replacing(directory: Path) -> Iterator[tuple[IO[bytes], Callable[[Path], None]]]:
+    """Yield a new file in ``directory``, and what gives it its place there; without that it is gone afterwards."""
+    handle, name = tempfile.mkstemp(dir=directory, prefix=".new-")
+
+    def rename(path: Path) -> None:
+        file.flush()
+        os.fsync(file.fileno())
         Path(name).replace(path)
-    except BaseException:
+
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file, rename
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise

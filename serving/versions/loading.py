@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from contract.decoding import too_large
-from contract.errors import ModelArtifactError
+from contract.errors import ModelArtifactError, ServiceUnwellError
 from contract.version_facts import FACTS, FACTS_FILE, facts_from_json
 from serving.budget import Budget
-from serving.kinds.kind import ArtifactFile, Kind
+from serving.kinds.kind import ArtifactFile, ArtifactFiles, Kind
 from serving.versions.cache import LocalCache
 from serving.versions.catalogue import Numbers
 from serving.versions.registry import Location, Registry
@@ -28,13 +30,21 @@ _READING: Final = threading.RLock()
 _FETCHED: Final = Budget(192 * 2**20)
 
 
+class Mapped(NamedTuple):
+    """A checked copy of a file that is mapped, and its SHA-256."""
+
+    digest: str
+    path: Path
+
+
 def fetch(registry: Registry, location: Location, cache: LocalCache, kind: Kind) -> Numbers:
     """Return the numbers of the artifact at ``location``; its files are in ``cache`` afterwards.
 
     Raises
     ------
     ModelArtifactError: a file is missing, is not what it should be, or disagrees with the golden file.
-    ServiceDownError, UnreadableAnswerError: the registry does not answer, or not with the artifact.
+    ServiceDownError, UnreadableAnswerError: the registry does not answer, or not with the artifact; or there is no
+        place to keep a file that is mapped.
     """
     there = registry.file_sizes(location, DIRECTORY)
     files = _files(kind)
@@ -46,11 +56,13 @@ def fetch(registry: Registry, location: Location, cache: LocalCache, kind: Kind)
         size = there[file.name] or 0
         if size > file.most_bytes:
             raise ModelArtifactError(f"{file.name}: {too_large(size, file.most_bytes)}")
+    mapped = _kept(registry, location, cache, [file for file in wanted if file.is_mapped])
+    wanted = [file for file in wanted if not file.is_mapped]
     # A size that the server does not tell may be all that it may be.
     most = (file.most_bytes if there[file.name] is None else there[file.name] or 0 for file in wanted)
     with _FETCHED.holding(sum(most)):
         bodies = {file.name: registry.download(location, file.name, file.most_bytes) for file in wanted}
-        numbers = read(bodies, kind)
+        numbers = read(bodies, kind, mapped)
         try:
             for body in bodies.values():
                 cache.put(body)
@@ -68,29 +80,55 @@ def restore(digests: Mapping[str, str], cache: LocalCache, kind: Kind) -> Number
     ModelArtifactError: as :func:`fetch`.
     """
     bodies: dict[str, bytes] = {}
+    mapped: dict[str, Mapped] = {}
     with _READING:
         for file in _files(kind):
             if file.is_optional and file.name not in digests:
                 continue
-            body = cache.get(digests.get(file.name, ""), file.most_bytes)
-            if body is None:
+            digest = digests.get(file.name, "")
+            body = None if file.is_mapped else cache.get(digest, file.most_bytes)
+            path = cache.path(digest, file.most_bytes) if file.is_mapped else None
+            if body is not None:
+                bodies[file.name] = body
+            elif path is not None:
+                mapped[file.name] = Mapped(digest, path)
+            else:
                 return None
-            bodies[file.name] = body
-        return read(bodies, kind)
+        return read(bodies, kind, mapped)
 
 
-def read(bodies: Mapping[str, bytes], kind: Kind) -> Numbers:
+def read(bodies: Mapping[str, bytes], kind: Kind, mapped: Mapping[str, Mapped] | None = None) -> Numbers:
     """Return the numbers in an artifact's files, by name. Whatever is derived from them later can be derived.
 
     Raises
     ------
     ModelArtifactError: as :func:`fetch`.
     """
+    mapped = mapped or {}
     with _READING:
-        served = kind.load(bodies)
+        served = kind.load(ArtifactFiles(bodies, {name: file.path for name, file in mapped.items()}))
         digests = {name: hashlib.sha256(body).hexdigest() for name, body in bodies.items()}
         facts = facts_from_json(bodies[FACTS_FILE], FACTS_FILE) if FACTS_FILE in bodies else None
-        return Numbers(kind, served, digests, facts)
+        return Numbers(kind, served, digests | {name: file.digest for name, file in mapped.items()}, facts)
+
+
+def _kept(
+    registry: Registry, location: Location, cache: LocalCache, files: Sequence[ArtifactFile]
+) -> dict[str, Mapped]:
+    """Return the copies of ``files`` that ``cache`` has afterwards: they go to the disk as they come."""
+    kept = {}
+    for file in files:
+        try:
+            with closing(registry.chunks(location, file.name, file.most_bytes)) as chunks:
+                digest = cache.put_chunks(chunks)
+        except OSError as error:
+            reason = f"{file.name} cannot be kept: {error.strerror}"
+            raise ServiceUnwellError("serving", str(cache.directory), reason, "Make room there") from error
+        path = cache.path(digest, file.most_bytes)
+        if path is None:
+            raise ServiceUnwellError("serving", str(cache.directory), f"{file.name} was kept and is gone", "Look there")
+        kept[file.name] = Mapped(digest, path)
+    return kept
 
 
 def _files(kind: Kind) -> tuple[ArtifactFile, ...]:

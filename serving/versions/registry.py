@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -30,6 +30,7 @@ _MOST_PAGES: Final = 1000
 _MOST_DROPPED: Final = 2**30
 # An answer that drips goes on for ever without one of its bytes being late.
 _DEADLINE_S: Final = 60.0
+_LEAST_BYTES_A_SECOND: Final = 2 * 2**20
 _PROXIED: Final = "mlflow-artifacts:"
 _LOGGED_MODEL: Final = "models:/"
 
@@ -183,12 +184,23 @@ class Registry:
         ------
         ModelArtifactError: there is no such file, or it has more than ``most_bytes``; no more of it is read.
         """
+        return b"".join(self.chunks(location, name, most_bytes))
+
+    def chunks(self, location: Location, name: str, most_bytes: int) -> Generator[bytes]:
+        """Yield the bytes of file ``name`` of an artifact as they come; what a large file takes longer, it may take.
+
+        Raises
+        ------
+        ModelArtifactError: as :meth:`download`.
+        """
+        path = f"{_ARTIFACTS}/{quote(location.path)}/{quote(name)}"
         try:
-            answer = self._send(f"{_ARTIFACTS}/{quote(location.path)}/{quote(name)}", {}, most_bytes)
+            with self._answering(path, {}) as answer:
+                if answer.is_success:
+                    yield from _chunks(answer, path, most_bytes, _DEADLINE_S + most_bytes / _LEAST_BYTES_A_SECOND)
         except _TooLargeError as error:
             raise ModelArtifactError(f"{name}: {error.reason}") from error
-        self._refuse_artifact(answer, name)
-        return answer.body
+        self._refuse_artifact(_Answer(answer.status_code, b""), name)
 
     def _pages(self, path: str, fields: Mapping[str, Any], decoder: Decoder[answers.P]) -> Iterator[answers.P | Ends]:
         """Yield the pages of a listing; of one with a single entry that is too large only how it begins and ends."""
@@ -276,7 +288,7 @@ class _TooLargeError(UnreadableAnswerError):
     """An answer is longer than it may be."""
 
 
-def _chunks(answer: httpx.Response, path: str, most_bytes: int) -> Iterator[bytes]:
+def _chunks(answer: httpx.Response, path: str, most_bytes: int, deadline_s: float = _DEADLINE_S) -> Iterator[bytes]:
     """Yield what an answer holds; no more is read than may be."""
     told = answer.headers.get("content-length", "")
     if told.isascii() and told.isdigit() and len(told) < 19 and int(told) > most_bytes:
@@ -288,8 +300,8 @@ def _chunks(answer: httpx.Response, path: str, most_bytes: int) -> Iterator[byte
         size += len(chunk)
         if size > most_bytes:
             raise _TooLargeError("mlflow", path, f"it has more than {most_bytes:,} bytes")
-        if time.monotonic() - began > _DEADLINE_S:
-            raise UnreadableAnswerError("mlflow", path, f"it took longer than {_DEADLINE_S:.0f} s")
+        if time.monotonic() - began > deadline_s:
+            raise UnreadableAnswerError("mlflow", path, f"it took longer than {deadline_s:.0f} s")
         yield chunk
 
 

@@ -119,9 +119,33 @@ class Decision:
     relative: tuple[Check, ...]
     champion: int | None
 
+    @classmethod
+    def of(cls, absolute: tuple[Check, ...], relative: tuple[Check, ...], champion: int | None) -> Decision:
+        """Return what is earned: nothing without the ``absolute`` checks, the challenger's alias by them alone.
+
+        Without ``relative`` checks a champion cannot be compared with, and holds nobody back.
+        """
+        failed = [check for check in (*absolute, *relative) if not check.passed]
+        earned: Earned = "challenger" if failed else "champion"
+        if not all(check.passed for check in absolute):
+            earned = "none"
+        return cls(earned, _reason(failed, relative, champion), absolute, relative, champion)
+
     def to_json(self) -> str:
         """Return the decision as text."""
         return json.dumps(asdict(self), indent=1)
+
+
+def _reason(failed: Sequence[Check], relative: Sequence[Check], champion: int | None) -> str:
+    if failed:
+        return "; ".join(f"{check.name} is {_say(check.value)}, limit {check.limit:.4g}" for check in failed)
+    if relative:
+        return f"passed every check, beside champion version {champion}"
+    return "passed the absolute checks; there is no champion to be compared with"
+
+
+def _say(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.4g}"
 
 
 class Kind(Protocol):

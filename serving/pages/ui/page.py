@@ -9,11 +9,12 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import jinja2
+from markupsafe import Markup
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from contract.version_facts import MOST_OF_A_FAMILY
-from serving.kinds.kind import Kind
+from serving.kinds.kind import Kind, PagePart
 from serving.pages.ui import lines
 from serving.service import Service
 from serving.versions.catalogue import ServedModel, Version
@@ -64,9 +65,8 @@ class UserInterface:
 
     def __init__(self, service: Service, kinds: Mapping[str, Kind]) -> None:
         self._service, self._kinds = service, kinds
-        parts = dict.fromkeys(kind.page for kind in kinds.values() if kind.page)
         environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader([_HERE / "templates", *(part.directory / "templates" for part in parts)]),
+            loader=jinja2.FileSystemLoader(_HERE / "templates"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -76,6 +76,7 @@ class UserInterface:
         environment.globals |= {"CHART": lines, "MOST_OF_A_FAMILY": MOST_OF_A_FAMILY}
         environment.filters |= {"whole": _whole, "real": _real, "percent": _percent, "window": _window}
         self._page, self._home = (environment.get_template(name) for name in ("page.html", "home.html"))
+        self._parts = {kind.name: _beside(environment, kind.page) for kind in kinds.values() if kind.page}
         self._lock = threading.Lock()
         self._made: dict[str, tuple[ServedModel | None, list[str], bytes]] = {}
 
@@ -110,7 +111,7 @@ class UserInterface:
         kind = self._kind(listed)
         part = kind.page if kind else None
         shown = [version for version in ready if version.required_numbers().kind is kind]
-        return {
+        facts = {
             "model": model,
             "models": [(name, f"/ui/{quote(name, safe='')}") for name in names],
             "versions": described,
@@ -122,11 +123,16 @@ class UserInterface:
             "signposts": self._service.signposts(),
             "when": "Event time" if any(facts["event_window"] for facts in described) else "Record time",
             "terms": (*_TERMS, *(part.terms if part else ())),
-            "scripts": part.scripts if part else (),
-            "part": part.template if part and shown else None,
-            **(part.facts(shown) if part and shown else {}),
+            "scripts": [_address(kind, script) for script in part.scripts] if kind and part else (),
+            "styles": [_address(kind, style) for style in part.styles] if kind and part else (),
             "base": _BASE.decode(),
         }
+        # Filled apart, so that no word of a kind's means another thing on the page.
+        filled = self._filled(kind, part, facts, shown) if kind and part and shown else ""
+        return {**facts, "part": Markup(filled)}  # noqa: S704 - a template has escaped what fills it
+
+    def _filled(self, kind: Kind, part: PagePart, facts: Mapping[str, Any], shown: Sequence[Version]) -> str:
+        return self._parts[kind.name].get_template(part.template).render({**facts, **part.facts(shown)})
 
     def _kind(self, versions: Sequence[Version]) -> Kind | None:
         """Return the kind that the page is about: that of the newest ready version or, without one, of the newest."""
@@ -136,11 +142,23 @@ class UserInterface:
         return self._kinds.get(kind_of(versions[-1].tags)) if versions else None
 
 
-def assets(kinds: Iterable[Kind]) -> Mount:
-    """Return the route of the page's styles and scripts, those of the ``kinds`` among them."""
-    files = StaticFiles(directory=_HERE / "assets")
-    files.all_directories += dict.fromkeys(kind.page.directory / "assets" for kind in kinds if kind.page)
-    return Mount(ASSETS, files)
+def assets(kinds: Iterable[Kind]) -> list[Mount]:
+    """Return the routes of the page's styles and scripts, those of each of the ``kinds`` below its name."""
+    own = [
+        Mount(f"{ASSETS}/{kind.name}", StaticFiles(directory=kind.page.directory / "assets"))
+        for kind in kinds
+        if kind.page and (kind.page.scripts or kind.page.styles)
+    ]
+    return [*own, Mount(ASSETS, StaticFiles(directory=_HERE / "assets"))]
+
+
+def _beside(environment: jinja2.Environment, part: PagePart) -> jinja2.Environment:
+    """Return ``environment`` with the templates of ``part``, and with those of no other kind."""
+    return environment.overlay(loader=jinja2.FileSystemLoader(part.directory / "templates"))
+
+
+def _address(kind: Kind, asset: str) -> str:
+    return f"{ASSETS}/{quote(kind.name, safe='')}/{asset}"
 
 
 def _measured(service: Service, version: Version) -> lines.Measured:

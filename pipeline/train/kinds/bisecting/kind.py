@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from tempfile import TemporaryDirectory
 
 from pyspark.ml.clustering import BisectingKMeans as SparkBisectingKMeans
 from pyspark.ml.feature import StandardScaler, StandardScalerModel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from contract.errors import DataError
 from contract.kinds.bisecting import BisectingKMeans
@@ -24,6 +20,7 @@ from pipeline.train.kinds.clusters.describe import preparing_params, preparing_s
 from pipeline.train.kinds.clusters.prepared import SCALED, Prepared
 from pipeline.train.kinds.clusters.trained import Trained
 from pipeline.train.kinds.kind import Batch
+from pipeline.train.kinds.scratch import scratch_directory
 from pipeline.train.stopwatch import Stopwatch
 from scoring.bisecting import SHIFT, BisectingScoring
 
@@ -57,7 +54,7 @@ class BisectingKind(Clustering):
         """
         features, model = tuple(self._opened.series.stream.inputs), self._opened.series.stream.section(BisectingKMeans)
         prepared = replace(prepared, offset=SHIFT)
-        with watch.measured("fit"), _directory(batch) as directory:
+        with watch.measured("fit"), scratch_directory(batch) as directory:
             bisecting = SparkBisectingKMeans(
                 featuresCol=SCALED,
                 predictionCol=CLUSTER,
@@ -92,23 +89,6 @@ def _advice(model: BisectingKMeans) -> str:
         return ""
     lower = "a number nearer to 1" if model.min_divisible > 1 else "a smaller share"
     return f", or give {lower} as min_divisible, which is {model.min_divisible:g}"
-
-
-@contextmanager
-def _directory(batch: Batch) -> Iterator[str]:
-    """Give a path that all of Spark's processes can write and that is not there yet; remove it after the block."""
-    with TemporaryDirectory(prefix="swathe-spark-tree-") as local:
-        path = f"{batch.scratch(local)}/{uuid.uuid4().hex}"
-        yield path
-        # Where the fit failed, Spark may be gone, and what is left is scratch.
-        _remove(batch.spark, path)
-
-
-def _remove(spark: SparkSession, path: str) -> None:
-    gateway = spark.sparkContext._gateway
-    assert gateway is not None  # noqa: S101 - there is a session
-    there = gateway.jvm.org.apache.hadoop.fs.Path(path)
-    there.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).delete(there, True)
 
 
 def _params(model: BisectingKMeans, leaves: int) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contract.kinds.clusters import Gate
-from pipeline.train.kinds.kind import Check, Decision, Earned
+from pipeline.train.kinds.kind import Check, Decision
 
 
 @dataclass(frozen=True)
@@ -27,24 +27,7 @@ def decide(metrics: Mapping[str, float], reference: str | None, limits: Gate, ch
     """
     absolute = _absolute(metrics, limits)
     relative = _relative(metrics, reference, limits, champion) if champion else ()
-    failed = [check for check in (*absolute, *relative) if not check.passed]
-    earned: Earned = "challenger" if failed else "champion"
-    if not all(check.passed for check in absolute):
-        earned = "none"
-    number = champion.number if champion else None
-    return Decision(earned, _reason(failed, relative, number), absolute, relative, number)
-
-
-def _reason(failed: list[Check], relative: tuple[Check, ...], champion: int | None) -> str:
-    if failed:
-        return "; ".join(f"{check.name} is {_say(check.value)}, limit {check.limit:.4g}" for check in failed)
-    if relative:
-        return f"passed every check, beside champion version {champion}"
-    return "passed the absolute checks; there is no champion to be compared with"
-
-
-def _say(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.4g}"
+    return Decision.of(absolute, relative, champion.number if champion else None)
 
 
 def _absolute(metrics: Mapping[str, float], limits: Gate) -> tuple[Check, ...]:

@@ -7,31 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from pipeline.train.kinds.drawing import COLOURS, figure_of, pixels_of
 from pipeline.train.kinds.kind import Pixels
 from scoring.arrays import Floats, Integers
 from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
     from pipeline.train.kinds.clusters.comparison import Change, Comparison
     from pipeline.train.kinds.clusters.k_curve import Sweep
 
-# Small, so that the text is still read where MLflow shows a picture in a third of its width.
-_INCHES: Final = (5.0, 3.6)
-_DPI: Final = 130
 _POINTS: Final = 2_000
 # Where more would be written over each other, and take minutes to write.
 _CELLS_WRITTEN: Final = 240
 _NAMES_SHOWN: Final = 24
-# A label has one colour in all versions. Paul Tol's "muted" scheme, which the colour-blind can tell apart.
-_COLOURS: Final = (
-    "#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255", "#aa4499", "#777777",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,22 +53,6 @@ def draw(drawn: Drawn) -> dict[str, Pixels]:
     return pictures
 
 
-def _figure(title: str) -> tuple[Figure, Axes]:
-    # Not through pyplot, whose state is global: this may run in a thread of its own.
-    figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title(title, fontsize=11)
-    return figure, axes
-
-
-def _pixels(figure: Figure) -> Pixels:
-    canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)  # noqa: S101 - see _figure
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.array(canvas.buffer_rgba(), dtype=np.uint8)[..., :3]  # type: ignore[no-untyped-call]
-
-
 def _name_ticks(axis: Axis, names: Sequence[str], rotation: float = 0) -> None:
     """Write ``names`` along ``axis``; of very many every n-th, because nobody could read them all."""
     step = -(-len(names) // _NAMES_SHOWN)
@@ -89,7 +64,8 @@ def _order(labels: Sequence[str]) -> list[int]:
 
 
 def _colour(label: str) -> str:
-    return _COLOURS[(int(label.removeprefix("C")) - 1) % len(_COLOURS)]
+    # A label has one colour in all versions.
+    return COLOURS[(int(label.removeprefix("C")) - 1) % len(COLOURS)]
 
 
 def _profile(drawn: Drawn) -> Pixels:
@@ -98,7 +74,7 @@ def _profile(drawn: Drawn) -> Pixels:
     order = _order(scoring.labels)
     fixed = reference.centers(scoring)[order]
     own = (np.array(scoring.centers) * np.array(scoring.std) + np.array(scoring.mean))[order]
-    figure, axes = _figure(f"{drawn.title}: centroids; colour: reference std")
+    figure, axes = figure_of(f"{drawn.title}: centroids; colour: reference std")
     image = axes.imshow(fixed, cmap="RdBu_r", vmin=-3, vmax=3, aspect="auto")
     if fixed.size <= _CELLS_WRITTEN:
         for (i, j), z in np.ndenumerate(fixed):
@@ -106,7 +82,7 @@ def _profile(drawn: Drawn) -> Pixels:
     _name_ticks(axes.xaxis, scoring.features, rotation=20)
     _name_ticks(axes.yaxis, [scoring.labels[i] for i in order])
     figure.colorbar(image, ax=axes)
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
 def _sizes(drawn: Drawn) -> Pixels:
@@ -115,7 +91,7 @@ def _sizes(drawn: Drawn) -> Pixels:
     change = drawn.comparison.change
     before = dict(zip(change.earlier.lineage.labels, change.earlier.shares, strict=True)) if change else {}
     names = sorted({*now, *before}, key=lambda label: int(label.removeprefix("C")))
-    figure, axes = _figure(
+    figure, axes = figure_of(
         f"{drawn.title}: shares" + (f"; outlined: version {change.earlier.number}" if change else "")
     )
     places = range(len(names))
@@ -125,7 +101,7 @@ def _sizes(drawn: Drawn) -> Pixels:
     _name_ticks(axes.xaxis, names)
     axes.set_ylim(0, 1)
     axes.set_ylabel("share of rows")
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
 def _pca(drawn: Drawn) -> Pixels:
@@ -141,7 +117,7 @@ def _pca(drawn: Drawn) -> Pixels:
     points = (reference.points(drawn.rows[chosen]) - middle) @ plane.T
     centers = (reference.centers(drawn.scoring) - middle) @ plane.T
     explained = strength[::-1][:2] / strength.sum()
-    figure, axes = _figure(f"{drawn.title}: rows, principal components")
+    figure, axes = figure_of(f"{drawn.title}: rows, principal components")
     for cluster in _order(drawn.scoring.labels):
         label = drawn.scoring.labels[cluster]
         own = points[drawn.clusters[chosen] == cluster]
@@ -153,7 +129,7 @@ def _pca(drawn: Drawn) -> Pixels:
         axes.set_ylabel(f"second component ({explained[1]:.0%})")
     if len(drawn.scoring.labels) <= _NAMES_SHOWN:
         axes.legend(markerscale=3, fontsize=8)
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
 def _fate(drawn: Drawn, change: Change) -> Pixels:
@@ -161,7 +137,7 @@ def _fate(drawn: Drawn, change: Change) -> Pixels:
     before, after = change.earlier.lineage.labels, drawn.scoring.labels
     rows, columns = _order(before), _order(after)
     shares = (change.counts / np.maximum(change.counts.sum(axis=1), 1)[:, None])[np.ix_(rows, columns)]
-    figure, axes = _figure(f"{drawn.title}: from version {change.earlier.number}")
+    figure, axes = figure_of(f"{drawn.title}: from version {change.earlier.number}")
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (i, j), share in np.ndenumerate(shares):
         if share >= 0.005 and shares.size <= _CELLS_WRITTEN:
@@ -171,19 +147,19 @@ def _fate(drawn: Drawn, change: Change) -> Pixels:
     _name_ticks(axes.xaxis, [after[i] for i in columns])
     axes.set_xlabel("cluster now")
     figure.colorbar(image, ax=axes)
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
 def _k_curve(drawn: Drawn, swept: Sweep) -> Pixels:
     """The silhouette and the elbow of WSSSE over every k that was tried."""
     ks = [point.k for point in swept.points]
-    figure, axes = _figure(f"{drawn.title}: k = {swept.k}")
-    axes.plot(ks, [point.silhouette for point in swept.points], "o-", color=_COLOURS[0])
+    figure, axes = figure_of(f"{drawn.title}: k = {swept.k}")
+    axes.plot(ks, [point.silhouette for point in swept.points], "o-", color=COLOURS[0])
     axes.axvline(swept.k, color="#bbbbbb", linestyle=":")
     axes.set_xticks(ks)
     axes.set_xlabel("k")
-    axes.set_ylabel("silhouette", color=_COLOURS[0])
+    axes.set_ylabel("silhouette", color=COLOURS[0])
     other = axes.twinx()
-    other.plot(ks, [point.wssse_per_row for point in swept.points], "s--", color=_COLOURS[6])
-    other.set_ylabel("WSSSE per row", color=_COLOURS[6])
-    return _pixels(figure)
+    other.plot(ks, [point.wssse_per_row for point in swept.points], "s--", color=COLOURS[6])
+    other.set_ylabel("WSSSE per row", color=COLOURS[6])
+    return pixels_of(figure)

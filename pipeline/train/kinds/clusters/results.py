@@ -6,10 +6,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from pyspark.sql import functions as fn
-
 from contract.batch import OFFSET, PARTITION
-from contract.errors import ChainError
 from contract.model_version import (
     CLUSTER,
     RESULTS_ROW_GROUP_ROWS,
@@ -21,10 +18,11 @@ from contract.model_version import (
     results_to_json,
 )
 from pipeline.object_store import ObjectStore
+from pipeline.train.kinds.sorted_files import write_sorted
 from pipeline.train.read.layout import partitions_for
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 logger = logging.getLogger(__name__)
 
@@ -49,56 +47,21 @@ def write_results(
     """
     prefix = results_prefix(model, run_id)
     count = partitions_for(rows, len(features))
-    with ThreadPoolExecutor(len(_SORT_KEYS)) as pool:
-        sets = dict(
-            zip(
-                _SORT_KEYS, pool.map(lambda name: _write(assigned, store, prefix, name, count), _SORT_KEYS), strict=True
-            )
+
+    def write(name: str) -> tuple[ResultsFile, ...]:
+        return write_sorted(
+            assigned,
+            store,
+            f"{prefix}{name}",
+            _SORT_KEYS[name],
+            count=rows,
+            files=count,
+            row_group_rows=RESULTS_ROW_GROUP_ROWS,
         )
-    for name, files in sets.items():
-        found = sum(file.rows for file in files)
-        if found != rows:
-            raise ChainError(f"results {prefix}{name} of {rows} rows read back as {found}")
+
+    with ThreadPoolExecutor(len(_SORT_KEYS)) as pool:
+        sets = dict(zip(_SORT_KEYS, pool.map(write, _SORT_KEYS), strict=True))
     manifest = ResultsManifest(model, run_id, rows, features, sets[BY_ID], sets[BY_CLUSTER])
     key = results_manifest_key(model, run_id)
     store.put(key, results_to_json(manifest))
     return key
-
-
-def _write(assigned: DataFrame, store: ObjectStore, prefix: str, name: str, count: int) -> tuple[ResultsFile, ...]:
-    keys = _SORT_KEYS[name]
-    placed = assigned.coalesce(1) if count == 1 else assigned.repartitionByRange(count, *keys)
-    url = f"s3a://{store.bucket}/{prefix}{name}"
-    # Over what an earlier attempt of the same run has left, which nothing names.
-    written = placed.sortWithinPartitions(*keys).write.mode("overwrite")
-    written.option("parquet.block.row.count.limit", RESULTS_ROW_GROUP_ROWS).parquet(url)
-    return _read_back(assigned.sparkSession, store, f"{prefix}{name}/", url, keys)
-
-
-def _read_back(
-    spark: SparkSession, store: ObjectStore, prefix: str, url: str, keys: tuple[str, ...]
-) -> tuple[ResultsFile, ...]:
-    """Return the files under ``prefix`` in the order of their keys, each with its rows and its end keys."""
-    ends = (
-        spark.read.parquet(url)
-        .groupBy(fn.element_at(fn.split(fn.input_file_name(), "/"), -1).alias("file"))
-        .agg(
-            fn.count(fn.lit(1)).alias("rows"),
-            fn.min(fn.struct(*keys)).alias("first"),
-            fn.max(fn.struct(*keys)).alias("last"),
-        )
-        .collect()
-    )
-    stored = {entry.key: entry for entry in store.list_objects(prefix) if entry.key.endswith(".parquet")}
-    files = [
-        ResultsFile(
-            key=f"{prefix}{row['file']}",
-            etag=stored[f"{prefix}{row['file']}"].etag,
-            bytes=stored[f"{prefix}{row['file']}"].bytes,
-            rows=row["rows"],
-            first=tuple(row["first"]),
-            last=tuple(row["last"]),
-        )
-        for row in ends
-    ]
-    return tuple(sorted(files, key=lambda file: file.first))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from contract import kind
 from serving.kinds import installed
-from serving.kinds.kind import Counted
+from serving.kinds.kind import Counted, PagePart, Reading
 
 CLASH = Counted("swathe_predictions", "Something else", "word")
 
@@ -55,10 +56,34 @@ def test_a_half_that_is_none_is_left_out(
     assert told in wrong["odd"] and "kind=odd" in caplog.text
 
 
-def test_two_kinds_that_count_other_things_under_one_name_are_not_both_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    half = SimpleNamespace(**dict.fromkeys(installed._ASKED) | {"counted": CLASH})
-    _, wrong = _found(monkeypatch, half, {})
-    assert "both count 'swathe_predictions'" in wrong["odd"]
+def _reading(path: str, name: str = "odd", signpost: str | None = None) -> Reading:
+    return Reading(path, lambda _: {}, name=name, summary="", schema="", problems=(), signpost=signpost)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"counted": CLASH}, "both have the counter 'swathe_predictions'"),
+        ({"schemas": {"Predictions": {"type": "string"}}}, "both have the component 'Predictions' of OpenAPI"),
+        ({"described": {"clusters": {"type": "string"}}}, "both have 'clusters' in the list of all versions"),
+        ({"readings": (_reading("/odd", "statistics"),)}, "both have a route named 'statistics'"),
+        ({"readings": (_reading("/odd", signpost="cluster statistics"),)}, "both have the signpost"),
+        (
+            {"readings": (_reading("/clustering-results/{id}"), _reading("/clustering-results/{row_id}"))},
+            "both have the route '/clustering-results/{…}'",
+        ),
+        (
+            {"page": PagePart(Path(), "odd.html", dict, ("odd.js",), (), ("odd.css",))},
+            "has no templates/odd.html, assets/odd.js, assets/odd.css",
+        ),
+    ],
+)
+def test_what_would_take_the_place_of_another_kind_s_or_is_not_there_leaves_it_out(
+    given: dict[str, Any], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = dict.fromkeys(installed._ASKED) | {"schemas": {}, "described": {}, "readings": ()}
+    _, wrong = _found(monkeypatch, SimpleNamespace(**whole | given), {})
+    assert told in wrong["odd"]
 
 
 def test_what_could_not_even_be_declared_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:

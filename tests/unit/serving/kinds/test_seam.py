@@ -20,12 +20,13 @@ from serving.http.admission import Admission
 from serving.http.answering import Answering
 from serving.http.bodies_within_limits import BodyBudget, BodyReader
 from serving.http.canary import Canary
+from serving.http.inference_routes import InferenceRoutes
 from serving.http.observed import Observed
 from serving.http.routes import Parts, Routes
 from serving.kinds.installed import kinds
 from serving.kinds.kind import ArtifactFile, Asked, Kind, PagePart, Posting, Reading
 from serving.kinds.litserve_api import Predictions
-from serving.kinds.openapi_words import STRING, array_of, object_of
+from serving.kinds.openapi_words import STRING, array_of, object_of, query_parameter, ref
 from serving.kinds.prediction import Answer, PredictRequest
 from serving.kinds.query import refuse_unknown
 from serving.metrics import Metrics
@@ -48,6 +49,8 @@ class Greeter(NamedTuple):
 
     def decode(self, request: PredictRequest) -> str:
         name = json.loads(request.body)
+        if request.tensors is not None:
+            name = name["inputs"][0]["data"][0]
         if not isinstance(name, str):
             raise InvalidRequestError("no name", [Fault(("body",), "must be a name")])
         return name
@@ -59,6 +62,11 @@ class Greeter(NamedTuple):
         return [f"{word} {decoded}{'!' * (request.posting == 'shout')}" for word in self.words]
 
     def encode(self, request: PredictRequest, predicted: list[str]) -> Answer:
+        if request.tensors is not None:
+            tensor = {"name": "greeting", "datatype": "BYTES", "shape": [len(predicted)], "data": predicted}
+            chain = request.tensors.chain
+            told = {"model_name": chain["model"], "model_version": str(chain["version"]), "outputs": [tensor]}
+            return Answer(json.dumps(told).encode(), (1,))
         return Answer(json.dumps({"greetings": predicted}).encode()[:-1] + b"," + request.chain_json, (1,))
 
 
@@ -95,7 +103,8 @@ def _lines(asked: Asked) -> Iterator[bytes]:
 
 
 def _shown(ready: Any) -> Mapping[str, Any]:
-    return {"words": [word for version in ready for word in version.numbers.served.predictor.words]}
+    words = [word for version in ready for word in version.numbers.served.predictor.words]
+    return {"words": words, "versions": "", "lines": None, "models": [], "scripts": ["/elsewhere.js"]}
 
 
 @dataclass(frozen=True)
@@ -108,9 +117,11 @@ class GreeterKind:
     counted = None
     described = {"words": {"type": ["integer", "null"]}}  # noqa: RUF012 - a constant
     schemas = {"Greetings": object_of({"greetings": array_of(STRING)})}  # noqa: RUF012 - a constant
+    # The files have the names of the clusterings' own.
     page = PagePart(
-        Path(__file__).parent / "greeter", "greeter.html", _shown, ("greeter.js",), (("Word", "A greeting"),)
-    )
+        Path(__file__).parent / "greeter", "clusters.html", _shown, ("clusters.js",), (("Word", "A greeting"),),
+        ("clusters.css",),
+    )  # fmt: skip
     outputs = ("greeting",)
     postings = (
         Posting("predict", "A greeting", "Greetings", lambda _: {"schema": STRING}, by_row=False),
@@ -119,6 +130,8 @@ class GreeterKind:
     readings = (
         Reading("/words", _words, name="words", summary="The words of {who}", schema="Greetings",
                 problems=("404", "409"), lines=_lines, has_query=True, signpost="words"),
+        Reading("/cluster-stats", _words, name="statistics", summary="The words of {who}, counted", schema="Greetings",
+                problems=("404", "502"), parameters=lambda _: [query_parameter("letter", STRING, "Only with it")]),
     )  # fmt: skip
 
     def load(self, bodies: Mapping[str, bytes]) -> Greetings:
@@ -168,7 +181,7 @@ class Line:
             Pages(service, metrics, BOTH, with_key=False), UserInterface(service, BOTH), slow, slow,
             BodyReader(10_000, 10, BodyBudget(100_000)), Canary(0.0, "send", metrics),
         )  # fmt: skip
-        app = Starlette(routes=Routes(parts).table())
+        app = Starlette(routes=[*Routes(parts).table(), *InferenceRoutes(parts).table()])
         app.add_middleware(Observed, metrics=metrics, log_all=False)
         return app
 
@@ -191,7 +204,7 @@ def test_each_kind_answers_for_its_own_versions(line: Line) -> None:
         ("POST", "/api/hello/champion/shout", "Ada"),
         ("GET", "/api/hello/v1/words", None),
         ("POST", "/api/hello/v1/predict", 5),
-        ("GET", "/api/hello/v1/cluster-stats", None),
+        ("GET", "/api/hello/v1/clustering-results", None),
         ("POST", "/api/flights/v1/shout", "Ada"),
         ("GET", "/api/hello/v2/words", None),
     )
@@ -229,11 +242,21 @@ def test_documents_and_counts_have_both(line: Line) -> None:
     assert [(each["clusters"], each["words"]) for each in (told["flights"], told["hello"])] == [(4, None), (None, 2)]
     paths = openapi.json()["paths"]
     assert "/api/hello/champion/shout" in paths and "/api/hello/v1/words" in paths
-    assert "/api/flights/v1/shout" not in paths and "/api/hello/v1/cluster-stats" not in paths
+    assert "/api/flights/v1/shout" not in paths and "/api/hello/v1/clustering-results" not in paths
     assert paths["/api/hello/v1/shout"]["post"]["parameters"] == []
     predict = client.json()["paths"]["/api/{model}/{version}/predict"]["post"]
     bodies = predict["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
     assert predict["summary"] == "The cluster of each row; A greeting" and bodies[1] == STRING
+    stats = client.json()["paths"]["/api/{model}/{version}/cluster-stats"]["get"]
+    assert stats["summary"] == "Statistics per cluster of a version; The words of a version, counted"
+    answers = stats["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answers == {"anyOf": [ref("ClusterStatistics"), ref("Greetings")]}
+    assert [each["name"] for each in stats["parameters"]] == ["model", "version", "letter"]
+    assert {"404", "409", "502"} <= stats["responses"].keys() and stats["operationId"] == "version_statistics"
+    short = client.json()["paths"]["/api/cluster-stats"]["get"]
+    assert short["responses"]["200"]["content"]["application/json"]["schema"] == answers
+    own = paths["/api/hello/v1/cluster-stats"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert own == ref("Greetings")
     assert {"Greetings", "Predictions"} <= openapi.json()["components"]["schemas"].keys()
     assert metrics.status_code == 200
 
@@ -243,16 +266,47 @@ def test_the_page_of_a_model_has_its_kind_s_part_and_scripts(line: Line) -> None
     line.tracking.version("hello", artifact())
     line.tracking.version("hello", {WORDS: b'["<Hey>"]'}, {"kind": "greeter"})
     line.look()
-    own, other, script, theirs = line.ask(
+    own, other, script, theirs, style = line.ask(
         ("GET", "/ui/hello", None),
         ("GET", "/ui/flights", None),
-        ("GET", "/ui-assets/greeter.js", None),
-        ("GET", "/ui-assets/clusters.js", None),
+        ("GET", "/ui-assets/greeter/clusters.js", None),
+        ("GET", "/ui-assets/kmeans/clusters.js", None),
+        ("GET", "/ui-assets/greeter/clusters.css", None),
     )
-    assert "<p>Good day</p>" in own.text and "<p>&lt;Hey&gt;</p>" in own.text and "greeter.js" in own.text
+    assert (
+        "<p>Good day</p>" in own.text
+        and "<p>&lt;Hey&gt;</p>" in own.text
+        and '"/ui-assets/greeter/clusters.js"' in own.text
+    )
+    assert '<link rel="stylesheet" href="/ui-assets/greeter/clusters.css">' in own.text
+    # What fills a kind's part does not reach the page around it.
+    assert "elsewhere.js" not in own.text and "/ui/flights" in own.text
     assert own.text.count('<th scope="row">v') == 5 and "A greeting" in own.text and "Profiles" not in own.text
-    assert "Profiles" in other.text and "Greetings" not in other.text and "greeter.js" not in other.text
-    assert "greetings" in script.text and "show(row" in theirs.text
+    assert "Profiles" in other.text and "Greetings" not in other.text and "/ui-assets/greeter" not in other.text
+    assert (
+        "greetings" in script.text
+        and "show(row" in theirs.text
+        and style.headers["content-type"].startswith("text/css")
+    )
+
+
+def test_the_inference_protocol_asks_any_kind(line: Line) -> None:
+    tensor = {"name": "rows", "datatype": "BYTES", "shape": [1], "data": ["Ada"]}
+    said, champion, shown, broken, odd, openapi = line.ask(
+        ("POST", "/v2/models/hello/versions/3/infer", {"inputs": [tensor]}),
+        ("POST", "/v2/models/hello/infer", {"inputs": [tensor]}),
+        ("GET", "/v2/models/hello/versions/1", None),
+        ("POST", "/v2/models/hello/versions/2/infer", {"inputs": [tensor]}),
+        ("POST", "/v2/models/hello/infer", {"inputs": [tensor | {"data": [5]}]}),
+        ("GET", "/openapi.json", None),
+    )
+    assert said.json()["outputs"][0]["data"] == ["Hi Ada"] and said.json()["model_version"] == "3"
+    assert champion.json()["outputs"][0]["data"] == ["Hello Ada", "Good day Ada"]
+    assert (shown.json()["platform"], shown.json()["outputs"][0]["name"]) == ("greeter", "greeting")
+    assert broken.status_code == 409 and "has no words" in broken.json()["error"]
+    assert odd.status_code == 422 and odd.json()["error"] == "no name"
+    infer = openapi.json()["paths"]["/v2/models/hello/versions/3/infer"]["post"]
+    assert infer["summary"] == "A greeting, by v3 of hello"
 
 
 def test_rows_are_counted_without_outcomes(line: Line) -> None:

@@ -1,0 +1,70 @@
+"""ALS, the recommender, in a stream file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal
+
+from pydantic import Field
+
+from contract.kind import Kind
+from contract.sections import Bool, GateSection, Int, ModelSection, Real, Scheme
+
+ID_TYPES: Final = ("int32", "int64", "string")
+RATING_TYPES: Final = ("float32", "float64", "int32", "int64")
+
+
+class Als(ModelSection):
+    """How the ratings of a batch become factors of users and items, by alternating least squares."""
+
+    kind: Literal["als"]
+    user: str = Field(description="column that names who rated: a string or an integer")
+    item: str = Field(description="column that names what was rated: a string or an integer")
+    rating: str = Field(description="numeric column: the rating, or of an implicit model how much there was of it")
+    rank: Int = Field(default=10, ge=1, le=1000, description="factors of a user and of an item")
+    reg: Real = Field(default=0.1, gt=0, le=1e15, description="λ, times the number of ratings of a user or an item")
+    iterations: Int = Field(default=10, ge=1, le=100, description="of which each solves items, then users")
+    implicit: Bool = Field(default=False, description="a rating says how sure a preference is, not how high")
+    alpha: Real = Field(default=1.0, ge=0, le=1e15, description="implicit: how much surer a rating of 1 makes")
+    train_share: Real = Field(default=0.9, gt=0, lt=1, description="of the ratings, fitted; the rest measures")
+    seed: Int = Field(default=1, ge=-(2**62), lt=2**62)
+    scheme: Scheme = Field(default="cumulative", description="batches of their own share few users and items")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the model reads."""
+        return (self.user, self.item, self.rating)
+
+    def column_faults(self, types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Yield the key and the fault of each column that cannot be what it is said to be."""
+        named: dict[str, str] = {}
+        for key, allowed in (("user", ID_TYPES), ("item", ID_TYPES), ("rating", RATING_TYPES)):
+            name = getattr(self, key)
+            if name not in types:
+                yield key, f"{name!r} is not a column; the columns are {', '.join(types)}"
+            elif types[name] not in allowed:
+                yield key, f"{name!r} is a {types[name]} column, and has to be one of {', '.join(allowed)}"
+            if (other := named.setdefault(name, key)) != key:
+                yield key, f"{name!r} is what `{other}` is; each is a column of its own"
+
+
+class AlsGate(GateSection):
+    """What a version must reach to be a challenger, and what it must not lose against the champion."""
+
+    max_rmse: Real = Field(
+        default=1.0, gt=0, description="explicit: below such a share of the RMSE of user and item means"
+    )
+    min_ndcg: Real = Field(
+        default=1.0, ge=0, description="implicit: above such a share of the NDCG@10 of the most rated items"
+    )
+    max_loss: Real = Field(default=0.05, ge=0, description="share by which it may be worse than the champion")
+
+
+KIND: Final = Kind(
+    name="als",
+    model=Als,
+    gate=AlsGate,
+    training="pipeline.train.kinds.als.kind:AlsKind",
+    serving="serving.kinds.als.kind:KIND",
+    has_features=False,
+)
