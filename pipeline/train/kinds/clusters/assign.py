@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import functions as fn
 
 from contract.batch import OFFSET, PARTITION, Manifest
 from contract.model_version import CLUSTER, DISTANCE, ROW_ID
+from pipeline.train.kinds.clusters.cells import Cells, encoded_by
 from pipeline.train.kinds.clusters.prepared import SCALED
 from scoring.arrays import Floats, Integers
+from scoring.features import Encoding
 from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
@@ -27,14 +31,15 @@ _BY_COLUMN: Final = 100
 
 def assign(rows: DataFrame, model: Transformer, scoring: ClusterNumbers) -> DataFrame:
     """Return ``rows`` with the cluster that ``model`` gives and the Euclidean distance in the scaled space."""
-    return model.transform(rows).select(
-        ROW_ID, PARTITION, OFFSET, CLUSTER, _distance(scoring).alias(DISTANCE), *scoring.features
-    )
+    inputs = [each.name for each in scoring.encoding.inputs]
+    return model.transform(rows).select(ROW_ID, PARTITION, OFFSET, CLUSTER, _distance(scoring).alias(DISTANCE), *inputs)
 
 
 def _distance(scoring: ClusterNumbers) -> Column:
     """The formula of `scoring.kmeans`, operation for operation, so that the doubles are the same."""
-    return fn.sqrt(_by_column(scoring) if len(scoring.features) <= _BY_COLUMN else _over_arrays(scoring))
+    # Weighed columns are only known as the scaled vector.
+    by_column = len(scoring.features) <= _BY_COLUMN and not scoring.factors
+    return fn.sqrt(_by_column(scoring) if by_column else _over_arrays(scoring))
 
 
 def _by_column(scoring: ClusterNumbers) -> Column:
@@ -62,7 +67,8 @@ def _over_arrays(scoring: ClusterNumbers) -> Column:
 class Sample:
     """Rows in the driver, in the order of their coordinates: partitions [n] and offsets [n].
 
-    Features [n, d] with NaN where missing; Spark's clusters [n]; distances [n].
+    Features [n, d] with NaN where missing; Spark's clusters [n]; distances [n]. Of typed rows the features are the
+    columns of the encoding in ``cells``, which has the rows as they landed.
     """
 
     rows: Floats
@@ -70,6 +76,7 @@ class Sample:
     distances: Floats
     partitions: Integers
     offsets: npt.NDArray[np.int64]
+    cells: Cells | None = None
 
     def of(self, manifest: Manifest) -> Sample:
         """Return the rows that belong to the batch of ``manifest``."""
@@ -78,7 +85,13 @@ class Sample:
             inside |= (self.partitions == lane) & (self.offsets >= first) & (self.offsets < after)
         if inside.all():
             return self
-        return Sample(*(values[inside] for values in (getattr(self, field.name) for field in fields(self))))
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        own: dict[str, Any] = {name: None if value is None else value[inside] for name, value in values.items()}
+        return Sample(**own)
+
+    def encoded(self, encoding: Encoding) -> Floats:
+        """Return the rows in the columns of another version's ``encoding``."""
+        return encoded_by(encoding, self.rows, self.cells)
 
 
 def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
@@ -89,15 +102,23 @@ def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
     return rows.where(fn.pmod(fn.xxhash64(PARTITION, OFFSET), fn.lit(every)) == 0)
 
 
-def collect(assigned: DataFrame, features: tuple[str, ...]) -> Sample:
+def collect(assigned: DataFrame, encoding: Encoding) -> Sample:
     """Bring assigned rows to the driver, in the order of their coordinates."""
-    table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *features).toArrow()
+    inputs = [each.name for each in encoding.inputs]
+    table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *inputs).toArrow()
     partitions, offsets = table.column(PARTITION).to_numpy(), table.column(OFFSET).to_numpy()
     order = np.lexsort((offsets, partitions))
-    values: Floats = np.empty((table.num_rows, len(features)), dtype=np.float64, order="F")
-    for j, name in enumerate(features):
-        # An Arrow null becomes NaN here.
-        values[:, j] = table.column(name).to_numpy()[order]
+    cells = None if encoding.is_plain else Cells.of_table(encoding, table)[order]
+    values = _numbers(table, inputs, order) if cells is None else cells.encoded(encoding)
     clusters: Integers = table.column(CLUSTER).to_numpy()[order].astype(np.int32)
     distances: Floats = table.column(DISTANCE).to_numpy()[order]
-    return Sample(values, clusters, distances, partitions[order].astype(np.int32), offsets[order].astype(np.int64))
+    coordinates = partitions[order].astype(np.int32), offsets[order].astype(np.int64)
+    return Sample(values, clusters, distances, *coordinates, cells=cells)
+
+
+def _numbers(table: pa.Table, names: Sequence[str], order: npt.NDArray[np.intp]) -> Floats:
+    values: Floats = np.empty((table.num_rows, len(names)), dtype=np.float64, order="F")
+    for j, name in enumerate(names):
+        # An Arrow null becomes NaN here.
+        values[:, j] = table.column(name).to_numpy()[order]
+    return values
