@@ -17,7 +17,7 @@ RUN := .venv/bin/python
 # Variables given as arguments to make reach the commands too.
 export $(filter SWATHE_%,$(.VARIABLES))
 
-.PHONY: help setup up down status logs clean demo live test test-long lint lock conda bench screenshots
+.PHONY: help setup up down status logs clean demo demo-ratings live test test-long lint lock conda bench screenshots
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ setup: ## Bring all that is missing: Python packages, Java, Kafka, MinIO (once; 
 demo: ## The whole line on real flights: topic, batches, model versions, routes; services stay up
 	@$(BASE)
 	@$(RUN) -m infra.demo
+
+demo-ratings: ## The same on real ratings of films: recommenders, and recommendations for anybody
+	@$(BASE)
+	@$(RUN) -m infra.demo.ratings
 
 live: ## Replay, landing, training and serving at once; Ctrl-C ends it
 	@$(BASE)

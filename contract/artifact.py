@@ -133,6 +133,13 @@ class GoldenFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"types do not stand in format {self.format}")
 
 
+class GoldenProbabilitiesFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The probabilities of golden rows, one for each cluster."""
+
+    format: Literal[1]
+    probabilities: Annotated[list[list[float]], Meta(min_length=1, max_length=MOST_GOLDEN_ROWS)]
+
+
 class FeatureProfileFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One feature's distribution: ascending edges [m], shares [m + 2]."""
 
@@ -164,4 +171,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 SCORING: Final[Decoder[ScoringFile]] = Decoder(ScoringFile, most_bytes=32 * _MIB, most_values=1_100_000)
 GOLDEN: Final[Decoder[GoldenFile]] = Decoder(GoldenFile, most_bytes=64 * _MIB, most_values=4_000_000)
+GOLDEN_PROBABILITIES: Final[Decoder[GoldenProbabilitiesFile]] = Decoder(
+    GoldenProbabilitiesFile, most_bytes=16 * _MIB, most_values=600_000
+)
 PROFILE: Final[Decoder[ProfileFile]] = Decoder(ProfileFile, most_bytes=32 * _MIB, most_values=1_000_000)

@@ -76,6 +76,9 @@ STATISTICS_FILE: Final = "swathe/statistics.json"
 GOLDEN_FILE: Final = "swathe/golden.json"
 """Rows and the clusters and distances that Spark gave them; whoever loads the version must agree."""
 
+GOLDEN_PROBABILITIES_FILE: Final = "swathe/golden_probabilities.json"
+"""The probabilities that Spark gave those rows, of a clustering that has one for each cluster."""
+
 LINEAGE_FILE: Final = "swathe/lineage.json"
 """What became of the clusters of the version before: see `contract.lineage`."""
 PROFILE_FILE: Final = "swathe/profile.json"

@@ -46,6 +46,11 @@ def text_us(text: str) -> int:
     return within_years((moment - _EPOCH) // _MICROSECOND)
 
 
+def us_text(us: int) -> str:
+    """Return microseconds since 1970 as an ISO 8601 time, UTC."""
+    return (_EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
+
+
 def epoch_us(number: str | int | Decimal, unit: EpochUnit) -> int:
     """Return an epoch number in microseconds since 1970.
 

@@ -23,7 +23,6 @@ from contract.features import (
     Feature,
     Number,
     cell_types,
-    columns_of,
     forms_with,
 )
 from contract.kind import DEFAULT, Kind, faults, kinds
@@ -158,7 +157,7 @@ class Stream(Section):
     @property
     def trained_columns(self) -> tuple[str, ...]:
         """The columns that training reads, each once."""
-        return tuple(dict.fromkeys((*columns_of(self.features), *self.model.columns, *self.id)))
+        return tuple(dict.fromkeys((*self.inputs, *self.model.columns, *self.id)))
 
     @property
     def delimiter(self) -> str:
@@ -197,6 +196,7 @@ def parse_stream(text: str, source: str) -> Stream:
     _refuse_case_twins(stream, node, source)
     _refuse_one_name_twice(stream, node, source)
     _check_columns(stream, node, source)
+    _refuse_too_many_features(stream, node, source)
     return stream
 
 
@@ -314,6 +314,14 @@ def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
         column = stream.columns.get(stream.event_time)
         if column is None or column.type != "timestamp":
             raise StreamFileError(source, line, f"event_time: {stream.event_time!r} is not a timestamp column")
+
+
+def _refuse_too_many_features(stream: Stream, node: yaml.Node, source: str) -> None:
+    found, most = len(stream.features), stream.model.most_features
+    if most is not None and found > most:
+        line, _ = line_of(node, ["features", str(most)])
+        problem = f"features: {found} are more than the {most} that a model of kind {stream.model.kind} takes"
+        raise StreamFileError(source, line, f"{problem}; leave some out, or choose another kind")
 
 
 def _check_known(key: str, name: str, stream: Stream, source: str, line: int) -> None:

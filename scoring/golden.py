@@ -40,6 +40,7 @@ class Golden:
     """n rows of d numbers in the data's own units, NaN where missing; clusters [n] and distances [n].
 
     Typed rows have a cell for each of their inputs, whose ``types`` are given: ``rows`` is an array of objects then.
+    ``probabilities`` [n, k] are in a file of their own, of a clustering that has one for each cluster.
     """
 
     features: tuple[str, ...]
@@ -47,6 +48,7 @@ class Golden:
     clusters: Integers
     distances: Floats
     types: tuple[str, ...] = ()
+    probabilities: Floats | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.
@@ -62,6 +64,9 @@ class Golden:
             )
         for place, kind in enumerate(self.types):
             refuse_cells(kind, self.rows[:, place].tolist())
+        likely = self.probabilities
+        if likely is not None and (likely.ndim != 2 or len(likely) != n):
+            raise ValueError(f"probabilities of shape {likely.shape} are not a list for each of {n} rows")
 
     @property
     def inputs(self) -> tuple[Input, ...]:

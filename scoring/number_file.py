@@ -59,7 +59,9 @@ def read_typed(body: bytes, number: int, fields: Mapping[str, Field]) -> dict[st
     """
     more: dict[str, Field] = {"factors": numbers, "encoding": Encoding.from_fields}
     found = _read(body, {number: fields, number + 1: {**fields, **more}})
-    return {**found, "typed": found.pop("encoding")} if "encoding" in found else found
+    if "encoding" in found:
+        found["typed"] = found.pop("encoding")
+    return found
 
 
 def _read(body: bytes, formats: Mapping[int, Mapping[str, Field]]) -> dict[str, Any]:

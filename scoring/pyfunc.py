@@ -18,7 +18,9 @@ from .features import Encoding, Input
 from .golden import Golden
 
 
-class _Scoring(Protocol):
+class Scoring(Protocol):
+    """The numbers of a version."""
+
     @property
     def encoding(self) -> Encoding: ...
     @property
@@ -28,7 +30,7 @@ class _Scoring(Protocol):
 
 class _Assigner(Protocol):
     @property
-    def scoring(self) -> _Scoring: ...
+    def scoring(self) -> Scoring: ...
     def assign(self, rows: Floats) -> tuple[Integers, Floats]: ...
     def assign_row(self, row: Sequence[float]) -> tuple[int, float]: ...
 
@@ -36,14 +38,21 @@ class _Assigner(Protocol):
 class ClusterPredictor:
     """Predicts with one version's numbers."""
 
-    def __init__(self, scoring: _Scoring) -> None:
+    def __init__(self, scoring: Scoring) -> None:
         self._scoring, self._assigner = scoring, scoring.assigner()
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
         """Return a data frame of cluster, label and distance for the rows of ``model_input``, a column per input."""
-        clusters, distances = self._assigner.assign(encoded(model_input, self._scoring.encoding))
+        return model_input[[]].assign(**self.answers(encoded(model_input, self._scoring.encoding)))
+
+    def answers(self, rows: Floats) -> dict[str, Any]:
+        """Return the columns of an answer for ``rows`` [n, d]."""
+        return self.named(*self._assigner.assign(rows))
+
+    def named(self, clusters: Integers, distances: Floats) -> dict[str, Any]:
+        """Return clusters [n], their labels and ``distances`` [n] as columns."""
         labels = [self._scoring.labels[cluster] for cluster in clusters]
-        return model_input[[]].assign(cluster=clusters, label=labels, distance=distances)
+        return {"cluster": clusters, "label": labels, "distance": distances}
 
 
 def encoded(frame: Any, encoding: Encoding) -> Floats:
@@ -77,16 +86,35 @@ def _in_utc(time: Any) -> Any:
     return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
 
 
-def load(data_path: str, read: Callable[[bytes], _Scoring]) -> ClusterPredictor:
+def load(data_path: str, read: Callable[[bytes], Scoring]) -> ClusterPredictor:
     """Return the version whose `swathe/` directory is at ``data_path``; ``read`` takes its scoring file.
 
     Raises
     ------
     ValueError: a file is not what it should be, or this machine disagrees with what Spark said.
     """
+    scoring, golden = read_version(data_path, read)
+    refuse_disagreeing(golden.disagreements(scoring.assigner()), golden)
+    return ClusterPredictor(scoring)
+
+
+def read_version(data_path: str, read: Callable[[bytes], Scoring]) -> tuple[Scoring, Golden]:
+    """Return the numbers of the version at ``data_path`` and its golden rows.
+
+    Raises
+    ------
+    ValueError: a file is not what it should be.
+    """
     scoring = read((Path(data_path) / "scoring.json").read_bytes())
-    golden = Golden.from_json((Path(data_path) / "golden.json").read_bytes())
-    wrong = golden.disagreements(scoring.assigner())
+    return scoring, Golden.from_json((Path(data_path) / "golden.json").read_bytes())
+
+
+def refuse_disagreeing(wrong: Sequence[int], golden: Golden) -> None:
+    """Refuse a version that answers some of its golden rows otherwise.
+
+    Raises
+    ------
+    ValueError: ``wrong`` are some.
+    """
     if wrong:
         raise ValueError(f"{len(wrong)} of {len(golden.rows)} golden rows get another answer here than from Spark")
-    return ClusterPredictor(scoring)

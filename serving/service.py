@@ -168,7 +168,7 @@ class Service:
             "drift": read.word(facts.drift, DRIFTS),
             "drift_reason": facts.drift_reason,
             "rolled_back": read.instant(tags.get(TAG_ROLLED_BACK)),
-            "features": list(numbers.served.features) if numbers else None,
+            "features": list(numbers.served.inputs) if numbers else None,
             **dict.fromkeys(self._described),
             **(numbers.served.described if numbers else {}),
             "deleted": version.gone_at is not None,

@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,16 +32,25 @@ ROUTES_WITHIN_S: Final = 60.0
 @click.command()
 def main() -> None:
     """Bring the services up, replay and land the flights, train a version per batch, ask the routes."""
+    walked(STREAM, "mlflow run . --env-manager local", _show_answers)
+
+
+def walked(stream: str, training: str, show: Callable[[str], None], *before: str) -> None:
+    """Walk the line with ``stream``, train by the command ``training``, and ``show`` what the server's URL answers.
+
+    ``before``: commands that come first.
+    """
     began = time.monotonic()
     environ = with_own_programs()
-    run(environ, "python -m infra up")
+    for command in (*before, "python -m infra up"):
+        run(environ, command)
     environ |= service_environment(environ)
     click.secho('$ eval "$(python -m infra env)"', bold=True)
-    run(environ, f"python -m pipeline replay --stream {STREAM}")
-    run(environ, f"python -m pipeline land --stream {STREAM} --exit-when-idle 2s")
-    run(environ, f"python -m pipeline verify --stream {STREAM} --against-topic")
-    run(environ, "mlflow run . --env-manager local")
-    _show_answers(environ["SWATHE_SERVING_URL"])
+    run(environ, f"python -m pipeline replay --stream {stream}")
+    run(environ, f"python -m pipeline land --stream {stream} --exit-when-idle 2s")
+    run(environ, f"python -m pipeline verify --stream {stream} --against-topic")
+    run(environ, training)
+    show(environ["SWATHE_SERVING_URL"])
     click.echo()
     click.echo(f"MLflow       {environ['MLFLOW_TRACKING_URI']}")
     click.echo(f"predictions  {environ['SWATHE_SERVING_URL']}/api  (every route: {environ['SWATHE_SERVING_URL']}/docs)")
@@ -73,10 +82,7 @@ def service_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _show_answers(url: str) -> None:
     with httpx.Client(base_url=url, timeout=10) as server:
-        versions = _ready_versions(server)
-        click.secho(f"\n$ curl {url}/api/models", bold=True)
-        for version in versions:
-            click.echo(f"v{version['version']}  {version['state']}  batch {version['batch']}  {version['rows']:,} rows")
+        versions = ready_versions(server, url, MODEL)
         body = {"dataframe_records": [ROW]}
         for version in versions:
             path = f"/api/{MODEL}/v{version['version']}/predict"
@@ -84,21 +90,26 @@ def _show_answers(url: str) -> None:
             click.echo(server.post(path, json=body).raise_for_status().text)
         for path in (f"/api/{MODEL}/v1/clustering-results?limit=1", "/api/cluster-stats"):
             click.secho(f"\n$ curl '{url}{path}'", bold=True)
-            click.echo(_shortened(server.get(path).raise_for_status().text))
+            click.echo(shortened(server.get(path).raise_for_status().text))
 
 
-def _ready_versions(server: httpx.Client) -> list[dict[str, Any]]:
-    """Return the versions of the demo's model once the server has picked all ready ones up."""
+def ready_versions(server: httpx.Client, url: str, model: str) -> list[dict[str, Any]]:
+    """Return, and show, the versions of ``model`` once the server at ``url`` has picked all ready ones up."""
     deadline = time.monotonic() + ROUTES_WITHIN_S
     while True:
         models = server.get("/api/models").raise_for_status().json()
-        versions = [version for model in models if model["name"] == MODEL for version in model["versions"]]
-        if len(versions) >= 3 and all(version["state"] == "ready" for version in versions):
-            return sorted(versions, key=lambda version: int(version["version"]))
+        found = [version for each in models if each["name"] == model for version in each["versions"]]
+        if len(found) >= 3 and all(version["state"] == "ready" for version in found):
+            break
         if time.monotonic() > deadline:
-            raise click.ClickException(f"the prediction server does not serve three versions of {MODEL!r}: {models}")
+            raise click.ClickException(f"the prediction server does not serve three versions of {model!r}: {models}")
         time.sleep(0.2)
+    versions = sorted(found, key=lambda version: int(version["version"]))
+    click.secho(f"\n$ curl {url}/api/models", bold=True)
+    for version in versions:
+        click.echo(f"v{version['version']}  {version['state']}  batch {version['batch']}  {version['rows']:,} rows")
+    return versions
 
 
-def _shortened(text: str, width: int = 600) -> str:
+def shortened(text: str, width: int = 600) -> str:
     return text if len(text) <= width else f"{text[:width]}… ({len(text):,} characters)"

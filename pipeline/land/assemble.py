@@ -74,16 +74,17 @@ def assemble(
         store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
     )
     begun_topic = BegunTopic(topic, topic_id, stream, address, stop)
-    patient = PatientStore(settings, stop, put_durations)
+    patient, record_format = PatientStore(settings, stop, put_durations), JsonRecords(stream)
     lander = Lander(
         stream, cut, store=patient, writer=writer, start=chain_start, partitions=partitions,
         # What was fetched of another topic under this name cannot be older than this check's answer.
         topic=topic, topic_check=begun_topic,
         dead_letters=DeadLetters(stream.topic, kafka, stop) if dlq else None, batch_log=batch_log,
+        hint=record_format.why_no_column,
     )  # fmt: skip
     lag = Lag(consumer, stream.topic, lander.lanes, broker)
     member = GroupMember(
-        consumer, lander, JsonRecords(stream),
+        consumer, lander, record_format,
         topic=begun_topic, broker=broker, lag=lag, exit_when_idle_s=exit_when_idle_s, stop=stop,
     )  # fmt: skip
     return Landing(member, lander, lag, patient, broker)

@@ -28,7 +28,7 @@ from pipeline.land.open_part import OpenPart
 from pipeline.land.owned_lane import ChainEnd, OwnedLane, next_open
 from pipeline.land.owned_lanes import OwnedLanes
 from pipeline.land.parsed_records import ParsedRecords, no_records, parsed_records
-from pipeline.land.reject_tolerance import RejectTolerance
+from pipeline.land.reject_tolerance import Hint, RejectTolerance, no_hint
 from pipeline.land.sealing import Sealing
 from pipeline.land.unsealed_parts import UnsealedParts
 from pipeline.object_store import ObjectStore
@@ -62,12 +62,13 @@ class Lander:
     topic_check: asked before parts are landed; None where what is fetched can be of no other topic
     dead_letters: where rejected records go too, once their part has landed
     batch_log: told each batch that this process has sealed
+    hint: asked what records may have been meant to be when they stop the line
     """
 
     def __init__(
         self, stream: Stream, cut: Cut, *, store: ObjectStore, writer: Writer, start: ChainStart, partitions: int,
         topic: LaneOffsets, topic_check: TopicCheck | None = None, dead_letters: DeadLetters | None = None,
-        batch_log: BatchLog | None = None,
+        batch_log: BatchLog | None = None, hint: Hint = no_hint,
     ) -> None:  # fmt: skip
         self._stream = stream
         self._has_windows = cut.window is not None
@@ -77,7 +78,7 @@ class Lander:
         self._topic_check = topic_check
         self._dead_letters = dead_letters
         self._batch_log = batch_log
-        self._tolerance = RejectTolerance(stream)
+        self._tolerance = RejectTolerance(stream, hint)
         self._batches = Batches(store, stream.name, stream.topic, writer)
         self._unsealed = UnsealedParts(store, stream.name, writer=writer, batches=self._batches, start=start)
         self.lanes = OwnedLanes(

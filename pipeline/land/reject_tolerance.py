@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from contract.errors import SchemaBrokenError
 from contract.stream import Stream
-from pipeline.land.near_names import why_no_column
 from pipeline.land.parsed_records import ParsedRecords
 from pipeline.land.reject import Reject
 from pipeline.land.reject_reasons import RejectReasons
 
 logger = logging.getLogger(__name__)
+
+Hint = Callable[[bytes | None], str | None]
+"""What the value of a record without a row, or without a column, may have been meant to be."""
+
+
+def no_hint(_value: bytes | None) -> None:
+    """Tell nothing."""
 
 
 class RejectTolerance:
@@ -20,8 +27,8 @@ class RejectTolerance:
     A stranger is a record of whose keys none is a column, or that has no key: all of its row would be null.
     """
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
+    def __init__(self, stream: Stream, hint: Hint) -> None:
+        self._stream, self._hint = stream, hint
         self._records = self._rejected = self._strangers = 0
         self._reasons = RejectReasons()
         self._only_strangers: Reject | None = None
@@ -63,7 +70,7 @@ class RejectTolerance:
             self._stop_or_warn(self._only_strangers)
 
     def _stop_or_warn(self, last: Reject) -> None:
-        hint = why_no_column(last.value, self._stream.columns)
+        hint = self._hint(last.value)
         said = (
             f"{self._strangers} of the last {self._records} records of topic {self._stream.topic!r} have none of the "
             f"columns of stream {self._stream.name!r}, so all of their row is null; the last at offset {last.offset}: "
@@ -80,7 +87,7 @@ class RejectTolerance:
 
     def _rejected_error(self, records: ParsedRecords) -> SchemaBrokenError:
         last = records.rejects[-1] if records.rejects else None
-        hint = why_no_column(last.value, self._stream.columns) if last else None
+        hint = self._hint(last.value) if last else None
         return SchemaBrokenError(
             f"{self._rejected} of the last {self._records} records of topic {self._stream.topic!r} are not of the "
             f"schema ({self._rejected / self._records:.0%}, tolerated are {self._stream.rejects.max_share:.0%}): "

@@ -5,16 +5,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 
-from contract.moment import EpochUnit, epoch_number, text_us
+from contract.moment import EpochUnit, epoch_number, text_us, us_text
 from contract.stream import Column, Stream
 
 Value = int | float | bool | str | None
 Reader = Callable[[str], Value]
 
 _INT_BITS = {"int32": 31, "int64": 63}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -32,8 +30,7 @@ def iso_utc(text: str) -> str:
     ------
     ValueError: not an ISO 8601 time.
     """
-    moment = _EPOCH + timedelta(microseconds=text_us(text))
-    return moment.isoformat().replace("+00:00", "Z")
+    return us_text(text_us(text))
 
 
 def epoch(text: str, unit: EpochUnit) -> int | str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contract.batch import Manifest, manifest_key
 from contract.model_version import TAG_REASON, TAG_RESULTS
-from contract.version_facts import told_metrics
+from contract.version_facts import FACTS_FILE, facts_to_json, told_metrics
 from pipeline.fault import fault_point
 from pipeline.object_store import ObjectStore
 from pipeline.train.kinds.kind import Batch, Kind, Made, Pixels
@@ -79,7 +79,8 @@ class VersionBuilder:
             params = {"batch": batch.number, "rows": made.rows, **made.params}
             facts = describe.batch_facts(manifests, happened.result())
             # Not the seconds, which are the machine's and not known yet.
-            files = made.files(dataclasses.replace(facts, metrics=told_metrics(made.metrics)))
+            facts = dataclasses.replace(facts, metrics=told_metrics(made.metrics))
+            files = {FACTS_FILE: facts_to_json(facts), **made.files(facts)}
             with tempfile.TemporaryDirectory(prefix="swathe-artifact-") as directory:
                 path = Path(directory) / "model"
                 with watch.measured("artifact"):
@@ -130,8 +131,7 @@ class VersionBuilder:
     def _show(self, run: Run, batch: int, pictures: Mapping[str, Pixels], made: Made) -> None:
         """Log the version's pictures and tables."""
         self._runs.log_images(run.info.run_id, pictures, batch)
-        for file, table in made.tables.items():
-            self._runs.log_table(run.info.run_id, table, file)
+        self._runs.log_tables(run.info.run_id, made.tables)
 
     def _log(
         self,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from serving.kinds.prediction import Predictor
+from serving.rows_in.cells import Inputs
 from serving.stored_rows.range_cache import RangeCache
 
 
@@ -48,12 +49,12 @@ class Served(Protocol):
     """A loaded version of a kind: what all others may ask of it. Immutable, so any number of threads may share it."""
 
     @property
-    def features(self) -> tuple[str, ...]:
-        """The names of what a row of a request has."""
+    def inputs(self) -> Inputs:
+        """What a row of a request has, in order: the type of each by its name."""
 
     @property
     def example(self) -> Mapping[str, Any]:
-        """A plausible row."""
+        """A plausible row, as JSON has it."""
 
     @property
     def predictor(self) -> Predictor:

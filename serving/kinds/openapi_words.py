@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
+
+from serving.rows_in.cells import Inputs
 
 INTEGER: Final = {"type": "integer"}
 NUMBER: Final = {"type": "number"}
@@ -10,6 +13,16 @@ STRING: Final = {"type": "string"}
 CELL: Final = {"type": ["number", "null"]}
 MAYBE_STRING: Final = {"type": ["string", "null"]}
 MAYBE_INTEGER: Final = {"type": ["integer", "null"]}
+
+CELLS: Final[Mapping[str, Any]] = {
+    "double": CELL,
+    "long": {"type": ["integer", "null"], "format": "int64"},
+    "string": MAYBE_STRING,
+    "boolean": {"type": ["boolean", "null"]},
+    "datetime": {"type": ["string", "null"], "format": "date-time", "description": "ISO 8601; without a zone UTC"},
+}
+"""The cell of an input, by its type."""
+ANY_CELL: Final = {"type": ["number", "string", "boolean", "null"]}
 
 
 def ref(name: str) -> dict[str, Any]:
@@ -55,24 +68,24 @@ def query_parameter(name: str, schema: dict[str, Any], description: str) -> dict
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 
-def body_schema(features: tuple[str, ...] | None) -> dict[str, Any]:
+def body_schema(inputs: Inputs | None) -> dict[str, Any]:
     """Return the schema of a request: exactly one of the four ways to write rows.
 
-    ``features`` are those of its version; None for any version's.
+    ``inputs`` are those of its version; None for any version's.
     """
-    column = {**array_of(CELL), "minItems": 1}
-    names: dict[str, Any] = STRING
-    width = {"minItems": 1}
-    if features is None:
-        record, columns = mapping_of(CELL), mapping_of(column)
+    if inputs is None:
+        record, columns = mapping_of(ANY_CELL), mapping_of(_column(ANY_CELL))
+        names, width = dict[str, Any](STRING), {"minItems": 1}
+        row = in_any_order = {**array_of(ANY_CELL), **width}
     else:
-        record, columns = object_of(dict.fromkeys(features, CELL)), object_of(dict.fromkeys(features, column))
-        width, names = {"minItems": len(features), "maxItems": len(features)}, {"enum": list(features)}
-    row = {**array_of(CELL), **width}
+        cells = {name: CELLS[kind] for name, kind in inputs.items()}
+        record, columns = object_of(cells), object_of({name: _column(cell) for name, cell in cells.items()})
+        width, names = {"minItems": len(inputs), "maxItems": len(inputs)}, {"enum": list(inputs)}
+        row, in_any_order = _row([*cells.values()], width)
     split = object_of(
         {
             "columns": {**array_of(names), **width, "uniqueItems": True},
-            "data": {**array_of(row), "minItems": 1},
+            "data": {**array_of(in_any_order), "minItems": 1},
             "index": array_of({"type": ["integer", "string"]}),
         },
         "index",
@@ -84,3 +97,15 @@ def body_schema(features: tuple[str, ...] | None) -> dict[str, Any]:
         "inputs": {"anyOf": [{**array_of(row), "minItems": 1}, columns]},
     }
     return {"oneOf": [object_of({name: schema}) for name, schema in ways.items()]}
+
+
+def _column(cell: dict[str, Any]) -> dict[str, Any]:
+    return {**array_of(cell), "minItems": 1}
+
+
+def _row(cells: list[dict[str, Any]], width: dict[str, int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the schemas of a row with its cells in their order, and in any."""
+    unlike = [cell for i, cell in enumerate(cells) if cell not in cells[:i]]
+    in_any_order = {**array_of(unlike[0] if len(unlike) == 1 else {"anyOf": unlike}), **width}
+    in_order = {"type": "array", "prefixItems": cells, **width} if len(unlike) > 1 else in_any_order
+    return in_order, in_any_order

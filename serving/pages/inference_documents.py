@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from serving.rows_in.tensors import DATATYPE, INPUT
+from serving.rows_in import tensors
 from serving.versions.catalogue import Catalogue, ServedModel, Version
 
 
@@ -16,15 +16,14 @@ def server_metadata() -> dict[str, Any]:
 def model_metadata(model: ServedModel, version: Version) -> dict[str, Any]:
     """Return the tensors of a version."""
     numbers = version.required_numbers()
-    features = numbers.served.features
     ready = [str(number) for number, known in model.versions.items() if known.state == "ready"]
     return {
         "name": model.name,
         "versions": ready,
         "platform": numbers.kind.platform,
-        "inputs": [{"name": INPUT, "datatype": DATATYPE, "shape": [-1, len(features)]}],
+        "inputs": tensors.described(numbers.served.inputs),
         "outputs": numbers.served.outputs,
-        "parameters": {"features": list(features), **version.chain},
+        "parameters": {"features": list(numbers.served.inputs), **version.chain},
     }
 
 

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from contract.errors import UnknownNameError
 from serving.kinds.kind import Kind, Served
 from serving.kinds.openapi_words import ref
-from serving.rows_in.tensors import DATATYPE, INPUT
+from serving.rows_in.named_tensors import DATATYPES
+from serving.rows_in.tensors import DATATYPE, INPUT, example
 from serving.versions.catalogue import Catalogue, ServedModel, Version
 
 _TAG: Final = "Open Inference Protocol"
@@ -122,11 +123,38 @@ def _body(schema: dict[str, Any], shown: dict[str, Any] | None) -> dict[str, Any
 
 
 def _example(served: Served) -> dict[str, Any]:
-    row = list(served.example.values())
-    return {"inputs": [{"name": INPUT, "shape": [1, len(row)], "datatype": DATATYPE, "data": row}]}
+    return {"inputs": example([*served.example.values()], served.inputs)}
 
 
 _NUMBERS: Final = {"type": "array", "items": {"type": ["number", "null"]}}
+_CELLS: Final = {"type": "array", "items": {"type": ["number", "string", "boolean", "null"]}}
+
+
+def _tensor(name: dict[str, Any], datatype: dict[str, Any], dimensions: tuple[int, int], cells: Any) -> dict[str, Any]:
+    least, most = dimensions
+    size = {"type": "integer", "minimum": 1}
+    return {
+        "type": "object",
+        "required": ["name", "shape", "datatype", "data"],
+        "properties": {
+            "name": name,
+            "datatype": datatype,
+            "shape": {"type": "array", "items": size, "minItems": least, "maxItems": most},
+            "data": {"anyOf": [cells, {"type": "array", "items": cells}]},
+        },
+    }
+
+
+def _inputs() -> dict[str, Any]:
+    """Return what a request sends: one tensor of numbers, or one for each input where they are of several types."""
+    rows = _tensor({"const": INPUT}, {"const": DATATYPE}, (2, 2), _NUMBERS)
+    named = _tensor({"type": "string"}, {"enum": list(dict.fromkeys(DATATYPES.values()))}, (1, 2), _CELLS)
+    return {
+        "anyOf": [
+            {"type": "array", "minItems": 1, "maxItems": 1, "items": rows},
+            {"type": "array", "minItems": 1, "items": named},
+        ]
+    }
 
 
 def components(kinds: Iterable[Kind]) -> dict[str, Any]:
@@ -144,26 +172,7 @@ def components(kinds: Iterable[Kind]) -> dict[str, Any]:
             "required": ["inputs"],
             "properties": {
                 "id": {"type": "string"},
-                "inputs": {
-                    "type": "array",
-                    "minItems": 1,
-                    "maxItems": 1,
-                    "items": {
-                        "type": "object",
-                        "required": ["name", "shape", "datatype", "data"],
-                        "properties": {
-                            "name": {"const": INPUT},
-                            "datatype": {"const": DATATYPE},
-                            "shape": {
-                                "type": "array",
-                                "items": {"type": "integer", "minimum": 1},
-                                "minItems": 2,
-                                "maxItems": 2,
-                            },
-                            "data": {"anyOf": [_NUMBERS, {"type": "array", "items": _NUMBERS}]},
-                        },
-                    },
-                },
+                "inputs": _inputs(),
                 "outputs": {
                     "type": "array",
                     "items": {

@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from serving.rows_in.cells import IN_JSON, Cell, Inputs, are_numbers, many, times, with_times
 from serving.rows_in.faults import explain
 
-Cell: TypeAlias = float | None
 Rows: TypeAlias = Sequence[Sequence[Cell]]
 
 
@@ -25,8 +25,14 @@ class Split(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """Rows as pandas' ``to_dict(orient="split")`` gives them."""
 
     columns: list[str]
-    data: list[list[Cell]]
+    data: list[list[float | None]]
     index: list[int | str] | None = None
+
+
+class TypedSplit(Split, forbid_unknown_fields=True, gc=False):
+    """The same, where the columns are of several types, in an order that only ``columns`` tell."""
+
+    data: list[list[Any]]
 
 
 class _Lazy(Sequence[Sequence[Cell]]):
@@ -46,32 +52,37 @@ class _Lazy(Sequence[Sequence[Cell]]):
 
 
 class RowReader:
-    """Reads request bodies into rows in the order of ``features``."""
+    """Reads request bodies into rows in the order of ``inputs``."""
 
-    def __init__(self, features: tuple[str, ...]) -> None:
-        self.features = features
-        self._order = {name: j for j, name in enumerate(features)}
+    def __init__(self, inputs: Inputs) -> None:
+        self.inputs, self.names = inputs, tuple(inputs)
+        self._times = times(inputs)
         # Field names of our own, so that any feature name will do.
-        names = {f"f{j}": name for j, name in enumerate(features)}
+        names = {f"f{j}": name for j, name in enumerate(inputs)}
         options: dict[str, Any] = {"rename": names, "forbid_unknown_fields": True, "gc": False}
-        self._record = msgspec.defstruct("Record", [(name, Cell) for name in names], **options)
-        self._columns = msgspec.defstruct("Columns", [(name, list[Cell]) for name in names], **options)
-        self._decoder = msgspec.json.Decoder(_body(self._record, self._columns, len(features)))
+        cells: list[Any] = [IN_JSON[kind] for kind in inputs.values()]
+        fields = list(zip(names, cells, strict=True))
+        self._record = msgspec.defstruct("Record", fields, **options)
+        self._columns = msgspec.defstruct("Columns", [(name, many(cell)) for name, cell in fields], **options)
+        self._row: Any = tuple.__class_getitem__(tuple(cells))
+        split = Split if are_numbers(inputs) else TypedSplit
+        self._decoder = msgspec.json.Decoder(_body(self._record, self._columns, self._row, split))
 
     def read(self, body: bytes) -> Rows:
-        """Return the rows in ``body``: n sequences of d numbers, None where a value is missing.
+        """Return the rows in ``body``: n sequences of d cells, None where a value is missing.
 
         Raises
         ------
         MalformedRequestError: not JSON.
         InvalidRequestError: names each field that is not as it should be.
         """
-        return self.read_sound(body) or explain(body, self.features)
+        return self.read_sound(body) or explain(body, self.inputs)
 
     def read_sound(self, body: bytes) -> Rows:
         """Return the rows in ``body``; none where anything is wrong with it."""
         try:
-            return self._rows(self._decoder.decode(body))
+            rows = self._rows(self._decoder.decode(body))
+            return [with_times(row, self._times) for row in rows] if self._times else rows
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return ()
 
@@ -94,24 +105,27 @@ class RowReader:
         return part  # type: ignore[no-any-return]
 
     def _split(self, split: Split) -> Rows:
-        width = len(self.features)
+        rows = self._in_order(split)
+        return msgspec.convert([*rows], many(self._row)) if isinstance(split, TypedSplit) else rows
+
+    def _in_order(self, split: Split) -> Rows:
+        width = len(self.names)
         if len(split.columns) != width or any(len(row) != width for row in split.data):
             raise ValueError("not as wide as the features")
-        if tuple(split.columns) == self.features:
+        if tuple(split.columns) == self.names:
             return split.data
         place = {name: j for j, name in enumerate(split.columns)}
-        order = [place.get(name, -1) for name in self.features]
+        order = [place.get(name, -1) for name in self.names]
         if -1 in order:
             raise ValueError("other columns")
         return _Lazy(len(split.data), lambda: ([row[j] for j in order] for row in split.data))
 
 
-def _body(record: Any, columns: Any, width: int) -> Any:
+def _body(record: Any, columns: Any, row: Any, split: Any) -> Any:
     """Return the type of a body; made at run time, so mypy cannot follow it."""
-    row: Any = tuple.__class_getitem__((Cell,) * width)
     parts: dict[str, Any] = {
         "dataframe_records": list[record],
-        "dataframe_split": Split,
+        "dataframe_split": split,
         "instances": list[record | row],
         "inputs": list[row] | columns,
     }
@@ -121,6 +135,6 @@ def _body(record: Any, columns: Any, width: int) -> Any:
 
 
 @lru_cache(maxsize=256)
-def reader(features: tuple[str, ...]) -> RowReader:
-    """Return the reader of these features; versions with the same ones share it."""
-    return RowReader(features)
+def reader(names: tuple[str, ...], kinds: tuple[str, ...]) -> RowReader:
+    """Return the reader of inputs of these names and types; versions with the same ones share it."""
+    return RowReader(dict(zip(names, kinds, strict=True)))

@@ -6,13 +6,15 @@ import contextlib
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, Never
+from typing import Any, Final, NamedTuple, Never, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from contract.errors import Fault, InvalidRequestError, MalformedRequestError
 from scoring.arrays import Floats
+from serving.rows_in.cells import ANYTHING, Cell, Inputs, are_numbers, sort_of
+from serving.rows_in.cells import cell as read_cell
 from serving.rows_in.size import check_rows
 
 FORMATS: Final = ("dataframe_records", "dataframe_split", "instances", "inputs")
@@ -50,7 +52,7 @@ class _NoneMay(_Faults):
 _NONE: Final = _NoneMay()
 
 
-def explain(body: bytes, features: tuple[str, ...]) -> Sequence[Sequence[float | None]]:
+def explain(body: bytes, inputs: Inputs) -> Sequence[Sequence[Cell]]:
     """Return the rows in ``body``, or raise what is wrong with it.
 
     Raises
@@ -60,11 +62,11 @@ def explain(body: bytes, features: tuple[str, ...]) -> Sequence[Sequence[float |
     """
     name, value = _given(body)
     faults = _Faults()
-    rows: list[list[float | None]] = []
+    rows: list[list[Cell]] = []
     with contextlib.suppress(_EnoughError):
-        rows = _READERS[name](value, (name,), features, faults)
+        rows = _READERS[name](value, (name,), inputs, faults)
     if faults.found:
-        _refuse(f"{name} is not as it should be; the features are {_named(features)}", faults.found)
+        _refuse(f"{name} is not as it should be; the features are {_listed(inputs)}", faults.found)
     return rows
 
 
@@ -75,8 +77,12 @@ class Wrong(NamedTuple):
     told: dict[int, Fault]
 
 
-def read_apart(body: bytes, features: tuple[str, ...]) -> tuple[Floats, Wrong]:
-    """Return the rows in ``body``, [n, d], NaN where a value is missing, and those that have a fault; they are all NaN.
+Apart: TypeAlias = Floats | list[list[Cell]]
+"""Rows [n, d], NaN where a value is missing, if all are numbers; else n lists of cells."""
+
+
+def read_apart(body: bytes, inputs: Inputs) -> tuple[Apart, Wrong]:
+    """Return the rows in ``body``, and those that have a fault; all of them is missing.
 
     Raises
     ------
@@ -86,24 +92,24 @@ def read_apart(body: bytes, features: tuple[str, ...]) -> tuple[Floats, Wrong]:
     """
     name, value = _given(body)
     faults = _Faults()
-    loc, columns, items = _items(name, value, features, faults)
+    loc, columns, items = _items(name, value, inputs, faults)
     if faults.found:
-        _refuse(f"{name} is not as it should be; the features are {_named(features)}", faults.found)
+        _refuse(f"{name} is not as it should be; the features are {_listed(inputs)}", faults.found)
     if isinstance(items, dict):
-        return _by_column(items, loc, features)
-    check_rows(len(items), len(features))
-    order = [columns.index(feature) for feature in features]
-    rows = np.full((len(items), len(features)), math.nan)
+        return _by_column(items, loc, inputs)
+    rows = _missing(len(items), inputs)
+    order = [columns.index(feature) for feature in inputs]
+    kinds = [inputs[column] for column in columns]
     wrong = Wrong(np.zeros(len(items), dtype=np.bool_), {})
     for i, item in enumerate(items):
         own = _Faults(most=1)
         with contextlib.suppress(_EnoughError):
             if isinstance(item, dict) and name != "dataframe_split":
-                rows[i] = _record(item, (*loc, i), features, own)
+                rows[i] = _record(item, (*loc, i), inputs, own)
                 continue
             if name == "dataframe_records":
-                own.add((*loc, i), f"must be an object, not {_kind(item)}")
-            cells = _row(item, (*loc, i), columns, own)
+                own.add((*loc, i), f"must be an object, not {sort_of(item)}")
+            cells = _row(item, (*loc, i), kinds, own)
             rows[i] = [cells[j] for j in order]
             continue
         wrong.rows[i] = True
@@ -112,48 +118,54 @@ def read_apart(body: bytes, features: tuple[str, ...]) -> tuple[Floats, Wrong]:
     return rows, wrong
 
 
-def _by_column(columns: dict[str, list[Any]], loc: Loc, features: tuple[str, ...]) -> tuple[Floats, Wrong]:
-    n = len(columns[features[0]])
-    check_rows(n, len(features))
-    rows = np.full((n, len(features)), math.nan)
+def _missing(n: int, inputs: Inputs) -> Any:
+    """Return ``n`` rows of which everything is missing."""
+    check_rows(n, len(inputs))
+    return np.full((n, len(inputs)), math.nan) if are_numbers(inputs) else [[None] * len(inputs) for _ in range(n)]
+
+
+def _by_column(columns: dict[str, list[Any]], loc: Loc, inputs: Inputs) -> tuple[Apart, Wrong]:
+    n = len(columns[next(iter(inputs))])
+    rows = _missing(n, inputs)
     wrong = Wrong(np.zeros(n, dtype=np.bool_), {})
-    for j, name in enumerate(features):
+    for j, (name, kind) in enumerate(inputs.items()):
         for i, cell in enumerate(columns[name]):
             try:
-                rows[i, j] = _cell(cell, (), _NONE)
+                rows[i][j] = _cell(cell, kind, (), _NONE)
             except _EnoughError:
                 wrong.rows[i] = True
-    rows[wrong.rows] = math.nan
+    for i in np.flatnonzero(wrong.rows).tolist():
+        rows[i] = [None] * len(inputs)
     for i in np.flatnonzero(wrong.rows)[:MOST_FAULTS].tolist():
         own = _Faults(most=1)
         with contextlib.suppress(_EnoughError):
-            _record({name: columns[name][i] for name in features}, (*loc, i), features, own)
+            _record({name: columns[name][i] for name in inputs}, (*loc, i), inputs, own)
         wrong.told[i] = own.found[0]
     return rows, wrong
 
 
 def _items(
-    name: str, value: Any, features: tuple[str, ...], faults: _Faults
+    name: str, value: Any, inputs: Inputs, faults: _Faults
 ) -> tuple[Loc, tuple[str, ...], list[Any] | dict[str, list[Any]]]:
     """Return path, columns and rows of what was given, or all columns; faults are those that no single row has."""
     with contextlib.suppress(_EnoughError):
         if name == "dataframe_split":
             given = value if isinstance(value, dict) else {}
             columns = columns if isinstance(columns := given.get("columns"), list) else []
-            _split({**given, "data": [[None] * len(columns)]} if given else value, (name,), features, faults)
+            _split({**given, "data": [[None] * len(columns)]} if given else value, (name,), inputs, faults)
             return (name, "data"), tuple(columns), _list(given.get("data"), (name, "data"), faults)
         if name == "inputs" and isinstance(value, dict):
-            _check_columns(value, (name,), features, faults)
-            return (name,), features, value
-        return (name,), features, _list(value, (name,), faults)
-    return (name,), features, []
+            _check_columns(value, (name,), inputs, faults)
+            return (name,), tuple(inputs), value
+        return (name,), tuple(inputs), _list(value, (name,), faults)
+    return (name,), tuple(inputs), []
 
 
 def _given(body: bytes) -> tuple[str, Any]:
     """Return the one format that the body is in, and what it holds."""
     fields = _parsed(body)
     if not isinstance(fields, dict):
-        _refuse(f"the body is {_kind(fields)}; {_HOW}", [Fault(("body",), "must be an object")])
+        _refuse(f"the body is {sort_of(fields)}; {_HOW}", [Fault(("body",), "must be an object")])
     named = [name for name in fields if name in FORMATS]
     others = [name for name in fields if name not in FORMATS]
     if len(named) != 1 or others:
@@ -186,129 +198,125 @@ def _refuse(message: str, faults: Sequence[Fault]) -> Never:
     raise InvalidRequestError(message, faults)
 
 
-def _named(features: tuple[str, ...], most: int = 50) -> str:
-    more = f" and {len(features) - most} more" if len(features) > most else ""
-    return ", ".join(features[:most]) + more
+def _listed(inputs: Inputs, most: int = 50) -> str:
+    more = f" and {len(inputs) - most} more" if len(inputs) > most else ""
+    return ", ".join([*inputs][:most]) + more
 
 
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
-
-
-def _cell(value: Any, loc: Loc, faults: _Faults) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        faults.add(loc, f"must be a number or null, not {_kind(value)}")
-        return None
+def _cell(value: Any, kind: str, loc: Loc, faults: _Faults) -> Cell:
     try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        faults.add(loc, "must be a finite number; null is a missing value")
-    return number
+        return read_cell(value, kind)
+    except ValueError as error:
+        faults.add(loc, str(error))
+        return None
 
 
 def _list(value: Any, loc: Loc, faults: _Faults) -> list[Any]:
     if not isinstance(value, list):
-        faults.add(loc, f"must be an array, not {_kind(value)}")
+        faults.add(loc, f"must be an array, not {sort_of(value)}")
         return []
     if not value:
         faults.add(loc, "must not be empty")
     return value
 
 
-def _record(value: dict[str, Any], loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[float | None]:
+def _record(value: dict[str, Any], loc: Loc, inputs: Inputs, faults: _Faults) -> list[Cell]:
     for name in value:
-        if name not in features:
+        if name not in inputs:
             faults.add((*loc, name[:100]), "unknown feature")
-    for name in features:
+    for name in inputs:
         if name not in value:
             faults.add((*loc, name), "absent; write null where the value is missing")
-    return [_cell(value.get(name), (*loc, name), faults) for name in features]
+    return [_cell(value.get(name), kind, (*loc, name), faults) for name, kind in inputs.items()]
 
 
-def _row(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[float | None]:
+def _row(value: Any, loc: Loc, kinds: Sequence[str], faults: _Faults) -> list[Cell]:
     if not isinstance(value, list):
-        faults.add(loc, f"must be an array of {len(features)} numbers, not {_kind(value)}")
+        what = "numbers" if all(kind == "double" for kind in kinds) else "values"
+        faults.add(loc, f"must be an array of {len(kinds)} {what}, not {sort_of(value)}")
         return []
-    if len(value) != len(features):
-        faults.add(loc, f"has {len(value)} values for {len(features)} features")
+    if len(value) != len(kinds):
+        faults.add(loc, f"has {len(value)} values for {len(kinds)} features")
         return []
-    return [_cell(cell, (*loc, j), faults) for j, cell in enumerate(value)]
+    return [_cell(cell, kind, (*loc, j), faults) for j, (cell, kind) in enumerate(zip(value, kinds, strict=True))]
 
 
-def _records(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:
+def _records(value: Any, loc: Loc, inputs: Inputs, faults: _Faults) -> list[list[Cell]]:
     rows = []
     for i, record in enumerate(_list(value, loc, faults)):
         if isinstance(record, dict):
-            rows.append(_record(record, (*loc, i), features, faults))
+            rows.append(_record(record, (*loc, i), inputs, faults))
         else:
-            faults.add((*loc, i), f"must be an object, not {_kind(record)}")
+            faults.add((*loc, i), f"must be an object, not {sort_of(record)}")
     return rows
 
 
-def _arrays(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:
-    return [_row(row, (*loc, i), features, faults) for i, row in enumerate(_list(value, loc, faults))]
+def _arrays(value: Any, loc: Loc, inputs: Inputs, faults: _Faults) -> list[list[Cell]]:
+    kinds = [*inputs.values()]
+    return [_row(row, (*loc, i), kinds, faults) for i, row in enumerate(_list(value, loc, faults))]
 
 
-def _instances(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:
-    rows = []
+def _instances(value: Any, loc: Loc, inputs: Inputs, faults: _Faults) -> list[list[Cell]]:
+    rows, kinds = list[list[Cell]](), [*inputs.values()]
     for i, row in enumerate(_list(value, loc, faults)):
-        read = _record if isinstance(row, dict) else _row
-        rows.append(read(row, (*loc, i), features, faults))
+        if isinstance(row, dict):
+            rows.append(_record(row, (*loc, i), inputs, faults))
+        else:
+            rows.append(_row(row, (*loc, i), kinds, faults))
     return rows
 
 
-def _inputs(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:
+def _inputs(value: Any, loc: Loc, inputs: Inputs, faults: _Faults) -> list[list[Cell]]:
     if not isinstance(value, dict):
-        return _arrays(value, loc, features, faults)
-    found = _check_columns(value, loc, features, faults)
-    columns = [[_cell(cell, (*loc, name, i), faults) for i, cell in enumerate(cells)] for name, cells in found.items()]
+        return _arrays(value, loc, inputs, faults)
+    found = _check_columns(value, loc, inputs, faults)
+    columns = [
+        [_cell(cell, inputs[name], (*loc, name, i), faults) for i, cell in enumerate(cells)]
+        for name, cells in found.items()
+    ]
     return [] if faults.found else [list(row) for row in zip(*columns, strict=True)]
 
 
-def _check_columns(value: dict[str, Any], loc: Loc, features: tuple[str, ...], faults: _Faults) -> dict[str, list[Any]]:
+def _check_columns(value: dict[str, Any], loc: Loc, inputs: Inputs, faults: _Faults) -> dict[str, list[Any]]:
     """Return the columns that are there; faults are those of names and lengths."""
     for name in value:
-        if name not in features:
+        if name not in inputs:
             faults.add((*loc, name[:100]), "unknown feature")
     columns: dict[str, list[Any]] = {}
-    for name in features:
+    for name in inputs:
         if name not in value:
             faults.add((*loc, name), "absent")
             continue
         cells = _list(value[name], (*loc, name), faults)
         first = next(iter(columns.values()), cells)
         if len(cells) != len(first):
-            faults.add((*loc, name), f"has {len(cells)} values, {features[0]} has {len(first)}")
+            faults.add((*loc, name), f"has {len(cells)} values, {next(iter(inputs))} has {len(first)}")
         columns[name] = cells
     return columns
 
 
-def _split(value: Any, loc: Loc, features: tuple[str, ...], faults: _Faults) -> list[list[float | None]]:
+def _split(value: Any, loc: Loc, inputs: Inputs, faults: _Faults) -> list[list[Cell]]:
     if not isinstance(value, dict):
-        faults.add(loc, f"must be an object with columns and data, not {_kind(value)}")
+        faults.add(loc, f"must be an object with columns and data, not {sort_of(value)}")
         return []
     for name in value:
         if name not in {"columns", "data", "index"}:
             faults.add((*loc, name[:100]), "unknown field")
-    columns = _list(value.get("columns"), (*loc, "columns"), faults)
+    # A list, since a column's name may be anything that JSON has.
+    names, columns = [*inputs], _list(value.get("columns"), (*loc, "columns"), faults)
     for j, name in enumerate(columns):
-        if name not in features:
+        if name not in names:
             faults.add((*loc, "columns", j), "unknown feature")
         elif name in columns[:j]:
             faults.add((*loc, "columns", j), "named twice")
-    for name in features:
+    for name in inputs:
         if name not in columns:
             faults.add((*loc, "columns"), f"{name} is absent")
-    rows = []
+    rows, kinds = [], [inputs[name] if name in names else ANYTHING for name in columns]
     for i, row in enumerate(_list(value.get("data"), (*loc, "data"), faults)):
-        cells = _row(row, (*loc, "data", i), tuple(map(str, columns)), faults)
+        cells = _row(row, (*loc, "data", i), kinds, faults)
         if cells and not faults.found:
-            rows.append([cells[columns.index(name)] for name in features])
+            rows.append([cells[columns.index(name)] for name in inputs])
     return rows
 
 

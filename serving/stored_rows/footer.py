@@ -13,8 +13,9 @@ from serving.stored_rows.thrift import Fields, Reader
 
 Key = tuple[Any, ...]
 
-INT32, INT64, DOUBLE, TEXT = 1, 2, 5, 6
+BOOLEAN, INT32, INT64, DOUBLE, TEXT = 0, 1, 2, 5, 6
 """Parquet's physical types, as far as they are read."""
+_OF_FEATURES: Final = frozenset({BOOLEAN, INT64, DOUBLE, TEXT})
 _REPEATED: Final = 2
 # A few bytes may stand for a million equal cells, so cells are bounded beside bytes; training writes 20,000 rows.
 _MOST_CELLS: Final = 32 * 2**20
@@ -86,8 +87,8 @@ class _Footer:
         for name, kind in types.items():
             if kinds.get(name) != kind:
                 raise ValueError(f"it has no column {name} of its type")
-        if any(kind != DOUBLE for name, kind in kinds.items() if name not in types):
-            raise ValueError("a feature is not of type double")
+        if any(kind not in _OF_FEATURES for name, kind in kinds.items() if name not in types):
+            raise ValueError("a feature is of a type that results do not have")
         self.rows: int = fields[3]
         self.groups = [_group(group, columns) for group in fields[4]]
 
@@ -123,7 +124,7 @@ def _group(fields: Fields, columns: list[tuple[str, int]]) -> _Group:
 
 def _value(plain: bytes | None, kind: int) -> Any:
     """Return a value as statistics hold it; None where there is none."""
-    if plain is None or kind == DOUBLE:
+    if plain is None or kind in {DOUBLE, BOOLEAN}:
         return None
     if kind == TEXT:
         return plain.decode()

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 
 from contract.decoding import shortened
 from contract.errors import ModelArtifactError
-from contract.model_version import ROW_ID, ResultsFile
+from contract.model_version import ResultsFile
 from serving.budget import Budget
 from serving.stored_rows.footer import Columns, Key, RowGroup, row_groups
 from serving.stored_rows.range_cache import RangeCache
-from serving.stored_rows.row_ids import checked
+from serving.stored_rows.texts import checked, texts_of
 
 _TAIL: Final = 64 * 1024
 _MOST_FOOTER: Final = 16 * 2**20
@@ -147,8 +147,9 @@ class SortedFiles:
         body = self._ranges.get(file.key, file.etag, first, after)
         try:
             source = pa.PythonFile(_Span(file.bytes, first, body), mode="r")
-            parquet = pq.ParquetFile(source, metadata=footer.metadata, read_dictionary=[ROW_ID])
-            return checked(parquet.read_row_group(group, use_threads=False), self._columns.keys)
+            texts = texts_of(footer.metadata)
+            parquet = pq.ParquetFile(source, metadata=footer.metadata, read_dictionary=texts)
+            return checked(parquet.read_row_group(group, use_threads=False), self._columns.keys, texts)
         except (pa.ArrowException, OSError, ValueError) as error:
             problem = f"row group {group} of {file.key} cannot be read: {shortened(str(error))}"
             raise ModelArtifactError(problem) from error

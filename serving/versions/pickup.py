@@ -182,12 +182,11 @@ class Pickup:
     def _loaded(self, entry: RegisteredVersion) -> Loaded:
         location = self._registry.locate(entry.source)
         digests = self._digests.get(entry.source)
-        kind = self._kind(entry.tags)
+        kind = self._kind(kind_of(entry.tags))
         numbers = restore(digests, self._cache, kind) if digests else None
         return Loaded(numbers or fetch(self._registry, location, self._cache, kind), location.experiment_id)
 
-    def _kind(self, tags: Mapping[str, str]) -> Kind:
-        name = kind_of(tags)
+    def _kind(self, name: str) -> Kind:
         kind = self._kinds.get(name)
         if kind is None and name in self._left_out:
             raise ModelArtifactError(shortened(self._left_out[name]))
@@ -235,7 +234,7 @@ class Pickup:
             return version
         self._digests[version.source] = kept.digests
         try:
-            numbers: Numbers | None = restore(kept.digests, self._cache, self._kind(version.tags))
+            numbers: Numbers | None = restore(kept.digests, self._cache, self._kind(kept.kind or kind_of(version.tags)))
             reason = "its local copy is missing or altered"
         except Exception as error:
             numbers, reason = None, shortened(str(error))

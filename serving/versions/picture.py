@@ -20,7 +20,10 @@ _Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class KeptVersion(msgspec.Struct, frozen=True):
-    """A version, and the digests of the files that its numbers came from."""
+    """A version, and the digests of the files that its numbers came from.
+
+    ``kind`` is the one that they were loaded by, whatever its tag says since; earlier servers did not keep it.
+    """
 
     model: Name
     number: _Version
@@ -33,11 +36,12 @@ class KeptVersion(msgspec.Struct, frozen=True):
     experiment_id: str | None
     gone_at: float | None
     digests: dict[str, _Digest]
+    kind: str | None = None
 
     def version(self) -> Version:
         """Return the version without its numbers."""
         fields = msgspec.structs.asdict(self)
-        del fields["digests"]
+        del fields["digests"], fields["kind"]
         return Version(**fields)
 
 
@@ -103,4 +107,5 @@ def _version_facts(version: Version, digests: Mapping[str, Mapping[str, str]]) -
     names = [field.name for field in dataclasses.fields(Version) if field.name != "numbers"]
     facts = {name: getattr(version, name) for name in names}
     kept = version.numbers.digests if version.numbers else digests.get(version.source, {})
-    return {**facts, "tags": dict(version.tags), "digests": dict(kept)}
+    kind = version.numbers.kind.name if version.numbers else None
+    return {**facts, "tags": dict(version.tags), "digests": dict(kept), "kind": kind}

@@ -59,8 +59,10 @@ def test_the_two_commands_are_the_ones_in_the_makefile() -> None:
     assert commands == ["demo", "down"]
     for command in commands:
         assert re.search(rf"^{command}: ## ", makefile, flags=re.MULTILINE)
-    # What `make demo` runs is what test_demo.py runs.
+    # What they run is what test_demo.py and test_demo_ratings.py run.
     assert "-m infra.demo" in makefile
+    assert _block("## Recommendations") == "make demo-ratings\n"
+    assert re.search(r"^demo-ratings: ## .*\n.*\n.*-m infra\.demo\.ratings$", makefile, flags=re.MULTILINE)
 
 
 @pytest.mark.long

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from contract.lineage import Lineage, Transition, lineage_to_json
-from contract.model_version import ALIASES, GOLDEN_FILE, LINEAGE_FILE, STATISTICS_FILE
+from contract.model_version import ALIASES, GOLDEN_FILE, LINEAGE_FILE, SCORING_FILE, STATISTICS_FILE
 from contract.tracking import TrackingServer
 from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
 from serving.kinds.clusters.clustering import clustering
@@ -29,11 +29,13 @@ from serving.versions.cache import LocalCache
 from serving.versions.catalogue import Catalogue
 from serving.versions.pickup import Pickup
 from serving.versions.registry import Registry
+from tests.integration.serving import typed
 from tests.memory_tracking import MemoryTracking, answer
 from tests.tracking import Tracking, artifact
 
 LABELS = ("C1", "C2", "C3", "C4")
 GOOD = artifact()
+TYPED = typed.artifact()
 TOLD = Lineage(
     LABELS, ("C9",), 10, 1,
     (Transition("survived", ("C1",), ("C1",), 0.9), Transition("split", ("C2",), ("C2", "C3"), 0.8),
@@ -101,7 +103,7 @@ def changed(draw: st.DrawFn, body: bytes) -> bytes:
 @st.composite
 def artifacts(draw: st.DrawFn) -> dict[str, bytes]:
     """An artifact of which one file or more may be anything."""
-    files = dict(draw(st.sampled_from([GOOD, WITH_LINEAGE, WITH_LINEAGE])))
+    files = dict(draw(st.sampled_from([GOOD, WITH_LINEAGE, WITH_LINEAGE, TYPED, TYPED])))
     for name in draw(st.lists(st.sampled_from(sorted(files)), min_size=1, max_size=2, unique=True)):
         body = files[name]
         files[name] = draw(
@@ -152,6 +154,9 @@ TAGS = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, TAG))
 # Each of these once stopped the whole pick-up, or a page of all versions.
 NO_ROWS_WENT = {**WITH_LINEAGE, LINEAGE_FILE: WITH_LINEAGE[LINEAGE_FILE].replace(b'"share": 0.9', b'"share": 0')}
 GOLDINT = {**GOOD, GOLDEN_FILE: GOOD[GOLDEN_FILE].replace(b'"clusters": [', b'"clusters": [1099511627776, ')}
+NO_HOUR = {**TYPED, STATISTICS_FILE: TYPED[STATISTICS_FILE].replace(b'"mean": 5.5', b'"mean": 1e308')}
+NO_CATEGORY = {**TYPED, STATISTICS_FILE: TYPED[STATISTICS_FILE].replace(b'"carrier": {', b'"x": {')}
+LONE_HALF = {**TYPED, SCORING_FILE: TYPED[SCORING_FILE].replace(b'"B6"', b'"\\ud800"')}
 STATLIST = {**GOOD, STATISTICS_FILE: b'{"clusters": [{"features": []}]}'}
 
 
@@ -219,12 +224,33 @@ class Line:
         show(again.catalogue)
 
 
+def test_a_typed_version_is_shown_and_a_spoilt_one_says_which_file() -> None:
+    files = {
+        SCORING_FILE: TYPED[SCORING_FILE].replace(b'"format": 2', b'"format": 1'),
+        STATISTICS_FILE: NO_CATEGORY[STATISTICS_FILE],
+        GOLDEN_FILE: TYPED[GOLDEN_FILE].replace(b'"string"', b'"long"'),
+    }
+    with tempfile.TemporaryDirectory() as directory:
+        line = Line(directory)
+        line.tracking.version("odd", TYPED)
+        for name, body in files.items():
+            line.tracking.version("odd", {**TYPED, name: body})
+        line.proves_itself()
+        versions = list(line.pickup.catalogue.models["odd"].versions.values())
+        assert [version.state for version in versions] == ["ready"] * 2 + ["unavailable"] * 3
+        for version, name in zip(versions[2:], files, strict=True):
+            assert version.reason and name in version.reason
+
+
 LIMITS = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 @LIMITS
 @example(GOLDINT, {})
 @example(STATLIST, {})
+@example(NO_HOUR, {})
+@example(NO_CATEGORY, {})
+@example(LONE_HALF, {})
 @example(NO_ROWS_WENT, {})
 @example(GOOD, {"rows": "²"})
 @example(GOOD, {"x": 'http://h/?token=a"b'})

@@ -40,3 +40,7 @@ class RecordFormat(Protocol):
     def parse(self, values: Sequence[bytes | None]) -> ParsedValues:
         """Return the rows and the rejects of ``values``, None for a tombstone. Never raises for what is in them."""
         ...
+
+    def why_no_column(self, value: bytes | None) -> str | None:
+        """Return what ``value`` may have been meant to be; None where it has a column, or cannot be read at all."""
+        ...

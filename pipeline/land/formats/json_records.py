@@ -26,6 +26,7 @@ import pyarrow.json as pj
 from contract.stream import Stream
 from pipeline.columns import stream_schema
 from pipeline.land.formats.format import ParsedValues, RejectedRecord
+from pipeline.land.formats.near_names import why_no_column
 from pipeline.land.formats.times import NotATimeError, Times
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,14 @@ class JsonRecords:
             ignored, strangers = self._look_at_keys(values, row_indexes)
         rejected.sort(key=lambda record: record.index)
         return ParsedValues(rows, row_indexes, rejected, ignored, tuple(strangers))
+
+    def why_no_column(self, value: bytes | None) -> str | None:
+        """Return what ``value`` may have been meant to be; None where it is no object, or one with a column."""
+        try:
+            record = orjson.loads(value or b"")
+        except orjson.JSONDecodeError:
+            return None
+        return why_no_column(record, self.stream.columns) if isinstance(record, dict) else None
 
     def _shaped_like_objects(
         self, values: Sequence[bytes | None], rejected: list[RejectedRecord]

@@ -79,7 +79,10 @@ class Made:
     reference: str | None
     code: Code
     files: Callable[[VersionFacts], Mapping[str, bytes]]
-    """The artifact's files beside Spark's own, by name, where the facts are those of the batch."""
+    """The artifact's files beside Spark's own, by name, each below `swathe/`; the facts are those of the batch.
+
+    They are in the artifact whatever the kind returns; one that has more to tell in them returns their file as well.
+    """
     results: Future[str] | None
     """Key of the manifest of what is stored beside the artifact, once it is written; None where nothing is."""
     pictures: Future[dict[str, Pixels]]

@@ -194,6 +194,8 @@ class Runs:
         A chart shows the images of one step: step 0 lays all runs side by side, the others go through them.
         """
         log = functools.partial(self.client.log_image, run_id, synchronous=True)
+        if not images:
+            return
         first, *others = [(image, key, at) for at in (0, step) for key, image in images.items()]
         with mlflow_errors(self._uri), ThreadPoolExecutor(_THREADS) as pool:
             # Alone, because each sets the same tag of the run, which two cannot create at once.
@@ -201,14 +203,16 @@ class Runs:
             for each in [pool.submit(log, image, key=key, step=at) for image, key, at in others]:
                 each.result()
 
-    def log_table(self, run_id: str, columns: Mapping[str, Sequence[object]], name: str) -> None:
-        """Log ``columns`` of equal length as the run's table ``name``."""
-        body = {"columns": list(columns), "data": list(zip(*columns.values(), strict=True))}
-        listed = json.dumps([{"path": name, "type": "table"}])
-        # Not by `log_table`, which appends to what an earlier attempt has left.
-        self.log_text(run_id, json.dumps(body), name)
-        with mlflow_errors(self._uri):
-            self.client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, listed)
+    def log_tables(self, run_id: str, tables: Mapping[str, Mapping[str, Sequence[object]]]) -> None:
+        """Log all tables of the run, by the name of their file, each of columns of equal length."""
+        # Not by MLflow's `log_table`, which appends to what an earlier attempt has left.
+        for name, columns in tables.items():
+            body = {"columns": list(columns), "data": list(zip(*columns.values(), strict=True))}
+            self.log_text(run_id, json.dumps(body), name)
+        listed = [{"path": name, "type": "table"} for name in tables]
+        if listed:
+            with mlflow_errors(self._uri):
+                self.client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps(listed))
 
     def log_dataset(self, run_id: str, *, name: str, url: str, digest: str, profile: Mapping[str, object]) -> None:
         """Log which rows the run was trained on; ``profile`` says how many and where, however long that is."""

@@ -21,7 +21,7 @@ from pipeline.train.read.layout import partition_of, partitions_for
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-_SPARK_TYPES: Final[dict[ColumnType, st.DataType]] = {
+SPARK_TYPES: Final[dict[ColumnType, st.DataType]] = {
     "int32": st.IntegerType(),
     "int64": st.LongType(),
     "float32": st.FloatType(),
@@ -61,7 +61,7 @@ def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Seque
 
 def _schema(stream: Stream) -> st.StructType:
     names = dict.fromkeys((*stream.id, *stream.inputs))
-    fields = [st.StructField(name, _SPARK_TYPES[stream.columns[name].type]) for name in names]
+    fields = [st.StructField(name, SPARK_TYPES[stream.columns[name].type]) for name in names]
     return st.StructType([*fields, st.StructField(PARTITION, st.IntegerType()), st.StructField(OFFSET, st.LongType())])
 
 
@@ -121,7 +121,7 @@ def check_trainable(rows: int, ranges: dict[str, FeatureRange], clusters: int) -
     DataError: the first feature, or the number of rows, by which they cannot.
     """
     if rows < clusters:
-        raise DataError(f"{rows} rows are fewer than the {clusters} clusters asked for")
+        raise DataError(f"{rows} rows are fewer than the {clusters} clusters that must come of them")
     for name, feature in ranges.items():
         if feature.low is None or feature.high is None:
             raise DataError(f"feature {name!r} has no value in any of the {rows} rows")

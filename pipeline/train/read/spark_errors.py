@@ -89,8 +89,12 @@ _TABLE: Final = (
     ),
     _known(
         r"Vector values MUST NOT be NaN or Infinity|Both norms should be greater or equal to 0\.0"
-        r"|surrogate cannot be computed|Encountered NaN while assembling",
+        r"|surrogate cannot be computed|Encountered NaN while assembling|^breeze\.linalg\.\w+Exception",
         lambda cause, _: DataError(f"Spark cannot calculate with these values: {cause}"),
+    ),
+    _known(
+        r"SingularMatrixException",
+        lambda cause, _: DataError(f"Spark cannot solve for these values ({cause}); raise model.reg"),
     ),
 )
 

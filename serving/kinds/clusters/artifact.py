@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
-from contract.artifact import GOLDEN, NumberFile
+from contract.artifact import GOLDEN, GOLDEN_PROBABILITIES, NumberFile
 from contract.errors import ModelArtifactError
 from contract.lineage import LINEAGE, Lineage, lineage_from_json
 from contract.model_version import (
     GOLDEN_FILE,
+    GOLDEN_PROBABILITIES_FILE,
     LINEAGE_FILE,
     STATISTICS,
     STATISTICS_FILE,
@@ -19,6 +21,7 @@ from contract.model_version import (
     statistics_from_json,
 )
 from scoring.features import Encoding
+from scoring.forms import Category, Cyclic, Form
 from scoring.golden import Golden, rows_of
 from scoring.scorer import ClusterAssigner, ClusterNumbers
 from serving.kinds.clusters.clustering import Clustering
@@ -30,6 +33,8 @@ FILES: Final = (
     # Versions of before there was this have none.
     ArtifactFile(LINEAGE_FILE, LINEAGE.most_bytes, is_optional=True),
 )
+LIKELY_FILE: Final = ArtifactFile(GOLDEN_PROBABILITIES_FILE, GOLDEN_PROBABILITIES.most_bytes)
+"""Of a clustering with a probability for each cluster."""
 
 
 def read(
@@ -60,6 +65,8 @@ def read(
         _check_lineage(lineage, scoring, scoring_file)
     assigner = scoring.assigner()
     golden = _golden(bodies[GOLDEN_FILE])
+    if GOLDEN_PROBABILITIES_FILE in bodies:
+        golden = _with_probabilities(golden, bodies[GOLDEN_PROBABILITIES_FILE], len(scoring.labels))
     if golden.inputs != scoring.encoding.inputs:
         raise ModelArtifactError(f"{GOLDEN_FILE} and {scoring_file} name different features")
     # A distance beyond the largest double is infinite here as in Spark, and no golden file can hold it.
@@ -88,12 +95,26 @@ def _check_statistics(clusters: tuple[ClusterStatistics, ...], scoring: ClusterN
     if found != list(enumerate(scoring.labels)):
         raise ModelArtifactError(f"{STATISTICS_FILE} has {len(found)} clusters, {scoring_file} has others")
     for each in clusters:
-        told = each.features.keys() | each.categories.keys() | each.times.keys()
-        named = {feature.name for feature in scoring.encoding.features}
-        if len(each.centroid) != len(scoring.features) or not told >= named:
+        told = all(_is_told(each, feature) for feature in scoring.encoding.features)
+        if len(each.centroid) != len(scoring.features) or not told:
             raise ModelArtifactError(
                 f"{STATISTICS_FILE}: cluster {each.cluster} has other features than {scoring_file}"
             )
+
+
+def _is_told(cluster: ClusterStatistics, feature: Form) -> bool:
+    """Return whether ``cluster`` has statistics of ``feature``, in its form."""
+    if isinstance(feature, Category):
+        return feature.name in cluster.categories
+    if not isinstance(feature, Cyclic):
+        return feature.name in cluster.features
+    found, slots = cluster.times.get(feature.name), len(feature.table)
+    return (
+        found is not None
+        and found.of == feature.of
+        and len(found.shares) == slots
+        and (found.mean is None or 0 <= found.mean <= slots)
+    )
 
 
 def _check_lineage(lineage: Lineage, scoring: ClusterNumbers, scoring_file: str) -> None:
@@ -112,3 +133,13 @@ def _golden(body: bytes) -> Golden:
         return Golden(file.features, rows, clusters, distances, file.types or ())
     except ValueError as error:
         raise ModelArtifactError(f"{GOLDEN_FILE}: {error}") from error
+
+
+def _with_probabilities(golden: Golden, body: bytes, clusters: int) -> Golden:
+    try:
+        rows = GOLDEN_PROBABILITIES.decode(body).probabilities
+        if any(len(row) != clusters for row in rows):
+            raise ValueError(f"every row needs {clusters} probabilities, one a cluster")
+        return dataclasses.replace(golden, probabilities=np.array(rows))
+    except ValueError as error:
+        raise ModelArtifactError(f"{GOLDEN_PROBABILITIES_FILE}: {error}") from error

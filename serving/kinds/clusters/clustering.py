@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from contract.lineage import Lineage
 from contract.model_version import ClusterStatistics
+from scoring.features import Encoding
 from scoring.scorer import ClusterAssigner
+from serving.kinds.clusters.example import example
 from serving.kinds.clusters.predictor import ClusterPredictor, LikelyAssigner
 from serving.kinds.clusters.tensors import outputs
+from serving.rows_in.cells import Inputs
 from serving.versions.catalogue import Version
 
 
@@ -28,14 +30,19 @@ class Clustering:
     likely: LikelyAssigner | None = None
 
     @property
-    def features(self) -> tuple[str, ...]:
-        """The names of a row's numbers."""
-        return self.assigner.scoring.features
+    def inputs(self) -> Inputs:
+        """What a row has."""
+        return self.predictor.inputs
 
     @property
-    def example(self) -> dict[str, float]:
-        """A plausible row: what stands in for missing values, shortened."""
-        return {name: _rounded(x) for name, x in zip(self.features, self.assigner.scoring.surrogates, strict=True)}
+    def encoding(self) -> Encoding:
+        """How a row's cells become the model's numbers."""
+        return self.assigner.scoring.encoding
+
+    @cached_property
+    def example(self) -> dict[str, Any]:
+        """A plausible row."""
+        return example(self.assigner.scoring)
 
     @cached_property
     def predictor(self) -> ClusterPredictor:
@@ -54,13 +61,7 @@ class Clustering:
 
     def takes_the_rows_of(self, other: object) -> bool:
         """Return whether what is asked of ``other`` can be asked of this one."""
-        return isinstance(other, Clustering) and other.features == self.features
-
-
-def _rounded(x: float) -> float:
-    rounded = float(f"{x:.4g}")
-    # The largest doubles round to infinity.
-    return rounded if math.isfinite(rounded) else x
+        return isinstance(other, Clustering) and [*other.inputs.items()] == [*self.inputs.items()]
 
 
 def clustering(version: Version) -> Clustering:

@@ -23,7 +23,7 @@ from serving.kinds.openapi_words import MAYBE_INTEGER, body_schema
 def _body(served: Clustering | None) -> dict[str, Any]:
     if served is None:
         return {"schema": body_schema(None)}
-    return {"schema": body_schema(served.features), "example": {"dataframe_records": [served.example]}}
+    return {"schema": body_schema(served.inputs), "example": {"dataframe_records": [served.example]}}
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ClusterKind:
     @cached_property
     def files(self) -> tuple[ArtifactFile, ...]:
         """The files of its artifact."""
-        return (self.scoring, *artifact.FILES)
+        return (self.scoring, *artifact.FILES, *((artifact.LIKELY_FILE,) if self.is_likely else ()))
 
     def load(self, bodies: Mapping[str, bytes]) -> Clustering:
         """Return the clustering in the files of an artifact.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -17,8 +19,9 @@ from serving.kinds.clusters.tensors import OUTPUTS, PROBABILITIES, encode_tensor
 from serving.kinds.prediction import Answer, PredictRequest, Tensors
 from serving.rows_in.bodies import Rows as RowsIn
 from serving.rows_in.bodies import reader
+from serving.rows_in.cells import Cell, Inputs
 from serving.rows_in.faults import MOST_FAULTS, Wrong, explain, read_apart
-from serving.rows_in.size import check_size
+from serving.rows_in.size import check_rows, check_size
 from serving.rows_in.tensors import Inference, decode
 
 # So few rows are assigned one by one: plain arithmetic is quicker than numpy's cost per call.
@@ -28,12 +31,14 @@ _FAULTY_BYTES: Final = 16 * 1024
 # A row that is wrong has a fault, some 2 µs, and takes the room of one that is not.
 _FAULTY_NUMBERS: Final = 20_000
 _FAULT_NUMBERS: Final = 4
+# Times and categories are read at 0.1 ms a KiB.
+_TYPED_BYTES: Final = 48 * 1024
 # What the event loop may stand still for one request.
 _SOON_S: Final = 0.01
 
 
 class Points(NamedTuple):
-    """Decoded rows, NaN where a value is missing: [n, d], or n lists where they are few; which have a fault."""
+    """Encoded rows, NaN where a value is missing: [n, d], or n lists where they are few; which have a fault."""
 
     rows: Floats | list[list[float]]
     wrong: Wrong | None = None
@@ -80,8 +85,8 @@ def too_far(distances: Floats | list[float]) -> InvalidRequestError | None:
 class LikelyAssigner(ClusterAssigner, Protocol):
     """An assigner that also tells how probable each cluster is."""
 
-    def probabilities(self, rows: Floats) -> Floats:
-        """Return the probability [n, k] of each cluster for ``rows`` [n, d]."""
+    def assign_likely(self, rows: Floats) -> tuple[Integers, Floats, Floats]:
+        """Return cluster [n], distance [n] and the probability [n, k] of each cluster of ``rows`` [n, d]."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,19 @@ class ClusterPredictor:
 
     assigner: ClusterAssigner
     likely: LikelyAssigner | None = None
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """What a row has."""
+        return {each.name: each.type for each in self.assigner.scoring.encoding.inputs}
+
+    @cached_property
+    def _reader_key(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return tuple(self.inputs), tuple(self.inputs.values())
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        return self.assigner.scoring.encoding.is_plain
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -103,15 +121,16 @@ class ClusterPredictor:
         ------
         RequestError: they cannot be read.
         """
-        features = self.assigner.scoring.features
         if request.tensors is not None:
-            inference = decode(request.body, request.tensors.header_bytes, features, self.outputs)
-            return Points(inference.rows, inference=inference)
+            inference = decode(request.body, request.tensors.header_bytes, self.inputs, self.outputs)
+            rows_in = inference.columns if inference.rows is None else inference.rows
+            return Points(self._encoded(rows_in), inference=inference)
         check_size(request.body)
-        rows = reader(features).read_sound(request.body)
+        rows = reader(*self._reader_key).read_sound(request.body)
         if not rows and request.apart:
-            return Points(*read_apart(request.body, features))
-        return _points(rows or explain(request.body, features), len(features))
+            apart, wrong = read_apart(request.body, self.inputs)
+            return Points(self._encoded(apart if isinstance(apart, np.ndarray) else [*zip(*apart, strict=True)]), wrong)
+        return self._points(rows or explain(request.body, self.inputs))
 
     def decode_soon(self, request: PredictRequest) -> Points | None:
         """Return what :meth:`decode` does; None where that, or what follows, is no work for the event loop.
@@ -121,15 +140,16 @@ class ClusterPredictor:
         RequestError: they cannot be read.
         """
         decoded: Points | None
-        features = self.assigner.scoring.features
+        if not self._is_plain and len(request.body) > _TYPED_BYTES:
+            return None
         faulty_too = len(request.body) <= _FAULTY_BYTES and (
-            not request.apart or request.body.count(b",") * (len(features) + _FAULT_NUMBERS) <= _FAULTY_NUMBERS
+            not request.apart or request.body.count(b",") * (len(self.inputs) + _FAULT_NUMBERS) <= _FAULTY_NUMBERS
         )
         if request.tensors is not None or faulty_too:
             decoded = self.decode(request)
         else:
-            rows = reader(features).read_sound(request.body)
-            decoded = _points(rows, len(features)) if rows else None
+            rows = reader(*self._reader_key).read_sound(request.body)
+            decoded = self._points(rows) if rows else None
         n = len(decoded.rows) if decoded else 0
         taken = seconds(n, self.assigner, apart=request.apart, likely=self.likely is not None)
         return None if taken > _SOON_S else decoded
@@ -142,17 +162,17 @@ class ClusterPredictor:
         InvalidRequestError: a row is too far from every cluster.
         """
         assigner = self.assigner
-        if isinstance(decoded.rows, np.ndarray):
+        if self.likely is not None and request.shadow is None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                rows = Rows(*self.likely.assign_likely(np.asarray(decoded.rows, dtype=np.float64)))
+        elif isinstance(decoded.rows, np.ndarray):
             rows = Rows(*assign(assigner, decoded.rows))
         else:
             pairs = [assigner.assign_row(row) for row in decoded.rows]
             rows = Rows([c for c, _ in pairs], [d for _, d in pairs])
-        if self.likely is not None and request.shadow is None:
-            found = self.likely.probabilities(np.asarray(decoded.rows, dtype=np.float64))
-            rows = rows._replace(probabilities=found)
         assigned = Assigned(rows, decoded.wrong, decoded.inference)
         if request.shadow is not None:
-            return assigned._replace(differing=_differing(assigner, decoded, rows, request.shadow.assigner))
+            return assigned._replace(differing=self._differing(request, decoded, rows))
         if request.apart:
             return assigned._replace(wrong=_with_too_far(assigned))
         refused = too_far(rows.distances)
@@ -175,6 +195,42 @@ class ClusterPredictor:
             counts = np.bincount(rows.clusters, minlength=len(labels)).tolist()
         return Answer(encode(rows, labels, request.chain_json), tuple(counts))
 
+    def _points(self, rows: RowsIn) -> Points:
+        n = len(rows)
+        if not self._is_plain:
+            return Points(self._few(rows) if n <= _FEW_ROWS else self._encoded([*zip(*rows, strict=True)]))
+        if n <= _FEW_ROWS:
+            return Points([[math.nan if x is None else x for x in row] for row in rows])  # type: ignore[misc] # doubles
+        # numpy reads None as NaN; the flat way is twice as quick as np.array over tuples.
+        width = len(self.inputs)
+        flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=n * width)
+        return Points(flat.reshape(n, width))
+
+    def _few(self, rows: RowsIn) -> list[list[float]]:
+        row = self.assigner.scoring.encoding.row
+        return [row(cells) for cells in rows]
+
+    def _encoded(self, rows: Floats | Sequence[Sequence[Cell]]) -> Floats:
+        """Return ``rows`` [n, d], or the columns of cells of n rows, as the model's numbers."""
+        encoding = self.assigner.scoring.encoding
+        if isinstance(rows, np.ndarray):
+            if self._is_plain:
+                return rows
+            rows = [*rows.T]
+        check_rows(len(rows[0]), encoding.width)
+        return encoding.rows(rows)
+
+    def _differing(self, request: PredictRequest, x: Points, rows: Rows) -> int:
+        """Return of how many rows the shadow gives another label; a row without an answer has none."""
+        shadow: ClusterPredictor = request.shadow
+        # Each version encodes by numbers of its own.
+        its = x if self._is_plain and shadow._is_plain else shadow.decode(request)
+        own = _labelled(self.assigner, rows.clusters, rows.distances)
+        unlike = own != _labelled(shadow.assigner, *assign(shadow.assigner, np.asarray(its.rows)))
+        if x.wrong is not None:
+            unlike[x.wrong.rows] = False
+        return int(np.count_nonzero(unlike))
+
 
 def _with_too_far(assigned: Assigned) -> Wrong:
     far = ~np.isfinite(assigned.rows.distances)
@@ -183,29 +239,10 @@ def _with_too_far(assigned: Assigned) -> Wrong:
     return Wrong(far, told) if read is None else Wrong(far | read.rows, told | read.told)
 
 
-def _points(rows: RowsIn, width: int) -> Points:
-    n = len(rows)
-    if n <= _FEW_ROWS:
-        return Points([[math.nan if x is None else x for x in row] for row in rows])
-    # numpy reads None as NaN; the flat way is twice as quick as np.array over tuples.
-    flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64, count=n * width)
-    return Points(flat.reshape(n, width))
-
-
 def _tensor_answer(rows: Rows, labels: tuple[str, ...], inference: Inference, tensors: Tensors) -> Answer:
     body, json_bytes = encode_tensors(inference, rows, labels, tensors.chain)
     counts = np.bincount(np.asarray(rows.clusters), minlength=len(labels)).tolist()
     return Answer(body, tuple(counts), json_bytes=json_bytes)
-
-
-def _differing(assigner: ClusterAssigner, x: Points, rows: Rows, shadow: ClusterAssigner) -> int:
-    """Return of how many rows the two versions give another label; a row without an answer has none."""
-    own = _labelled(assigner, rows.clusters, rows.distances)
-    other = _labelled(shadow, *assign(shadow, np.asarray(x.rows)))
-    unlike = own != other
-    if x.wrong is not None:
-        unlike[x.wrong.rows] = False
-    return int(np.count_nonzero(unlike))
 
 
 def _labelled(assigner: ClusterAssigner, clusters: Integers | list[int], distances: Floats | list[float]) -> Any:

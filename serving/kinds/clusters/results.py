@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
@@ -28,6 +28,7 @@ from contract.model_version import (
     ResultsManifest,
     results_from_json,
 )
+from contract.moment import EARLIEST_US, LATEST_US, us_text
 from serving.kinds.kind import Registered
 from serving.stored_rows.footer import DOUBLE, INT32, INT64, TEXT, Columns, Key
 from serving.stored_rows.range_cache import RangeCache
@@ -42,6 +43,13 @@ COLUMNS: Final = Columns(
     {ROW_ID: TEXT, PARTITION: INT32, OFFSET: INT64, CLUSTER: INT32, DISTANCE: DOUBLE},
     keys=(ROW_ID, PARTITION, OFFSET, CLUSTER),
 )
+_ARROW: Final = {
+    "double": pa.float64(),
+    "long": pa.int64(),
+    "string": pa.string(),
+    "boolean": pa.bool_(),
+    "datetime": pa.timestamp("us", "UTC"),
+}
 _BY_ID: Final = (ROW_ID, PARTITION, OFFSET)
 _BY_CLUSTER: Final = (CLUSTER, ROW_ID, PARTITION, OFFSET)
 
@@ -126,7 +134,7 @@ class Results:
         manifest = self._manifest(stored)
         if manifest.run_id != version.run_id:
             raise ModelArtifactError(f"{stored} has the results of another run than that of version {version.number}")
-        written = partial(_written, manifest.features, labels)
+        written = partial(_written, _types(manifest), labels)
         sort_key = _BY_ID if cluster is None else _BY_CLUSTER
         files = manifest.by_id if cluster is None else manifest.by_cluster
         start = after if cluster is None else (cluster, *after)
@@ -147,7 +155,7 @@ class Results:
                 yield self._files.table(file, footer, group)
 
 
-def _written(features: tuple[str, ...], labels: Sequence[str], rows: pa.Table) -> list[dict[str, Any]]:
+def _written(types: Mapping[str, str], labels: Sequence[str], rows: pa.Table) -> list[dict[str, Any]]:
     """Return ``rows`` as they are answered."""
     values = {name: rows.column(name).to_pylist() for name in (ROW_ID, PARTITION, OFFSET, CLUSTER, DISTANCE)}
     return [
@@ -161,19 +169,39 @@ def _written(features: tuple[str, ...], labels: Sequence[str], rows: pa.Table) -
             "features": row,
         }
         for row_id, partition, offset, cluster, distance, row in zip(
-            *values.values(), rows.select(features).to_pylist(), strict=True
+            *values.values(), _with_texts_of_times(rows.select([*types]), types).to_pylist(), strict=True
         )
     ]
 
 
+def _with_texts_of_times(rows: pa.Table, types: Mapping[str, str]) -> pa.Table:
+    for j, kind in enumerate(types.values()):
+        if kind == "datetime":
+            us = rows.column(j).cast(pa.int64()).to_pylist()
+            texts = pa.array([None if each is None else us_text(each) for each in us], pa.string())
+            rows = rows.set_column(j, rows.column_names[j], texts)
+    return rows
+
+
 def _check(table: pa.Table, manifest: ResultsManifest, clusters: int) -> None:
     """Check that a row group has what the version's rows have."""
-    missing = set(manifest.features).difference(table.column_names)
+    missing = set(_types(manifest)).difference(table.column_names)
     if missing:
         raise ModelArtifactError(f"results of run {manifest.run_id} have no column {shortened(min(missing))!r}")
+    for name, kind in _types(manifest).items():
+        column = table.column(name)
+        if column.type != _ARROW[kind] or (kind == "datetime" and not _are_times(column)):
+            problem = f"whose column {shortened(name)!r} is not of type {kind}"
+            raise ModelArtifactError(f"results of run {manifest.run_id} have a row group {problem}")
     range_ = pc.min_max(table.column(CLUSTER)).as_py()
     if table.num_rows and not 0 <= range_["min"] <= range_["max"] < clusters:
         raise ModelArtifactError(f"results of run {manifest.run_id} name a cluster that the version does not have")
+
+
+def _are_times(column: pa.ChunkedArray) -> bool:
+    """Return whether all of ``column`` lie within the years that times are written in."""
+    bounds = pc.min_max(column.cast(pa.int64())).as_py()
+    return bounds["min"] is None or EARLIEST_US <= bounds["min"] <= bounds["max"] <= LATEST_US
 
 
 def write_cursor(run_id: str, cluster: int | None, key: Key) -> str:
@@ -212,3 +240,8 @@ def _page(found: list[dict[str, Any]], limit: int, run_id: str, cluster: int | N
         return Page(found, None)
     last = found[limit - 1]
     return Page(found[:limit], write_cursor(run_id, cluster, (last["row_id"], last["partition"], last["offset"])))
+
+
+def _types(manifest: ResultsManifest) -> Mapping[str, str]:
+    """Return the type of each stored feature."""
+    return dict(zip(manifest.features, manifest.types or ["double"] * len(manifest.features), strict=True))

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from serving.kinds.openapi_words import CELL, CHAIN, INTEGER, LOC, MAYBE_STRING, NUMBER, STRING, array_of, object_of
+from serving.kinds.openapi_words import (
+    ANY_CELL,
+    CELL,
+    CHAIN,
+    INTEGER,
+    LOC,
+    MAYBE_STRING,
+    NUMBER,
+    STRING,
+    array_of,
+    object_of,
+)
 
 _ASSIGNED: Final = {"cluster": INTEGER, "label": STRING, "distance": NUMBER}
 _ROW: Final = object_of(
@@ -13,10 +24,17 @@ _ROW: Final = object_of(
         "partition": INTEGER,
         "offset": INTEGER,
         **_ASSIGNED,
-        "features": {"type": "object", "additionalProperties": CELL},
+        "features": {"type": "object", "additionalProperties": ANY_CELL},
     }
 )
-_FEATURE: Final = object_of({"mean": CELL, "std": CELL, "min": CELL, "max": CELL, "missing": INTEGER})
+_NUMBERS: Final = object_of({"mean": CELL, "std": CELL, "min": CELL, "max": CELL, "missing": INTEGER})
+_CATEGORY: Final = object_of(
+    {"values": {"type": "object", "additionalProperties": NUMBER}, "other": NUMBER, "missing": INTEGER}
+)
+_TIMES: Final = object_of(
+    {"of": {"enum": ["hour", "weekday", "month"]}, "shares": array_of(NUMBER), "mean": CELL, "missing": INTEGER}
+)
+_FEATURE: Final = {"anyOf": [_NUMBERS, _CATEGORY, _TIMES]}
 _CLUSTER: Final = object_of(
     {
         "cluster": INTEGER,

@@ -17,7 +17,7 @@ from pipeline.replay.source import default_path
 from pipeline.stream_file import load_stream
 from tests.line import ROOT, Line
 
-MOVIELENS = Path(__file__).with_name("movielens.yaml")
+MOVIELENS = ROOT / "streams" / "movielens.yaml"
 ROWS = 3_000
 
 

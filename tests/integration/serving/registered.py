@@ -43,13 +43,15 @@ from contract.model_version import (
 from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Floats, Scoring
+from scoring.scorer import ClusterNumbers
+from tests.integration.serving import typed
 
 FEATURES = ("dep_delay", "air time", "distance")
 
 
 @dataclass(frozen=True)
 class Made:
-    """A version that was made, and what it has to answer."""
+    """A version that was made, and what it has to answer; ``columns`` are the cells of typed rows."""
 
     model: str
     number: int
@@ -59,6 +61,7 @@ class Made:
     row_ids: tuple[str, ...]
     clusters: tuple[int, ...]
     distances: tuple[float, ...]
+    columns: typed.Columns = ()
 
     @property
     def path(self) -> str:
@@ -125,25 +128,33 @@ class Maker:
         results: bool = True,
         lineage: Lineage | None = None,
         facts: VersionFacts | None = None,
+        is_typed: bool = False,
         **tags: str,
     ) -> Made:
         """Make the next version; ``spoil`` names what is wrong with it: golden, scoring."""
-        scoring = scoring_of(seed)
-        rows = rows_of(scoring, n, seed)
+        scoring = typed.scoring_of(seed) if is_typed else scoring_of(seed)
+        columns = typed.columns_of(n, seed) if is_typed else ()
+        rows = scoring.encoding.rows(columns) if is_typed else rows_of(scoring, n, seed)
         clusters, distances = Assigner(scoring).assign(rows)
         experiment = self.client.get_experiment_by_name(model)
         assert experiment is not None
         run = self.client.create_run(experiment.experiment_id)
         logged = self.client.create_logged_model(experiment.experiment_id, f"{model}-{seed}", run.info.run_id)
         bodies = artifact_files(scoring, rows, spoil, lineage, facts)
+        if is_typed:
+            bodies |= typed.artifact_files(scoring, columns, spoil)
         self._upload(logged.model_id, tmp / f"{model}-{seed}-{run.info.run_id}", bodies)
         row_ids = tuple(f"row-{(i * 7919) % n:06d}" for i in range(n))
         tags |= {TAG_BATCH: "1", TAG_ROWS: str(n)}
         if results:
-            columns = self._columns(scoring, row_ids, rows, clusters, distances)
-            sorted_files = self._results(results_prefix(model, run.info.run_id), columns, row_groups, files)
+            table = self._columns(row_ids, clusters, distances)
+            stored = typed.table_of(columns) if is_typed else _stored(scoring, rows)
+            for name in stored.column_names:
+                table = table.append_column(name, stored.column(name))
+            sorted_files = self._results(results_prefix(model, run.info.run_id), table, row_groups, files)
             key = results_manifest_key(model, run.info.run_id)
-            manifest = ResultsManifest(model, run.info.run_id, n, scoring.features, *sorted_files)
+            types: Any = tuple(each.type for each in scoring.encoding.inputs) if is_typed else ()
+            manifest = ResultsManifest(model, run.info.run_id, n, tuple(stored.column_names), *sorted_files, types)
             self.store.put_object(Bucket=self.bucket, Key=key, Body=results_to_json(manifest))
             tags[TAG_RESULTS] = key
         self.client.finalize_logged_model(logged.model_id, "READY")
@@ -152,7 +163,15 @@ class Maker:
         if ready:
             self.set_state(model, number, "ready")
         return Made(
-            model, number, run.info.run_id, scoring, rows, row_ids, tuple(clusters.tolist()), tuple(distances.tolist())
+            model,
+            number,
+            run.info.run_id,
+            scoring,
+            rows,
+            row_ids,
+            tuple(clusters.tolist()),
+            tuple(distances.tolist()),
+            columns,
         )
 
     def failed(self, model: str, reason: str) -> int:
@@ -186,7 +205,7 @@ class Maker:
         self.client.log_model_artifacts(model_id, str(directory))
 
     @staticmethod
-    def _columns(scoring: Scoring, row_ids: tuple[str, ...], rows: Floats, clusters: Any, distances: Any) -> pa.Table:
+    def _columns(row_ids: tuple[str, ...], clusters: Any, distances: Any) -> pa.Table:
         n = len(row_ids)
         columns = {
             ROW_ID: pa.array(row_ids),
@@ -195,8 +214,6 @@ class Maker:
             CLUSTER: pa.array(clusters, pa.int32()),
             DISTANCE: pa.array(distances),
         }
-        for j, name in enumerate(scoring.features):
-            columns[name] = pa.array(rows[:, j], from_pandas=True)
         return pa.table(columns)
 
     def _results(
@@ -225,6 +242,10 @@ class Maker:
         return tuple(written)
 
 
+def _stored(scoring: Scoring, rows: Floats) -> pa.Table:
+    return pa.table({name: pa.array(rows[:, j], from_pandas=True) for j, name in enumerate(scoring.features)})
+
+
 def artifact_files(
     scoring: Scoring, rows: Floats, spoil: str = "", lineage: Lineage | None = None, facts: VersionFacts | None = None
 ) -> dict[str, bytes]:
@@ -245,7 +266,7 @@ def artifact_files(
     return bodies
 
 
-def statistics_of(scoring: Scoring, rows: Floats, clusters: Any) -> list[ClusterStatistics]:
+def statistics_of(scoring: ClusterNumbers, rows: Floats, clusters: Any) -> list[ClusterStatistics]:
     """Return the statistics of ``rows`` [n, d] that were given ``clusters`` [n]."""
     found = []
     for cluster, label in enumerate(scoring.labels):

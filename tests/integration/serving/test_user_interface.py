@@ -14,6 +14,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from contract.lineage import Lineage, Transition
 from contract.version_facts import VersionFacts
+from tests.integration.serving import typed
 from tests.integration.serving.conftest import NewServer, Served
 from tests.integration.serving.prediction_server import PredictionServer
 from tests.integration.serving.registered import FEATURES, Maker
@@ -207,3 +208,36 @@ def test_on_a_phone_nothing_goes_sideways(three: PredictionServer, chromium_page
     unnamed = f"[...document.querySelectorAll('a,button,input')].filter(e => !({named}))"
     assert chromium_page.evaluate(f"{unnamed}.length") == 0
     assert chromium_page.locator(".versions tbody tr").count() == 4
+
+
+@pytest.mark.long
+def test_a_typed_row_is_tried_by_choices_and_a_clock(
+    new_server: NewServer, maker: Maker, model: str, chromium_page: Page, tmp_path: Path
+) -> None:
+    for seed in (1, 2):
+        maker.version(model, tmp_path, seed=seed, is_typed=True)
+    server = new_server(SWATHE_SERVING_MODELS=model).start()
+    chromium_page.goto(f"{server.url}/ui", wait_until="networkidle")
+    chromium_page.get_by_role("combobox", name="carrier", exact=True).select_option(label=typed.CARRIERS[2])
+    # More than a number can hold in a browser.
+    chromium_page.get_by_role("combobox", name="stops", exact=True).select_option(label=str(2**62 + 1))
+    chromium_page.get_by_role("combobox", name="late", exact=True).select_option(label="missing")
+    chromium_page.get_by_label("at", exact=True).fill("2013-07-01T17:30:00")
+    chromium_page.get_by_label("distance", exact=True).fill("")
+    chromium_page.get_by_role("button", name="Ask all versions").click()
+    chips = chromium_page.locator(".answers .cluster .chip")
+    chips.nth(1).wait_for(timeout=5_000)
+    delay = float(chromium_page.get_by_label("dep delay", exact=True).input_value())
+    row = [delay, None, typed.CARRIERS[2], 2**62 + 1, None, "2013-07-01T17:30:00Z"]
+    for place, number in enumerate((2, 1)):
+        answer = server.http.post(f"/api/{model}/v{number}/predict", json={"inputs": [row]}).json()["predictions"][0]
+        told = chromium_page.locator(".answers tbody tr").nth(place)
+        assert told.locator(".chip").inner_text() == answer["label"]
+        assert told.locator(".distance").inner_text() == f"{answer['distance']:.3f}"
+    chromium_page.get_by_role("combobox", name="carrier", exact=True).select_option(label="any other")
+    chromium_page.get_by_role("button", name="Ask all versions").click()
+    row[2] = "never seen"
+    first = server.http.post(f"/api/{model}/v2/predict", json={"inputs": [row]}).json()["predictions"][0]
+    wait_for(lambda: chromium_page.locator(".answers .distance").nth(0).inner_text() == f"{first['distance']:.3f}")
+    assert chromium_page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert server.stop() == 0

@@ -35,13 +35,13 @@ def test_rows_that_cannot_be_trained_take_their_numbers_and_the_next_trains(make
     # As many numbers as fit, and too few of them: squares that overflow, squares that vanish.
     widest = np.where(np.isnan(weights), weights, np.copysign(sys.float_info.max, weights))
     batches = {
-        "2 rows are fewer than the 3 clusters asked for": whole.slice(0, 2),
+        "2 rows are fewer than the 3 clusters that must come of them": whole.slice(0, 2),
         "feature 'count' has no value in any of the 300 rows": with_column(whole, "count", pa.nulls(300, pa.int32())),
         "feature 'weight' has an infinite value: inf": seventh(np.inf),
         "2 distinct points are fewer than the 3 clusters asked for": pa.concat_tables(
             [whole.drop_null().slice(0, 2)] * 20
         ),
-        "0 rows are fewer than the 3 clusters asked for": whole.slice(0, 0),
+        "0 rows are fewer than the 3 clusters that must come of them": whole.slice(0, 0),
         f"feature 'weight' goes from {float(np.nanmin(weights))!r} to 1e+300: its variance is larger": seventh(1e300),
         "feature 'weight' goes from -1e+160": seventh(-1e160),
         f"feature 'weight' goes from {-sys.float_info.max} to {sys.float_info.max}: its variance is larger": (

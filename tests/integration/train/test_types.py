@@ -15,7 +15,7 @@ from contract.features import NUMERIC_TYPES
 from contract.stream import ColumnType
 from pipeline.columns import ARROW_TYPES
 from pipeline.landed_types import WIDENED
-from pipeline.train.read.rows import _SPARK_TYPES
+from pipeline.train.read.rows import SPARK_TYPES
 from pipeline.train.read.spark_session import SparkOnDemand
 
 pytestmark = pytest.mark.long
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.long
 
 def _read(spark: SparkOnDemand, path: Path, wanted: ColumnType) -> Any:
     try:
-        row = spark.session().read.schema(f"x {_SPARK_TYPES[wanted].simpleString()}").parquet(str(path)).first()
+        row = spark.session().read.schema(f"x {SPARK_TYPES[wanted].simpleString()}").parquet(str(path)).first()
     except (PySparkException, Py4JJavaError) as error:
         return str(error)
     return row[0] if row else None

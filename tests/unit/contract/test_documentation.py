@@ -105,3 +105,28 @@ def test_every_field_of_the_stream_file_is_on_its_page() -> None:
     # A column's type is explained beside `columns`, and a section with fields of its own needs no row.
     fields |= {f"columns.*.{field.alias or name}" for name, field in Column.model_fields.items()} - {"columns.*.type"}
     assert fields - {"rejects", "model", "gate", "identity"} == _documented("docs/streams.md")
+
+
+def _told_of_kinds() -> tuple[dict[str, dict[str, str]], set[str]]:
+    """Return the keys of each kind's row with what is told as their default, and every key that the page names."""
+    page = Path("docs/kinds.md").read_text(encoding="utf-8").partition("## A kind of your own")[0]
+    # The table of kinds is the first one.
+    table = page.partition("| kind |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `([^`]+)` \|[^|]*\|([^|]*)\|", table, flags=re.MULTILINE)
+    keys = {name: dict(re.findall(r"`([a-z_]+)(?:: ([^`]+))?`", cell)) for name, cell in rows}
+    named = set(re.findall(r"`(?:gate\.)?([a-z_]+)(?:: [^`]+)?`", page))
+    return keys, named
+
+
+def test_every_key_of_every_kind_is_told_with_its_default() -> None:
+    rows, named = _told_of_kinds()
+    assert rows.keys() == kinds().keys()
+    in_streams = {name.rpartition(".")[2] for name in _documented("docs/streams.md")}
+    for name, kind in kinds().items():
+        fields = kind.model.model_fields
+        assert rows[name].keys() <= fields.keys(), f"docs/kinds.md has keys that {name} has not"
+        assert fields.keys() - {"kind"} <= named, f"docs/kinds.md does not have all keys of {name}"
+        assert kind.gate.model_fields.keys() <= named | in_streams, f"no page has all gates of {name}"
+        for key, told in rows[name].items():
+            found = fields[key].get_default(call_default_factory=True) if not fields[key].is_required() else None
+            assert (yaml.safe_load(told) if told else None) == found, f"{name}: {key}"

@@ -12,6 +12,7 @@ from contract.errors import ConfigurationError, StreamFileError
 from contract.kind import DEFAULT, half, kinds
 from contract.kinds.clusters import Gate
 from contract.kinds.kmeans import KMeans
+from contract.kinds.mixture import GaussianMixture
 from contract.sections import ModelSection
 from contract.stream import parse_stream
 
@@ -52,6 +53,26 @@ def test_a_key_of_another_kind_is_told_and_one_within_a_range_is_not_mistaken_fo
         parse_stream(parsed("{k: 3, min_divisible: 2.0}"), "s")
     with pytest.raises(StreamFileError, match=r"model\.k\.seed: unknown key$"):
         parse_stream(parsed("{k: {from: 2, to: 5, seed: 3}}"), "s")
+
+
+def test_a_mixture_takes_so_many_features_and_the_first_beyond_is_told_with_its_line() -> None:
+    names = [f"f{i}" for i in range(21)]
+    text = "name: s\ntopic: s\ncolumns: {" + ", ".join(f"{name}: {{type: float64}}" for name in names) + "}\n"
+    text += "cut: {rows: 9}\nfeatures:\n" + "".join(f"- {name}\n" for name in names) + "model: {kind: %s, k: 3}\n"
+    told = r"s:26: features: 21 are more than the 20 that a model of kind gaussian-mixture takes; leave some out"
+    with pytest.raises(StreamFileError, match=told):
+        parse_stream(text % "gaussian-mixture", "s")
+    assert len(parse_stream(text.replace("- f20\n", "") % "gaussian-mixture", "s").features) == 20
+    assert len(parse_stream(text % "bisecting-kmeans", "s").features) == 21
+
+
+def test_a_mixture_has_keys_of_its_own() -> None:
+    mixture = parse_stream(parsed("{kind: gaussian-mixture, k: 4}"), "s").section(GaussianMixture)
+    assert (mixture.fewest, mixture.max_iter, mixture.tol, mixture.impute) == (4, 100, 0.01, "mean")
+    for wrong, told in (("k: 101", "less than or equal to 100"), ("k: 3, tol: 0", "greater than 0"), ("k: 3, seeds: 2",
+                        "seeds: unknown key of kind gaussian-mixture; kmeans has one")):  # fmt: skip
+        with pytest.raises(StreamFileError, match=told):
+            parse_stream(parsed(f"{{kind: gaussian-mixture, {wrong}}}"), "s")
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from contract.errors import SchemaBrokenError
 from contract.stream import Cut, Stream, parse_stream
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read
+from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.lander import Lander
-from pipeline.land.near_names import why_no_column
 from tests.memory_store import MemoryStore
 from tests.unit.land.test_lander import Offsets, fetched
 
@@ -40,18 +40,25 @@ GOOD = b'{"id":1,"x":1.5}'
     ],
 )
 def test_the_hint(value: bytes, said: str) -> None:
-    assert said in str(why_no_column(value, ["id", "x"]))
+    assert said in str(JsonRecords(STREAM).why_no_column(value))
 
 
 @pytest.mark.parametrize("value", [None, b"", b"[1]", b"\xff", b'{"id":null}'])
 def test_no_hint_for_what_is_no_object_or_has_a_column(value: bytes | None) -> None:
-    assert why_no_column(value, ["id", "x"]) is None
+    assert JsonRecords(STREAM).why_no_column(value) is None
 
 
 def _lander(store: MemoryStore, stream: Stream, rows: int = 100) -> Lander:
     start = begin_or_read(store, "s", "s", "id", {0: 0})
     lander = Lander(
-        stream, Cut(rows=rows), store=store, writer=Writer("w", "id"), start=start, partitions=1, topic=Offsets()
+        stream,
+        Cut(rows=rows),
+        store=store,
+        writer=Writer("w", "id"),
+        start=start,
+        partitions=1,
+        topic=Offsets(),
+        hint=JsonRecords(stream).why_no_column,
     )
     lander.own(0, 1)
     lander.begin(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -46,7 +47,7 @@ def test_every_deviation_is_named() -> None:
     given = golden(known)
     user, pair = given.users[0], given.pairs[0]
     beyond = tuple(x + 3 * TOLERANCE * given.longest for x in user.factors)
-    wrong_users = [
+    wrong_users: list[dict[str, Any]] = [
         {"factors": beyond}, {"factors": user.factors[:-1]}, {"items": ("nobody's", *user.items[1:])},
         {"ratings": (1e300, *user.ratings[1:])}, {"ratings": (3.0, *user.ratings[1:])},
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pyspark.ml.clustering import BisectingKMeans as SparkBisectingKMeans
+from pyspark.ml.clustering import BisectingKMeansModel
 from pyspark.ml.feature import StandardScaler, StandardScalerModel
 from pyspark.sql import DataFrame
 
@@ -55,15 +56,7 @@ class BisectingKind(Clustering):
         model = self._opened.series.stream.section(BisectingKMeans)
         prepared = replace(prepared, offset=SHIFT)
         with watch.measured("fit"), scratch_directory(batch) as directory:
-            bisecting = SparkBisectingKMeans(
-                featuresCol=SCALED,
-                predictionCol=CLUSTER,
-                k=model.k,
-                seed=model.seed,
-                maxIter=model.max_iter,
-                minDivisibleClusterSize=model.min_divisible,
-            )
-            fitted = bisecting.fit(prepared.rows.select(SCALED))
+            fitted = divided(prepared, model)
             found = tree(batch.spark, fitted, directory)
         leaves = sum(not below for below in found.children)
         if leaves < model.fewest:
@@ -83,6 +76,18 @@ class BisectingKind(Clustering):
         return Trained(
             prepared, fitted, unnamed, clusters, assigned, rows, params=params, sentences=_said(model, leaves)
         )
+
+
+def divided(prepared: Prepared, model: BisectingKMeans) -> BisectingKMeansModel:
+    """Return what Spark makes of ``prepared`` rows."""
+    return SparkBisectingKMeans(
+        featuresCol=SCALED,
+        predictionCol=CLUSTER,
+        k=model.k,
+        seed=model.seed,
+        maxIter=model.max_iter,
+        minDivisibleClusterSize=model.min_divisible,
+    ).fit(prepared.rows.select(SCALED))
 
 
 def _advice(model: BisectingKMeans) -> str:

@@ -25,14 +25,22 @@ if TYPE_CHECKING:
     from pyspark.ml.base import Transformer
     from pyspark.sql import Column, DataFrame
 
+PROBABILITIES: Final = "_probabilities"
+"""The column that a clustering with a probability for each cluster gives; a stream's own begin with a letter."""
+
 # An expression for each feature takes two thirds of the time of arrays, but of many more Spark's recursions overflow.
 _BY_COLUMN: Final = 100
 
 
 def assign(rows: DataFrame, model: Transformer, scoring: ClusterNumbers) -> DataFrame:
-    """Return ``rows`` with the cluster that ``model`` gives and the Euclidean distance in the scaled space."""
+    """Return ``rows`` with the cluster that ``model`` gives and the Euclidean distance in the scaled space.
+
+    Where it gives a vector ``PROBABILITIES`` as well, they are an array there.
+    """
     inputs = [each.name for each in scoring.encoding.inputs]
-    return model.transform(rows).select(ROW_ID, PARTITION, OFFSET, CLUSTER, _distance(scoring).alias(DISTANCE), *inputs)
+    found = model.transform(rows)
+    likely = [vector_to_array(fn.col(PROBABILITIES)).alias(PROBABILITIES)] if PROBABILITIES in found.columns else []
+    return found.select(ROW_ID, PARTITION, OFFSET, CLUSTER, _distance(scoring).alias(DISTANCE), *inputs, *likely)
 
 
 def _distance(scoring: ClusterNumbers) -> Column:
@@ -67,8 +75,9 @@ def _over_arrays(scoring: ClusterNumbers) -> Column:
 class Sample:
     """Rows in the driver, in the order of their coordinates: partitions [n] and offsets [n].
 
-    Features [n, d] with NaN where missing; Spark's clusters [n]; distances [n]. Of typed rows the features are the
-    columns of the encoding in ``cells``, which has the rows as they landed.
+    Features [n, d] with NaN where missing; Spark's clusters [n]; distances [n]; the probabilities [n, k], of a
+    clustering that has them. Of typed rows the features are the columns of the encoding in ``cells``, which has the
+    rows as they landed.
     """
 
     rows: Floats
@@ -76,6 +85,7 @@ class Sample:
     distances: Floats
     partitions: Integers
     offsets: npt.NDArray[np.int64]
+    probabilities: Floats | None = None
     cells: Cells | None = None
 
     def of(self, manifest: Manifest) -> Sample:
@@ -105,7 +115,8 @@ def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
 def collect(assigned: DataFrame, encoding: Encoding) -> Sample:
     """Bring assigned rows to the driver, in the order of their coordinates."""
     inputs = [each.name for each in encoding.inputs]
-    table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *inputs).toArrow()
+    also = [PROBABILITIES] if PROBABILITIES in assigned.columns else []
+    table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *inputs, *also).toArrow()
     partitions, offsets = table.column(PARTITION).to_numpy(), table.column(OFFSET).to_numpy()
     order = np.lexsort((offsets, partitions))
     cells = None if encoding.is_plain else Cells.of_table(encoding, table)[order]
@@ -113,7 +124,7 @@ def collect(assigned: DataFrame, encoding: Encoding) -> Sample:
     clusters: Integers = table.column(CLUSTER).to_numpy()[order].astype(np.int32)
     distances: Floats = table.column(DISTANCE).to_numpy()[order]
     coordinates = partitions[order].astype(np.int32), offsets[order].astype(np.int64)
-    return Sample(values, clusters, distances, *coordinates, cells=cells)
+    return Sample(values, clusters, distances, *coordinates, _likely(table)[order] if also else None, cells)
 
 
 def _numbers(table: pa.Table, names: Sequence[str], order: npt.NDArray[np.intp]) -> Floats:
@@ -122,3 +133,9 @@ def _numbers(table: pa.Table, names: Sequence[str], order: npt.NDArray[np.intp])
         # An Arrow null becomes NaN here.
         values[:, j] = table.column(name).to_numpy()[order]
     return values
+
+
+def _likely(table: pa.Table) -> Floats:
+    lists = table.column(PROBABILITIES).combine_chunks()
+    flat: Floats = lists.flatten().to_numpy().reshape(len(lists), -1)
+    return flat

@@ -16,7 +16,7 @@ import scoring
 from contract.kinds.clusters import Gate, Identity
 from contract.version_facts import VersionFacts
 from pipeline.train.kinds.clusters import describe
-from pipeline.train.kinds.clusters.assign import Sample
+from pipeline.train.kinds.clusters.assign import PROBABILITIES, Sample
 from pipeline.train.kinds.clusters.champion import champion_of
 from pipeline.train.kinds.clusters.comparison import Comparer, Comparison
 from pipeline.train.kinds.clusters.evaluate import statistics
@@ -119,7 +119,7 @@ class FittedClustering:
 
     def made(self, beside: ThreadPoolExecutor, watch: Stopwatch) -> Made:
         """Prove that numpy assigns as Spark does, compare, measure; write results and draw ``beside``."""
-        golden, sample = prove(self.batch.spark, self.trained, watch)
+        golden, sample, apart = prove(self.batch.spark, self.trained, watch)
         # Not before: rows that numpy would assign otherwise are no results.
         results = beside.submit(self._write_results)
         with watch.measured("compare"):
@@ -128,12 +128,14 @@ class FittedClustering:
         pictures = beside.submit(draw, self._drawn(named, sample, comparison))
         score = silhouette(named, sample, watch)
         metrics = describe.run_metrics(named.scoring, named.clusters, score, named.metrics, named.mean)
+        if sample.probabilities is not None:
+            metrics |= describe.likely_metrics(sample.probabilities, apart)
         table = describe.transitions_table(comparison.lineage)
         return Made(
             model=named.model,
             model_type="clusterer",
             inputs={each.name: each.type for each in named.scoring.encoding.inputs},
-            answers=_ANSWERS,
+            answers=_answers(named.scoring, golden),
             rows=named.rows,
             params=named.params,
             metrics={**metrics, **comparison.metrics},
@@ -169,13 +171,18 @@ class FittedClustering:
     def _write_results(self) -> str:
         series, trained = self.opened.series, self.trained
         return write_results(
-            trained.assigned,
+            trained.assigned.drop(PROBABILITIES),
             self.opened.store,
             model=series.model,
             run_id=self.batch.run_id,
             encoding=trained.scoring.encoding,
             rows=trained.rows,
         )
+
+
+def _answers(scoring: ClusterNumbers, golden: Golden) -> dict[str, str]:
+    likely = [] if golden.probabilities is None else [f"probability_{label}" for label in scoring.labels]
+    return _ANSWERS | dict.fromkeys(likely, "double")
 
 
 def _files(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from contract.kinds.clusters import ClusteringSection
 from contract.lineage import Lineage
 from pipeline.train.kinds.clusters.evaluate import ClusterRows, balance, calinski_harabasz, davies_bouldin
 from pipeline.train.kinds.clusters.prepared import RANK_ERROR
+from scoring.arrays import Floats
 from scoring.scorer import ClusterNumbers
 
 
@@ -42,6 +45,23 @@ def run_metrics(
     for each in scoring.encoding.inputs:
         metrics[f"missing_share/{each.name}"] = sum(of_cluster[each.name] for of_cluster in missing) / rows
     return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
+def likely_metrics(probabilities: Floats, apart: int) -> dict[str, float]:
+    """Return how sure a clustering is of its rows, of which ``probabilities`` [n, k] are those of all clusters.
+
+    ``mean_probability`` is that of a row's own cluster, ``probability_entropy`` the mean entropy over its maximum,
+    ln k: 0 where every row is surely in one, 1 where all clusters are alike. ``set_apart`` rows are as
+    `scoring.likely.Compared` has them.
+    """
+    # Of x·ln x the limit at 0 is 0.
+    logs = np.log(probabilities, out=np.zeros_like(probabilities), where=probabilities > 0)
+    found = {
+        "mean_probability": float(probabilities.max(axis=1).mean()),
+        "probability_entropy": float(-(probabilities * logs).sum(axis=1).mean()) / math.log(probabilities.shape[1]),
+        "set_apart": apart,
+    }
+    return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def transitions_table(lineage: Lineage) -> dict[str, list[object]]:

@@ -88,7 +88,7 @@ def prepared_rows(
     said = sum(manifest.rows for manifest in manifests)
     clusters = section.fewest
     if said < clusters:
-        raise DataError(f"{said} rows are fewer than the {clusters} clusters asked for")
+        raise DataError(f"{said} rows are fewer than the {clusters} clusters that must come of them")
     rows = read_rows(batch.spark, bucket, stream, manifests).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         with watch.measured("read"):
@@ -113,8 +113,8 @@ def _prepared(rows: DataFrame, stream: Stream, impute: str, fit_scaler: FitScale
     return prepare_typed(rows, stream.features, stream.inputs, impute, fit_scaler)
 
 
-def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Golden, Sample]:
-    """Compare numpy with Spark on the batch's rows and on hard points; return both.
+def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Golden, Sample, int]:
+    """Compare numpy with Spark on the batch's rows and on hard points; return both, and how many rows were set apart.
 
     Raises
     ------
@@ -124,8 +124,8 @@ def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Gold
         limit = min(SAMPLE_ROWS, SAMPLE_CELLS // len(trained.scoring.features))
         sample = collect(thin(trained.assigned, trained.rows, limit), trained.scoring.encoding)
         golden = make_golden(spark, trained.model, trained.scoring, sample)
-        check_parity(trained.scoring, golden, sample)
-    return golden, sample
+        apart = check_parity(trained.scoring, golden, sample)
+    return golden, sample, apart
 
 
 def silhouette(trained: Trained, sample: Sample, watch: Stopwatch) -> float:

@@ -19,10 +19,11 @@ from contract.kinds.kmeans import KMeans
 from contract.model_version import CLUSTER
 from pipeline.train.kinds.clusters import evaluate
 from pipeline.train.kinds.clusters.assign import thin
+from pipeline.train.kinds.clusters.distinct import distinct_points, too_few
 from pipeline.train.kinds.clusters.k_curve import KPoint, Sweep, choose
 from pipeline.train.kinds.clusters.prepared import SCALED, Prepared
 from pipeline.train.kinds.kmeans.fit import PARALLEL, Clustering, fit_kmeans
-from pipeline.train.kinds.kmeans.starts import THREADS, best, distinct_points, fit_from_seeds, too_few
+from pipeline.train.kinds.kmeans.starts import THREADS, best, fit_from_seeds
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

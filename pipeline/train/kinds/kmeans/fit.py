@@ -14,6 +14,7 @@ from pyspark.sql import functions as fn
 
 from contract.kinds.kmeans import KMeans as KMeansSection
 from contract.model_version import CLUSTER
+from pipeline.train.kinds.clusters.distinct import WEIGHT
 from pipeline.train.kinds.clusters.prepared import SCALED, Prepared
 from scoring.kmeans import Scoring
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 logger = logging.getLogger(__name__)
-
-# A name that no column of a stream can have: theirs begin with a letter.
-WEIGHT: Final = "_weight"
 
 # Spark's names for how KMeans chooses the centres it begins with.
 PARALLEL: Final = "k-means||"

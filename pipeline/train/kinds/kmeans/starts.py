@@ -12,13 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from pyspark import StorageLevel
-from pyspark.ml.functions import vector_to_array
-from pyspark.sql import functions as fn
 
 from contract.errors import DataError
 from contract.kinds.kmeans import KMeans
-from pipeline.train.kinds.clusters.prepared import SCALED
-from pipeline.train.kinds.kmeans.fit import RANDOM, WEIGHT, Clustering, fit_kmeans
+from pipeline.train.kinds.clusters.distinct import distinct_points, too_few
+from pipeline.train.kinds.kmeans.fit import RANDOM, Clustering, fit_kmeans
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -67,18 +65,6 @@ def _from_other_starts(scaled: DataFrame, model: KMeans, k: int, seeds: Sequence
         points.unpersist()
     assert found is not None  # noqa: S101 - Lloyd's iterations keep a centre that loses its last row
     return found
-
-
-def distinct_points(scaled: DataFrame) -> DataFrame:
-    """Return the distinct vectors of ``scaled``, in their order, each with the number of its rows."""
-    by_value = scaled.groupBy(vector_to_array(fn.col(SCALED)).alias("values"))
-    counted = by_value.agg(fn.first(SCALED).alias(SCALED), fn.count(fn.lit(1)).cast("double").alias(WEIGHT))
-    return counted.coalesce(1).sortWithinPartitions("values").select(SCALED, WEIGHT)
-
-
-def too_few(distinct: int, k: int) -> str:
-    """Return the reason why rows with ``distinct`` points cannot become ``k`` clusters."""
-    return f"{distinct} distinct points are fewer than the {k} clusters asked for"
 
 
 def _at_once(fit: Callable[[int], Clustering], seeds: Sequence[int]) -> list[Clustering]:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from py4j.java_gateway import get_field  # type: ignore[import-untyped]
+
+from contract.errors import DataError
+from scoring.arrays import Floats
+
 if TYPE_CHECKING:
     from pyspark.ml.clustering import GaussianMixtureModel
     from pyspark.sql import SparkSession
@@ -28,6 +34,10 @@ def components(spark: SparkSession, model: GaussianMixtureModel) -> Components:
 
     The eigenvalues come from the LAPACK of Spark's own JVM. Of a covariance near to singular, as categories and
     booleans make it, the least ones are rounding alone: another library's differ, and the density with them.
+
+    Raises
+    ------
+    DataError: a covariance cannot be decomposed.
     """
     found = model.gaussiansDF.collect()
     covariances = tuple(_rows(row["cov"].toArray().tolist()) for row in found)
@@ -46,16 +56,34 @@ def _rows(values: Any) -> Rows:
 
 
 def _eigen(spark: SparkSession, covariance: Rows) -> tuple[tuple[float, ...], Rows]:
-    """Call what `breeze.linalg.eigSym` calls for `MultivariateGaussian`: `dsyev`, of the lower triangle."""
+    """Call what `breeze.linalg.eigSym` calls for `MultivariateGaussian`: `dsyev`, of the lower triangle.
+
+    Raises
+    ------
+    DataError: it does not come to an end, and nor would Spark.
+    """
     gateway, width = spark.sparkContext._gateway, len(covariance)
     assert gateway is not None  # noqa: S101 - there is a session
     jvm, double = gateway.jvm, gateway.jvm.double
     matrix, values = gateway.new_array(double, width * width), gateway.new_array(double, width)
-    for place, x in enumerate(x for row in covariance for x in row):
-        matrix[place] = x
+    # Bytes go to the JVM and back at once; each element of an array would be a question of its own.
+    given = bytearray(np.array(covariance, dtype=">f8").tobytes())
+    jvm.java.nio.ByteBuffer.wrap(given).asDoubleBuffer().get(matrix)
     room = 3 * width - 1
     done = jvm.org.netlib.util.intW(0)
     lapack = jvm.dev.ludovic.netlib.lapack.LAPACK.getInstance()
     lapack.dsyev("V", "L", width, matrix, width, values, gateway.new_array(double, room), room, done)
-    flat = list(matrix)
-    return tuple(values), tuple(tuple(flat[i * width : (i + 1) * width]) for i in range(width))
+    found = get_field(done, "val")
+    if found != 0:
+        raise DataError(
+            f"a covariance cannot be decomposed (LAPACK's dsyev ends with info {found}); choose features whose "
+            f"values lie less far apart"
+        )
+    return tuple(_doubles(jvm, values).tolist()), _rows(_doubles(jvm, matrix).reshape(width, width).tolist())
+
+
+def _doubles(jvm: Any, array: Any) -> Floats:
+    """Return the doubles of an array in the JVM."""
+    taken = jvm.java.nio.ByteBuffer.allocate(8 * len(array))
+    taken.asDoubleBuffer().put(array)
+    return np.frombuffer(taken.array(), dtype=">f8").astype(np.float64)

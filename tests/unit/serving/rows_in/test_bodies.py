@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from contract.errors import InvalidRequestError, MalformedRequestError, RequestError
 from serving.rows_in.bodies import RowReader
+from serving.rows_in.cells import numbers
 from serving.rows_in.faults import explain
 
 FEATURES = ("a", "b b")
-READER = RowReader(FEATURES)
+READER = RowReader(numbers(FEATURES))
 
 cells: st.SearchStrategy[Any] = st.one_of(
     st.none(),
@@ -49,7 +50,7 @@ def _outcome(read: Any, body: bytes) -> Any:
 @given(bodies)
 def test_both_readers_say_the_same(body: Any) -> None:
     encoded = json.dumps(body).encode()
-    assert _outcome(READER.read, encoded) == _outcome(lambda text: explain(text, FEATURES), encoded)
+    assert _outcome(READER.read, encoded) == _outcome(lambda text: explain(text, numbers(FEATURES)), encoded)
 
 
 @given(st.binary(max_size=60))

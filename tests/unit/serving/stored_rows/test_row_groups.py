@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from contract.errors import ModelArtifactError, VersionUnavailableError
 from contract.model_version import ResultsFile, ResultsManifest, results_from_json, results_to_json
+from contract.moment import EARLIEST_US, LATEST_US
 from serving.budget import Budget
 from serving.kinds.clusters import results
 from serving.stored_rows.footer import row_groups
@@ -49,9 +50,9 @@ def _parquet(**changed: Any) -> bytes:
 class Stored:
     """A version whose results are one file of these bytes."""
 
-    def __init__(self, directory: Path, body: bytes, *, tag: str = "m", **facts: Any) -> None:
+    def __init__(self, directory: Path, body: bytes, *, tag: str = "m", types: Any = (), **facts: Any) -> None:
         file = ResultsFile(**{**FACTS, "bytes": len(body), **facts})
-        manifest = ResultsManifest("a", "r", N, ("x",), (file,), ())
+        manifest = ResultsManifest("a", "r", N, ("x",), (file,), (), types)
         store: Any = CountingStore({"k": body, "m": results_to_json(manifest)})
         ranges = RangeCache(store, directory, 10**8)
         ranges.prepare()
@@ -69,6 +70,55 @@ def test_what_training_writes_is_read(tmp_path: Path) -> None:
         "row_id": "001", "partition": 0, "offset": 1, "cluster": 1, "label": "C2", "distance": 0.5,
         "features": {"x": 1.0},
     }  # fmt: skip
+
+
+TYPED = {
+    "double": (pa.array([0.1, None, 1e308, *[1.0] * (N - 3)]), [0.1, None, 1e308]),
+    "long": (pa.array([2**62 + 1, None, -(2**63), *[1] * (N - 3)]), [2**62 + 1, None, -(2**63)]),
+    "boolean": (pa.array([True, None, False, *[True] * (N - 3)]), [True, None, False]),
+    "string": (pa.array(["", None, "é\0</script>", *["a"] * (N - 3)]), ["", None, "é\0</script>"]),
+    "datetime": (
+        pa.array([EARLIEST_US, None, 1_357_016_400_000_001, *[0] * (N - 3)]).cast(pa.timestamp("us", "UTC")),
+        ["0001-01-01T00:00:00Z", None, "2013-01-01T05:00:00.000001Z"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TYPED)
+def test_typed_values_come_as_they_landed(tmp_path: Path, kind: str) -> None:
+    column, told = TYPED[kind]
+    stored = Stored(tmp_path, _parquet(x=column), types=(kind,))
+    assert [row["features"]["x"] for row in stored.page()[:3]] == told
+    lines = b"".join(stored.results.export(stored.version, LABELS, cluster=None)).splitlines()
+    assert [json.loads(line)["features"]["x"] for line in lines[:3]] == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [
+        ("long", pa.array([1.0] * N)),
+        ("double", pa.array([1] * N)),
+        ("string", pa.array([b"\xff"] * N)),
+        ("string", pa.array([1] * N)),
+        ("boolean", pa.array([1] * N)),
+        ("datetime", pa.array([1] * N)),
+        ("datetime", pa.array([LATEST_US + 1] * N).cast(pa.timestamp("us", "UTC"))),
+        ("datetime", pa.array([1] * N).cast(pa.timestamp("us"))),
+        ("datetime", pa.array([1] * N).cast(pa.timestamp("ns", "UTC"))),
+        ("string", pa.array(["y" * (5 * 2**20), *[""] * (N - 1)])),
+        ("string", pa.array(["a"] * N, pa.large_string())),
+        ("string", pa.array(["a"] * N).dictionary_encode()),
+    ],
+)
+def test_values_of_another_type_are_refused(tmp_path: Path, kind: str, column: Any) -> None:
+    try:
+        stored = Stored(tmp_path, _parquet(x=column), types=(kind,))
+        rows = stored.page()
+    except ModelArtifactError as error:
+        assert len(str(error)) < 500
+    else:
+        # Arrow's own name for texts is no other type.
+        assert kind == "string" and rows[1]["features"]["x"] == "a"
 
 
 def _one(value: Any, name: str) -> Any:

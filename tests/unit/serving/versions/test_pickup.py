@@ -420,6 +420,13 @@ def test_a_kind_that_is_not_installed_is_its_version_s_matter(line: Line) -> Non
     line.tracking.tag("a", 1, "kind", "soap-bubbles")
     line.look()
     assert line.states("a")[0] == "ready" and line.versions("a")[1].required_numbers().kind.name == "kmeans"
+    # Nor after a restart, to which the cache tells the kind: with the registry down, and when it answers again.
+    for is_down in (True, False):
+        line.restarted()._restore()
+        if not is_down:
+            line.look()
+        assert line.states("a")[0] == "ready" and line.versions("a")[1].tags["kind"] == "soap-bubbles"
+        assert line.versions("a")[1].required_numbers().kind.name == "kmeans"
 
 
 @pytest.mark.parametrize(

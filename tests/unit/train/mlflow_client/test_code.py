@@ -10,6 +10,7 @@ import pytest
 from pipeline.train.kinds.bisecting.kind import BisectingKind
 from pipeline.train.kinds.clusters.clustering import _SHARED_CODE, SCORING, Clustering
 from pipeline.train.kinds.kmeans.kind import KMeansKind
+from pipeline.train.kinds.mixture.kind import MixtureKind
 
 
 def imported(module: str, found: set[str]) -> set[str]:
@@ -25,9 +26,9 @@ def imported(module: str, found: set[str]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("kind", [KMeansKind, BisectingKind])
+@pytest.mark.parametrize("kind", [KMeansKind, BisectingKind, MixtureKind])
 def test_it_is_complete(kind: type[Clustering]) -> None:
     files: tuple[Path, ...] = (*_SHARED_CODE, *kind.code)
     carried = {file.stem for file in files}
     assert imported(kind.loader, set()) <= carried and len(carried) == len(files)
-    assert not {"kmeans", "bisecting"} - {kind.code[0].stem} & carried
+    assert not {"kmeans", "bisecting", "mixture"} - {kind.code[0].stem} & carried

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,28 @@ from pyspark.mllib.common import _py2java
 from pyspark.mllib.linalg import Vectors
 from pyspark.sql import SparkSession
 
+from contract.kinds.bisecting import BisectingKMeans as Section
+from contract.stream import parse_stream
+from pipeline.train.kinds.bisecting.kind import divided
+from pipeline.train.kinds.bisecting.scaler import fit_away_from_zero
 from pipeline.train.kinds.bisecting.tree import tree
+from pipeline.train.kinds.clusters.prepared import prepare
 from pipeline.train.read.spark_session import SparkOnDemand
+from pipeline.train.train_key import TRAINING_REVISION
 from scoring.arrays import Floats, Integers
 from scoring.bisecting import BisectingAssigner, BisectingScoring
 from tests.integration.train.scaled import Chain, fit_chain
+from tests.integration.train.test_parity import deterministic, table
+
+GOLDEN = Path(__file__).parent / "golden_training.json"
+TEXT = """
+name: golden
+topic: golden
+columns: {f0: {type: float64}, f1: {type: float64}, f2: {type: float64}}
+cut: {rows: 10}
+features: [f0, f1, f2]
+model: {kind: bisecting-kmeans, k: 5, seed: 3}
+"""
 
 
 def awkward(rng: np.random.Generator, count: int, width: int) -> Floats:
@@ -102,6 +120,27 @@ def test_a_tree_may_have_fewer_leaves(spark: SparkOnDemand, tmp_path: Path) -> N
         assert len(scoring.labels) == len(set(clusters)) == leaves < 4
         assert any(len(places) == 1 for places in scoring.children) == (not away_from_zero)
         assert np.array_equal(found, clusters) and np.array_equal(found_distances, distances)
+
+
+def trained(spark: SparkSession, directory: Path) -> dict[str, object]:
+    """Return the numbers of a tree over rows that no library's random numbers change."""
+    section = parse_stream(TEXT, "golden").section(Section)
+    rows = spark.createDataFrame(table(deterministic(900))).coalesce(1).cache()
+    prepared = prepare(rows, ("f0", "f1", "f2"), section.impute, fit_away_from_zero)
+    found = tree(spark, divided(prepared, section), str(directory / "golden"))
+    rest = {name: getattr(prepared, name) for name in ("surrogates", "mean", "std")}
+    return {**rest, "nodes": found.nodes, "children": [list(places) for places in found.children]}
+
+
+def test_golden_training(spark: SparkOnDemand, tmp_path: Path) -> None:
+    """Fails when the same rows give another tree: raise TRAINING_REVISION then, and write the file anew with
+    `python -m tests.integration.train.golden_training`.
+    """
+    expected, found = json.loads(GOLDEN.read_text()), trained(spark.session(), tmp_path)
+    assert expected.pop("revision") == TRAINING_REVISION and expected.pop("children") == found.pop("children")
+    for name, numbers in found.items():
+        assert np.array(numbers) == pytest.approx(np.array(expected.pop(name)), rel=1e-9, abs=1e-12), name
+    assert not expected
 
 
 @pytest.mark.long

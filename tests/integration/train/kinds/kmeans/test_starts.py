@@ -9,10 +9,11 @@ from contract.errors import DataError
 from contract.kinds.clusters import KRange
 from contract.kinds.kmeans import KMeans
 from contract.stream import Stream
+from pipeline.train.kinds.clusters.distinct import distinct_points
 from pipeline.train.kinds.clusters.prepared import SCALED, Prepared, prepare
 from pipeline.train.kinds.kmeans.choose_k import sweep
 from pipeline.train.kinds.kmeans.fit import PARALLEL, RANDOM, fit_kmeans, next_step
-from pipeline.train.kinds.kmeans.starts import distinct_points, fit_from_seeds
+from pipeline.train.kinds.kmeans.starts import fit_from_seeds
 from pipeline.train.read.spark_session import SparkOnDemand
 from scoring.kmeans import Floats
 from tests.integration.train.test_parity import stream, table

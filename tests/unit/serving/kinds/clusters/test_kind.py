@@ -24,7 +24,7 @@ from scoring.golden import Golden
 from serving.kinds.bisecting.kind import KIND, read_scoring
 from serving.kinds.clusters.clustering import Clustering
 from serving.kinds.clusters.kind import ClusterKind
-from serving.kinds.clusters.page.part import _profile
+from serving.kinds.clusters.page.profiles import profile
 from serving.kinds.kind import ArtifactFile, Kind
 from serving.kinds.prediction import PredictRequest
 from tests.unit.serving.served_numbers import version
@@ -62,7 +62,7 @@ def test_a_tree_is_loaded_described_and_answers() -> None:
     kind: Kind = ClusterKind("tree", "swathe_tree", FILE, BisectingScoring.from_json)
     assert [file.name for file in kind.files if not file.is_optional] == list(_files())
     served = kind.load(_files())
-    assert served.features == ("x",) and served.described == {"clusters": 2} and served.example == {"x": 0.0}
+    assert served.inputs == {"x": "double"} and served.described == {"clusters": 2} and served.example == {"x": 0.0}
     request = PredictRequest(b'{"instances": [[-6], [4]]}', served.predictor, b'"model":"m"}')
     predictor = served.predictor
     answer = predictor.encode(request, predictor.predict(request, predictor.decode(request)))
@@ -75,7 +75,7 @@ def test_each_clustering_says_how_exactly_it_agrees_with_spark() -> None:
     for kind, shift in ((exact, 1e-12), (within, 1e-3)):
         with pytest.raises(ModelArtifactError, match="3 of 3 golden rows"):
             kind.load(_files(shift))
-    assert within.load(_files(1e-12)).features == ("x",)
+    assert within.load(_files(1e-12)).inputs == {"x": "double"}
 
 
 def test_a_scoring_file_that_is_none_is_told_by_its_name() -> None:
@@ -87,7 +87,7 @@ def test_a_scoring_file_that_is_none_is_told_by_its_name() -> None:
 def test_bisecting_kmeans_reads_its_tree_and_nothing_else() -> None:
     files = {SCORING_FILE if name == FILE.name else name: body for name, body in _files().items()}
     served = KIND.load(files)
-    assert served.described == {"clusters": 2} and served.features == ("x",)
+    assert served.described == {"clusters": 2} and served.inputs == {"x": "double"}
     tree = json.loads(TREE.to_json())
     spoiled: list[dict[str, Any]] = [
         *({"more": 1}, {"format": 2}, {"std": []}, {"nodes": [[0.0]]}, {"nodes": [[0.0]] * 10_001}),
@@ -117,8 +117,8 @@ def test_a_profile_is_coloured_by_the_distance_from_the_batch_s_mean() -> None:
     made = version(1)
     assert made.numbers is not None
     numbers = dataclasses.replace(made.numbers, served=Clustering(tree.assigner(), clusters, None))
-    shown = _profile(dataclasses.replace(made, numbers=numbers), {"C1": 0, "C2": 1})
-    assert [[(cell.value, cell.deviations) for cell in row.cells] for row in shown.rows] == [
-        [(5.0, -1.0)],
-        [(15.0, 1.0)],
+    shown = profile(dataclasses.replace(made, numbers=numbers), {"C1": 0, "C2": 1})
+    assert [[(cell.text, cell.title) for cell in row.cells] for row in shown.rows] == [
+        [("5.0", "\N{MINUS SIGN}1.00 standard deviations from the mean")],
+        [("15.0", "1.00 standard deviations from the mean")],
     ]

@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InvalidRequestError, RequestTooLargeError
-from scoring.kmeans import Assigner, Floats
+from scoring.kmeans import Assigner, Floats, Integers
 from serving.kinds.clusters.predictor import ClusterPredictor, seconds
 from serving.kinds.clusters.tensors import OUTPUTS
 from serving.kinds.litserve_api import LARGE_BYTES, Predictions
 from serving.kinds.prediction import Answer, PredictRequest, Tensors
-from serving.rows_in.tensors import decode
+from serving.rows_in.cells import numbers
+from serving.rows_in.tensors import Inference, decode
 from tests.unit.serving.served_numbers import scoring
 
 ASSIGNER = Assigner(scoring())
@@ -204,24 +205,29 @@ def test_rows_with_a_fault_are_not_compared(predictions: Predictions) -> None:
     assert _worked(predictions, asked).differing == 1
 
 
-numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
+doubles = st.floats(allow_nan=False, allow_infinity=False, width=32)
+
+
+def _rows(found: Inference) -> Floats:
+    assert found.rows is not None
+    return found.rows
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(st.lists(st.one_of(st.none(), numbers), max_size=4), max_size=4), st.integers(1, 4), st.integers(1, 4))
+@given(st.lists(st.lists(st.one_of(st.none(), doubles), max_size=4), max_size=4), st.integers(1, 4), st.integers(1, 4))
 def test_a_tensor_is_its_shape_or_is_refused(rows: list[list[float | None]], n: int, d: int) -> None:
-    features = tuple(f"f{j}" for j in range(d))
+    inputs = numbers(f"f{j}" for j in range(d))
     as_it_is = len(rows) == n and all(len(row) == d for row in rows)
     flat = [x for row in rows for x in row]
     for data, fits in ((rows, as_it_is), (flat, len(flat) == n * d and bool(flat))):
         body = json.dumps(_tensor(data, [n, d])).encode()
         if fits:
-            found = decode(body, None, features, tuple(OUTPUTS)).rows
+            found = _rows(decode(body, None, inputs, tuple(OUTPUTS)))
             wanted = np.array([math.nan if x is None else x for x in flat]).reshape(n, d)
             assert np.array_equal(found, wanted, equal_nan=True)
         else:
             with pytest.raises(InvalidRequestError, match=r"for shape|must"):
-                decode(body, None, features, tuple(OUTPUTS))
+                decode(body, None, inputs, tuple(OUTPUTS))
 
 
 @given(st.integers(0, 40), st.integers(-1, 40), st.integers(1, 2))
@@ -230,20 +236,21 @@ def test_a_binary_tensor_has_the_bytes_of_its_shape(there: int, told: int, n: in
                                      "parameters": {"binary_data_size": told}}]}).encode()  # fmt: skip
     body = header + bytes(there)
     if there == told == n * 16:
-        assert decode(body, len(header), ("a", "b"), tuple(OUTPUTS)).rows.shape == (n, 2)
+        assert _rows(decode(body, len(header), numbers("ab"), tuple(OUTPUTS))).shape == (n, 2)
     else:
         with pytest.raises(InvalidRequestError, match=f"{n * 16} bytes"):
-            decode(body, len(header), ("a", "b"), tuple(OUTPUTS))
+            decode(body, len(header), numbers("ab"), tuple(OUTPUTS))
 
 
 class Likely(Assigner):
     """An assigner with a probability for each cluster."""
 
-    def probabilities(self, rows: Floats) -> Floats:
+    def assign_likely(self, rows: Floats) -> tuple[Integers, Floats, Floats]:
         """Return half of what is left for each next one, the first of the row's own cluster."""
-        clusters, _ = self.assign(rows)
+        clusters, distances = self.assign(rows)
         found = np.tile(0.5 ** np.arange(1, len(self.scoring.labels) + 1), (len(rows), 1))
-        return np.array([np.roll(row, cluster) for row, cluster in zip(found, clusters, strict=True)])
+        likely = np.array([np.roll(row, cluster) for row, cluster in zip(found, clusters, strict=True)])
+        return clusters, distances, likely
 
 
 LIKELY = Likely(scoring(clusters=3))

@@ -1,4 +1,4 @@
-"""What a record that has no column of the stream file may have been meant to be."""
+"""What a record that has no column of the stream file may have been meant to be, whatever its format."""
 
 from __future__ import annotations
 
@@ -6,23 +6,17 @@ import difflib
 import itertools
 from collections.abc import Collection, Iterator, Mapping
 
-import orjson
-
 _DEPTH = 4
 _KEYS_LOOKED_AT = 1_000
 _SHOWN = 8
 
 
-def why_no_column(value: bytes | None, columns: Collection[str]) -> str | None:
-    """Return a hint for the record ``value``, None where it is no object, or one with a column.
+def why_no_column(record: Mapping[str, object], columns: Collection[str]) -> str | None:
+    """Return a hint for what ``record`` holds by key, None where a column is among it.
 
     Letter case, an envelope around the columns and near names are told; else the keys that it has.
     """
-    try:
-        record = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(record, dict) or record.keys() & set(columns):
+    if record.keys() & set(columns):
         return None
     keys = list(record)[:_KEYS_LOOKED_AT]
     has = f"its keys are {', '.join(map(repr, keys[:_SHOWN]))}{' …' if len(keys) > _SHOWN else ''}"

@@ -69,8 +69,8 @@ def test_numpy_is_within_the_tolerance(
     rows = np.vstack([values, hard(rng, scoring, np.where(np.isnan(values), 0, values))])
     clusters, probabilities = spark_says(session, chain, model, rows)
     assigner = MixtureAssigner(scoring)
-    found, found_probabilities = assigner.assign(rows)
-    tolerance = np.maximum(assigner.rounding(rows), TOLERANCE)
+    found, _, found_probabilities = assigner.assign_likely(rows)
+    tolerance = assigner.tolerance(rows)
     assert np.all(np.abs(found_probabilities - probabilities) <= tolerance[:, None] * probabilities)
     # What is set apart are points built to be hard, and few of these.
     assert np.all(tolerance[: len(values)] == TOLERANCE) and np.mean(tolerance > TOLERANCE) < 0.15
@@ -78,9 +78,9 @@ def test_numpy_is_within_the_tolerance(
     tie = largest[:, -1] - largest[:, -2] <= 2 * tolerance * largest[:, -1]
     assert np.array_equal(found[~tie], clusters[~tie])
     for i in range(0, len(rows), 7):
-        cluster, alone = assigner.assign_row(rows[i].tolist())
-        assert alone == pytest.approx(probabilities[i], rel=tolerance[i], abs=0)
-        assert tie[i] or cluster == clusters[i]
+        alone = assigner.assign_likely(rows[i : i + 1])
+        assert alone.probabilities[0] == pytest.approx(probabilities[i], rel=tolerance[i], abs=0)
+        assert tie[i] or alone.clusters[0] == clusters[i]
     # The rows are as hard as they are meant to be.
     ranks = [np.count_nonzero(np.array(x) > EPSILON * max(x) * len(x)) for x in scoring.eigenvalues]
     assert min(ranks) < values.shape[1]
@@ -98,8 +98,8 @@ def test_fifty_thousand_rows_of_each(spark: SparkOnDemand, make: Callable[[np.ra
     rows = np.vstack([rows, hard(rng, scoring, rows)])
     clusters, probabilities = spark_says(session, chain, model, rows)
     assigner = MixtureAssigner(scoring)
-    found, found_probabilities = assigner.assign(rows)
-    tolerance = np.maximum(assigner.rounding(rows), TOLERANCE)
+    found, _, found_probabilities = assigner.assign_likely(rows)
+    tolerance = assigner.tolerance(rows)
     assert np.all(np.abs(found_probabilities - probabilities) <= tolerance[:, None] * probabilities)
     largest = np.sort(probabilities, axis=1)
     tie = largest[:, -1] - largest[:, -2] <= 2 * tolerance * largest[:, -1]

@@ -1,0 +1,1 @@
+"""KMeans beside an earlier commit of the project itself."""

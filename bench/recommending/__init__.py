@@ -1,0 +1,1 @@
+"""Recommenders beside the script that MLflow's documentation would have one write."""

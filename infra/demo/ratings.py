@@ -1,0 +1,47 @@
+"""`make demo-ratings`: the whole line on real ratings, to recommendations for somebody whom nobody knows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import click
+import httpx
+
+from contract import remedies
+from infra.demo.demo import ready_versions, shortened, walked
+
+STREAM: Final = "streams/movielens.yaml"
+MODEL: Final = "movielens-cumulative"
+# Three films of a space saga.
+ASKED: Final = {
+    "ratings": [{"item": 50, "rating": 5}, {"item": 172, "rating": 5}, {"item": 181, "rating": 4}],
+    "n": 5,
+}
+
+
+@click.command()
+def main() -> None:
+    """Bring the ratings and the services, train a recommender per batch, ask for recommendations."""
+    install = remedies.install_source("recbole").strip("`")
+    walked(STREAM, f"mlflow run . --env-manager local -P stream={STREAM}", _show_answers, install)
+
+
+def _show_answers(url: str) -> None:
+    with httpx.Client(base_url=url, timeout=10) as server:
+        versions = ready_versions(server, url, MODEL)
+        for which in (*(f"v{version['version']}" for version in versions), "champion"):
+            _ask(server, url, f"/api/{MODEL}/{which}/recommend", ASKED)
+        for path in (f"/api/{MODEL}/champion/recommendations/196", f"/api/{MODEL}/champion/model-stats"):
+            _ask(server, url, path)
+
+
+def _ask(server: httpx.Client, url: str, path: str, body: dict[str, Any] | None = None) -> None:
+    given = "" if body is None else f" --json '{json.dumps(body)}'"
+    click.secho(f"\n$ curl {url}{path}{given}", bold=True)
+    answer = server.get(path) if body is None else server.post(path, json=body)
+    click.echo(shortened(answer.raise_for_status().text))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""Fits ALS to the trained share, and brings its factors here, by the places of users and items."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+from pyspark.ml import PipelineModel
+from pyspark.ml.feature import StringIndexerModel
+from pyspark.ml.recommendation import ALS, ALSModel
+from pyspark.sql import functions as fn
+
+from contract.errors import DataError
+from contract.kinds.als import Als
+from pipeline.train.kinds.als.ratings import Ratings
+from pipeline.train.kinds.kind import Batch
+from pipeline.train.kinds.scratch import scratch_directory
+from scoring.arrays import Floats
+from scoring.factors import Recommender, Singles
+from scoring.ids import Ids
+from scoring.item_ratings import ItemRatings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# Names that no column of a stream can have.
+USER_PLACE: Final = "_user_place"
+ITEM_PLACE: Final = "_item_place"
+PREDICTION: Final = "prediction"
+
+_INDEXER: Final = "org.apache.spark.ml.feature.StringIndexerModel"
+
+# Ratings of one of the blocks that Spark solves at a time; few blocks make few tasks.
+_BLOCK_RATINGS: Final = 1_000_000
+_FEWEST_BLOCKS, _MOST_BLOCKS = 2, 200
+# Of one user's equations: of a solution in doubles a tenth of the tolerance is rounding then.
+_MOST_CONDITION: Final = 1e9
+# An unbroken chain of iterations overflows the stack of a JVM from some 30 on.
+_CHECKPOINT_EVERY: Final = 10
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Who rated and what was rated in the trained share, in the order of their places.
+
+    counts [m] and means [m] of items; counts [n] and means [n] of users; ``deviation`` is of all ratings.
+    """
+
+    users: Ids
+    items: Ids
+    of_items: ItemRatings
+    user_counts: Counts
+    user_means: Floats
+    low: float
+    high: float
+    mean: float
+    deviation: float
+
+    @property
+    def ratings(self) -> int:
+        """How many ratings there are."""
+        return int(self.user_counts.sum())
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What Spark fitted: the whole pipeline, which takes raw columns, its last stage, and its factors."""
+
+    pipeline: PipelineModel
+    als: ALSModel
+    vocabulary: Vocabulary
+    recommender: Recommender
+
+    def indexed(self, rows: DataFrame) -> DataFrame:
+        """Return ``rows`` with the places of user and item, of the unknown the number of all."""
+        for stage in self.pipeline.stages[:2]:
+            rows = stage.transform(rows)
+        places = (fn.col(name).cast("int").alias(name) for name in (USER_PLACE, ITEM_PLACE))
+        return rows.select(*(name for name in rows.columns if name not in {USER_PLACE, ITEM_PLACE}), *places)
+
+
+def vocabulary(ratings: Ratings) -> Vocabulary:
+    """Return the users and items of the trained share.
+
+    Raises
+    ------
+    DataError: there are fewer than two items, or more text in the names than a version holds.
+    """
+    model, trained = ratings.model, ratings.trained
+    users, user_counts, user_means = _by_name(trained, model.user, model.rating)
+    items, item_counts, item_means = _by_name(trained, model.item, model.rating)
+    if len(items) < 2:
+        raise DataError(
+            f"of the ratings, {int(user_counts.sum())} fell into the share of {model.train_share:g} that is fitted, of "
+            f"{len(items)} items: too few to fit"
+        )
+    of_all = trained.agg(
+        *(measure(model.rating) for measure in (fn.min, fn.max)),
+        *(measure(fn.col(model.rating).cast("double")) for measure in (fn.avg, fn.stddev_pop)),
+    ).first()
+    assert of_all is not None  # noqa: S101 - always one row
+    try:
+        ids = Ids.of(users), Ids.of(items)
+    except ValueError as error:
+        raise DataError(f"the names of {len(users)} users and {len(items)} items are too long: {error}") from error
+    spread = (float(value) for value in of_all)
+    return Vocabulary(*ids, ItemRatings(item_counts, item_means), user_counts, user_means, *spread)
+
+
+def _by_name(trained: DataFrame, name: str, rating: str) -> tuple[list[str], Counts, Floats]:
+    """Return the distinct names, sorted by code point, with how often and how high each was rated."""
+    measures = fn.count(fn.lit(1)).alias("_count"), fn.avg(fn.col(rating).cast("double")).alias("_mean")
+    table = trained.groupBy(name).agg(*measures).toArrow()
+    names = table.column(name).to_pylist()
+    order = sorted(range(len(names)), key=names.__getitem__)
+    counts, means = (table.column(column).to_numpy()[order] for column in ("_count", "_mean"))
+    return [names[i] for i in order], counts.astype(np.int64), means.astype(np.float64)
+
+
+def fit(ratings: Ratings, known: Vocabulary, batch: Batch) -> Fitted:
+    """Fit ALS to the trained share.
+
+    Raises
+    ------
+    DataError: what comes of it are no numbers.
+    """
+    model = ratings.model
+    stages = [
+        _indexer(batch.spark, known.users, model.user, USER_PLACE),
+        _indexer(batch.spark, known.items, model.item, ITEM_PLACE),
+    ]
+    trained = ratings.trained
+    for stage in stages:
+        trained = stage.transform(trained)
+    with scratch_directory(batch) as directory:
+        batch.spark.sparkContext.setCheckpointDir(directory)
+        als = _als(model, known.ratings).fit(trained)
+        of_users, of_items = (_factors(of_all, model.rank) for of_all in (als.userFactors, als.itemFactors))
+    _refuse_ill_conditioned(model, known, of_users, of_items)
+    recommender = Recommender(
+        known.users, known.items, of_users, of_items, reg=model.reg, alpha=model.alpha, implicit=model.implicit
+    )
+    return Fitted(PipelineModel(stages=[*stages, als]), als, known, recommender)
+
+
+def _refuse_ill_conditioned(model: Als, known: Vocabulary, of_users: Singles, of_items: Singles) -> None:
+    """Refuse equations whose solutions are noise: rounding decides them here otherwise than in Spark.
+
+    Of a user with n ratings the largest eigenvalue is at most the trace, the least at least n·λ.
+    """
+    squares = np.einsum("ij,ij->i", of_items, of_items, dtype=np.float64)
+    most = float(squares.max())
+    if model.implicit:
+        most = float(squares.sum()) + model.alpha * max(abs(known.low), abs(known.high)) * most
+    if not (np.isfinite(of_users).all() and most <= _MOST_CONDITION * model.reg):
+        raise DataError(
+            f"a reg of {model.reg:g} is too small beside the ratings of column {model.rating!r}, which go from "
+            f"{known.low:g} to {known.high:g}: the factors that come of them are noise; raise it"
+        )
+
+
+def _indexer(spark: SparkSession, ids: Ids, column: str, place: str) -> StringIndexerModel:
+    """Return what gives each name of ``column`` its place; numbers are text to it, decimal digits, as in the ids."""
+    gateway = spark.sparkContext._gateway
+    assert gateway is not None  # noqa: S101 - there is a session
+    # Its own `from_labels` sends one name after the other: a hundred thousand take ten seconds.
+    separator = uuid.uuid4().hex
+    joined = separator.join(["", *ids])
+    split = gateway.jvm.org.apache.commons.lang3.StringUtils.splitByWholeSeparatorPreserveAllTokens
+    labels = gateway.jvm.java.util.Arrays.copyOfRange(split(joined, separator), 1, len(ids) + 1)
+    model: StringIndexerModel = StringIndexerModel._create_from_java_class(_INDEXER, labels)
+    return model.setInputCol(column).setOutputCol(place).setHandleInvalid("keep")
+
+
+def _als(model: Als, ratings: int) -> ALS:
+    blocks = min(max(_FEWEST_BLOCKS, -(-ratings // _BLOCK_RATINGS)), _MOST_BLOCKS)
+    als = ALS(
+        userCol=USER_PLACE,
+        itemCol=ITEM_PLACE,
+        ratingCol=model.rating,
+        rank=model.rank,
+        regParam=model.reg,
+        maxIter=model.iterations,
+        implicitPrefs=model.implicit,
+        alpha=model.alpha,
+        seed=model.seed,
+        numUserBlocks=blocks,
+        numItemBlocks=blocks,
+        coldStartStrategy="nan",
+        checkpointInterval=_CHECKPOINT_EVERY if model.iterations > _CHECKPOINT_EVERY else -1,
+    )
+    return als.setPredictionCol(PREDICTION)
+
+
+def _factors(of_all: DataFrame, rank: int) -> Singles:
+    """Return the factors [n, rank] in the order of their places."""
+    table = of_all.toArrow()
+    order = np.argsort(table.column("id").to_numpy(), kind="stable")
+    values = table.column("features").combine_chunks().values.to_numpy().astype(np.float32, copy=False)
+    return np.ascontiguousarray(values.reshape(-1, rank)[order])

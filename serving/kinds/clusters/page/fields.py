@@ -1,0 +1,98 @@
+"""The fields of the row to try: a choice for a category, a clock for a time, a number for a number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Final, Literal
+
+from contract.decoding import shortened
+from scoring.features import Encoding
+from scoring.forms import Category
+from serving.kinds.clusters.clustering import Clustering
+from serving.rows_in.cells import IN_JSON
+
+MOST_FIELDS: Final = 1000
+"""Inputs that a row is tried with; the others are missing."""
+# Characters of all choices together; beyond them a category is typed in.
+_MOST_CHOICES: Final = 200_000
+_LONGEST_CHOICE: Final = 60
+
+Look = Literal["number", "choice", "text", "time"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """An input of some versions: how it looks, what stands in it at first, and its choices, each as JSON and in words.
+
+    ``kind`` is its type in the newest of them.
+    """
+
+    name: str
+    kind: str
+    look: Look
+    value: str
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+def fields(newest_first: Sequence[Clustering]) -> list[Field]:
+    """Return a field for each input of any of the versions."""
+    kinds: dict[str, str] = {}
+    example: dict[str, Any] = {}
+    for served in newest_first:
+        kinds = dict(served.inputs) | kinds
+        example = dict(served.example) | example
+    found: list[Field] = []
+    room = _MOST_CHOICES
+    for name, kind in [*kinds.items()][:MOST_FIELDS]:
+        choices = _choices(name, kind, [served.encoding for served in newest_first], room)
+        room -= sum(len(value) for value, _ in choices)
+        found.append(Field(name, kind, _look(kind, choices), _shown(example[name], kind, choices), choices))
+    return found
+
+
+def _look(kind: str, choices: Sequence[object]) -> Look:
+    if choices:
+        return "choice"
+    return {"datetime": "time", "string": "text", "boolean": "text"}.get(kind, "number")  # type: ignore[return-value] # one of them
+
+
+def _shown(value: Any, kind: str, choices: Sequence[object]) -> str:
+    if choices:
+        return json.dumps(value)
+    if value is None:
+        return ""
+    # The clock of a browser has no zone, and a time without one is UTC.
+    return str(value).removesuffix("Z")[:19] if kind == "datetime" else str(value)
+
+
+def _choices(name: str, kind: str, encodings: Iterable[Encoding], room: int) -> tuple[tuple[str, str], ...]:
+    """Return what is chosen of a category; nothing where it is a number too, or there is no ``room``."""
+    values: dict[Any, None] = {}
+    for encoding in encodings:
+        for feature in encoding.features:
+            if feature.column == name and isinstance(feature, Category):
+                values |= dict.fromkeys(feature.values)
+            elif feature.column == name:
+                return ()
+    if not values or kind not in IN_JSON:
+        return ()
+    known = [(json.dumps(value), told(value)) for value in values]
+    if sum(len(value) for value, _ in known) > room:
+        return ()
+    others = [] if kind == "boolean" else [(json.dumps(_other(values, kind)), "any other")]
+    return (*known, *others, ("null", "missing"))
+
+
+def told(value: str | int | bool) -> str:
+    """Return a category's value in words."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return shortened(text)[:_LONGEST_CHOICE] if text.strip() else f"“{text[:_LONGEST_CHOICE]}”"
+
+
+def _other(values: Mapping[Any, None], kind: str) -> Any:
+    """Return a value that is none of ``values``."""
+    candidates = (n if kind == "long" else "other" + "*" * n for n in count())
+    return next(value for value in candidates if value not in values)

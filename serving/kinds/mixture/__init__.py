@@ -1,0 +1,1 @@
+"""GaussianMixture: clusters with a shape of their own, and a probability of each for every row."""

@@ -1,0 +1,3 @@
+"use strict";
+
+document.querySelector(".medians").title = "Half of the values are below";
