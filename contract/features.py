@@ -137,6 +137,17 @@ def _name(feature: Declared, is_a_number_too: bool) -> str:
     return f"{feature.column}.{feature.form}"
 
 
+def most_columns(features: Iterable[Declared]) -> int:
+    """Return how many columns of numbers ``features`` become at most."""
+    return sum(_most(feature) + (feature.missing == "flag") for feature in features)
+
+
+def _most(feature: Declared) -> int:
+    if isinstance(feature, Category):
+        return feature.max_categories + 1
+    return 2 if isinstance(feature, Cyclic) else 1
+
+
 def cell_types(features: Sequence[Declared], column_types: Mapping[str, str]) -> dict[str, CellType]:
     """Return what a model reads of each column; ``column_types`` are those of the stream file.
 
