@@ -24,6 +24,7 @@ from pipeline.train.read.spark_errors import spark_errors
 from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.stopwatch import Stopwatch
 from scoring.arrays import Floats
+from scoring.features import Encoding
 from scoring.likely import disagreements
 from scoring.mixture import MixtureScoring
 from tests.integration.train.test_parity import table
@@ -53,7 +54,7 @@ def mixture(k: int, **more: object) -> GaussianMixture:
 def trained(spark: SparkOnDemand, values: Floats, k: int) -> Trained:
     batch = prepared(spark, values)
     fit = fit_mixture(spark.session(), batch, mixture(k), FEATURES)
-    scoring = _scoring(batch, fit.components, FEATURES, tuple(f"C{i}" for i in range(k)))
+    scoring = _scoring(batch, fit.components, tuple(f"C{i}" for i in range(k)))
     return Trained(batch, fit.model, scoring, [], assign(batch.rows, fit.model, scoring), len(values))
 
 
@@ -87,7 +88,9 @@ def test_rows_that_make_no_mixture_are_told(spark: SparkOnDemand) -> None:
     assert len(golden.rows)
     session = spark.session()
     huge = session.sql("SELECT array(double(n) * 1e200, double(-n) * 1e200) AS v FROM range(9) AS t(n)")
-    absurd = Prepared((), huge.select(array_to_vector(col("v")).alias(SCALED)), (0, 0), (0, 0), (1, 1))
+    absurd = Prepared(
+        (), huge.select(array_to_vector(col("v")).alias(SCALED)), (0, 0), (0, 0), (1, 1), Encoding.plain(FEATURES)
+    )
     with pytest.raises(DataError, match="MatrixNotSymmetricException"), spark_errors("http://store:9000"):
         fit_mixture(session, absurd, mixture(2), FEATURES)
 
