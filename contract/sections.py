@@ -28,7 +28,7 @@ class ModelSection(Section):
 
     later: ClassVar[frozenset[str]] = frozenset()
     """Keys that came after versions were trained."""
-    forms: ClassVar[frozenset[str]] = frozenset({"number", "log", "category", "cyclic"})
+    forms: ClassVar[frozenset[str]] = frozenset({"number"})
     """Forms of features that the kind can read: `contract.features` has all."""
     most_features: ClassVar[int | None] = None
     """As many features as a stream file of the kind may name."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from bench.serving import recommending, typed_rows
 from bench.serving.contenders import Server, baseline, ours, registered
 from bench.serving.load import Measured, Wrk, cpu_s, pss_mb
 from bench.serving.misbehaving import MISBEHAVIOURS
@@ -23,6 +24,7 @@ from bench.serving.probe import waits
 # Rows of a request, connections, and what is asked of ours: at least so many times A's and B's requests a second.
 CASES = ((1, 1, 1.0, 0.9), (1, 16, 1.0, 0.9), (1_000, 8, 8.0, 1.2), (10_000, 8, 8.0, 1.2))
 SMALL_P99_MS = 25.0
+TIMES_TYPED = 0.8
 # Of requests of one row, whatever one other client does.
 OTHERS_P99_MS = 50.0
 MANY = 100
@@ -34,7 +36,9 @@ def main() -> None:
     options.add_argument("--seconds", type=int, default=8, help="of each run of wrk")
     options.add_argument("--turns", type=int, default=2, help="runs of each case; the best counts")
     options.add_argument("--without-many", action="store_true", help=f"leave {MANY} versions out")
+    options.add_argument("--typed", action="store_true", help="only typed rows beside numbers")
     options.add_argument("--misbehaving", action="store_true", help="only the clients that misbehave")
+    options.add_argument("--recommending", action="store_true", help="only recommendations")
     chosen = options.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("no wrk on PATH; on Debian: apt-get install wrk")
@@ -43,6 +47,13 @@ def main() -> None:
     if chosen.misbehaving:
         with tempfile.TemporaryDirectory() as folder, registered(1) as model, ours(model, Path(folder)) as server:
             _misbehaving(server, f"/api/{model}/v1", chosen.seconds)
+        return
+    if chosen.typed:
+        with tempfile.TemporaryDirectory() as folder, registered(1) as model, ours(model, Path(folder)) as server:
+            _typed(server, versions=1, seconds=chosen.seconds, turns=chosen.turns)
+        return
+    recommending.measure(chosen.seconds, chosen.turns)
+    if chosen.recommending:
         return
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         server = stack.enter_context(ours(stack.enter_context(registered(3)), Path(folder) / "three"))
@@ -54,6 +65,7 @@ def main() -> None:
         }
         _check_alike(contenders)
         _compare(contenders, chosen.seconds, chosen.turns)
+        _typed(server, versions=3, seconds=chosen.seconds, turns=chosen.turns)
         _mixed(server, chosen.seconds)
     if not chosen.without_many:
         with tempfile.TemporaryDirectory() as folder, registered(MANY) as model:
@@ -95,6 +107,21 @@ def _compare(contenders: dict[str, Server], seconds: int, turns: int) -> None:
             )
         a, b, us = (found[name].requests_s for name in ("A", "B", "swathe"))
         print(f"{'':13}{us / a:.2f} × A (asked {times_a:g}), {us / b:.2f} × B (asked {times_b:g})", flush=True)
+
+
+def _typed(server: Server, versions: int, seconds: int, turns: int) -> None:
+    typed = server.path.replace("/v1/", f"/v{versions + 1}/")
+    cases, best = {"numbers": (server.path, body(1)), "typed": (typed, typed_rows.body())}, dict[str, float]()
+    for _ in range(turns):
+        for name, (path, payload) in cases.items():
+            measured = Wrk(server.url + path, payload, 16, seconds, server.process).result()
+            best[name] = max(best.get(name, 0.0), measured.requests_s)
+    ratio = best["typed"] / best["numbers"]
+    print(
+        f"1-row requests, two categories and a time of day among 5 inputs: {best['typed']:,.0f} requests/s, "
+        f"{ratio:.2f} × 5 numbers (asked {TIMES_TYPED:g})",
+        flush=True,
+    )
 
 
 def _mixed(server: Server, seconds: int) -> None:

@@ -21,6 +21,7 @@ import httpx
 import psutil
 from mlflow.tracking import MlflowClient
 
+from bench.serving import typed_rows
 from bench.serving.model import rows, scoring
 from bench.serving.stored import store
 from contract.model_version import (
@@ -55,7 +56,10 @@ class Server:
 
 @contextlib.contextmanager
 def registered(count: int) -> Iterator[str]:
-    """Give the name of a model of ``count`` versions at the running services, which is taken away again."""
+    """Give the name of a model of ``count`` versions at the running services, which is taken away again.
+
+    One more version has typed rows.
+    """
     client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
     model = f"bench-{uuid.uuid4().hex[:8]}"
     client.create_registered_model(model)
@@ -81,24 +85,29 @@ def _register(client: MlflowClient, model: str, count: int) -> None:
         STATISTICS_FILE: statistics_to_json(statistics),
         GOLDEN_FILE: Golden(numbers.features, sample, clusters, distances).to_json(),
     }
+    for number in range(1, count + 1):
+        _version(client, experiment, model, number, bodies)
+    _version(client, experiment, model, count + 1, typed_rows.files())
+
+
+def _version(client: MlflowClient, experiment: str, model: str, number: int, bodies: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, body in bodies.items():
             (Path(folder) / name).parent.mkdir(exist_ok=True)
             (Path(folder) / name).write_bytes(body)
-        for number in range(1, count + 1):
-            run = client.create_run(experiment).info.run_id
-            logged = client.create_logged_model(experiment, f"{model}-{number}", run).model_id
-            client.log_model_artifacts(logged, folder)
-            tags = {TAG_BATCH: str(number), TAG_ROWS: str(STORED_ROWS), TAG_STATE: "ready"}
-            if number == 1:
-                tags[TAG_RESULTS] = store(model, run, STORED_ROWS)
-            client.create_model_version(model, f"models:/{logged}", run, tags=tags, model_id=logged)
+        run = client.create_run(experiment).info.run_id
+        logged = client.create_logged_model(experiment, f"{model}-{number}", run).model_id
+        client.log_model_artifacts(logged, folder)
+    tags = {TAG_BATCH: str(number), TAG_ROWS: str(STORED_ROWS), TAG_STATE: "ready"}
+    if number == 1:
+        tags[TAG_RESULTS] = store(model, run, STORED_ROWS)
+    client.create_model_version(model, f"models:/{logged}", run, tags=tags, model_id=logged)
 
 
 @contextlib.contextmanager
 def ours(model: str, cache: Path, version: int = 1, *, root: Path = ROOT) -> Iterator[Server]:
     """Run the prediction server of the checkout at ``root``, as it is installed there."""
-    port = _free_port()
+    port = free_port()
     settings = {
         "SWATHE_SERVING_PORT": str(port),
         "SWATHE_SERVING_CACHE": str(cache),
@@ -106,30 +115,40 @@ def ours(model: str, cache: Path, version: int = 1, *, root: Path = ROOT) -> Ite
         "SWATHE_SERVING_HOST": "127.0.0.1",
     }
     path = f"/api/{model}/v{version}/predict"
-    with _running(["-m", "serving"], port, path, "/health/ready", settings, root=root) as server:
+    with running(["-m", "serving"], port, path, "/health/ready", settings, root=root) as server:
         yield server
 
 
 @contextlib.contextmanager
 def baseline(name: str, chain: dict[str, Any]) -> Iterator[Server]:
     """Run a baseline that gives the same answers as our version with this ``chain``."""
-    port = _free_port()
+    port = free_port()
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump({"scoring": json.loads(scoring().to_json()), "chain": chain}, file)
         file.flush()
         arguments = ["-m", f"bench.serving.{name}", file.name, str(port)]
-        with _running(arguments, port, "/predict", "/openapi.json", {}) as server:
+        with running(arguments, port, "/predict", "/openapi.json", {}) as server:
             yield server
 
 
 @contextlib.contextmanager
-def _running(
-    arguments: list[str], port: int, path: str, probe: str, settings: dict[str, str], *, root: Path = ROOT
+def running(
+    arguments: list[str],
+    port: int,
+    path: str,
+    probe: str,
+    settings: dict[str, str],
+    *,
+    root: Path = ROOT,
+    python: Path | None = None,
 ) -> Iterator[Server]:
+    """Run Python with ``arguments`` until ``probe`` answers at ``port``: the checkout's own, or ``python``."""
     url = f"http://127.0.0.1:{port}"
     began = time.monotonic()
-    python = sys.executable if root == ROOT else str(root / ".venv" / "bin" / "python")
-    started = subprocess.Popen([python, *arguments], cwd=root, env=os.environ | settings, stderr=subprocess.DEVNULL)
+    own = sys.executable if root == ROOT else str(root / ".venv" / "bin" / "python")
+    started = subprocess.Popen(
+        [python or own, *arguments], cwd=root, env=os.environ | settings, stderr=subprocess.DEVNULL
+    )
     try:
         while not _answers(url + probe):
             if started.poll() is not None or time.monotonic() - began > READY_S:
@@ -148,7 +167,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

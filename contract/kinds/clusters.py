@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from contract.features import FORMS
 from contract.sections import GateSection, Int, ModelSection, Real, Section
 
 
@@ -33,6 +34,8 @@ K = Annotated[
 
 class ClusteringSection(ModelSection):
     """What every clustering of a batch is told."""
+
+    forms: ClassVar = frozenset(FORMS)
 
     seed: Int = Field(default=1, ge=-(2**62), lt=2**62)
     impute: Literal["mean", "median"] = "mean"

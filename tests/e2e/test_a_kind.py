@@ -122,6 +122,10 @@ def test_each_batch_is_a_version_of_the_kind(line: Line, tmp_path: Path) -> None
     assert "feature 'spent' has no value" in found["2"]["reason"]
     assert f"/api/{line.name}/v1/medians)" in found["1"]["said"] and "results" not in found["1"]
     assert found["3"]["gate_reason"].startswith("passed the absolute checks")
+    run_id = line.ask("model-versions/get", name=line.name, version="1")["model_version"]["run_id"]
+    tags = {tag["key"]: tag["value"] for tag in line.ask("runs/get", run_id=run_id)["run"]["data"]["tags"]}
+    tables = [each["path"] for each in json.loads(tags["mlflow.loggedArtifacts"])]
+    assert tables == ["medians.json", "deviations.json"]
     told = line.ask("registered-models/get", name=line.name)["registered_model"]
     assert {alias["alias"]: alias["version"] for alias in told["aliases"]} == {"champion": "3", "previous": "1"}
     # What the artifact carries is enough: the package is not there.

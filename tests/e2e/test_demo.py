@@ -218,12 +218,13 @@ def test_windows_make_batches_whose_versions_answer_as_spark_does(demo: Demo, sp
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
-def test_bisecting_kmeans_goes_through_the_line(demo: Demo, spark: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["bisecting-kmeans", "gaussian-mixture"])
+def test_another_clustering_goes_through_the_line(demo: Demo, spark: Any, tmp_path: Path, kind: str) -> None:
     """A stream of its own, of that kind: topic, batches, versions, routes, pages, and MLflow's two ways to load it."""
-    name = "flights-bisecting"
+    name = f"flights-{kind}"
     stream = tmp_path / f"{name}.yaml"
     text = (ROOT / "streams/flights.yaml").read_text()
-    text = text[: text.index("\nmodel:")] + "\nmodel: {kind: bisecting-kmeans, k: 6, max_iter: 5}\n"
+    text = text[: text.index("\nmodel:")] + f"\nmodel: {{kind: {kind}, k: 6, max_iter: 5}}\n"
     for line, other in {
         "name: flights": f"name: {name}",
         "topic: flights": f"topic: {name}",
@@ -246,6 +247,8 @@ def test_bisecting_kmeans_goes_through_the_line(demo: Demo, spark: Any, tmp_path
         stored = [json.loads(line) for line in lines.splitlines()]
         body = {"dataframe_records": [row["features"] for row in stored]}
         answers = server.post(f"/api/{name}/v2/predict", json=body).raise_for_status().json()["predictions"]
+        likely = [answer.pop("probabilities") for answer in answers if kind == "gaussian-mixture"]
+        assert all(len(of_row) == 6 and math.isclose(sum(of_row), 1) for of_row in likely)
         assert answers == [{key: row[key] for key in ("cluster", "label", "distance")} for row in stored]
         assert f"/api/{name}/v2/predict" in server.get("/openapi.json").json()["paths"]
         page = server.get(f"/ui/{name}").raise_for_status().text
@@ -256,8 +259,8 @@ def test_bisecting_kmeans_goes_through_the_line(demo: Demo, spark: Any, tmp_path
     )
     assert str([row["cluster"] for row in stored[:50]]) in demo.run(sys.executable, "-c", code)
     # A series never changes its kind.
-    stream.write_text(text.replace("kind: bisecting-kmeans, ", ""))
-    with pytest.raises(AssertionError, match="is a series of kind 'bisecting-kmeans'"):
+    stream.write_text(text.replace(f"kind: {kind}, ", ""))
+    with pytest.raises(AssertionError, match=f"is a series of kind '{kind}'"):
         demo.run(sys.executable, "-m", "pipeline", "train", "--stream", str(stream))
 
 

@@ -43,6 +43,7 @@ from contract.model_version import (
 from contract.version_facts import FACTS_FILE, VersionFacts, facts_to_json
 from scoring.golden import Golden
 from scoring.kmeans import Assigner, Floats, Scoring
+from scoring.scorer import ClusterNumbers
 from tests.integration.serving import typed
 
 FEATURES = ("dep_delay", "air time", "distance")
@@ -265,7 +266,7 @@ def artifact_files(
     return bodies
 
 
-def statistics_of(scoring: Scoring, rows: Floats, clusters: Any) -> list[ClusterStatistics]:
+def statistics_of(scoring: ClusterNumbers, rows: Floats, clusters: Any) -> list[ClusterStatistics]:
     """Return the statistics of ``rows`` [n, d] that were given ``clusters`` [n]."""
     found = []
     for cluster, label in enumerate(scoring.labels):

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import re
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from contract.lineage import Lineage, Transition
 from contract.version_facts import VersionFacts
+from tests.integration.serving import typed
 from tests.integration.serving.conftest import NewServer, Served
 from tests.integration.serving.prediction_server import PredictionServer
 from tests.integration.serving.registered import FEATURES, Maker
 from tests.line import wait_for
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
-# Without these Chromium looks for its maker's servers at every start.
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
-    *("--disable-sync", "--no-first-run"),
-)
 LABELS = ("C1", "C2", "C3", "C4")
 
 
@@ -102,24 +97,6 @@ def three(new_server: NewServer, maker: Maker, model: str, tmp_path: Path) -> It
     server = new_server(SWATHE_SERVING_MODELS=model).start()
     yield server
     assert server.stop() == 0
-
-
-@pytest.fixture
-def chromium_page() -> Iterator[Page]:
-    """A page of a real browser; whatever it complains of fails the test."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    assert chromium, "no chromium on PATH; on Debian: apt-get install chromium"
-    complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        # An answer that is refused is told by the browser as well; the page shows it.
-        page.on("console", lambda message: complaints.append(message.text) if "409" not in message.text else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(request.url))
-        yield page
-        browser.close()
-    assert complaints == []
 
 
 @pytest.mark.long
@@ -207,3 +184,36 @@ def test_on_a_phone_nothing_goes_sideways(three: PredictionServer, chromium_page
     unnamed = f"[...document.querySelectorAll('a,button,input')].filter(e => !({named}))"
     assert chromium_page.evaluate(f"{unnamed}.length") == 0
     assert chromium_page.locator(".versions tbody tr").count() == 4
+
+
+@pytest.mark.long
+def test_a_typed_row_is_tried_by_choices_and_a_clock(
+    new_server: NewServer, maker: Maker, model: str, chromium_page: Page, tmp_path: Path
+) -> None:
+    for seed in (1, 2):
+        maker.version(model, tmp_path, seed=seed, is_typed=True)
+    server = new_server(SWATHE_SERVING_MODELS=model).start()
+    chromium_page.goto(f"{server.url}/ui", wait_until="networkidle")
+    chromium_page.get_by_role("combobox", name="carrier", exact=True).select_option(label=typed.CARRIERS[2])
+    # More than a number can hold in a browser.
+    chromium_page.get_by_role("combobox", name="stops", exact=True).select_option(label=str(2**62 + 1))
+    chromium_page.get_by_role("combobox", name="late", exact=True).select_option(label="missing")
+    chromium_page.get_by_label("at", exact=True).fill("2013-07-01T17:30:00")
+    chromium_page.get_by_label("distance", exact=True).fill("")
+    chromium_page.get_by_role("button", name="Ask all versions").click()
+    chips = chromium_page.locator(".answers .cluster .chip")
+    chips.nth(1).wait_for(timeout=5_000)
+    delay = float(chromium_page.get_by_label("dep delay", exact=True).input_value())
+    row = [delay, None, typed.CARRIERS[2], 2**62 + 1, None, "2013-07-01T17:30:00Z"]
+    for place, number in enumerate((2, 1)):
+        answer = server.http.post(f"/api/{model}/v{number}/predict", json={"inputs": [row]}).json()["predictions"][0]
+        told = chromium_page.locator(".answers tbody tr").nth(place)
+        assert told.locator(".chip").inner_text() == answer["label"]
+        assert told.locator(".distance").inner_text() == f"{answer['distance']:.3f}"
+    chromium_page.get_by_role("combobox", name="carrier", exact=True).select_option(label="any other")
+    chromium_page.get_by_role("button", name="Ask all versions").click()
+    row[2] = "never seen"
+    first = server.http.post(f"/api/{model}/v2/predict", json={"inputs": [row]}).json()["predictions"][0]
+    wait_for(lambda: chromium_page.locator(".answers .distance").nth(0).inner_text() == f"{first['distance']:.3f}")
+    assert chromium_page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert server.stop() == 0

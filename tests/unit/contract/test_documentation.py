@@ -110,9 +110,10 @@ def test_every_field_of_the_stream_file_is_on_its_page() -> None:
 def _told_of_kinds() -> tuple[dict[str, dict[str, str]], set[str]]:
     """Return the keys of each kind's row with what is told as their default, and every key that the page names."""
     page = Path("docs/kinds.md").read_text(encoding="utf-8").partition("## A kind of your own")[0]
-    keys = {
-        name: dict(re.findall(r"`([a-z_]+)(?:: ([^`]+))?`", cells[1])) for name, cells in _rows("docs/kinds.md").items()
-    }
+    # The table of kinds is the first one.
+    table = page.partition("| kind |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `([^`]+)` \|[^|]*\|([^|]*)\|", table, flags=re.MULTILINE)
+    keys = {name: dict(re.findall(r"`([a-z_]+)(?:: ([^`]+))?`", cell)) for name, cell in rows}
     named = set(re.findall(r"`(?:gate\.)?([a-z_]+)(?:: [^`]+)?`", page))
     return keys, named
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pytest
 
@@ -12,6 +12,7 @@ from contract.errors import StreamFileError
 from contract.features import are_plain, names_of, training_parameters
 from contract.kind import kinds
 from contract.kinds.kmeans import KMeans
+from contract.sections import ModelSection
 from contract.stream import Stream, parse_stream
 
 TEXT = """name: s
@@ -114,3 +115,17 @@ def test_a_form_that_the_kind_cannot_take_is_told_with_its_line(monkeypatch: pyt
     assert parsed("{column: n, as: log}").features
     with pytest.raises(StreamFileError, match=r"s\.yaml:8: features: 'c' as category: a model of kind kmeans takes"):
         parsed("{column: c,\n   as: category}")
+
+
+class Silent(ModelSection):
+    """A model of a kind that says nothing of features."""
+
+    kind: Literal["kmeans"] = "kmeans"
+    k: int
+
+
+def test_a_kind_that_says_nothing_of_forms_takes_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = dataclasses.replace(kinds()["kmeans"], model=Silent)
+    monkeypatch.setattr(module, "kinds", lambda: {"kmeans": silent})
+    with pytest.raises(StreamFileError, match=r"'n' as log: a model of kind kmeans takes number only"):
+        parsed("{column: n, as: log}")

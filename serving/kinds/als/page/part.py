@@ -18,7 +18,7 @@ MEASURES: Final[Mapping[str, tuple[str, str]]] = {
     "rmse": ("RMSE", "user_item_means"),
     "ndcg_at_10": ("NDCG@10", "popularity"),
     "recall_at_10": ("Recall@10", "popularity"),
-    "coverage": ("Coverage", "popularity"),
+    "coverage_at_10": ("Coverage", "popularity"),
 }
 """What is shown of the ratings held out: its name on the page, and what it stands beside."""
 

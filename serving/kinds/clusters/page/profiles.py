@@ -85,7 +85,7 @@ def _cells(served: Clustering, cluster: ClusterStatistics, features: Sequence[Fo
             yield _category(feature, values, own)
         elif isinstance(feature, Cyclic):
             times = cluster.times.get(feature.name)
-            yield _cell(_clock(feature.of, times.mean if times else None), max(own, key=abs))
+            yield _cell(_clock(feature.of, times.mean if times else None), max(map(abs, own)))
         else:
             yield _cell(_real(values[0], 1), own[0])
         at = after

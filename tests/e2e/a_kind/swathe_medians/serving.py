@@ -16,10 +16,15 @@ from serving.kinds.kind import ArtifactFile, Asked, PagePart, Posting, Reading
 from serving.kinds.openapi_words import CHAIN, NUMBER, array_of, body_schema, mapping_of, object_of
 from serving.kinds.prediction import Answer, PredictRequest
 from serving.rows_in.bodies import reader
+from serving.rows_in.cells import Inputs
 from serving.rows_in.size import check_size
 from serving.rows_in.tensors import decode
 
 from .numbers import Floats, Numbers, golden_from_json
+
+
+def _inputs(numbers: Numbers) -> Inputs:
+    return dict.fromkeys(numbers.features, "double")
 
 
 class MediansPredictor(NamedTuple):
@@ -30,10 +35,11 @@ class MediansPredictor(NamedTuple):
     def decode(self, request: PredictRequest) -> Floats:
         """Return the rows [n, d] of a body, NaN where a value is missing."""
         if request.tensors is not None:
-            found = decode(request.body, request.tensors.header_bytes, self.numbers.features, ("filled",))
+            found = decode(request.body, request.tensors.header_bytes, _inputs(self.numbers), ("filled",))
             return np.asarray(found.rows, dtype=np.float64)
         check_size(request.body)
-        return np.array([*reader(self.numbers.features).read(request.body)], dtype=np.float64)
+        inputs = _inputs(self.numbers)
+        return np.array([*reader(tuple(inputs), tuple(inputs.values())).read(request.body)], dtype=np.float64)
 
     def decode_soon(self, request: PredictRequest) -> Floats:
         """Return the same: what a small body takes is no more than the event loop may stand still."""
@@ -69,9 +75,9 @@ class ServedMedians:
     numbers: Numbers
 
     @property
-    def features(self) -> tuple[str, ...]:
-        """The names of a row's numbers."""
-        return self.numbers.features
+    def inputs(self) -> Inputs:
+        """What a row has: numbers."""
+        return _inputs(self.numbers)
 
     @property
     def example(self) -> Mapping[str, float]:
@@ -86,7 +92,7 @@ class ServedMedians:
     @property
     def outputs(self) -> list[dict[str, Any]]:
         """The tensor of an answer."""
-        return [{"name": "filled", "datatype": "FP64", "shape": [-1, len(self.features)]}]
+        return [{"name": "filled", "datatype": "FP64", "shape": [-1, len(self.inputs)]}]
 
     @property
     def described(self) -> Mapping[str, Any]:
@@ -95,13 +101,13 @@ class ServedMedians:
 
     def takes_the_rows_of(self, other: object) -> bool:
         """Return whether ``other`` has the same features."""
-        return isinstance(other, ServedMedians) and other.features == self.features
+        return isinstance(other, ServedMedians) and other.inputs == self.inputs
 
 
 def _body(served: ServedMedians | None) -> dict[str, Any]:
     if served is None:
         return {"schema": body_schema(None)}
-    return {"schema": body_schema(served.features), "example": {"dataframe_records": [served.example]}}
+    return {"schema": body_schema(served.inputs), "example": {"dataframe_records": [served.example]}}
 
 
 def _medians(asked: Asked) -> Mapping[str, Any]:
@@ -112,6 +118,19 @@ def _page(ready: Sequence[Any]) -> Mapping[str, Any]:
     return {"medians": {version.name: version.numbers.served.example for version in ready}}
 
 
+POSTINGS = (
+    Posting("predict", "Each row, filled", "Filled", _body, by_row=False),
+    Posting("outliers", "How strange each value is", "Filled", _body, by_row=False),
+)
+READING = Reading(
+    "/medians",
+    _medians,
+    name="medians",
+    summary="The medians of {who}",
+    schema="Medians",
+    problems=("404", "409"),
+    signpost="medians",
+)
 _TERMS = (("Median", "Half of the values are below it."),)
 PART = PagePart(Path(__file__).parent, "medians.html", _page, ("medians.js",), _TERMS, ("medians.css",))
 
@@ -123,21 +142,8 @@ class ServingMedians:
     name: str = "medians"
     platform: str = "swathe_medians"
     files: tuple[ArtifactFile, ...] = (ArtifactFile(SCORING_FILE, 1_000_000), ArtifactFile(GOLDEN_FILE, 50_000_000))
-    postings: tuple[Posting, ...] = (
-        Posting("predict", "Each row, filled", "Filled", _body, by_row=False),
-        Posting("outliers", "How strange each value is", "Filled", _body, by_row=False),
-    )
-    readings: tuple[Reading, ...] = (
-        Reading(
-            "/medians",
-            _medians,
-            name="medians",
-            summary="The medians of {who}",
-            schema="Medians",
-            problems=("404", "409"),
-            signpost="medians",
-        ),
-    )
+    postings: tuple[Posting, ...] = POSTINGS
+    readings: tuple[Reading, ...] = (READING,)
     counted: None = None
     outputs: tuple[str, ...] = ("filled",)
     page: PagePart = PART

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 HERE = Path(__file__).parent
+CODE = Code("load", (HERE / "numbers.py", HERE / "load.py"))
 _PROVED_ROWS = 1_000
 
 
@@ -45,7 +46,7 @@ class MediansKind:
     @contextmanager
     def fitted(self, batch: Batch, watch: Stopwatch) -> Iterator[FittedMedians]:
         """Read and check the rows of ``batch`` and fit; what Spark keeps of them is let go with the block."""
-        features, section = self._stream.features, self._stream.section(Medians)
+        features, section = tuple(self._stream.inputs), self._stream.section(Medians)
         rows = read_rows(batch.spark, self._bucket, self._stream, batch.manifests).cache()
         try:
             with watch.measured("read"):
@@ -111,10 +112,13 @@ class FittedMedians:
                 "missing_share_max": max(self.missing.values()),
             },
             curves={},
-            tables={},
+            tables={
+                f"{what}.json": {"feature": list(numbers.features), what: list(values)}
+                for what, values in (("medians", numbers.medians), ("deviations", numbers.deviations))
+            },
             sentences=[f"Medians of {len(numbers.features)} features."],
             reference=None,
-            code=Code("load", (HERE / "numbers.py", HERE / "load.py")),
+            code=CODE,
             files=lambda _facts: {SCORING_FILE: numbers.to_json(), GOLDEN_FILE: golden},
             results=None,
             pictures=nothing,

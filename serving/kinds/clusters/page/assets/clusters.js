@@ -18,6 +18,7 @@ function written(field) {
   if (field.value === "") return "null";
   switch (field.dataset.kind) {
     case "choice":
+    case "boolean":
       return field.value;
     case "double":
       return String(Number(field.value));
