@@ -74,9 +74,9 @@ class Ids(Sequence[str]):
 
     def line(self, place: int) -> bytes:
         """Return the name at a place as it stands in the text: as JSON."""
-        at = range(len(self))[place]
-        first = int(self._ends[at - 1]) + 1 if at else 0
-        return self._text[first : int(self._ends[at])]
+        end = self._ends.item(place)
+        first = self._ends.item(place - 1) + 1 if place % len(self._ends) else 0
+        return self._text[first:end]
 
     def places(self, names: Sequence[str]) -> list[int | None]:
         """Return what :meth:`find` returns for each of ``names``: quicker, by a table that is made the first time."""
@@ -87,10 +87,12 @@ class Ids(Sequence[str]):
 
     def _hashed(self, name: str, wanted: int, start: int) -> int | None:
         hashes, order = self._table
-        for i in range(start, len(self)):
-            if hashes[i] != wanted:
+        raw = name.encode(errors="surrogatepass")
+        for i in range(start, len(hashes)):
+            if hashes.item(i) != wanted:
                 return None
-            if self[place := int(order[i])] == name:
+            # Most names stand as they are, and need not be taken out of JSON.
+            if self.line(place := order.item(i))[1:-1] == raw or self[place] == name:
                 return place
         return None
 

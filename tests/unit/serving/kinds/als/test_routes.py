@@ -106,8 +106,8 @@ def test_several_users_at_once_are_answered_as_each_alone(server: Server) -> Non
 
 def test_where_nothing_is_known_the_most_rated_come_and_the_answer_says_so(server: Server) -> None:
     order = EXPLICIT.rated.order
-    nothing: list[dict[str, Any]] = []
-    for ratings in (nothing, [{"item": "nobody's", "rating": 5}, {"item": 12, "rating": 1}]):
+    nobody: list[dict[str, Any]] = [{"item": "nobody's", "rating": 5}, {"item": 12, "rating": 1}]
+    for ratings in (nobody[:0], nobody):
         answer = server.post("/api/films/v1/recommend", {"ratings": ratings, "n": 4})
         assert answer["basis"] == "popularity" and answer["unknown_items"] == [each["item"] for each in ratings]
         assert answer["recommendations"] == [
