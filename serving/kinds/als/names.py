@@ -22,11 +22,14 @@ class Names:
 
     Raises
     ------
-    ValueError: the column has integers, and a name is none.
+    ValueError: a name is no text or, where the column has integers, none.
     """
 
     def __init__(self, ids: Ids, column: IdColumn) -> None:
         self.ids, self.column, self._are_whole = ids, column, column.type != "string"
+        # Half of a surrogate pair is no text, and could not be answered.
+        if b"\\ud" in ids.text.lower() and not all(map(_is_text, ids)):
+            raise ValueError(f"a name in the column {column.name} is no text")
         if self._are_whole and not all(_WHOLE.fullmatch(ids.line(place)) for place in range(len(ids))):
             raise ValueError(f"a name in the {column.type} column {column.name} is no integer")
 
@@ -63,3 +66,11 @@ class Names:
             else:
                 high = middle
         return range(first, low)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
