@@ -124,7 +124,10 @@ def _throughput(contenders: dict[str, Asked], seconds: int, turns: int) -> None:
     for _ in range(turns):
         for name, each in contenders.items():
             measured = each.load(16, seconds).result()
-            print(f"{name:10} {measured.requests_s:>9,.0f} requests/s, p99 {measured.p99_ms:.1f} ms", flush=True)
+            print(
+                f"{name:10}{measured.requests_s:>9,.0f} requests/s, p99 {measured.p99_ms:.1f} ms, {measured.cpu_us:,.0f} µs of CPU",
+                flush=True,
+            )
             found[name] = max(found[name], measured.requests_s)
     print(
         f"10 ratings over {FEW[1]:,} items, 16 connections: {found['recommend'] / found['predict']:.2f} × 1-row "
@@ -141,7 +144,7 @@ def _large(many: Asked, predict: Asked, peer: Asked, seconds: int) -> None:
     for name, each in found.items():
         print(
             f"{MANY[1]:,} items of {MANY[2]}, 4 connections: {name} {each.requests_s:,.0f} requests/s, "
-            f"p50 {each.p50_ms:.1f}, p99 {each.p99_ms:.1f} ms",
+            f"p50 {each.p50_ms:.1f}, p99 {each.p99_ms:.1f} ms, {each.cpu_us:,.0f} µs of CPU",
             flush=True,
         )
 

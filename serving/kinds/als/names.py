@@ -14,7 +14,8 @@ from scoring.ids import Ids
 Name: TypeAlias = str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """A user or an item in a request, whichever its column has."""
 
-_WHOLE: Final = re.compile(rb'"(0|-?[1-9][0-9]{0,18})"')
+# The beginning of a line that is no integer as text.
+_NOT_WHOLE: Final = re.compile(rb'^(?!"(?:0|-?[1-9][0-9]{0,18})"$)', re.MULTILINE)
 
 
 class Names:
@@ -30,7 +31,7 @@ class Names:
         # Half of a surrogate pair is no text, and could not be answered.
         if b"\\ud" in ids.text.lower() and not all(map(_is_text, ids)):
             raise ValueError(f"a name in the column {column.name} is no text")
-        if self._are_whole and not all(_WHOLE.fullmatch(ids.line(place)) for place in range(len(ids))):
+        if self._are_whole and _NOT_WHOLE.search(ids.text, 0, len(ids.text) - 1):
             raise ValueError(f"a name in the {column.type} column {column.name} is no integer")
 
     def __len__(self) -> int:
