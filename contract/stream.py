@@ -24,6 +24,7 @@ from contract.features import (
     Declared,
     Feature,
     Number,
+    are_plain,
     cell_types,
     forms_with,
 )
@@ -389,6 +390,9 @@ def _check_form(stream: Stream, feature: Declared, source: str, line: int) -> No
             source, line, f"features: {feature.column!r} as {feature.form}: a model of kind {stream.model.kind} takes "
             f"{', '.join(takes)} only",
         )  # fmt: skip
+    if takes == ["number"] and not are_plain([feature]):
+        problem = f"features: {feature.column!r}: a model of kind {stream.model.kind} takes a feature's name alone"
+        raise StreamFileError(source, line, problem)
     kind = stream.columns[feature.column].type
     if family(kind) not in COLUMN_TYPES[feature.form]:
         fitting = [form for form in takes if family(kind) in COLUMN_TYPES[form]]
