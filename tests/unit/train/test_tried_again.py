@@ -122,7 +122,7 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     made = Line(tmp_path)
     trained = SimpleNamespace(
         scoring=SimpleNamespace(encoding=Encoding.plain(("a",))), clusters=[SimpleNamespace(size=5)], model=None,
-        assigned=None, swept=None, rows=5, params={"k": 1}, metrics={}, sentences=[], mean=(),
+        assigned=SimpleNamespace(drop=str), swept=None, rows=5, params={"k": 1}, metrics={}, sentences=[], mean=(),
     )  # fmt: skip
     trained.named = lambda _: trained
 
