@@ -108,8 +108,8 @@ def test_typed_rows_become_versions_that_everybody_can_ask(
     signature = yaml.safe_load(lab.artifact(3, "MLmodel"))["signature"]
     assert {each["name"]: each["type"] for each in json.loads(signature["inputs"])} == types
     asked = subprocess.run(
-        [sys.executable, "-c", PYFUNC, f"models:/{lab.name}/3"], cwd=tmp_path, env={**services, "PATH": "/usr/bin:/bin"},
-        capture_output=True, text=True, timeout=240, check=False,
+        [sys.executable, "-c", PYFUNC, f"models:/{lab.name}/3"], cwd=tmp_path,
+        env={**services, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert asked.returncode == 0, asked.stderr
     rows = [numbers.encoding.row([row[name] for name in types]) for row in ROWS]
