@@ -64,6 +64,7 @@ class Metrics:
             each: Counter(each.name, each.documentation, ("model", "version", each.label), registry=self._registry)
             for each in counted
         }
+        self._words = {name: kind.counted.outcomes for name, kind in kinds.items() if kind.counted}
         self._outcomes = {name: outcomes[kind.counted] for name, kind in kinds.items() if kind.counted}
         pair = ("model", "champion", "challenger")
         self._compared = Counter("swathe_canary_rows", "Rows given to both", pair, registry=self._registry)
@@ -104,7 +105,8 @@ class Metrics:
 
     def _labelled_rows(self, kind: str, model: str, number: str, outcomes: int) -> tuple[Counter, tuple[Counter, ...]]:
         counter = self._outcomes.get(kind)
-        each = (counter.labels(model, number, str(i)) for i in range(outcomes)) if counter else ()
+        words = self._words.get(kind) or tuple(map(str, range(outcomes)))
+        each = (counter.labels(model, number, word) for word in words[:outcomes]) if counter else ()
         return self._rows.labels(model, number), tuple(each)
 
     def compared(self, champion: Version, challenger: Version, rows: int, differing: int) -> None:

@@ -11,17 +11,18 @@ from pyspark.sql import functions as fn
 from pyspark.sql import types as st
 
 from contract.batch import OFFSET, PARTITION, Manifest
+from contract.column_types import decimal_digits
 from contract.errors import ChainError, DataError
 from contract.features import CellType, Log, Number, columns_of, most_columns
 from contract.model_version import ROW_ID
-from contract.stream import ColumnType, Stream
+from contract.stream import Stream
 from pipeline.train.read.aggregate import aggregate
 from pipeline.train.read.layout import partition_of, partitions_for
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-SPARK_TYPES: Final[dict[ColumnType, st.DataType]] = {
+SPARK_TYPES: Final[dict[str, st.DataType]] = {
     "int32": st.IntegerType(),
     "int64": st.LongType(),
     "float32": st.FloatType(),
@@ -29,6 +30,7 @@ SPARK_TYPES: Final[dict[ColumnType, st.DataType]] = {
     "bool": st.BooleanType(),
     "string": st.StringType(),
     "timestamp": st.TimestampType(),
+    "date": st.DateType(),
 }
 
 
@@ -61,8 +63,13 @@ def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Seque
 
 def _schema(stream: Stream) -> st.StructType:
     names = dict.fromkeys((*stream.id, *stream.inputs))
-    fields = [st.StructField(name, SPARK_TYPES[stream.columns[name].type]) for name in names]
+    fields = [st.StructField(name, spark_type(stream.columns[name].type)) for name in names]
     return st.StructType([*fields, st.StructField(PARTITION, st.IntegerType()), st.StructField(OFFSET, st.LongType())])
+
+
+def spark_type(kind: str) -> st.DataType:
+    digits = decimal_digits(kind)
+    return SPARK_TYPES[kind] if digits is None else st.DecimalType(*digits)
 
 
 def _as_double(name: str) -> Column:
@@ -83,7 +90,7 @@ def row_id(stream: Stream) -> Column:
     return fn.concat_ws("-", *(fn.coalesce(text, fn.lit("")) for text in texts))
 
 
-def _as_text(column: Column, kind: ColumnType) -> Column:
+def _as_text(column: Column, kind: str) -> Column:
     if kind != "timestamp":
         return column.cast("string")
     whole = fn.date_format(column, "yyyy-MM-dd'T'HH:mm:ss'Z'")

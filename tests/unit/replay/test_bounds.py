@@ -12,14 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
+from pyarrow import ipc
 
 from contract.errors import ServiceDownError, SourceFileError
 from contract.origin import HEADER
 from contract.stream import Stream, parse_stream
 from pipeline.replay import limits as limits_module
-from pipeline.replay import source, topic
+from pipeline.replay import lines as lines_module
+from pipeline.replay import topic
 from pipeline.replay.limits import limits_of
-from pipeline.replay.source import default_path, read_rows
+from pipeline.replay.place import default_path
+from pipeline.replay.source import read_rows
 
 TEXT = """
 name: s
@@ -68,8 +71,35 @@ def test_a_line_without_an_end_in_a_small_zip(tmp_path: Path) -> None:
     assert raised.value.line == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "encoding"), [("a.csv.zst", "utf-8"), ("a.csv.zst", "utf-16"), ("a.json.zst", "utf-8")]
+)
+def test_a_row_without_an_end_in_other_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, encoding: str
+) -> None:
+    monkeypatch.setattr(lines_module, "LONGEST_ROW", MIB)
+    path = tmp_path / name
+    with pa.CompressedOutputStream(str(path), "zstd") as file:
+        file.write(('[{"x": 1}, "' if "json" in name else "x,s\n1,a\n").encode(encoding))
+        for _ in range(20):
+            file.write(("0" * MIB).encode(encoding.replace("16", "16-le")))
+    stream = STREAM if encoding == "utf-8" else parse_stream(TEXT.replace("rows.csv", "a, encoding: utf-16"), "s.yaml")
+    with _within(12 * MIB), pytest.raises(SourceFileError, match=r"longer than 1,048,576 bytes|too long"):
+        list(read_rows(path, stream, _ignore))
+
+
+def test_an_arrow_file_of_one_large_batch(tmp_path: Path) -> None:
+    rows, text = 500, "long " * 20_000
+    table = pa.table({"x": [1.0] * rows, "s": [text] * rows})
+    with ipc.new_file(str(tmp_path / "a.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    del table
+    with _within(60 * MIB):
+        assert sum(row.values["s"] == text for row in read_rows(tmp_path / "a.arrow", STREAM, _stop)) == rows
+
+
 def test_a_quote_without_an_end_in_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "LONGEST_ROW", 2**17)
+    monkeypatch.setattr(lines_module, "LONGEST_ROW", 2**17)
     path = _zip(tmp_path / "a.zip", (b'x,s\n1,a\n1,"b\n', 1), (b"1,c\n" * 1000, 1000))
     with _within(8 * MIB), pytest.raises(SourceFileError, match=r"longer than 131,072 bytes: .* has it an") as raised:
         list(read_rows(path, STREAM, _ignore))
@@ -79,7 +109,7 @@ def test_a_quote_without_an_end_in_a_large_file(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("cells", [25, 1])
 def test_a_row_of_long_lines_in_a_small_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
     """Each of its lines, and each of its cells, is short enough."""
-    monkeypatch.setattr(source, "LONGEST_ROW", MIB)
+    monkeypatch.setattr(lines_module, "LONGEST_ROW", MIB)
     head = b"x,s," + b",".join(b"c%d" % number for number in range(cells)) + b"\n1,b" + b",c" * cells
     lines = 25 // cells
     cell = (b',"', 1), *[(b"0" * (MIB // 2), 1), (b"\n", 1)] * lines, (b'"', 1)
@@ -90,7 +120,7 @@ def test_a_row_of_long_lines_in_a_small_zip(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_rows_are_bounded_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "LONGEST_ROW", 1_000)
+    monkeypatch.setattr(lines_module, "LONGEST_ROW", 1_000)
     path = tmp_path / "a.csv"
     row = f'1,"{"a" * 400}\n{"a" * 400}"\n'
     path.write_text("x,s\n" + row * 10)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from pyspark.sql import functions as fn
 
 from contract.errors import DataError
 from contract.kinds.als import Als
-from pipeline.train.kinds.als.ratings import Ratings
+from pipeline.train.kinds.als.ratings import TRAINED, Ratings
 from pipeline.train.kinds.kind import Batch
 from pipeline.train.kinds.scratch import scratch_directory
 from scoring.arrays import Floats
@@ -48,7 +49,7 @@ Counts = npt.NDArray[np.int64]
 class Vocabulary:
     """Who rated and what was rated in the trained share, in the order of their places.
 
-    counts [m] and means [m] of items; counts [n] and means [n] of users; ``deviation`` is of all ratings.
+    counts [m] and means [m] of items; counts [n] and means [n] of users; ``pairs`` are those held out as well.
     """
 
     users: Ids
@@ -56,6 +57,7 @@ class Vocabulary:
     of_items: ItemRatings
     user_counts: Counts
     user_means: Floats
+    pairs: int
     low: float
     high: float
     mean: float
@@ -99,17 +101,16 @@ def vocabulary(ratings: Ratings) -> Vocabulary:
             f"of the ratings, {int(user_counts.sum())} fell into the share of {model.train_share:g} that is fitted, of "
             f"{len(items)} items: too few to fit"
         )
-    of_all = trained.agg(
-        *(measure(model.rating) for measure in (fn.min, fn.max)),
-        *(measure(fn.col(model.rating).cast("double")) for measure in (fn.avg, fn.stddev_pop)),
-    ).first()
-    assert of_all is not None  # noqa: S101 - always one row
+    own = fn.when(fn.col(TRAINED), fn.col(model.rating)).cast("double")
+    measures = (measure(own) for measure in (fn.min, fn.max, fn.avg, fn.stddev_pop))
+    found = ratings.rows.agg(fn.count(fn.lit(1)), *measures).first()
+    assert found is not None  # noqa: S101 - always one row
+    pairs, *spread = found
     try:
         ids = Ids.of(users), Ids.of(items)
     except ValueError as error:
         raise DataError(f"the names of {len(users)} users and {len(items)} items are too long: {error}") from error
-    spread = (float(value) for value in of_all)
-    return Vocabulary(*ids, ItemRatings(item_counts, item_means), user_counts, user_means, *spread)
+    return Vocabulary(*ids, ItemRatings(item_counts, item_means), user_counts, user_means, pairs, *spread)
 
 
 def _by_name(trained: DataFrame, name: str, rating: str) -> tuple[list[str], Counts, Floats]:
@@ -166,15 +167,21 @@ def _refuse_ill_conditioned(model: Als, known: Vocabulary, of_users: Singles, of
 
 def _indexer(spark: SparkSession, ids: Ids, column: str, place: str) -> StringIndexerModel:
     """Return what gives each name of ``column`` its place; numbers are text to it, decimal digits, as in the ids."""
+    if list(ids) == [""]:
+        # No text joins one empty name.
+        model = StringIndexerModel.from_labels([""], inputCol=column)
+    else:
+        model = StringIndexerModel._create_from_java_class(_INDEXER, _java_strings(spark, list(ids)))
+    return model.setInputCol(column).setOutputCol(place).setHandleInvalid("keep")
+
+
+def _java_strings(spark: SparkSession, names: Sequence[str]) -> Any:
+    """Return ``names`` in the JVM, in one call: `from_labels` makes one of each, ten seconds of a hundred thousand."""
     gateway = spark.sparkContext._gateway
     assert gateway is not None  # noqa: S101 - there is a session
-    # Its own `from_labels` sends one name after the other: a hundred thousand take ten seconds.
     separator = uuid.uuid4().hex
-    joined = separator.join(["", *ids])
     split = gateway.jvm.org.apache.commons.lang3.StringUtils.splitByWholeSeparatorPreserveAllTokens
-    labels = gateway.jvm.java.util.Arrays.copyOfRange(split(joined, separator), 1, len(ids) + 1)
-    model: StringIndexerModel = StringIndexerModel._create_from_java_class(_INDEXER, labels)
-    return model.setInputCol(column).setOutputCol(place).setHandleInvalid("keep")
+    return split(separator.join(names), separator)
 
 
 def _als(model: Als, ratings: int) -> ALS:

@@ -17,8 +17,8 @@ from contract.kinds.mixture import GaussianMixture
 from pipeline.train.kinds.clusters.assign import assign
 from pipeline.train.kinds.clusters.prepared import SCALED, Prepared, prepare
 from pipeline.train.kinds.clusters.trained import Trained, prove
-from pipeline.train.kinds.mixture.components import Components, _eigen
-from pipeline.train.kinds.mixture.fit import fit_mixture, refuse_no_numbers
+from pipeline.train.kinds.mixture.components import _eigen, refuse_failure, refuse_no_numbers
+from pipeline.train.kinds.mixture.fit import fit_mixture
 from pipeline.train.kinds.mixture.kind import _scoring
 from pipeline.train.read.spark_errors import spark_errors
 from pipeline.train.read.spark_session import SparkOnDemand
@@ -96,15 +96,16 @@ def test_rows_that_make_no_mixture_are_told(spark: SparkOnDemand) -> None:
 
 
 def test_numbers_that_are_none_are_told_by_their_feature(spark: SparkOnDemand) -> None:
-    one = ((1.0, 0.0), (0.0, 1.0))
-    good = Components((0.5, 0.5), ((0.0, 0.0), (1.0, 1.0)), (one, one), ((1.0, 1.0),) * 2, (one, one))
-    refuse_no_numbers(good, ("a", "b"))
-    for means, covariances in (((0.0, np.nan), one), ((0.0, 0.0), ((1.0, np.inf), (np.inf, 1.0)))):
-        wrong = dataclasses.replace(good, means=(good.means[0], means), covariances=(one, covariances))
-        with pytest.raises(DataError, match=r"of feature '[ab]' that are no numbers"):
-            refuse_no_numbers(wrong, ("a", "b"))
-    with pytest.raises(DataError, match="that are no numbers"):
-        refuse_no_numbers(dataclasses.replace(good, weights=(np.nan, 1.0)), ("a", "b"))
+    one, weights, means = ((1.0, 0.0), (0.0, 1.0)), (0.5, 0.5), ((0.0, 0.0), (1.0, 1.0))
+    refuse_no_numbers(weights, means, (one, one), ("a", "b"))
+    with pytest.raises(DataError, match="of feature 'b' that are no numbers"):
+        refuse_no_numbers(weights, ((0.0, 0.0), (0.0, np.nan)), (one, one), ("a", "b"))
+    with pytest.raises(DataError, match="of feature 'a' that are no numbers"):
+        refuse_no_numbers(weights, means, (one, ((np.inf, 0.0), (0.0, 1.0))), ("a", "b"))
+    with pytest.raises(DataError, match="covariances that are no numbers"):
+        refuse_no_numbers((np.nan, 1.0), means, (one, one), ("a", "b"))
     # LAPACK as Spark calls it, and what it says of what it cannot decompose.
     values, vectors = _eigen(spark.session(), ((2.0, 1.0), (1.0, 2.0)))
     assert values == pytest.approx((1, 3)) and np.abs(vectors) == pytest.approx(np.full((2, 2), 0.5**0.5))
+    with pytest.raises(DataError, match="LAPACK's dsyev ends with info 2"):
+        refuse_failure(2)
