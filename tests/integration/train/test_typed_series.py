@@ -49,7 +49,7 @@ zoned = model.predict(frame.assign(dep=frame["dep"].dt.tz_localize("UTC")))
 assert answers.equals(zoned), zoned
 print(answers[["cluster", "distance"]].to_json(double_precision=15, orient="values"))
 """
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"carrier": "AA", "night": True, "stops": 2, "dist": 30.0, "delay": 1.0, "dep": 1_457_854_200_000_000},
     {"carrier": None, "night": False, "stops": 0, "dist": None, "delay": 2.0, "dep": None},
     {"carrier": "nobody's", "night": True, "stops": 5, "dist": -7e5, "delay": None, "dep": -1},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_the_reference_keeps_cells_and_measures_versions_of_other_values() -> No
     # `new` is an other one here, and so is what is another one there; all else stands where it stood.
     there, here = own_units.unscaled(numbers(later)), kept.unscaled(numbers(later))
     names = {name: place for place, name in enumerate(later.names)}
-    expected = {
+    expected: dict[str, Any] = {
         "x.log": there[:, names["x.log"]], "c=a": 0, "c=b": there[:, names["c=b"]],
         "c=other": there[:, names["c=new"]] + there[:, names["c=other"]],
     }  # fmt: skip
