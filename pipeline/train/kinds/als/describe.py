@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Literal, cast
 
 from contract.kinds.als import Als
 from contract.recommender import Columns, IdColumn, Measured, RecommenderStatistics, Spread
