@@ -147,7 +147,7 @@ class Service:
         tags, numbers = version.tags, version.numbers
         facts = self.facts(version)
         run = f"{self._mlflow_url}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
-        return {
+        told = {
             "version": version.number,
             "state": version.state,
             "reason": version.reason,
@@ -169,8 +169,12 @@ class Service:
             "drift_reason": facts.drift_reason,
             "rolled_back": read.instant(tags.get(TAG_ROLLED_BACK)),
             "features": list(numbers.served.inputs) if numbers else None,
-            **dict.fromkeys(self._described),
-            **(numbers.served.described if numbers else {}),
+        }
+        described = dict.fromkeys(self._described) | dict(numbers.served.described if numbers else {})
+        return {
+            **told,
+            # Whatever a kind tells, it tells nothing else under a name that all versions have.
+            **{name: value for name, value in described.items() if name not in told},
             "deleted": version.gone_at is not None,
             "path": f"/api/{quote(version.model, safe='')}/{version.name}",
         }
