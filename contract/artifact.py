@@ -44,6 +44,7 @@ class InputFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ZoneFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Offsets of a zone [m + 1], and since when the next one holds [m]."""
 
+    name: Name
     since_us: Annotated[tuple[_Us, ...], Meta(max_length=_MOST_CHANGES)]
     offsets_s: Annotated[tuple[_Seconds, ...], Meta(min_length=1, max_length=_MOST_CHANGES + 1)]
 

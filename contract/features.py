@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from contract.sections import Int, Real, Section
+from contract.zones import zone_name
 
 Form = Literal["number", "log", "category", "cyclic"]
 FORMS: Final[tuple[Form, ...]] = ("number", "log", "category", "cyclic")
@@ -18,8 +18,8 @@ CellType = Literal["double", "long", "string", "boolean", "datetime"]
 
 NUMERIC_TYPES: Final = frozenset({"int32", "int64", "float32", "float64"})
 COLUMN_TYPES: Final[Mapping[Form, frozenset[str]]] = {
-    "number": NUMERIC_TYPES,
-    "log": NUMERIC_TYPES,
+    "number": NUMERIC_TYPES | {"decimal"},
+    "log": NUMERIC_TYPES | {"decimal"},
     "category": frozenset({"bool", "int32", "int64", "string"}),
     "cyclic": frozenset({"timestamp"}),
 }
@@ -30,19 +30,11 @@ MOST_DISTINCT: Final = 10_000
 LONGEST_VALUE: Final = 200
 """Characters of a category's value that can have a column of its own; a longer one counts as other."""
 
-_LOCAL_NAMES: Final = {"Factory", "localtime"}
-
 
 def _form(given: object) -> object:
     if given not in FORMS:
         raise ValueError(f"{given!r} is no form of a feature; there are {', '.join(FORMS)}")
     return given
-
-
-def _zone(name: str) -> str:
-    if name not in zoneinfo.available_timezones() - _LOCAL_NAMES:
-        raise ValueError(f"{name!r} is no time zone; write its name, such as UTC or America/New_York")
-    return name
 
 
 class _Declared(Section):
@@ -85,7 +77,7 @@ class Cyclic(_Declared):
 
     form: Annotated[Literal["cyclic"], _As] = Field(alias="as")
     of: Literal["hour", "weekday", "month"]
-    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    zone: Annotated[str, AfterValidator(zone_name)] = "UTC"
     missing: Literal["mean", "median", "flag"] | None = None
 
 
@@ -143,6 +135,17 @@ def _name(feature: Declared, is_a_number_too: bool) -> str:
     if isinstance(feature, Number) or (isinstance(feature, Category) and not is_a_number_too):
         return feature.column
     return f"{feature.column}.{feature.form}"
+
+
+def most_columns(features: Iterable[Declared]) -> int:
+    """Return how many columns of numbers ``features`` become at most."""
+    return sum(_most(feature) + (feature.missing == "flag") for feature in features)
+
+
+def _most(feature: Declared) -> int:
+    if isinstance(feature, Category):
+        return feature.max_categories + 1
+    return 2 if isinstance(feature, Cyclic) else 1
 
 
 def cell_types(features: Sequence[Declared], column_types: Mapping[str, str]) -> dict[str, CellType]:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
 
+from contract.zones import in_zone
+
 EpochUnit = Literal["s", "ms", "us", "ns"]
 
 PER_SECOND: Final[dict[EpochUnit, int]] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -18,7 +20,7 @@ EARLIEST_US: Final = -62_135_596_800_000_000
 LATEST_US: Final = 253_402_300_799_999_999
 """The last microsecond of the year 9999."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 # Python would read some epoch numbers as a date, any character, and an hour.
 _NUMBER = re.compile(r"[-+]?(\d{9,}|\d*\.\d*)([eE][-+]?\d+)?")
@@ -30,25 +32,32 @@ def epoch_digits(unit: EpochUnit) -> int:
     return 10 - len(str(PER_SECOND[unit]))
 
 
-def text_us(text: str) -> int:
-    """Return an ISO 8601 time in microseconds since 1970; without a zone it is UTC.
+def text_us(text: str, zone: str | None = None, pattern: str | None = None) -> int:
+    """Return a time in microseconds since 1970; one that names no zone is of ``zone``, by default UTC.
+
+    It is ISO 8601 text, or what ``pattern``, in the letters of `strptime`, says.
 
     Raises
     ------
-    ValueError: not such a time, or one outside the years 1 to 9999.
+    ValueError: not such a time, outside the years 1 to 9999, or an hour that the zone's clocks have twice or never.
     """
+    moment = _iso(text) if pattern is None else datetime.strptime(text, pattern)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC) if zone is None else in_zone(moment, zone)
+    return within_years((moment - EPOCH) // _MICROSECOND)
+
+
+def _iso(text: str) -> datetime:
     if _NUMBER.fullmatch(text):
         raise ValueError("a number is no ISO 8601 time; if it counts from 1970, say `epoch: s`, ms, us or ns")
     if _FINE.search(text):
         raise ValueError("more than nine digits of a second")
-    moment = datetime.fromisoformat(text)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return within_years((moment - _EPOCH) // _MICROSECOND)
+    return datetime.fromisoformat(text)
 
 
 def us_text(us: int) -> str:
     """Return microseconds since 1970 as an ISO 8601 time, UTC."""
-    return (_EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
+    return (EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
 
 
 def epoch_us(number: str | int | Decimal, unit: EpochUnit) -> int:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
 
+from contract.column_types import ColumnType, family, is_numeric, may_be_id
 from contract.errors import StreamFileError
 from contract.features import (
     BRANCHES,
@@ -25,14 +27,13 @@ from contract.features import (
     cell_types,
     forms_with,
 )
+from contract.file_format import DateFormat, Delimiter, Encoding, Mark, NameInFile, ZoneName, has_year
 from contract.kind import DEFAULT, Kind, faults, kinds
 from contract.moment import EpochUnit
 from contract.sections import Bool, Duration, GateSection, Int, ModelSection, Real, Scheme, Section, Size
 from contract.stream_yaml import compose, line_of, quoting_hint
 
 M = TypeVar("M", bound=ModelSection)
-
-ColumnType = Literal["int32", "int64", "float32", "float64", "bool", "string", "timestamp"]
 
 CUMULATIVE_SUFFIX = "-cumulative"
 
@@ -49,47 +50,79 @@ def _no_dots(topic: str) -> str:
     return topic
 
 
-def _one_character(delimiter: str) -> str:
-    # Without double quotes around it, YAML leaves a backslash and a t as they stand.
-    found = "\t" if delimiter == r"\t" else delimiter
-    if len(found) != 1 or found in '"\r\n':
+def _column_name(name: str) -> str:
+    if not _COLUMN_NAME.fullmatch(name):
         raise ValueError(
-            f"{delimiter!r} is not one character that can stand between cells, such as "
-            r""""," or "\t" or "|" (in quotes)"""
+            f"{name[:80]!r} is no name of a column: letters, digits, _ and - make one, a letter first, 128 at "
+            f"most; what the file calls it stands in its `from`"
         )
-    return found
+    return name
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$"), AfterValidator(_free_of_suffix)]
-ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,127}$")]
+_COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}")
+ColumnName = Annotated[str, AfterValidator(_column_name)]
 PackageName = Annotated[str, Field(pattern=r"^[\w-]+(\.[\w-]+)*$")]
 
 
+DATED = frozenset({"timestamp", "date", "time"})
 # Steps that pydantic adds to the path of a fault for the branches of a union and for a mapping's key.
 _PYDANTIC_STEPS = frozenset({"KRange", "constrained-int", "int", "[key]", *BRANCHES})
 
 
 class Column(Section):
-    """One column. `timestamp` is microseconds, UTC; on the wire it is ISO 8601 text, or a number of ``epoch``."""
+    """One column. `timestamp` is microseconds, UTC; on the wire it is ISO 8601 text, or a number of ``epoch``.
+
+    What `from`, `format` and `percent` say is how the data file is written.
+    """
 
     type: ColumnType
     required: Bool = Field(default=False, description="a record without it, or with null, is rejected")
     epoch: EpochUnit | None = Field(default=None, description="unit of a timestamp that counts from 1970")
-    name_in_file: str | None = Field(default=None, alias="from", description="what the file calls it")
+    zone: ZoneName | None = Field(default=None, description="of times that name none, by default UTC")
+    format: DateFormat | None = Field(default=None, description="how text writes its dates, in strptime's letters")
+    percent: Bool = Field(default=False, description="cells of a text file have a % behind the number")
+    name_in_file: NameInFile | None = Field(default=None, alias="from", description="its name or place in the file")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_bare_type(cls, given: Any) -> Any:
+        return {"type": given} if isinstance(given, str) else given
 
     @model_validator(mode="after")
-    def _epoch_is_a_time(self) -> Column:
+    def _keys_fit_the_type(self) -> Column:
         if self.epoch is not None and self.type != "timestamp":
             raise ValueError(f"`epoch` is the unit of a timestamp column, and this one is {self.type}")
+        if self.zone is not None and (self.type != "timestamp" or self.epoch is not None):
+            raise ValueError("`zone` is of a timestamp column that holds text: a number counts from 1970 in UTC")
+        if self.format is not None and (self.type not in DATED or self.epoch is not None):
+            raise ValueError(f"`format` is how a {', '.join(sorted(DATED))} is written as text, and this is none")
+        if self.format is not None and self.type != "time" and not has_year(self.format):
+            raise ValueError(f"`format` {self.format!r} has no year: %Y, or %y")
+        if self.percent and not is_numeric(self.type):
+            raise ValueError(f"`percent` is of a number, and this column is {self.type}")
         return self
 
 
 class Source(Section):
-    """What replay reads when it is given no file: a path, or a file inside an installed Python package."""
+    """What replay reads when it is given no file, and how any file that it reads is written."""
 
-    path: str
+    path: str | None = None
     package: PackageName | None = None
-    delimiter: Annotated[str, AfterValidator(_one_character)] = Field(default=",", description="of a text file")
+    delimiter: Delimiter | None = Field(default=None, description="of a text file; found where it is not given")
+    encoding: Encoding = Field(default="utf-8", description="of a text file")
+    header: Bool = Field(default=True, description="whether the first line of a text file names the columns")
+    decimal: Mark = Field(default=".", description="what stands before a number's fraction, in text")
+    thousands: Mark | None = Field(default=None, description="what stands between a number's thousands, in text")
+    key: str | None = Field(default=None, description="the column whose value is the key of its row's record")
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Source:
+        if self.package is not None and self.path is None:
+            raise ValueError("`package` holds a file, and `path` has to say which")
+        if self.decimal == self.thousands:
+            raise ValueError(f"`decimal` and `thousands` are both {self.decimal!r}")
+        return self
 
 
 class Cut(Section):
@@ -160,17 +193,17 @@ class Stream(Section):
         return tuple(dict.fromkeys((*self.inputs, *self.model.columns, *self.id)))
 
     @property
-    def delimiter(self) -> str:
-        """What stands between the cells of a text file, whichever is replayed."""
-        return "," if self.source is None else self.source.delimiter
+    def written(self) -> Source:
+        """How a data file is written, whichever is replayed."""
+        return self.source or Source()
 
     @property
     def inputs(self) -> dict[str, CellType]:
         """The columns that the features are made of, each with the type in which a model reads it."""
         return cell_types(self.features, {name: column.type for name, column in self.columns.items()})
 
-    def name_in_file(self, column: str) -> str:
-        """Name that a data file has for ``column``."""
+    def name_in_file(self, column: str) -> str | int:
+        """Name that a data file has for ``column``, or its place there, from 1."""
         told = self.columns[column].name_in_file
         return column if told is None else told
 
@@ -195,6 +228,7 @@ def parse_stream(text: str, source: str) -> Stream:
         raise _with_lines(error, node, source, kind) from error
     _refuse_case_twins(stream, node, source)
     _refuse_one_name_twice(stream, node, source)
+    _check_source(stream, node, source)
     _check_columns(stream, node, source)
     _refuse_too_many_features(stream, node, source)
     return stream
@@ -276,7 +310,7 @@ def _refuse_case_twins(stream: Stream, node: yaml.Node, source: str) -> None:
 
 
 def _refuse_one_name_twice(stream: Stream, node: yaml.Node, source: str) -> None:
-    lines: dict[str, tuple[str, int]] = {}
+    lines: dict[str | int, tuple[str, int]] = {}
     for name, column in stream.columns.items():
         line, _ = line_of(node, ["columns", name, "from"])
         in_file = stream.name_in_file(name)
@@ -289,12 +323,27 @@ def _refuse_one_name_twice(stream: Stream, node: yaml.Node, source: str) -> None
             raise StreamFileError(source, line, f"{key}: {problem}")
 
 
+def _check_source(stream: Stream, node: yaml.Node, source: str) -> None:
+    written = stream.written
+    if written.key is not None and written.key not in stream.columns:
+        line, _ = line_of(node, ["source", "key"])
+        known = ", ".join(stream.columns)
+        raise StreamFileError(source, line, f"source.key: {written.key!r} is not a column; the columns are {known}")
+    for name, column in stream.columns.items():
+        if not written.header and not isinstance(column.name_in_file, int):
+            line, _ = line_of(node, ["columns", name, "from"])
+            problem = "the file has no header, so its place in a row is needed: `from: 1` is the first"
+            raise StreamFileError(source, line, f"columns.{name}.from: {problem}")
+
+
 def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
     for index, name in enumerate(stream.id):
         line, _ = line_of(node, ["id", str(index)])
         _check_known("id", name, stream, source, line)
         if stream.id.index(name) != index:
             raise StreamFileError(source, line, f"id: {name!r} stands twice")
+        if not may_be_id(kind := stream.columns[name].type):
+            raise StreamFileError(source, line, f"id: {name!r} is a {kind} column, which names no row")
     seen: set[tuple[str, ...]] = set()
     for index, feature in enumerate(stream.features):
         line, _ = line_of(node, ["features", str(index), "column"])
@@ -339,8 +388,8 @@ def _check_form(stream: Stream, feature: Declared, source: str, line: int) -> No
             f"{', '.join(takes)} only",
         )  # fmt: skip
     kind = stream.columns[feature.column].type
-    if kind not in COLUMN_TYPES[feature.form]:
-        fitting = [form for form in takes if kind in COLUMN_TYPES[form]]
+    if family(kind) not in COLUMN_TYPES[feature.form]:
+        fitting = [form for form in takes if family(kind) in COLUMN_TYPES[form]]
         advice = f"; write as: {' or '.join(fitting)}" if fitting else ""
         raise StreamFileError(
             source, line, f"features: {feature.column!r} is a {kind} column; as {feature.form}, a feature is one of "

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 
 from contract.batch import KEY, OFFSET, PARTITION, TIMESTAMP
-from contract.stream import ColumnType, Stream
+from contract.column_types import decimal_digits
+from contract.stream import Stream
 
-ARROW_TYPES: dict[ColumnType, pa.DataType] = {
+ARROW_TYPES: dict[str, pa.DataType] = {
     "int32": pa.int32(),
     "int64": pa.int64(),
     "float32": pa.float32(),
@@ -16,12 +17,29 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
     # Spark reads microseconds; it refuses nanoseconds.
     "timestamp": pa.timestamp("us", tz="UTC"),
+    "date": pa.date32(),
+    "time": pa.time64("us"),
+    "binary": pa.binary(),
 }
+_NAMES = {found: kind for kind, found in ARROW_TYPES.items()}
+
+
+def arrow_type(kind: str) -> pa.DataType:
+    """Return a column type as Arrow has it."""
+    digits = decimal_digits(kind)
+    return ARROW_TYPES[kind] if digits is None else pa.decimal128(*digits)
+
+
+def column_type_of(found: pa.DataType) -> str | None:
+    """Return what a stream file calls an Arrow type, None for one that it does not have."""
+    if pa.types.is_decimal128(found):
+        return f"decimal({found.precision},{found.scale})"
+    return _NAMES.get(found)
 
 
 def stream_schema(stream: Stream) -> pa.Schema:
     """Return the stream's own columns, all nullable: what is required is checked row by row."""
-    return pa.schema([pa.field(name, ARROW_TYPES[column.type]) for name, column in stream.columns.items()])
+    return pa.schema([pa.field(name, arrow_type(column.type)) for name, column in stream.columns.items()])
 
 
 def part_schema(stream: Stream) -> pa.Schema:

@@ -6,18 +6,15 @@ from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from contract.errors import StreamFileError
-from contract.stream import ColumnType, Stream
-from pipeline.columns import ARROW_TYPES
+from contract.stream import Stream
+from pipeline.columns import column_type_of
 from pipeline.footer import read_footer
 from pipeline.object_store import ObjectStore
 from pipeline.stream_file import line_of_column
 
 # What Spark reads from a column of another type; `tests/integration/train/test_types.py` asks it.
-WIDENED: frozenset[tuple[ColumnType, ColumnType]] = frozenset(
-    {("int32", "int64"), ("int32", "float64"), ("float32", "float64")}
-)
+WIDENED: frozenset[tuple[str, str]] = frozenset({("int32", "int64"), ("int32", "float64"), ("float32", "float64")})
 _THREADS = 8
-_NAMES = {kind: name for name, kind in ARROW_TYPES.items()}
 
 
 def refuse_changed_types(
@@ -33,10 +30,10 @@ def refuse_changed_types(
         for key, schema in pool.map(lambda key: (key, read_footer(store, key).schema.to_arrow_schema()), keys):
             for name in names:
                 if name in schema.names:
-                    _check(stream, stream_path, name, _NAMES.get(schema.field(name).type), key)
+                    _check(stream, stream_path, name, column_type_of(schema.field(name).type), key)
 
 
-def _check(stream: Stream, stream_path: str, name: str, landed: ColumnType | None, key: str) -> None:
+def _check(stream: Stream, stream_path: str, name: str, landed: str | None, key: str) -> None:
     declared = stream.columns[name].type
     if landed == declared or (landed is not None and (landed, declared) in WIDENED):
         return

@@ -34,6 +34,7 @@ class Zone:
 
     since_us: tuple[int, ...] = ()
     offsets_s: tuple[int, ...] = (0,)
+    name: str = "UTC"
 
     def __post_init__(self) -> None:
         """Refuse numbers that are no zone's.

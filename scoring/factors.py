@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,8 @@ RECOMMENDER_FORMAT: Final = 1
 META: Final = "recommender.json"
 USERS, ITEMS = "users.txt", "items.txt"
 USER_FACTORS, ITEM_FACTORS = "user_factors.npy", "item_factors.npy"
+
+FILES: Final = (META, USERS, ITEMS, USER_FACTORS, ITEM_FACTORS)
 
 MOST_RANK: Final = 1_000
 MOST_META_BYTES: Final = 10_000
@@ -94,11 +97,25 @@ class Recommender:
         ValueError: a file is not as it should be; names the file.
         OSError: it is not there.
         """
-        meta = _meta(directory / META)
-        users, items = (_ids(directory / name, meta.pop(field)) for name, field in ((USERS, "users"), (ITEMS, "items")))
+        return cls.of_files({name: directory / name for name in FILES})
+
+    @classmethod
+    def of_files(cls, files: Mapping[str, Path]) -> Recommender:
+        """Return what :meth:`load` does, of ``files`` by their names: their paths may have others.
+
+        Raises
+        ------
+        ValueError, OSError: as :meth:`load`.
+        """
+        meta = _meta(files[META], META)
+        users, items = (
+            _ids(files[name], meta.pop(field), name) for name, field in ((USERS, "users"), (ITEMS, "items"))
+        )
         rank = meta.pop("rank")
-        of_users = mapped.mapped(directory / USER_FACTORS, (len(users), rank), _refuse_large)
-        of_items = mapped.mapped(directory / ITEM_FACTORS, (len(items), rank), _refuse_large)
+        of_users, of_items = (
+            mapped.mapped(files[name], (len(ids), rank), _refuse_large, name=name)
+            for name, ids in ((USER_FACTORS, users), (ITEM_FACTORS, items))
+        )
         return cls(users, items, of_users, of_items, **meta)
 
 
@@ -113,7 +130,7 @@ _FIELDS: Final[dict[str, tuple[type, ...]]] = {
 }
 
 
-def _meta(path: Path) -> dict[str, Any]:
+def _meta(path: Path, name: str) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_META_BYTES:
             raise ValueError(f"it has more than {MOST_META_BYTES:,} bytes")
@@ -122,23 +139,23 @@ def _meta(path: Path) -> dict[str, Any]:
             raise ValueError(f"its format is not {RECOMMENDER_FORMAT}")
         if found.keys() != _FIELDS.keys():
             raise ValueError(f"it has the fields {', '.join(found)}, not {', '.join(_FIELDS)}")
-        odd = [name for name, value in found.items() if type(value) not in _FIELDS[name]]
+        odd = [field for field, value in found.items() if type(value) not in _FIELDS[field]]
         if odd:
             raise ValueError(f"{', '.join(odd)} of another type than it should be")
         if not 1 <= found["rank"] <= MOST_RANK:
             raise ValueError(f"a rank of {found['rank']}, not 1 to {MOST_RANK:,}")
         return {**found, "reg": float(found["reg"]), "alpha": float(found["alpha"])}
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        raise ValueError(f"{name}: {error}") from error
 
 
-def _ids(path: Path, count: int) -> Ids:
+def _ids(path: Path, count: int, name: str) -> Ids:
     try:
         ids = Ids(path.read_bytes())
     except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        raise ValueError(f"{name}: {error}") from error
     if len(ids) != count:
-        raise ValueError(f"{path.name}: {len(ids)} ids, not {count}")
+        raise ValueError(f"{name}: {len(ids)} ids, not {count}")
     return ids
 
 

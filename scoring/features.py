@@ -83,9 +83,9 @@ class Encoding:
         )
 
     @property
-    def declared(self) -> tuple[tuple[str, str, str], ...]:
-        """What versions have to have in common to be compared: name, form and column of each feature."""
-        return tuple((feature.name, feature.form, feature.column) for feature in self.features)
+    def declared(self) -> tuple[tuple[str, str, str, bool], ...]:
+        """What versions have to have in common to be compared: name, form, column and flag of each feature."""
+        return tuple((feature.name, feature.form, feature.column, feature.flag) for feature in self.features)
 
     @cached_property
     def _places(self) -> tuple[tuple[int, Form], ...]:
@@ -135,7 +135,7 @@ def _written(feature: Form) -> dict[str, Any]:
     if isinstance(feature, Category):
         fields["values"] = feature.values
     if isinstance(feature, Cyclic):
-        zone = {"since_us": feature.zone.since_us, "offsets_s": feature.zone.offsets_s}
+        zone = {name: getattr(feature.zone, name) for name in ("name", "since_us", "offsets_s")}
         fields |= {"of": feature.of, "table": feature.table, "zone": zone}
     return fields
 
@@ -149,7 +149,7 @@ def _read(fields: Mapping[str, Any]) -> Form:
         given["values"] = tuple(given["values"])
     if form == "cyclic":
         zone = given["zone"]
-        given["zone"] = Zone(tuple(zone["since_us"]), tuple(zone["offsets_s"]))
+        given["zone"] = Zone(tuple(zone["since_us"]), tuple(zone["offsets_s"]), str(zone["name"]))
         given["table"] = tuple((float(pair[0]), float(pair[1])) for pair in given["table"])
     texts = ("name", "column", "of") if form == "cyclic" else ("name", "column")
     if any(not isinstance(given[text], str) for text in texts):

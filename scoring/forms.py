@@ -176,10 +176,14 @@ class Category:
         return name
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """The values as text: `true` and `false` as JSON writes them."""
+        return tuple(str(value).lower() if isinstance(value, bool) else str(value) for value in self.values)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """`name=value` for each, `name=other`, and the flag."""
-        told = (str(value).lower() if isinstance(value, bool) else value for value in self.values)
-        return _flagged(self.name, (*(f"{self.name}={value}" for value in told), self.other), self.flag)
+        return _flagged(self.name, (*(f"{self.name}={text}" for text in self.texts), self.other), self.flag)
 
     def code(self, cell: Any) -> int:
         """Return the place of a cell's column among all."""

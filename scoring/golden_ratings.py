@@ -74,7 +74,7 @@ class GoldenRatings:
         ]
 
     def _folds_in(self, scorer: AlsScorer, given: GoldenUser) -> bool:
-        places = [scorer.recommender.items.find(item) for item in given.items]
+        places = scorer.recommender.items.places(given.items)
         known = {place: rating for place, rating in zip(places, given.ratings, strict=True) if place is not None}
         factors = np.array(given.factors)
         if len(known) < len(places) or factors.shape != (scorer.recommender.rank,):

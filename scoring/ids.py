@@ -80,7 +80,7 @@ class Ids(Sequence[str]):
 
     def places(self, names: Sequence[str]) -> list[int | None]:
         """Return what :meth:`find` returns for each of ``names``: quicker, by a table that is made the first time."""
-        hashes, order = self._table
+        hashes, _ = self._table
         wanted = [hash(name) for name in names]
         starts = np.searchsorted(hashes, np.array(wanted, dtype=np.int64)).tolist()
         return [self._hashed(name, *where) for name, *where in zip(names, wanted, starts, strict=True)]
@@ -103,6 +103,11 @@ class Ids(Sequence[str]):
 
     def find(self, name: str) -> int | None:
         """Return the place of ``name``, or None where it is not one of them."""
+        place = self.insertion(name)
+        return place if place < len(self) and self[place] == name else None
+
+    def insertion(self, name: str) -> int:
+        """Return the place of the first name that is not below ``name``."""
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2
@@ -110,4 +115,4 @@ class Ids(Sequence[str]):
                 low = middle + 1
             else:
                 high = middle
-        return low if low < len(self) and self[low] == name else None
+        return low

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from .arrays import Floats
 Counts = npt.NDArray[np.int64]
 
 ITEM_COUNTS, ITEM_MEANS = "item_counts.npy", "item_means.npy"
+FILES: Final = (ITEM_COUNTS, ITEM_MEANS)
 
 MOST: Final = 2**53
 """Ratings of an item at most: above it a double is no count."""
@@ -55,8 +56,18 @@ class ItemRatings:
         ValueError: a file is not as it should be; names the file.
         OSError: it is not there.
         """
-        counts = mapped.mapped(directory / ITEM_COUNTS, (count,), _refuse_counts, "<i8")
-        return cls(counts, mapped.mapped(directory / ITEM_MEANS, (count,), _refuse_means, "<f8"))
+        return cls.of_files({name: directory / name for name in FILES}, count)
+
+    @classmethod
+    def of_files(cls, files: Mapping[str, Path], count: int) -> ItemRatings:
+        """Return what :meth:`load` does, of ``files`` by their names: their paths may have others.
+
+        Raises
+        ------
+        ValueError, OSError: as :meth:`load`.
+        """
+        counts = mapped.mapped(files[ITEM_COUNTS], (count,), _refuse_counts, "<i8", name=ITEM_COUNTS)
+        return cls(counts, mapped.mapped(files[ITEM_MEANS], (count,), _refuse_means, "<f8", name=ITEM_MEANS))
 
 
 def _refuse_counts(counts: mapped.Array) -> None:

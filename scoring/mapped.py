@@ -31,8 +31,10 @@ def save(path: Path, array: Array, kind: str = "<f4") -> None:
         file.write(array.astype(kind, copy=False).data)
 
 
-def mapped(path: Path, shape: tuple[int, ...], check: Check, kind: str = "<f4") -> Array:
+def mapped(path: Path, shape: tuple[int, ...], check: Check, kind: str = "<f4", *, name: str | None = None) -> Array:
     """Map a `.npy` of this very header and size; ``check`` looks at all its numbers, a block at a time.
+
+    ``name`` is what messages call it, where that is not its path's own.
 
     Raises
     ------
@@ -40,16 +42,16 @@ def mapped(path: Path, shape: tuple[int, ...], check: Check, kind: str = "<f4") 
     OSError: it is not there.
     """
     first = header(shape, kind)
-    size = np.dtype(kind).itemsize
+    size, name = np.dtype(kind).itemsize, name or path.name
     with path.open("rb") as file:
         if file.read(len(first)) != first:
-            raise ValueError(f"{path.name}: not a .npy file of {np.dtype(kind).name} {shape} as it is written here")
+            raise ValueError(f"{name}: not a .npy file of {np.dtype(kind).name} {shape} as it is written here")
         if path.stat().st_size != len(first) + size * int(np.prod(shape)):
-            raise ValueError(f"{path.name}: not the bytes of {' times '.join(map(str, shape))} numbers")
+            raise ValueError(f"{name}: not the bytes of {' times '.join(map(str, shape))} numbers")
         # Read, not mapped: what is looked at once need not stay in this process's memory.
         while len(block := np.fromfile(file, kind, _BLOCK // size)):
             try:
                 check(block)
             except ValueError as error:
-                raise ValueError(f"{path.name}: {error}") from error
+                raise ValueError(f"{name}: {error}") from error
     return np.asarray(np.memmap(path, dtype=kind, mode="r", offset=len(first), shape=shape))

@@ -63,6 +63,7 @@ class Metrics:
         )
         self._rows = Counter("swathe_rows", "Rows predicted", ("model", "version"), registry=self._registry)
         counted = dict.fromkeys(kind.counted for kind in kinds.values() if kind.counted)
+        self._words = {name: kind.counted.outcomes for name, kind in kinds.items() if kind.counted}
         pair = ("model", "champion", "challenger")
         self._compared = Counter("swathe_canary_rows", "Rows given to both", pair, registry=self._registry)
         self._differing = Counter(
@@ -115,7 +116,8 @@ class Metrics:
 
     def _labelled_rows(self, kind: str, model: str, number: str, outcomes: int) -> tuple[Counter, tuple[Counter, ...]]:
         counter = self._outcomes.get(kind)
-        each = (counter.labels(model, number, str(i)) for i in range(outcomes)) if counter else ()
+        words = self._words.get(kind) or tuple(map(str, range(outcomes)))
+        each = (counter.labels(model, number, word) for word in words[:outcomes]) if counter else ()
         return self._rows.labels(model, number), tuple(each)
 
     def compared(self, champion: Version, challenger: Version, rows: int, differing: int) -> None:

@@ -9,7 +9,8 @@ import orjson
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from pipeline.replay.source import default_path, read_rows
+from pipeline.replay.place import default_path
+from pipeline.replay.source import read_rows
 from pipeline.stream_file import load_stream
 
 STREAM_FILE = "streams/flights.yaml"

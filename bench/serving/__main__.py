@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from bench.serving import typed_rows
+from bench.serving import recommending, typed_rows
 from bench.serving.contenders import Server, baseline, ours, registered
 from bench.serving.load import Measured, Wrk, cpu_s, pss_mb
 from bench.serving.misbehaving import MISBEHAVIOURS
@@ -38,6 +38,7 @@ def main() -> None:
     options.add_argument("--without-many", action="store_true", help=f"leave {MANY} versions out")
     options.add_argument("--typed", action="store_true", help="only typed rows beside numbers")
     options.add_argument("--misbehaving", action="store_true", help="only the clients that misbehave")
+    options.add_argument("--recommending", action="store_true", help="only recommendations")
     chosen = options.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("no wrk on PATH; on Debian: apt-get install wrk")
@@ -50,6 +51,9 @@ def main() -> None:
     if chosen.typed:
         with tempfile.TemporaryDirectory() as folder, registered(1) as model, ours(model, Path(folder)) as server:
             _typed(server, versions=1, seconds=chosen.seconds, turns=chosen.turns)
+        return
+    recommending.measure(chosen.seconds, chosen.turns)
+    if chosen.recommending:
         return
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         server = stack.enter_context(ours(stack.enter_context(registered(3)), Path(folder) / "three"))

@@ -107,7 +107,7 @@ def _version(client: MlflowClient, experiment: str, model: str, number: int, bod
 @contextlib.contextmanager
 def ours(model: str, cache: Path, version: int = 1, *, root: Path = ROOT) -> Iterator[Server]:
     """Run the prediction server of the checkout at ``root``, as it is installed there."""
-    port = _free_port()
+    port = free_port()
     settings = {
         "SWATHE_SERVING_PORT": str(port),
         "SWATHE_SERVING_CACHE": str(cache),
@@ -115,30 +115,40 @@ def ours(model: str, cache: Path, version: int = 1, *, root: Path = ROOT) -> Ite
         "SWATHE_SERVING_HOST": "127.0.0.1",
     }
     path = f"/api/{model}/v{version}/predict"
-    with _running(["-m", "serving"], port, path, "/health/ready", settings, root=root) as server:
+    with running(["-m", "serving"], port, path, "/health/ready", settings, root=root) as server:
         yield server
 
 
 @contextlib.contextmanager
 def baseline(name: str, chain: dict[str, Any]) -> Iterator[Server]:
     """Run a baseline that gives the same answers as our version with this ``chain``."""
-    port = _free_port()
+    port = free_port()
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump({"scoring": json.loads(scoring().to_json()), "chain": chain}, file)
         file.flush()
         arguments = ["-m", f"bench.serving.{name}", file.name, str(port)]
-        with _running(arguments, port, "/predict", "/openapi.json", {}) as server:
+        with running(arguments, port, "/predict", "/openapi.json", {}) as server:
             yield server
 
 
 @contextlib.contextmanager
-def _running(
-    arguments: list[str], port: int, path: str, probe: str, settings: dict[str, str], *, root: Path = ROOT
+def running(
+    arguments: list[str],
+    port: int,
+    path: str,
+    probe: str,
+    settings: dict[str, str],
+    *,
+    root: Path = ROOT,
+    python: Path | None = None,
 ) -> Iterator[Server]:
+    """Run Python with ``arguments`` until ``probe`` answers at ``port``: the checkout's own, or ``python``."""
     url = f"http://127.0.0.1:{port}"
     began = time.monotonic()
-    python = sys.executable if root == ROOT else str(root / ".venv" / "bin" / "python")
-    started = subprocess.Popen([python, *arguments], cwd=root, env=os.environ | settings, stderr=subprocess.DEVNULL)
+    own = sys.executable if root == ROOT else str(root / ".venv" / "bin" / "python")
+    started = subprocess.Popen(
+        [python or own, *arguments], cwd=root, env=os.environ | settings, stderr=subprocess.DEVNULL
+    )
     try:
         while not _answers(url + probe):
             if started.poll() is not None or time.monotonic() - began > READY_S:
@@ -157,7 +167,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

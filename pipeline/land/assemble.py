@@ -86,5 +86,6 @@ def assemble(
     member = GroupMember(
         consumer, lander, record_format,
         topic=begun_topic, broker=broker, lag=lag, exit_when_idle_s=exit_when_idle_s, stop=stop,
+        keys_are_values=stream.written.key is not None,
     )  # fmt: skip
     return Landing(member, lander, lag, patient, broker)

@@ -48,12 +48,14 @@ class GroupMember:
     ----------
     topic: the one that the stream's chains were begun on; ``broker`` says whether its broker answers
     lag: measured here, because the consumer has it
+    keys_are_values: replay keys its records by a column, and not by their rows' numbers
     exit_when_idle_s: the topic's end is reached after so long without a record; None: never
     """
 
     def __init__(
         self, consumer: Consumer, lander: Lander, record_format: RecordFormat, *,
         topic: BegunTopic, broker: BrokerState, lag: Lag, exit_when_idle_s: float | None, stop: threading.Event,
+        keys_are_values: bool = False,
     ) -> None:  # fmt: skip
         self.left = True
         """False if the group could not be left, or a PUT not be ended, within ``LEAVE_S``."""
@@ -64,6 +66,7 @@ class GroupMember:
         self._thread = LanderThread(lander, exit_when_idle_s, stop)
         self._lander = lander
         self._format = record_format
+        self._keys_are_values = keys_are_values
         self._parsing = ThreadPoolExecutor(PARSING_THREADS, "parse")
         self._epochs: dict[int, int] = {}
         self._positions: dict[int, int] = {}
@@ -162,7 +165,7 @@ class GroupMember:
             offsets=offsets,
             timestamps_ms=np.fromiter((time for _, time in map(Message.timestamp, messages)), np.int64, len(messages)),
             parsed=self._parsing.submit(self._format.parse, values),
-            origins=Origins(messages, offsets),
+            origins=Origins(messages, offsets, any_key=self._keys_are_values),
         )
 
     def _event(self, message: Message) -> PartitionEnd | None:

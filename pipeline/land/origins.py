@@ -32,18 +32,19 @@ class Origins:
 
     A header costs as much as all else that is asked of a record. Replay counts what it sends to a partition, so two
     records of one file whose counts differ by as much as their places have only that file's records between them.
-    Its keys are the rows' numbers; a record with another key, as others send, is not asked.
+    Its keys are the rows' numbers; a record with another key, as others send, is not asked, but with ``any_key``.
     """
 
-    def __init__(self, records: Sequence[WithHeaders], offsets: Longs) -> None:
+    def __init__(self, records: Sequence[WithHeaders], offsets: Longs, *, any_key: bool = False) -> None:
         self._records = records
         self._offsets = offsets
+        self._any_key = any_key
 
     def then(self, following: Origins, first_offset: int) -> Origins:
         """Return these from ``first_offset`` on, and those of the records that follow, as one."""
         first = int(np.searchsorted(self._offsets, first_offset))
         offsets = np.concatenate([self._offsets[first:], following._offsets])
-        return Origins([*self._records[first:], *following._records], offsets)
+        return Origins([*self._records[first:], *following._records], offsets, any_key=following._any_key)
 
     def last(self, first_offset: int, next_offset: int) -> dict[str, str]:
         """Return the last header of each file among offsets ``first_offset`` ≤ o < ``next_offset``, in their order."""
@@ -54,7 +55,8 @@ class Origins:
         at_first, at_last = self._at(first), self._at(end - 1)
         places: Sequence[int] = range(first, end)
         if not _one_file(at_first, at_last, end - 1 - first):
-            places = [place for place in places if (self._records[place].key() or b"").isdigit()]
+            if not self._any_key:
+                places = [place for place in places if (self._records[place].key() or b"").isdigit()]
             if not any(map(_HEADERS, map(self._records.__getitem__, places))):
                 return found
             at_first, at_last = self._at(places[0]), self._at(places[-1])

@@ -23,12 +23,14 @@ from pipeline.command_line import Command
 from pipeline.replay.event_time import EventTime, event_time_of, refuse_unstampable
 from pipeline.replay.header import with_stream_file
 from pipeline.replay.limits import Limits, limits_of
+from pipeline.replay.opened import read_once
 from pipeline.replay.pace import EventPace, Pace
+from pipeline.replay.place import default_path, fingerprint, source_id
 from pipeline.replay.position import FileId, SentRow, as_sent
 from pipeline.replay.resume import GoOn, go_on
 from pipeline.replay.rows import SourceRow
 from pipeline.replay.sending import Sending
-from pipeline.replay.source import default_path, fingerprint, read_rows, source_id
+from pipeline.replay.source import read_rows
 from pipeline.replay.topic import ensure_topic, make_producer, refuse_retention
 from pipeline.settings import kafka_settings
 from pipeline.stream_file import load_stream
@@ -85,7 +87,7 @@ class _Reading:
         return with_stream_file(read_rows(self._path, self._stream, self.on_bad), self._stream_path)
 
     def as_sent(self, limits: Limits) -> Iterator[SentRow]:
-        return as_sent(self.rows(), limits, str(self._path), self.on_bad)
+        return as_sent(self.rows(), limits, str(self._path), self.on_bad, self._stream.written.key)
 
     def on_bad(self, error: SourceFileError) -> None:
         if not self._skip_bad:
@@ -96,7 +98,7 @@ class _Reading:
 
 @click.command(cls=Command)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
-@click.option("--file", "file_path", help="Text (plain, .gz, .zip) or .parquet; default: the stream file's `source`.")
+@click.option("--file", "file_path", help="A file, directory, pattern or - (standard input); default: `source`.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Rows a second; default: as fast as it goes.")
 @click.option("--jitter", is_flag=True, help="Pause randomly between rows, as a live stream does.")
 @click.option("--speed", type=SPEED, help="Pace by the event-time column, e.g. 3600x: an hour of it in a second.")
@@ -127,6 +129,8 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
     when = event_time_of(stream) if speed or stamp else None
     reading = _Reading(path, stream, stream_path, skip_bad=skip_bad)
     if when is not None and stamp:
+        if read_once(path):
+            raise ConfigurationError("--stamp reads all rows before it sends one, and standard input is read once")
         refuse_unstampable(_limited(reading.rows(), limit), when, str(path))
     topic = ensure_topic(stream.topic, partitions, settings)
     if stamp:
@@ -135,7 +139,7 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
     found = GoOn(range(topic.partitions), read(), 0) if again else go_on(file, path, stream, topic, settings, read)
     sending = Sending(
         make_producer(settings, topic.record_bytes), stream.topic, file.place, found.next_rows,
-        already_there=min(found.passed, limit or found.passed),
+        keyed=stream.written.key is not None, already_there=min(found.passed, limit or found.passed),
     )  # fmt: skip
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

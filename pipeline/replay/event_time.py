@@ -51,7 +51,7 @@ def refuse_unstampable(rows: Iterable[SourceRow], when: EventTime, source: str) 
         if at is None or not 0 <= at <= now_ms:
             said = "has no time" if at is None else f"is {row.values[when.column]}, before 1970 or in the future"
             raise SourceFileError(
-                source,
+                row.path or source,
                 row.line,
                 when.column,
                 f"row {row.number} (from 0) {said}: no record can be stamped with it; nothing was sent",

@@ -24,9 +24,9 @@ class Limits:
     client_bytes: int | None
     value_bytes: int
 
-    def refusal(self, value_bytes: int) -> str | None:
-        """Return why a record with such a value cannot be used, or None."""
-        most = value_bytes + _OTHER_BYTES
+    def refusal(self, value_bytes: int, key_bytes: int = 0) -> str | None:
+        """Return why a record with such a value, and with a key that a column gives, cannot be used, or None."""
+        most = value_bytes + key_bytes + _OTHER_BYTES
         if self.record_bytes is not None and most > self.record_bytes:
             return (
                 f"as a record the row has {most:,} bytes, and topic {self.topic!r} takes {self.record_bytes:,}: raise "

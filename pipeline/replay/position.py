@@ -11,17 +11,19 @@ import orjson
 
 from contract.errors import SourceFileError, StopError
 from contract.origin import NO_ROWS, Origin, with_row
+from pipeline.replay.cells import Value
 from pipeline.replay.earlier_rows import EarlierFiles, EarlierRows
 from pipeline.replay.limits import Limits
 from pipeline.replay.rows import OnBad, SourceRow
 
 
 class SentRow(NamedTuple):
-    """A row, the value that its record has, and the digest of all rows up to it."""
+    """A row, the value that its record has, the digest of all rows up to it, and its key where a column gives it."""
 
     row: SourceRow
     value: bytes
     digest: bytes
+    key: bytes | None = None
 
 
 class FileId(NamedTuple):
@@ -35,16 +37,27 @@ Held = Sequence[Mapping[str, Origin]]
 """Per partition, the last record of each file that it holds, or that was landed from it."""
 
 
-def as_sent(rows: Iterable[SourceRow], limits: Limits, path: str, on_bad: OnBad) -> Iterator[SentRow]:
-    """Yield ``rows`` with their values and digests; ``on_bad`` takes one that is too long, and no digest is of it."""
+def as_sent(
+    rows: Iterable[SourceRow], limits: Limits, path: str, on_bad: OnBad, key: str | None = None
+) -> Iterator[SentRow]:
+    """Yield ``rows`` with their values, digests and what column ``key`` says.
+
+    ``on_bad`` takes one that is too long, and no digest is of it.
+    """
     digest = NO_ROWS
     for row in rows:
         value = orjson.dumps(row.values)
-        if (reason := limits.refusal(len(value))) is not None:
-            on_bad(SourceFileError(path, row.line, None, f"{reason}; or leave it out with --skip-bad"))
+        its_key = None if key is None else _key(row.values[key])
+        if (reason := limits.refusal(len(value), len(its_key or b""))) is not None:
+            on_bad(SourceFileError(row.path or path, row.line, None, f"{reason}; or leave it out with --skip-bad"))
             continue
         digest = with_row(digest, row.number, value)
-        yield SentRow(row, value, digest)
+        yield SentRow(row, value, digest, its_key)
+
+
+def _key(value: Value) -> bytes | None:
+    """Return a value as text: a record without one has no key."""
+    return None if value is None else value.encode() if isinstance(value, str) else orjson.dumps(value)
 
 
 class Position:
@@ -103,30 +116,40 @@ class Position:
         return self._digests.get(origin.row) == origin.digest
 
 
-_RECORD = struct.Struct("<12sQ")
+_RECORD = struct.Struct("<12sQQ")
 
 
 class _Digests:
-    """Digest and line of each row of a file, on disk: a file may have any number of rows."""
+    """Digest, file and line of each row, on disk: there may be any number of rows."""
 
-    def __init__(self, file: IO[bytes], rows: Iterable[SentRow]) -> None:
+    def __init__(self, file: IO[bytes], rows: Iterable[SentRow], path: str) -> None:
         self._file = file
+        self._paths: list[str] = []
         self.end = 0
         for sent in rows:
+            if (at := sent.row.path or path) not in self._paths[-1:]:
+                self._paths.append(at)
             file.seek(sent.row.number * _RECORD.size)
-            file.write(_RECORD.pack(sent.digest, sent.row.line))
+            file.write(_RECORD.pack(sent.digest, sent.row.line, len(self._paths) - 1))
             self.end = sent.row.number + 1
 
-    def of(self, row: int) -> tuple[str, int]:
-        """Return the digest and the line of ``row``; line 0 where it cannot be read, or is behind the last."""
+    def _record(self, row: int) -> tuple[bytes, int, int]:
+        """Return digest, line and number of its file; line 0 where it cannot be read, or is behind the last."""
         self._file.seek(row * _RECORD.size)
         found = self._file.read(_RECORD.size)
-        digest, line = _RECORD.unpack(found) if len(found) == _RECORD.size else (b"", 0)
-        return digest.hex(), line
+        return _RECORD.unpack(found) if len(found) == _RECORD.size else (b"", 0, 0)
 
-    def first_line_from(self, row: int) -> int | None:
-        """Return the line of the first readable row from ``row`` on, None behind the last."""
-        return next((line for number in range(row, self.end) if (line := self.of(number)[1])), None)
+    def of(self, row: int) -> str:
+        """Return the digest of ``row``, empty where it cannot be read, or is behind the last."""
+        return self._record(row)[0].hex()
+
+    def first_place_from(self, row: int) -> tuple[str, int] | None:
+        """Return file and line of the first readable row from ``row`` on, None behind the last."""
+        for number in range(row, self.end):
+            _, line, file = self._record(number)
+            if line:
+                return self._paths[file], line
+        return None
 
 
 def changed_beginning(
@@ -137,23 +160,24 @@ def changed_beginning(
     changed: the newest record that does not agree; still_there: the file's records that the topic holds
     """
     with tempfile.TemporaryFile() as file:
-        digests = _Digests(file, rows)
+        digests = _Digests(file, rows, path)
         same, different = -1, changed.row
         for origin in still_there:
-            if digests.of(origin.row)[0] == origin.digest:
+            if digests.of(origin.row) == origin.digest:
                 same = max(same, origin.row)
             else:
                 different = min(different, origin.row)
-        line = digests.first_line_from(same + 1)
+        place = digests.first_place_from(same + 1)
     first = f"row {same + 1}" if same >= 0 or different == 0 else f"one of the rows 0 to {different}"
-    if line is None:
+    if place is None:
         problem = f"the file ends before {first}, and rows up to {changed.row} of it were sent"
     else:
         problem = (
             f"{first} (from 0) is not what was sent: the file changed, or what the stream file says of its cells, or "
             f"`--skip-bad` left a row out that can be sent now"
         )
+    at, line = place or (path, None)
     return SourceFileError(
-        path, line, None, f"{problem}. Nothing was sent. Restore what was there, to go on behind row {changed.row}; "
+        at, line, None, f"{problem}. Nothing was sent. Restore what was there, to go on behind row {changed.row}; "
         f"`--again` sends the whole file, beside what the topic holds already",
     )  # fmt: skip

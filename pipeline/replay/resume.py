@@ -8,12 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from contract.errors import ConfigurationError, SourceFileError
+from contract.errors import ConfigurationError, SourceFileError, StopError
 from contract.origin import Origin
 from contract.stream import Stream
 from pipeline.object_store import ObjectStore
 from pipeline.replay.landed_origins import landed_origins
-from pipeline.replay.position import FileId, Position, SentRow, changed_beginning
+from pipeline.replay.opened import read_once
+from pipeline.replay.position import FileId, Held, Position, SentRow, changed_beginning
 from pipeline.replay.topic import HeldPartition, TopicFacts, held, origins_of
 from pipeline.settings import store_settings
 
@@ -40,8 +41,10 @@ def go_on(  # noqa: PLR0917 - a file, a topic, and how each is read
     StopError: what was sent of it cannot be told.
     """
     partitions = held(stream.topic, file, topic.partitions, settings)
-    landed = _landed(stream, topic.id, lost(file, partitions, read))
+    landed = _landed(stream, topic.id, lost(file, partitions, None if read_once(path) else read))
     known = [{**landed.get(number, {}), **partition.last} for number, partition in enumerate(partitions)]
+    if read_once(path):
+        return _from_the_first(file, stream.topic, known, read())
     rows = read()
     position = Position(file, known, rows, [partition.earlier for partition in partitions])
     if position.changed is not None:
@@ -52,20 +55,29 @@ def go_on(  # noqa: PLR0917 - a file, a topic, and how each is read
     return GoOn(position.next_rows, rows, position.passed)
 
 
+def _from_the_first(file: FileId, topic: str, known: Held, rows: Iterator[SentRow]) -> GoOn:
+    if any(file.place in partition for partition in known):
+        raise StopError(
+            f"topic {topic!r} holds rows of standard input already, and how many of these they are cannot be told from "
+            f"what is read once: write it into a file and name that, which goes on behind them; `--again` sends it all"
+        )
+    return GoOn(range(len(known)), rows, 0)
+
+
 def lost(
-    file: FileId, partitions: Sequence[HeldPartition], read: Callable[[], Iterator[SentRow]]
+    file: FileId, partitions: Sequence[HeldPartition], read: Callable[[], Iterator[SentRow]] | None
 ) -> dict[int, int]:  # fmt: skip
     """Return the partitions that may have held rows of this file which the topic forgot, with their first offset.
 
-    One that holds some of the file has not; nor has one that no row of the file goes to.
+    One that holds some of the file has not; nor has one that no row of the file goes to, if it can be read for that.
     """
     found = {
         number: partition.low
         for number, partition in enumerate(partitions)
         if partition.low > 0 and not partition.last.keys() & set(file)
     }
-    if not found:
-        return {}
+    if not found or read is None:
+        return found
     meant: set[int] = set()
     with suppress(SourceFileError):
         for sent in read():

@@ -14,8 +14,12 @@ OnBad = Callable[[SourceFileError], None]
 
 @dataclass(frozen=True)
 class SourceRow:
-    """``number`` counts the file's data rows from 0, the unreadable ones too; a Parquet file's row n is line n + 1."""
+    """``number`` counts the data rows from 0, the unreadable ones too; a Parquet file's row n is line n + 1.
+
+    ``path`` is the row's file, where several are read one behind the other.
+    """
 
     number: int
     line: int
     values: Row
+    path: str | None = None

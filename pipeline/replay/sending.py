@@ -25,6 +25,8 @@ class Sending:
     topic: str
     source: str
     next_rows: Sequence[int]
+    keyed: bool = False
+    """Whether a column gives the keys; a row's number is its key otherwise."""
     sent: int = 0
     already_there: int = 0
     failed: int = 0
@@ -49,14 +51,14 @@ class Sending:
         lane = number % partitions
         facts = (self.source.encode(), number, partitions, sent.digest.hex().encode(), self._sent_to[lane])
         header = b"2 %b %d %d %b %d" % facts
-        self._produce(sent.value, b"%d" % number, lane, header, timestamp_ms)
+        self._produce(sent.value, sent.key if self.keyed else b"%d" % number, lane, header, timestamp_ms)
         self._sent_to[lane] += 1
         self.sent += 1
         if self.sent % _POLL_EVERY == 0:
             self.producer.poll(0)
             fault_point("replay-thousand")
 
-    def _produce(self, value: bytes, key: bytes, lane: int, header: bytes, timestamp_ms: int) -> None:
+    def _produce(self, value: bytes, key: bytes | None, lane: int, header: bytes, timestamp_ms: int) -> None:
         """Queue a record; wait while the queue is full."""
         deadline = time.monotonic() + _FLUSH_S
         headers: list[tuple[str, str | bytes | None]] = [(HEADER, header)]

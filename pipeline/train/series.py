@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from contract.errors import ChainError, ConfigurationError, StreamFileError
+from contract.features import most_columns
 from contract.sections import Scheme
 from contract.series_commands import SeriesCommands
 from contract.stream import Stream
@@ -130,12 +131,15 @@ def open_series(stream_path: str, scheme: str, model: str, tracking: TrackingSet
 
 def _trainable_stream(path: str) -> Stream:
     stream = load_stream(path)
-    if len(stream.features) > MOST_FEATURES:
-        raise StreamFileError(
-            path,
-            None,
-            f"features: {len(stream.features)} are more than the {MOST_FEATURES} that can be trained; choose fewer",
+    width = most_columns(stream.features)
+    if width > MOST_FEATURES:
+        told = (
+            f"{width}"
+            if width == len(stream.features)
+            else f"{len(stream.features)} become up to {width} columns, which"
         )
+        problem = f"features: {told} are more than the {MOST_FEATURES} that can be trained; choose fewer"
+        raise StreamFileError(path, None, problem)
     return stream
 
 

@@ -157,11 +157,15 @@ class PagePart:
 
 @dataclass(frozen=True)
 class Counted:
-    """A counter of predicted rows by their outcome: its name without `_total`, what it says, the outcome's label."""
+    """A counter of predicted rows by their outcome: its name without `_total`, what it says, the outcome's label.
+
+    ``outcomes`` are the words for them, in the order in which an answer counts them; without words they are numbers.
+    """
 
     name: str
     documentation: str
     label: str
+    outcomes: tuple[str, ...] = ()
 
 
 class Kind(Protocol):

@@ -10,9 +10,11 @@ from serving.rows_in.cells import Inputs
 INTEGER: Final = {"type": "integer"}
 NUMBER: Final = {"type": "number"}
 STRING: Final = {"type": "string"}
+BOOLEAN: Final = {"type": "boolean"}
 CELL: Final = {"type": ["number", "null"]}
 MAYBE_STRING: Final = {"type": ["string", "null"]}
 MAYBE_INTEGER: Final = {"type": ["integer", "null"]}
+MAYBE_BOOLEAN: Final = {"type": ["boolean", "null"]}
 
 CELLS: Final[Mapping[str, Any]] = {
     "double": CELL,

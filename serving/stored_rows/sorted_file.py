@@ -148,7 +148,8 @@ class SortedFiles:
         try:
             source = pa.PythonFile(_Span(file.bytes, first, body), mode="r")
             texts = texts_of(footer.metadata)
-            parquet = pq.ParquetFile(source, metadata=footer.metadata, read_dictionary=texts)
+            as_dictionary = [*texts, *(f"{name}.list.element" for name in self._columns.texts)]
+            parquet = pq.ParquetFile(source, metadata=footer.metadata, read_dictionary=as_dictionary)
             return checked(parquet.read_row_group(group, use_threads=False), self._columns.keys, texts)
         except (pa.ArrowException, OSError, ValueError) as error:
             problem = f"row group {group} of {file.key} cannot be read: {shortened(str(error))}"

@@ -17,9 +17,9 @@ _LONGEST: Final = 4 * 2**20
 
 
 def texts_of(metadata: Any) -> list[str]:
-    """Return the names of the columns of texts, by a file's metadata as Arrow reads it."""
+    """Return the names of the columns of texts, not of lists of them, by a file's metadata as Arrow reads it."""
     columns = (metadata.schema.column(j) for j in range(metadata.num_columns))
-    return [column.name for column in columns if column.physical_type == "BYTE_ARRAY"]
+    return [column.name for column in columns if column.physical_type == "BYTE_ARRAY" and column.path == column.name]
 
 
 def checked(table: pa.Table, keys: Sequence[str], texts: Sequence[str]) -> pa.Table:

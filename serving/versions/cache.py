@@ -15,8 +15,9 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from io import BufferedRandom
 from pathlib import Path
-from typing import IO, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import orjson
@@ -158,7 +159,7 @@ def _write(path: Path, body: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _replacing(directory: Path) -> Iterator[tuple[IO[bytes], Callable[[Path], None]]]:
+def _replacing(directory: Path) -> Iterator[tuple[BufferedRandom, Callable[[Path], None]]]:
     """Yield a new file in ``directory``, and what gives it its place there; without that it is gone afterwards."""
     handle, name = tempfile.mkstemp(dir=directory, prefix=".new-")
 

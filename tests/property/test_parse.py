@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import example, given, settings
@@ -23,6 +25,10 @@ columns:
   b: {type: bool}
   s: {type: string}
   t: {type: timestamp}
+  d: decimal(20,3)
+  day: date
+  at: time
+  raw: binary
   r: {type: int32, required: true}
 cut: {rows: 10}
 features: [f]
@@ -40,6 +46,10 @@ rows = st.fixed_dictionaries(
         "b": st.none() | st.booleans(),
         "s": st.none() | st.text(st.characters(exclude_categories=["Cs"])),
         "t": st.none() | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)).map(lambda t: t.isoformat() + "Z"),
+        "d": st.none() | st.integers(-(10**20) + 1, 10**20 - 1).map(lambda d: f"{Decimal(f'{d}e-3'):f}"),
+        "day": st.none() | st.dates().map(date.isoformat),
+        "at": st.none() | st.times().map(time.isoformat),
+        "raw": st.none() | st.binary(max_size=5).map(lambda raw: base64.b64encode(raw).decode()),
         "extra": st.none()
         | st.integers()
         | st.lists(st.integers())
@@ -83,6 +93,12 @@ HOSTILE: list[bytes | None] = [
     b"\xef\xbb\xbf" + b'{"r":1}',
     b'\n{"r":1}\n',
     b'{"r":1,"t":"yesterday"}',
+    b'{"r":1,"d":1e30}',
+    b'{"r":1,"d":1234567890123456789}',
+    b'{"r":1,"day":"2024-02-30"}',
+    b'{"r":1,"day":20240230}',
+    b'{"r":1,"at":"\xff"}',
+    b'{"r":1,"raw":"\\u00e9"}',
     b'{"r":1,"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
     b'{"r":1,"x":' + b'{"x":' * 5_000 + b"1" + b"}" * 5_000 + b"}",
 ]
@@ -107,6 +123,8 @@ def _as_python(row: dict[str, Any]) -> dict[str, Any]:
 def _expected(row: dict[str, Any]) -> dict[str, Any]:
     moment = row.get("t")
     values = {name: row.get(name) for name in STREAM.columns}
+    read = {"d": Decimal, "day": date.fromisoformat, "at": time.fromisoformat, "raw": base64.b64decode}
+    values |= {name: meant(values[name]) for name, meant in read.items() if values[name] is not None}
     return {**values, "t": datetime.fromisoformat(moment).astimezone(UTC).isoformat() if moment else None}
 
 

@@ -27,7 +27,7 @@ from contract.stream import Stream
 from pipeline.columns import stream_schema
 from pipeline.land.formats.format import ParsedValues, RejectedRecord
 from pipeline.land.formats.near_names import why_no_column
-from pipeline.land.formats.times import NotATimeError, Times
+from pipeline.land.formats.wire_columns import UnreadableValueError, WireColumns
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class JsonRecords:
     """Flat JSON objects as the format of one stream's records; any number of threads may share it."""
 
     stream: Stream
-    _times: Times = field(init=False)
+    _columns: WireColumns = field(init=False)
     _ordinal: str = field(init=False)
     _prefixes: list[bytes] = field(init=False)
     _keys_beyond_schema: bool = field(init=False, default=False)
@@ -58,7 +58,7 @@ class JsonRecords:
     def __post_init__(self) -> None:
         """Draw the secret key of the ordinal; a column name cannot begin with an underscore."""
         self._ordinal = f"_{secrets.token_hex(6)}"
-        self._times = Times(self.stream)
+        self._columns = WireColumns(self.stream)
         key = self._ordinal.encode()
         self._prefixes = [b'\n{"%s":%d,' % (key, ordinal) for ordinal in range(LONGEST_CHUNK)]
 
@@ -122,7 +122,7 @@ class JsonRecords:
             return
         try:
             tables.append((self._read(values, as_text=self._times_as_text), indexes))
-        except (pa.ArrowInvalid, NotATimeError, _NotOneRowPerRecordError) as error:
+        except (pa.ArrowInvalid, UnreadableValueError, _NotOneRowPerRecordError) as error:
             if len(values) == 1:
                 if (table := self._with_finer_times(values)) is not None:
                     tables.append((table, indexes))
@@ -136,9 +136,9 @@ class JsonRecords:
 
     def _with_finer_times(self, values: list[bytes]) -> pa.Table | None:
         """Read again what Arrow's own reading of times may have refused; if that was it, more will come."""
-        if self._times_as_text or not self._times.any_text:
+        if self._times_as_text or not self._columns.any_text:
             return None
-        with suppress(pa.ArrowInvalid, NotATimeError, _NotOneRowPerRecordError):
+        with suppress(pa.ArrowInvalid, UnreadableValueError, _NotOneRowPerRecordError):
             table = self._read(values, as_text=True)
             self._times_as_text = True
             return table
@@ -168,7 +168,7 @@ class JsonRecords:
         return b"".join(pieces)
 
     def _read_lines(self, body: bytes, count: int, beyond_schema: str, *, as_text: bool) -> pa.Table:
-        schema = self._times.wire_schema(as_text=as_text).insert(0, pa.field(self._ordinal, pa.int64()))
+        schema = self._columns.wire_schema(as_text=as_text).insert(0, pa.field(self._ordinal, pa.int64()))
         table = pj.read_json(
             pa.BufferReader(body),
             # One block: an object must not be split, nor a type guessed, at a block's edge.
@@ -182,7 +182,7 @@ class JsonRecords:
             # The reader copies strings unseen; Parquet and Spark need UTF-8.
             for column in table.columns:
                 column.validate(full=True)
-        return self._times.read(table.remove_column(0), as_text=as_text)
+        return self._columns.read(table.remove_column(0), as_text=as_text)
 
     def _joined(self, tables: list[tuple[pa.Table, npt.NDArray[np.int64]]]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
         if not tables:
@@ -243,7 +243,7 @@ class JsonRecords:
             return "not one JSON object"
         with suppress(orjson.JSONDecodeError):
             record = orjson.loads(value)
-            if isinstance(record, dict) and (fault := self._times.fault(record)) is not None:
+            if isinstance(record, dict) and (fault := self._columns.fault(record)) is not None:
                 return f"not of the schema: {fault}"
         said = str(error).removeprefix("JSON parse error: ").removesuffix(" in row 0").rstrip(".")
         return _not_json(value) or f"not of the schema: {said}"

@@ -11,16 +11,18 @@ from pyspark.sql import functions as fn
 from pyspark.sql import types as st
 
 from contract.batch import OFFSET, PARTITION, Manifest
+from contract.column_types import decimal_digits
 from contract.errors import ChainError, DataError
+from contract.features import CellType, Log, Number, columns_of, most_columns
 from contract.model_version import ROW_ID
-from contract.stream import ColumnType, Stream
+from contract.stream import Stream
 from pipeline.train.read.aggregate import aggregate
 from pipeline.train.read.layout import partition_of, partitions_for
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-SPARK_TYPES: Final[dict[ColumnType, st.DataType]] = {
+SPARK_TYPES: Final[dict[str, st.DataType]] = {
     "int32": st.IntegerType(),
     "int64": st.LongType(),
     "float32": st.FloatType(),
@@ -28,6 +30,7 @@ SPARK_TYPES: Final[dict[ColumnType, st.DataType]] = {
     "bool": st.BooleanType(),
     "string": st.StringType(),
     "timestamp": st.TimestampType(),
+    "date": st.DateType(),
 }
 
 
@@ -41,18 +44,18 @@ class FeatureRange:
 
 
 def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Sequence[Manifest]) -> DataFrame:
-    """Return the rows of ``manifests``: row id, partition, offset, and each feature as double, null if missing.
+    """Return the rows of ``manifests``: row id, partition, offset, and what the model reads, null if missing.
 
     Ordered by partition and offset, in partitions that depend on the manifests alone.
     """
     paths = [f"s3a://{bucket}/{part.key}" for manifest in manifests for part in manifest.objects if part.rows]
     parts = spark.read.schema(_schema(stream)).parquet(*paths)
-    count = partitions_for(sum(manifest.rows for manifest in manifests), len(stream.inputs))
+    count = partitions_for(sum(manifest.rows for manifest in manifests), most_columns(stream.features))
     rows = parts.select(
         row_id(stream).alias(ROW_ID),
         fn.col(PARTITION),
         fn.col(OFFSET),
-        *(_as_double(name) for name in stream.inputs),
+        *(_as_double(name) if kind == "double" else _as(kind, name) for name, kind in stream.inputs.items()),
     )
     placed = rows.repartitionById(count, partition_of(manifests, count))
     return placed.sortWithinPartitions(PARTITION, OFFSET)
@@ -60,14 +63,23 @@ def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Seque
 
 def _schema(stream: Stream) -> st.StructType:
     names = dict.fromkeys((*stream.id, *stream.inputs))
-    fields = [st.StructField(name, SPARK_TYPES[stream.columns[name].type]) for name in names]
+    fields = [st.StructField(name, spark_type(stream.columns[name].type)) for name in names]
     return st.StructType([*fields, st.StructField(PARTITION, st.IntegerType()), st.StructField(OFFSET, st.LongType())])
+
+
+def spark_type(kind: str) -> st.DataType:
+    digits = decimal_digits(kind)
+    return SPARK_TYPES[kind] if digits is None else st.DecimalType(*digits)
 
 
 def _as_double(name: str) -> Column:
     value = fn.col(name).cast("double")
     # Spark's Imputer takes NaN for missing as it does null; one of the two is enough from here on.
     return fn.when(~fn.isnan(value), value).alias(name)
+
+
+def _as(kind: CellType, name: str) -> Column:
+    return fn.col(name).cast("long").alias(name) if kind == "long" else fn.col(name)
 
 
 def row_id(stream: Stream) -> Column:
@@ -78,7 +90,7 @@ def row_id(stream: Stream) -> Column:
     return fn.concat_ws("-", *(fn.coalesce(text, fn.lit("")) for text in texts))
 
 
-def _as_text(column: Column, kind: ColumnType) -> Column:
+def _as_text(column: Column, kind: str) -> Column:
     if kind != "timestamp":
         return column.cast("string")
     whole = fn.date_format(column, "yyyy-MM-dd'T'HH:mm:ss'Z'")
@@ -87,10 +99,11 @@ def _as_text(column: Column, kind: ColumnType) -> Column:
 
 
 def measure(rows: DataFrame, stream: Stream) -> tuple[int, dict[str, FeatureRange]]:
-    """Return the number of rows and each feature's range."""
-    found = aggregate(rows, [], [fn.count(fn.lit(1))], tuple(stream.inputs), [fn.count, fn.min, fn.max])
+    """Return the number of rows and the range of each column that is a number among the features."""
+    numbers = columns_of(feature for feature in stream.features if isinstance(feature, Number | Log))
+    found = aggregate(rows, [], [fn.count(fn.lit(1))], numbers, [fn.count, fn.min, fn.max])
     (count,), of_features = found[()]
-    return count, {name: FeatureRange(*of_features.get(name, (0, None, None))) for name in stream.inputs}
+    return count, {name: FeatureRange(*of_features.get(name, (0, None, None))) for name in numbers}
 
 
 def check_rows(found: int, manifests: Sequence[Manifest]) -> None:
@@ -126,15 +139,20 @@ def check_trainable(rows: int, ranges: dict[str, FeatureRange], clusters: int) -
             raise DataError(f"feature {name!r} is constant: every value is {feature.low:g}")
 
 
-def check_scale(ranges: Mapping[str, FeatureRange], scales: Sequence[tuple[float, float, float]]) -> None:
-    """Check that each feature's surrogate, mean and deviation, in ``scales``, are numbers by which rows can be scaled.
+def check_scale(
+    ranges: Mapping[str, FeatureRange], scales: Mapping[str, tuple[str, tuple[float, float, float]]]
+) -> None:
+    """Check that rows can be scaled by ``scales``, each feature's column, and its surrogate, mean and deviation.
+
+    ``ranges`` are those of the columns.
 
     Raises
     ------
     DataError: the first feature whose values lie too far apart, or too close together, for their squares.
     """
-    for (name, feature), scale in zip(ranges.items(), scales, strict=True):
-        span = f"feature {name!r} goes from {feature.low!r} to {feature.high!r}"
+    for name, (column, scale) in scales.items():
+        found = ranges[column]
+        span = f"feature {name!r} goes from {found.low!r} to {found.high!r}"
         if not all(math.isfinite(number) for number in scale):
             raise DataError(f"{span}: its variance is larger than the largest double, so it cannot be scaled")
         if scale[-1] == 0.0:

@@ -25,6 +25,8 @@ _CONF = {
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
     "spark.sql.session.timeZone": "UTC",
+    # Not the 96 bits of before, which other readers take for nanoseconds, and cannot hold the year 1600.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.shuffle.partitions": "1",
     # Partitions are laid out by hand, so that the same batch is always summed up in the same order.
     "spark.sql.adaptive.enabled": "false",

@@ -22,7 +22,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from contract.errors import SwatheError
 from contract.origin import HEADER
 from pipeline.replay.command import replay
-from pipeline.replay.source import fingerprint
+from pipeline.replay.place import fingerprint
 from tests.line import Line, record
 
 

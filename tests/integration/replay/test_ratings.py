@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contract import remedies
-from pipeline.replay.source import default_path
+from pipeline.replay.place import default_path
 from pipeline.stream_file import load_stream
 from tests.line import ROOT, Line
 

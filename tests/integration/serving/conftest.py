@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from tests.integration.serving.prediction_server import PredictionServer
 from tests.integration.serving.registered import Made, Maker
 
 NewServer = Callable[..., PredictionServer]
+# Without these Chromium looks for its maker's servers at every start.
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--no-first-run"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +76,21 @@ def served(services: dict[str, str], maker: Maker, tmp_path_factory: pytest.Temp
         assert server.stop() == 0
     finally:
         server.close()
+
+
+@pytest.fixture
+def chromium_page() -> Iterator[Page]:
+    """A page of a real browser; whatever it complains of fails the test."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    assert chromium, "no chromium on PATH; on Debian: apt-get install chromium"
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        # An answer that is refused is told by the browser as well; the page shows it.
+        page.on("console", lambda message: complaints.append(message.text) if "409" not in message.text else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(request.url))
+        yield page
+        browser.close()
+    assert complaints == []

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from contract.lineage import Lineage, Transition
 from contract.version_facts import VersionFacts
@@ -21,11 +20,6 @@ from tests.integration.serving.registered import FEATURES, Maker
 from tests.line import wait_for
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
-# Without these Chromium looks for its maker's servers at every start.
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
-    *("--disable-sync", "--no-first-run"),
-)
 LABELS = ("C1", "C2", "C3", "C4")
 
 
@@ -103,24 +97,6 @@ def three(new_server: NewServer, maker: Maker, model: str, tmp_path: Path) -> It
     server = new_server(SWATHE_SERVING_MODELS=model).start()
     yield server
     assert server.stop() == 0
-
-
-@pytest.fixture
-def chromium_page() -> Iterator[Page]:
-    """A page of a real browser; whatever it complains of fails the test."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    assert chromium, "no chromium on PATH; on Debian: apt-get install chromium"
-    complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        # An answer that is refused is told by the browser as well; the page shows it.
-        page.on("console", lambda message: complaints.append(message.text) if "409" not in message.text else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(request.url))
-        yield page
-        browser.close()
-    assert complaints == []
 
 
 @pytest.mark.long

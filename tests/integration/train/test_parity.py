@@ -60,10 +60,10 @@ def fitted(spark: SparkOnDemand, values: Floats, given: Stream) -> tuple[Scoring
     clustering = fit_from_seeds(
         prepared.rows.select(SCALED), given.section(KMeans), k, given.section(KMeans).tried_seeds
     )
-    numbers = scoring(prepared, clustering, tuple(given.inputs), [f"C{i}" for i in range(k)])
+    numbers = scoring(prepared, clustering, [f"C{i}" for i in range(k)])
     whole = PipelineModel(stages=[*prepared.stages, clustering.model])
-    sample = collect(assign(rows, whole, numbers), tuple(given.inputs))
-    return numbers, make_golden(session, whole, numbers, sample.rows), sample
+    sample = collect(assign(rows, whole, numbers), numbers.encoding)
+    return numbers, make_golden(session, whole, numbers, sample), sample
 
 
 def awkward(rng: np.random.Generator, count: int, width: int) -> Floats:
@@ -136,10 +136,10 @@ def test_a_quarter_of_a_million_points_each(spark: SparkOnDemand, width: int, k:
     clustering = fit_from_seeds(
         prepared.rows.select(SCALED), given.section(KMeans), k, given.section(KMeans).tried_seeds
     )
-    numbers = scoring(prepared, clustering, tuple(given.inputs), [f"C{i}" for i in range(k)])
+    numbers = scoring(prepared, clustering, [f"C{i}" for i in range(k)])
     points = np.vstack([awkward(rng, 125_000, width), near_ties(rng, numbers, 125_000)])
     whole = PipelineModel(stages=[*prepared.stages, clustering.model])
-    answers = collect(assign(session.createDataFrame(table(points)), whole, numbers), tuple(given.inputs))
+    answers = collect(assign(session.createDataFrame(table(points)), whole, numbers), numbers.encoding)
     assert len(answers.rows) == 250_000
     assigner = Assigner(numbers)
     clusters, distances = assigner.assign(answers.rows)

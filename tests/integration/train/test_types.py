@@ -12,7 +12,6 @@ from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped] # as in 
 from pyspark.errors import PySparkException
 
 from contract.features import NUMERIC_TYPES
-from contract.stream import ColumnType
 from pipeline.columns import ARROW_TYPES
 from pipeline.landed_types import WIDENED
 from pipeline.train.read.rows import SPARK_TYPES
@@ -21,7 +20,7 @@ from pipeline.train.read.spark_session import SparkOnDemand
 pytestmark = pytest.mark.long
 
 
-def _read(spark: SparkOnDemand, path: Path, wanted: ColumnType) -> Any:
+def _read(spark: SparkOnDemand, path: Path, wanted: str) -> Any:
     try:
         row = spark.session().read.schema(f"x {SPARK_TYPES[wanted].simpleString()}").parquet(str(path)).first()
     except (PySparkException, Py4JJavaError) as error:
@@ -31,8 +30,8 @@ def _read(spark: SparkOnDemand, path: Path, wanted: ColumnType) -> Any:
 
 @pytest.mark.parametrize("landed", sorted(NUMERIC_TYPES))
 def test_the_types_that_may_follow_are_the_ones_that_spark_reads(
-    spark: SparkOnDemand, tmp_path: Path, landed: ColumnType
+    spark: SparkOnDemand, tmp_path: Path, landed: str
 ) -> None:
     pq.write_table(pa.table({"x": pa.array([7], ARROW_TYPES[landed])}), tmp_path / "a.parquet")
-    readable = {wanted for wanted in ARROW_TYPES if _read(spark, tmp_path / "a.parquet", wanted) == 7}
+    readable = {wanted for wanted in SPARK_TYPES if _read(spark, tmp_path / "a.parquet", wanted) == 7}
     assert readable == {landed, *(wanted for old, wanted in WIDENED if old == landed)}

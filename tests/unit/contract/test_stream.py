@@ -27,7 +27,7 @@ def _line_of(text: str, part: str) -> int:
         ("k: 5", "k: five", "k: five", "model.k"),
         ("k: 5", "k: {from: 8, to: 2}", "from: 8", "from 8 to 2 is no range"),
         ("scheme: disjoint", "scheme: both", "scheme", "'disjoint' or 'cumulative'"),
-        ("dep_delay: {type: int32}", "dep_delay: {type: int}", "type: int}", "columns.dep_delay.type"),
+        ("dep_delay: {type: int32}", "dep_delay: {type: int8}", "type: int8}", "columns.dep_delay.type"),
         ("features: [dep_delay", "features: [carrier", "features:", "'carrier' is a string column"),
         ("features: [dep_delay", "features: [delay", "features:", "'delay' is not a column"),
         ("features: [dep_delay", "features: [arr_delay", "features:", "'arr_delay' stands twice"),
@@ -76,7 +76,7 @@ def _line_of(text: str, part: str) -> int:
             "is what column 'month' (line 12) is read from",
         ),
         ("year: {type: int32", "year: {from: month, type: int32", "month:", "columns.month: 'month' is what column"),
-        ("month: {type: int32", "month: {from: 5, type: int32", "month:", 'for a number, so write it in quotes: "5"'),
+        ("month: {type: int32", "month: {from: 5.5, type: int32", "month:", 'so write it in quotes: "5.5"'),
         ("  path: data", '  delimiter: "ab"\n  path: data', "delimiter", "source.delimiter: 'ab' is not one character"),
         ("  path: data", '  delimiter: ""\n  path: data', "delimiter", "source.delimiter: '' is not one character"),
         ("  path: data", "  delimiter: '\"'\n  path: data", "delimiter", "is not one character that can stand between"),
@@ -173,10 +173,10 @@ def test_flights_is_valid() -> None:
 )
 def test_the_usual_spellings_of_a_delimiter(written: str, meant: str) -> None:
     text = FLIGHTS.replace("  path: data", f"  delimiter: {written}\n  path: data")
-    assert parse_stream(text, "mine.yaml").delimiter == meant
+    assert parse_stream(text, "mine.yaml").written.delimiter == meant
 
 
-def test_a_file_has_commas_and_the_names_of_the_columns_unless_told() -> None:
+def test_what_separates_cells_is_found_and_a_file_has_the_names_of_the_columns_unless_told() -> None:
     stream = parse_stream(FLIGHTS.replace("month: {", 'month: {from: "", '), "mine.yaml")
-    assert stream.delimiter == ","
+    assert stream.written.delimiter is None
     assert [stream.name_in_file(name) for name in ("year", "month")] == ["year", ""]

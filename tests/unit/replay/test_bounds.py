@@ -17,9 +17,11 @@ from contract.errors import ServiceDownError, SourceFileError
 from contract.origin import HEADER
 from contract.stream import Stream, parse_stream
 from pipeline.replay import limits as limits_module
-from pipeline.replay import source, topic
+from pipeline.replay import lines as lines_module
+from pipeline.replay import topic
 from pipeline.replay.limits import limits_of
-from pipeline.replay.source import default_path, read_rows
+from pipeline.replay.place import default_path
+from pipeline.replay.source import read_rows
 
 TEXT = """
 name: s
@@ -69,7 +71,7 @@ def test_a_line_without_an_end_in_a_small_zip(tmp_path: Path) -> None:
 
 
 def test_a_quote_without_an_end_in_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "LONGEST_ROW", 2**17)
+    monkeypatch.setattr(lines_module, "LONGEST_ROW", 2**17)
     path = _zip(tmp_path / "a.zip", (b'x,s\n1,a\n1,"b\n', 1), (b"1,c\n" * 1000, 1000))
     with _within(8 * MIB), pytest.raises(SourceFileError, match=r"longer than 131,072 bytes: .* has it an") as raised:
         list(read_rows(path, STREAM, _ignore))
@@ -79,7 +81,7 @@ def test_a_quote_without_an_end_in_a_large_file(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("cells", [25, 1])
 def test_a_row_of_long_lines_in_a_small_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
     """Each of its lines, and each of its cells, is short enough."""
-    monkeypatch.setattr(source, "LONGEST_ROW", MIB)
+    monkeypatch.setattr(lines_module, "LONGEST_ROW", MIB)
     head = b"x,s," + b",".join(b"c%d" % number for number in range(cells)) + b"\n1,b" + b",c" * cells
     lines = 25 // cells
     cell = (b',"', 1), *[(b"0" * (MIB // 2), 1), (b"\n", 1)] * lines, (b'"', 1)
@@ -90,7 +92,7 @@ def test_a_row_of_long_lines_in_a_small_zip(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_rows_are_bounded_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "LONGEST_ROW", 1_000)
+    monkeypatch.setattr(lines_module, "LONGEST_ROW", 1_000)
     path = tmp_path / "a.csv"
     row = f'1,"{"a" * 400}\n{"a" * 400}"\n'
     path.write_text("x,s\n" + row * 10)

@@ -15,8 +15,9 @@ from contract.stream import Stream, parse_stream
 from pipeline.replay import parquet
 from pipeline.replay.header import with_stream_file
 from pipeline.replay.limits import limits_of
+from pipeline.replay.place import default_path
 from pipeline.replay.position import as_sent
-from pipeline.replay.source import default_path, read_rows
+from pipeline.replay.source import read_rows
 
 # Of the rows' five columns the file has other names for three.
 RATINGS = """
@@ -154,7 +155,7 @@ def test_another_delimiter_is_asked_after(tmp_path: Path, stream_file: Path) -> 
     assert told(stream_file, tmp_path / "a.csv").endswith('what stands between them: `source.delimiter: ";"`')
     (tmp_path / "a.tsv").write_text(text("\t"))
     with pytest.raises(SourceFileError, match=r'`source.delimiter: "\\t"`'):
-        list(read_rows(tmp_path / "a.tsv", parse_stream(PLAIN, "plain.yaml"), _stop))
+        list(read_rows(tmp_path / "a.tsv", ratings(","), _stop))
 
 
 def test_columns_with_dots_are_bounded_as_others(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_plain_gzip_zip_and_parquet_give_the_same_rows(tmp_path: Path, stream: S
         ("١٢", "f", "١٢"),
         ("nan", "f", "nan"),
         ("soon", "t", "soon"),
-        ("yes", "b", "yes"),
+        ("yeah", "b", "yeah"),
     ],
 )
 def test_unreadable_cell(tmp_path: Path, stream: Stream, cell: str, column: str, bad: str) -> None:
@@ -142,7 +142,7 @@ def test_empty_file(tmp_path: Path, stream: Stream, lines: tuple[str, ...]) -> N
 
 
 def test_fields_missing_in_a_row(tmp_path: Path, stream: Stream) -> None:
-    with pytest.raises(SourceFileError, match="2 fields where the first line names 6") as raised:
+    with pytest.raises(SourceFileError, match="2 fields where the first line has 6") as raised:
         _read(_csv(tmp_path, HEADER, "1,2"), stream)
     assert raised.value.line == 2
 

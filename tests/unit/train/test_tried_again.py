@@ -37,6 +37,7 @@ from pipeline.train.settings import TrackingSettings
 from pipeline.train.trainer import Trainer
 from pipeline.train.typed import typed_commands
 from pipeline.train.version_builder import VersionBuilder
+from scoring.features import Encoding
 from tests.memory_store import MemoryStore
 from tests.unit.land.test_landed_types import TEXT, land
 
@@ -120,8 +121,8 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     shutil.copy(empty, tmp_path)
     made = Line(tmp_path)
     trained = SimpleNamespace(
-        scoring=SimpleNamespace(features=("a",)), clusters=[SimpleNamespace(size=5)], model=None, assigned=None,
-        swept=None, rows=5, params={"k": 1}, metrics={}, sentences=[], mean=(),
+        scoring=SimpleNamespace(encoding=Encoding.plain(("a",))), clusters=[SimpleNamespace(size=5)], model=None,
+        assigned=None, swept=None, rows=5, params={"k": 1}, metrics={}, sentences=[], mean=(),
     )  # fmt: skip
     trained.named = lambda _: trained
 
@@ -137,7 +138,7 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(clustering, "prepared_rows", prepared)
     monkeypatch.setattr(build, "save_artifact", save)
     monkeypatch.setattr(Numbers, "files", lambda _: {})
-    sample = SimpleNamespace(rows=np.zeros((5, 1)), clusters=np.zeros(5))
+    sample = SimpleNamespace(rows=np.zeros((5, 1)), clusters=np.zeros(5), cells=None)
     sample.of = lambda _: sample
     picture = {"clusters/sizes": np.zeros((9, 9, 3), np.uint8)}
     stood_for: dict[str, object] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from contract.kinds.als import Als
 from contract.recommender import Columns, IdColumn, Measured, RecommenderStatistics, Spread
@@ -43,10 +44,8 @@ def statistics(
 
 
 def _id_column(stream: Stream, name: str) -> IdColumn:
-    kind = stream.columns[name].type
     # The stream file's check leaves no other.
-    assert kind == "string" or kind == "int32" or kind == "int64"  # noqa: S101, PLR1714 - for the type checker
-    return IdColumn(name, kind)
+    return IdColumn(name, cast("Literal['string', 'int32', 'int64']", stream.columns[name].type))
 
 
 def metrics(said: RecommenderStatistics, comparison: Comparison, rows: int) -> dict[str, float]:

@@ -53,7 +53,7 @@ class BisectingKind(Clustering):
         ------
         DataError: they cannot be divided even once.
         """
-        features, model = tuple(self._opened.series.stream.inputs), self._opened.series.stream.section(BisectingKMeans)
+        model = self._opened.series.stream.section(BisectingKMeans)
         prepared = replace(prepared, offset=SHIFT)
         with watch.measured("fit"), scratch_directory(batch) as directory:
             fitted = divided(prepared, model)
@@ -67,10 +67,11 @@ class BisectingKind(Clustering):
         # Clusters have their numbers, until labels are known from the version before.
         labels = tuple(str(i) for i in range(leaves))
         scales = prepared.surrogates, prepared.mean, prepared.std
-        unnamed = BisectingScoring(features, *scales, found.nodes, found.children, labels)
+        typed = prepared.factors, prepared.typed
+        unnamed = BisectingScoring(prepared.features, *scales, found.nodes, found.children, labels, *typed)
         assigned = assign(prepared.rows, fitted, unnamed)
         with watch.measured("statistics"):
-            clusters = evaluate.cluster_rows(assigned, features, leaves)
+            clusters = evaluate.cluster_rows(assigned, prepared.encoding, leaves)
         params = _params(model, leaves)
         return Trained(
             prepared, fitted, unnamed, clusters, assigned, rows, params=params, sentences=_said(model, leaves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
@@ -14,8 +15,10 @@ from pyspark.sql import functions as fn
 
 from contract.batch import OFFSET, PARTITION, Manifest
 from contract.model_version import CLUSTER, DISTANCE, ROW_ID
+from pipeline.train.kinds.clusters.cells import Cells, encoded_by
 from pipeline.train.kinds.clusters.prepared import SCALED
 from scoring.arrays import Floats, Integers
+from scoring.features import Encoding
 from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
@@ -34,16 +37,17 @@ def assign(rows: DataFrame, model: Transformer, scoring: ClusterNumbers) -> Data
 
     Where it gives a vector ``PROBABILITIES`` as well, they are an array there.
     """
+    inputs = [each.name for each in scoring.encoding.inputs]
     found = model.transform(rows)
     likely = [vector_to_array(fn.col(PROBABILITIES)).alias(PROBABILITIES)] if PROBABILITIES in found.columns else []
-    return found.select(
-        ROW_ID, PARTITION, OFFSET, CLUSTER, _distance(scoring).alias(DISTANCE), *scoring.features, *likely
-    )
+    return found.select(ROW_ID, PARTITION, OFFSET, CLUSTER, _distance(scoring).alias(DISTANCE), *inputs, *likely)
 
 
 def _distance(scoring: ClusterNumbers) -> Column:
     """The formula of `scoring.kmeans`, operation for operation, so that the doubles are the same."""
-    return fn.sqrt(_by_column(scoring) if len(scoring.features) <= _BY_COLUMN else _over_arrays(scoring))
+    # Weighed columns are only known as the scaled vector.
+    by_column = len(scoring.features) <= _BY_COLUMN and not scoring.factors
+    return fn.sqrt(_by_column(scoring) if by_column else _over_arrays(scoring))
 
 
 def _by_column(scoring: ClusterNumbers) -> Column:
@@ -72,7 +76,8 @@ class Sample:
     """Rows in the driver, in the order of their coordinates: partitions [n] and offsets [n].
 
     Features [n, d] with NaN where missing; Spark's clusters [n]; distances [n]; the probabilities [n, k], of a
-    clustering that has them.
+    clustering that has them. Of typed rows the features are the columns of the encoding in ``cells``, which has the
+    rows as they landed.
     """
 
     rows: Floats
@@ -81,6 +86,7 @@ class Sample:
     partitions: Integers
     offsets: npt.NDArray[np.int64]
     probabilities: Floats | None = None
+    cells: Cells | None = None
 
     def of(self, manifest: Manifest) -> Sample:
         """Return the rows that belong to the batch of ``manifest``."""
@@ -89,9 +95,13 @@ class Sample:
             inside |= (self.partitions == lane) & (self.offsets >= first) & (self.offsets < after)
         if inside.all():
             return self
-        columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        kept: Any = {name: None if values is None else values[inside] for name, values in columns.items()}
-        return Sample(**kept)
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        own: dict[str, Any] = {name: None if value is None else value[inside] for name, value in values.items()}
+        return Sample(**own)
+
+    def encoded(self, encoding: Encoding) -> Floats:
+        """Return the rows in the columns of another version's ``encoding``."""
+        return encoded_by(encoding, self.rows, self.cells)
 
 
 def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
@@ -102,20 +112,27 @@ def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
     return rows.where(fn.pmod(fn.xxhash64(PARTITION, OFFSET), fn.lit(every)) == 0)
 
 
-def collect(assigned: DataFrame, features: tuple[str, ...]) -> Sample:
+def collect(assigned: DataFrame, encoding: Encoding) -> Sample:
     """Bring assigned rows to the driver, in the order of their coordinates."""
+    inputs = [each.name for each in encoding.inputs]
     also = [PROBABILITIES] if PROBABILITIES in assigned.columns else []
-    table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *features, *also).toArrow()
+    table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *inputs, *also).toArrow()
     partitions, offsets = table.column(PARTITION).to_numpy(), table.column(OFFSET).to_numpy()
     order = np.lexsort((offsets, partitions))
-    values: Floats = np.empty((table.num_rows, len(features)), dtype=np.float64, order="F")
-    for j, name in enumerate(features):
-        # An Arrow null becomes NaN here.
-        values[:, j] = table.column(name).to_numpy()[order]
+    cells = None if encoding.is_plain else Cells.of_table(encoding, table)[order]
+    values = _numbers(table, inputs, order) if cells is None else cells.encoded(encoding)
     clusters: Integers = table.column(CLUSTER).to_numpy()[order].astype(np.int32)
     distances: Floats = table.column(DISTANCE).to_numpy()[order]
     coordinates = partitions[order].astype(np.int32), offsets[order].astype(np.int64)
-    return Sample(values, clusters, distances, *coordinates, _likely(table)[order] if also else None)
+    return Sample(values, clusters, distances, *coordinates, _likely(table)[order] if also else None, cells)
+
+
+def _numbers(table: pa.Table, names: Sequence[str], order: npt.NDArray[np.intp]) -> Floats:
+    values: Floats = np.empty((table.num_rows, len(names)), dtype=np.float64, order="F")
+    for j, name in enumerate(names):
+        # An Arrow null becomes NaN here.
+        values[:, j] = table.column(name).to_numpy()[order]
+    return values
 
 
 def _likely(table: pa.Table) -> Floats:

@@ -134,7 +134,7 @@ class FittedClustering:
         return Made(
             model=named.model,
             model_type="clusterer",
-            inputs=dict.fromkeys(named.scoring.features, "double"),
+            inputs={each.name: each.type for each in named.scoring.encoding.inputs},
             answers=_answers(named.scoring, golden),
             rows=named.rows,
             params=named.params,
@@ -165,6 +165,7 @@ class FittedClustering:
             shares=[cluster.size / trained.rows for cluster in trained.clusters],
             comparison=comparison,
             swept=trained.swept,
+            cells=sample.cells,
         )
 
     def _write_results(self) -> str:
@@ -174,7 +175,7 @@ class FittedClustering:
             self.opened.store,
             model=series.model,
             run_id=self.batch.run_id,
-            features=tuple(series.stream.inputs),
+            encoding=trained.scoring.encoding,
             rows=trained.rows,
         )
 

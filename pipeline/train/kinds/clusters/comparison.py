@@ -100,16 +100,16 @@ class Comparer:
         ModelArtifactError: the version before cannot be read.
         ChainError: the reference sample cannot.
         """
-        key = reference_key(self._model, scoring.features)
-        reference = keep_reference(self._store, key, make_reference(scoring, sample.rows))
+        key = reference_key(self._model, scoring.encoding)
+        reference = keep_reference(self._store, key, make_reference(scoring, sample.rows, sample.cells))
         earlier = self._history.predecessor(number)
         lineage, change = self._change(earlier, scoring, sample, reference)
         return Comparison(
             lineage=lineage,
-            profile=drift.profile(scoring.features, sample.rows),
+            profile=_profile(scoring, sample),
             reference=reference,
             reference_key=key,
-            quality=reference.score(scoring, reference.rows),
+            quality=reference.score(scoring, reference.rows, reference.cells),
             change=change,
         )
 
@@ -120,9 +120,9 @@ class Comparer:
         sizes = overlap(sample.clusters * 0, sample.clusters, 1, k)[0].tolist()
         if earlier is None:
             return first_lineage(sizes), None
-        if earlier.scoring.features != scoring.features:
+        if earlier.scoring.encoding.declared != scoring.encoding.declared:
             return lineage_of_others(earlier.lineage, earlier.number, sizes), None
-        before, _ = earlier.scoring.assigner().assign(sample.rows)
+        before, _ = earlier.scoring.assigner().assign(sample.encoded(earlier.scoring.encoding))
         counts = overlap(before, sample.clusters, len(earlier.scoring.centers), k)
         lineage = follow(earlier.lineage, earlier.number, counts, self._limits)
         return lineage, _change(earlier, scoring, counts, sample, reference)
@@ -131,16 +131,18 @@ class Comparer:
 def _change(
     earlier: Predecessor, scoring: ClusterNumbers, counts: Counts, sample: Sample, reference: Reference
 ) -> Change:
-    by_feature = drift.feature_psi(earlier.profile, scoring.features, sample.rows)
+    by_feature, others = _by_feature(earlier, scoring, sample)
     shift_mean, shift_max = drift.centroid_shift(reference.centers(earlier.scoring), reference.centers(scoring))
-    before, _ = earlier.scoring.assigner().assign(reference.rows)
-    after, _ = scoring.assigner().assign(reference.rows)
+    before, _ = earlier.scoring.assigner().assign(reference.encoded(earlier.scoring.encoding))
+    after, _ = scoring.assigner().assign(reference.encoded(scoring.encoding))
     agreement = drift.adjusted_rand_index(before, after)
     of_clusters = drift.psi(earlier.shares, (counts.sum(axis=1) / max(int(counts.sum()), 1)).tolist())
+    prequential = reference.score(earlier.scoring, sample.rows, sample.cells)
     metrics = {
         # Test, then train: the earlier version has seen none of these rows.
-        **{f"preq/{name}": value for name, value in reference.score(earlier.scoring, sample.rows).items()},
+        **{f"preq/{name}": value for name, value in prequential.items()},
         **{f"drift/psi/{name}": value for name, value in by_feature.items()},
+        **{f"drift/other_share/{name}": value for name, value in others.items()},
         "drift/psi_max": max(by_feature.values()),
         "drift/psi_clusters": of_clusters,
         "drift/centroid_shift_mean": shift_mean,
@@ -154,6 +156,21 @@ def _change(
         f"{of_clusters:.3f}); on the reference sample both agree to an adjusted Rand index of {agreement:.3f}."
     )
     return Change(earlier, counts, metrics, drift.band(max(by_feature[worst], of_clusters)), sentence)
+
+
+def _profile(scoring: ClusterNumbers, sample: Sample) -> Profile:
+    if sample.cells is None:
+        return drift.profile(scoring.features, sample.rows)
+    return drift.profile_of_cells(sample.cells)
+
+
+def _by_feature(
+    earlier: Predecessor, scoring: ClusterNumbers, sample: Sample
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return each feature's stability index, and of each category the share of values that are new to ``earlier``."""
+    if sample.cells is None:
+        return drift.feature_psi(earlier.profile, scoring.features, sample.rows), {}
+    return drift.psi_of_cells(earlier.profile, sample.cells), drift.other_shares(earlier.profile, sample.cells)
 
 
 def _flows(change: Change, lineage: Lineage) -> tuple[Flow, ...]:

@@ -41,9 +41,9 @@ def run_metrics(
         **fitting,
         "rows": rows,
     }
-    for name in scoring.features:
-        missing = sum(cluster.features[name].missing for cluster in clusters)
-        metrics[f"missing_share/{name}"] = missing / rows
+    missing = [cluster.missing(scoring.encoding) for cluster in clusters]
+    for each in scoring.encoding.inputs:
+        metrics[f"missing_share/{each.name}"] = sum(of_cluster[each.name] for of_cluster in missing) / rows
     return {name: value for name, value in metrics.items() if math.isfinite(value)}
 
 

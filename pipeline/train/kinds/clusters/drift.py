@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Final
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from contract.artifact import PROFILE
+from pipeline.train.kinds.clusters import encode
+from pipeline.train.kinds.clusters.cells import Cells
 from scoring.arrays import Floats, Integers
+from scoring.clock import SLOTS
+from scoring.forms import Category, Cyclic, Value
 
 # Usual bands of the population stability index.
 MODERATE: Final = 0.1
@@ -31,14 +36,33 @@ class FeatureProfile:
 
 
 @dataclass(frozen=True)
+class CategoryProfile:
+    """One category's distribution: ``shares`` [m + 2] of the ``values`` [m], of others and of missing ones."""
+
+    values: tuple[Value, ...]
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class TimeProfile:
+    """One time's distribution: ``shares`` of its slots, and of missing ones."""
+
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Profile:
-    """How the rows of a batch were distributed over each feature."""
+    """How the rows of a batch were distributed over each feature; logarithms are the numbers that they are of."""
 
     features: dict[str, FeatureProfile]
+    categories: dict[str, CategoryProfile] = field(default_factory=dict)
+    times: dict[str, TimeProfile] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
-        """Return the profile file."""
-        return json.dumps(asdict(self), indent=1).encode()
+        """Return the profile file; of numbers alone it is as it was before rows were typed."""
+        typed = {"format": 2} if self.categories or self.times else {}
+        fields = {name: found for name, found in asdict(self).items() if typed or name == "features"}
+        return json.dumps({**typed, **fields}, indent=1).encode()
 
     @classmethod
     def from_json(cls, body: bytes) -> Profile:
@@ -49,21 +73,63 @@ class Profile:
         ValueError: not a profile file.
         """
         try:
-            entries = PROFILE.decode(body).features.items()
+            found = PROFILE.decode(body)
         except ValueError as error:
             raise ValueError(f"not a profile file: {error}") from error
-        return cls({name: FeatureProfile(entry.edges, entry.shares) for name, entry in entries})
+        return cls(
+            {name: FeatureProfile(entry.edges, entry.shares) for name, entry in found.features.items()},
+            {name: CategoryProfile(entry.values, entry.shares) for name, entry in found.categories.items()},
+            {name: TimeProfile(entry.shares) for name, entry in found.times.items()},
+        )
 
 
 def profile(features: Sequence[str], rows: Floats) -> Profile:
     """Return the profile of ``rows`` [n, d], with the deciles of each feature as its edges."""
-    found = {}
-    for j, name in enumerate(features):
-        present = rows[~np.isnan(rows[:, j]), j]
-        deciles = np.linspace(0, 1, _BINS + 1)[1:-1]
-        edges = np.unique(np.quantile(present, deciles)) if len(present) else np.empty(0)
-        found[name] = FeatureProfile(tuple(edges.tolist()), _shares(rows[:, j], edges))
-    return Profile(found)
+    return Profile({name: _of_numbers(rows[:, j]) for j, name in enumerate(features)})
+
+
+def profile_of_cells(cells: Cells) -> Profile:
+    """Return the profile of typed rows."""
+    encoding = cells.encoding
+    columns = {feature.name: cells.column(feature.column) for feature in encoding.features}
+    return Profile(
+        {each.name: _of_numbers(_floats(columns[each.name])) for each in encode.numbers(encoding)},
+        {
+            each.name: CategoryProfile(each.values, _category_shares(each.values, columns[each.name]))
+            for each in encoding.features
+            if isinstance(each, Category)
+        },
+        {
+            each.name: TimeProfile(_time_shares(each, columns[each.name]))
+            for each in encoding.features
+            if isinstance(each, Cyclic)
+        },
+    )
+
+
+def _floats(column: npt.NDArray[Any]) -> Floats:
+    # numpy reads None as NaN.
+    return np.asarray(column, dtype=np.float64)
+
+
+def _of_numbers(column: Floats) -> FeatureProfile:
+    present = column[~np.isnan(column)]
+    deciles = np.linspace(0, 1, _BINS + 1)[1:-1]
+    edges = np.unique(np.quantile(present, deciles)) if len(present) else np.empty(0)
+    return FeatureProfile(tuple(edges.tolist()), _shares(column, edges))
+
+
+def _category_shares(values: Sequence[Value], column: npt.NDArray[Any]) -> tuple[float, ...]:
+    places: dict[Any, int] = {value: place for place, value in enumerate(values)} | {None: len(values) + 1}
+    codes = [places.get(cell, len(values)) for cell in column.tolist()]
+    counts = np.bincount(np.array(codes, dtype=np.int64), minlength=len(values) + 2)
+    return tuple((counts / max(len(codes), 1)).tolist())
+
+
+def _time_shares(feature: Cyclic, column: npt.NDArray[Any]) -> tuple[float, ...]:
+    slots, count = feature.slots(column), SLOTS[feature.of]
+    counts = np.bincount(np.where(slots < 0, count, slots), minlength=count + 1)
+    return tuple((counts / max(len(slots), 1)).tolist())
 
 
 def _shares(column: Floats, edges: Floats) -> tuple[float, ...]:
@@ -85,6 +151,32 @@ def feature_psi(earlier: Profile, features: Sequence[str], rows: Floats) -> dict
     return {
         name: psi(earlier.features[name].shares, _shares(rows[:, j], np.array(earlier.features[name].edges)))
         for j, name in enumerate(features)
+    }
+
+
+def psi_of_cells(earlier: Profile, cells: Cells) -> dict[str, float]:
+    """Return each feature's index between the batch of ``earlier`` and typed rows with the same features."""
+    found = {}
+    for feature in cells.encoding.features:
+        column = cells.column(feature.column)
+        if isinstance(feature, Category):
+            category = earlier.categories[feature.name]
+            found[feature.name] = psi(category.shares, _category_shares(category.values, column))
+        elif isinstance(feature, Cyclic):
+            found[feature.name] = psi(earlier.times[feature.name].shares, _time_shares(feature, column))
+        else:
+            number = earlier.features[feature.name]
+            found[feature.name] = psi(number.shares, _shares(_floats(column), np.array(number.edges)))
+    return found
+
+
+def other_shares(earlier: Profile, cells: Cells) -> dict[str, float]:
+    """Return, of each category, the share of rows whose value has no column in the version of ``earlier``."""
+    return {
+        name: _category_shares(entry.values, cells.column(feature.column))[-2]
+        for name, entry in earlier.categories.items()
+        for feature in cells.encoding.features
+        if feature.name == name
     }
 
 

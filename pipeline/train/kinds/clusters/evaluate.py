@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyspark.ml.evaluation import ClusteringEvaluator
 from pyspark.sql import functions as fn
 
 from contract.model_version import CLUSTER, DISTANCE, ClusterStatistics, FeatureStatistics
+from pipeline.train.kinds.clusters import encode, own_units
+from pipeline.train.kinds.clusters.encode import MISSING_CODE
 from pipeline.train.kinds.clusters.prepared import SCALED
 from pipeline.train.read.aggregate import Measures, aggregate
+from scoring.features import Encoding
 from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
@@ -28,15 +32,29 @@ def silhouette(scaled: DataFrame) -> float:
 
 @dataclass(frozen=True)
 class ClusterRows:
-    """The rows of one cluster, added up: distances are Euclidean, in the scaled space."""
+    """The rows of one cluster, added up: distances are Euclidean, in the scaled space.
+
+    ``features`` are those that are numbers, logarithms as the numbers that they were; ``counts`` has the rows of each
+    category and time by their code (`encode.code`).
+    """
 
     size: int
     mean_distance: float
     sum_of_squares: float
     features: dict[str, FeatureStatistics]
+    counts: dict[str, dict[int, int]] = field(default_factory=dict)
+
+    def missing(self, encoding: Encoding) -> dict[str, int]:
+        """Return how many cells of each input of ``encoding`` are missing."""
+        found = {}
+        for feature in encoding.features:
+            counted = self.counts.get(feature.name)
+            missing = self.features[feature.name].missing if counted is None else counted.get(MISSING_CODE, 0)
+            found[feature.column] = missing
+        return found
 
 
-def cluster_rows(assigned: DataFrame, features: Sequence[str], k: int) -> list[ClusterRows]:
+def cluster_rows(assigned: DataFrame, encoding: Encoding, k: int) -> list[ClusterRows]:
     """Return what the rows of each of the ``k`` clusters add up to."""
     whole = [
         fn.count(fn.lit(1)),
@@ -44,32 +62,55 @@ def cluster_rows(assigned: DataFrame, features: Sequence[str], k: int) -> list[C
         fn.sum(fn.col(DISTANCE) * fn.col(DISTANCE)),
     ]
     each = [fn.avg, fn.stddev_samp, fn.min, fn.max, fn.count]
-    found = aggregate(assigned, [CLUSTER], whole, features, each)
-    return [_added_up(*found.get((i,), ((0, 0.0, 0.0), {})), features) for i in range(k)]
+    columns = {feature.name: feature.column for feature in encode.numbers(encoding)}
+    found = aggregate(assigned, [CLUSTER], whole, list(dict.fromkeys(columns.values())), each)
+    counts = _counts(assigned, encoding)
+    return [
+        _added_up(*found.get((i,), ((0, 0.0, 0.0), {})), columns, {name: of[i] for name, of in counts.items()})
+        for i in range(k)
+    ]
 
 
-def _added_up(whole: Measures, of_features: dict[str, Measures], features: Sequence[str]) -> ClusterRows:
+def _added_up(
+    whole: Measures,
+    of_columns: dict[str, Measures],
+    columns: Mapping[str, str],
+    counts: dict[str, dict[int, int]],
+) -> ClusterRows:
     size, mean_distance, sum_of_squares = whole
     statistics = {}
-    for name in features:
-        mean, std, low, high, present = of_features.get(name, (None, None, None, None, 0))
+    for name, column in columns.items():
+        mean, std, low, high, present = of_columns.get(column, (None, None, None, None, 0))
         statistics[name] = FeatureStatistics(mean, std, low, high, missing=size - present)
-    return ClusterRows(size, mean_distance, sum_of_squares, statistics)
+    return ClusterRows(size, mean_distance, sum_of_squares, statistics, counts)
+
+
+def _counts(assigned: DataFrame, encoding: Encoding) -> dict[str, defaultdict[int, dict[int, int]]]:
+    """Return the rows of each category and time, by cluster and code, in one job for all of them."""
+    features = encode.counted(encoding)
+    found: dict[str, defaultdict[int, dict[int, int]]] = {feature.name: defaultdict(dict) for feature in features}
+    if not features:
+        return found
+    codes = [f"NAMED_STRUCT('feature', {i}, 'code', {encode.code(each)})" for i, each in enumerate(features)]
+    each = assigned.select(CLUSTER, fn.expr(f"INLINE(ARRAY({', '.join(codes)}))"))
+    for row in each.groupBy(CLUSTER, "feature", "code").count().collect():
+        found[features[row["feature"]].name][row[CLUSTER]][row["code"]] = row["count"]
+    return found
 
 
 def statistics(clusters: Sequence[ClusterRows], scoring: ClusterNumbers) -> list[ClusterStatistics]:
     """Return the statistics that travel with the version, centroids in the data's own units."""
     total = sum(cluster.size for cluster in clusters)
+    centroids, columns = own_units.in_own_units(scoring), own_units.unscaled(scoring)
     return [
         ClusterStatistics(
             cluster=i,
             label=scoring.labels[i],
             size=cluster.size,
             share=cluster.size / total,
-            centroid=tuple(
-                z * std + mean for z, std, mean in zip(scoring.centers[i], scoring.std, scoring.mean, strict=True)
-            ),
+            centroid=tuple(centroids[i].tolist()),
             features=cluster.features,
+            **own_units.counted(cluster.counts, cluster.size, scoring.encoding, columns[i].tolist()),
         )
         for i, cluster in enumerate(clusters)
     ]

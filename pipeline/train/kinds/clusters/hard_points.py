@@ -11,6 +11,7 @@ from contract.batch import OFFSET, PARTITION
 from contract.errors import ModelArtifactError
 from contract.model_version import ROW_ID
 from pipeline.train.kinds.clusters.assign import Sample, assign, collect
+from pipeline.train.kinds.clusters.typed_points import typed_points
 from scoring.arrays import Floats
 from scoring.golden import Golden
 from scoring.likely import Compared, Likely, LikelyAssigner, compare, disagreements
@@ -68,17 +69,26 @@ def _far(scoring: ClusterNumbers) -> Floats:
     return np.asarray(np.array(scoring.mean) + np.outer([-1e6, -1e3, 1e3, 1e6], scoring.std))
 
 
-def make_golden(spark: SparkSession, model: PipelineModel, scoring: ClusterNumbers, sample: Floats) -> Golden:
+def make_golden(spark: SparkSession, model: PipelineModel, scoring: ClusterNumbers, sample: Sample) -> Golden:
     """Let Spark assign the hard points of ``scoring`` and return them with its answers."""
-    points = hard_points(scoring, sample)
-    columns = {name: pa.array(points[:, j], from_pandas=True) for j, name in enumerate(scoring.features)}
-    offsets = np.arange(len(points))
-    names = {ROW_ID: pa.array([""] * len(points)), PARTITION: pa.array(offsets * 0), OFFSET: pa.array(offsets)}
-    rows = spark.createDataFrame(pa.table({**columns, **names}))
-    answers = collect(assign(rows.coalesce(1), model, scoring), scoring.features)
-    return Golden(
-        scoring.features, answers.rows, answers.clusters, answers.distances, probabilities=answers.probabilities
-    )
+    if sample.cells is None:
+        points = hard_points(scoring, sample.rows)
+        columns = {name: pa.array(points[:, j], from_pandas=True) for j, name in enumerate(scoring.features)}
+        found = _answers(spark, model, scoring, pa.table(columns))
+        return Golden(scoring.features, found.rows, found.clusters, found.distances, probabilities=found.probabilities)
+    found = _answers(spark, model, scoring, typed_points(scoring, sample.cells).table())
+    assert found.cells is not None  # noqa: S101 - typed as the sample is
+    inputs = scoring.encoding.inputs
+    names, types = tuple(each.name for each in inputs), tuple(each.type for each in inputs)
+    return Golden(names, found.cells.rows(), found.clusters, found.distances, types, found.probabilities)
+
+
+def _answers(spark: SparkSession, model: PipelineModel, scoring: ClusterNumbers, points: pa.Table) -> Sample:
+    offsets = np.arange(points.num_rows)
+    names = {ROW_ID: pa.array([""] * len(offsets)), PARTITION: pa.array(offsets * 0), OFFSET: pa.array(offsets)}
+    for name, column in names.items():
+        points = points.append_column(name, column)
+    return collect(assign(spark.createDataFrame(points).coalesce(1), model, scoring), scoring.encoding)
 
 
 def check_parity(scoring: ClusterNumbers, golden: Golden, sample: Sample) -> int:

@@ -16,6 +16,7 @@ from scoring.scorer import ClusterNumbers
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
+    from pipeline.train.kinds.clusters.cells import Cells
     from pipeline.train.kinds.clusters.comparison import Change, Comparison
     from pipeline.train.kinds.clusters.k_curve import Sweep
 
@@ -27,7 +28,10 @@ _NAMES_SHOWN: Final = 24
 
 @dataclass(frozen=True)
 class Drawn:
-    """What is drawn of a version: rows [n, d] of its batch, their clusters [n], the clusters' shares [k]."""
+    """What is drawn of a version: rows [n, d] of its batch, their clusters [n], the clusters' shares [k].
+
+    ``cells`` are those of typed rows.
+    """
 
     title: str
     scoring: ClusterNumbers
@@ -36,6 +40,7 @@ class Drawn:
     shares: Sequence[float]
     comparison: Comparison
     swept: Sweep | None
+    cells: Cells | None = None
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -73,13 +78,13 @@ def _profile(drawn: Drawn) -> Pixels:
     scoring, reference = drawn.scoring, drawn.comparison.reference
     order = _order(scoring.labels)
     fixed = reference.centers(scoring)[order]
-    own = (np.array(scoring.centers) * np.array(scoring.std) + np.array(scoring.mean))[order]
+    own = reference.unscaled(scoring)[order]
     figure, axes = figure_of(f"{drawn.title}: centroids; colour: reference std")
     image = axes.imshow(fixed, cmap="RdBu_r", vmin=-3, vmax=3, aspect="auto")
     if fixed.size <= _CELLS_WRITTEN:
         for (i, j), z in np.ndenumerate(fixed):
             axes.text(j, i, f"{own[i, j]:.4g}", ha="center", va="center", color="white" if abs(z) > 2 else "black")
-    _name_ticks(axes.xaxis, scoring.features, rotation=20)
+    _name_ticks(axes.xaxis, reference.features, rotation=20)
     _name_ticks(axes.yaxis, [scoring.labels[i] for i in order])
     figure.colorbar(image, ax=axes)
     return pixels_of(figure)
@@ -114,7 +119,8 @@ def _pca(drawn: Drawn) -> Pixels:
     # The sign of a component is arbitrary: its largest coefficient is made positive.
     plane = np.array([axis * np.sign(axis[np.abs(axis).argmax()]) for axis in axes_of.T[::-1][:2]])
     chosen = np.unique(np.linspace(0, len(drawn.rows) - 1, min(_POINTS, len(drawn.rows)), dtype=np.int64))
-    points = (reference.points(drawn.rows[chosen]) - middle) @ plane.T
+    rows = reference.own(drawn.rows[chosen], None if drawn.cells is None else drawn.cells[chosen])
+    points = (reference.points(rows) - middle) @ plane.T
     centers = (reference.centers(drawn.scoring) - middle) @ plane.T
     explained = strength[::-1][:2] / strength.sum()
     figure, axes = figure_of(f"{drawn.title}: rows, principal components")

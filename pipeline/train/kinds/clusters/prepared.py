@@ -19,6 +19,8 @@ from pyspark.ml.feature import (
 
 from contract.batch import OFFSET, PARTITION
 from contract.model_version import ROW_ID
+from scoring.features import Encoding
+from scoring.forms import Number
 
 if TYPE_CHECKING:
     from pyspark.ml.base import Transformer
@@ -44,18 +46,35 @@ class Prepared:
     surrogates: tuple[float, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    encoding: Encoding
+    factors: tuple[float, ...] = ()
+    """What the scaled columns [d] are weighed by; none where rows are plain."""
     offset: float = 0.0
     """Where the scaler puts the mean of a feature that varies, in deviations."""
 
     @property
-    def origin(self) -> tuple[float, ...]:
-        """Mean [d] of the rows in the scaled space."""
-        return tuple(self.offset if std else 0.0 for std in self.std)
+    def features(self) -> tuple[str, ...]:
+        """Names [d] of the encoded columns."""
+        return self.encoding.names
 
     @property
-    def scales(self) -> list[tuple[float, float, float]]:
-        """Surrogate, mean and deviation of each feature."""
-        return list(zip(self.surrogates, self.mean, self.std, strict=True))
+    def typed(self) -> Encoding | None:
+        """The encoding, unless features are names alone."""
+        return self.encoding if self.factors else None
+
+    @property
+    def origin(self) -> tuple[float, ...]:
+        """Mean [d] of the rows in the scaled space."""
+        origin = tuple(self.offset if std else 0.0 for std in self.std)
+        return tuple(x * factor for x, factor in zip(origin, self.factors, strict=True)) if self.factors else origin
+
+    @property
+    def scales(self) -> dict[str, tuple[str, tuple[float, float, float]]]:
+        """Of each feature that is a number: its column, and the surrogate, mean and deviation."""
+        scales = list(zip(self.surrogates, self.mean, self.std, strict=True))
+        places = {name: place for place, name in enumerate(self.encoding.names)}
+        numbers = [feature for feature in self.encoding.features if isinstance(feature, Number)]
+        return {feature.name: (feature.column, scales[places[feature.columns[0]]]) for feature in numbers}
 
 
 def _cast(name: str) -> str:
@@ -69,7 +88,10 @@ def _imputed(name: str) -> str:
 def prepare(
     rows: DataFrame, features: Sequence[str], impute: str, fit_scaler: FitScaler = StandardScaler.fit
 ) -> Prepared:
-    """Fit the stages before the clustering on ``rows``, which are best cached; ``impute`` is `mean` or `median`."""
+    """Fit the stages before the clustering on ``rows``, which are best cached; ``impute`` is `mean` or `median`.
+
+    All ``features`` are numbers, as they are.
+    """
     casts = ", ".join(f"CAST(`{name}` AS DOUBLE) AS `{_cast(name)}`" for name in features)
     before = Pipeline(
         stages=[
@@ -98,4 +120,5 @@ def prepare(
         surrogates=tuple(float(surrogates[_cast(name)]) for name in features),
         mean=tuple(float(x) for x in scaler.mean.toArray()),
         std=tuple(float(x) for x in scaler.std.toArray()),
+        encoding=Encoding.plain(features),
     )

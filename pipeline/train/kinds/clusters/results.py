@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from contract.batch import OFFSET, PARTITION
 from contract.model_version import (
@@ -20,9 +20,12 @@ from contract.model_version import (
 from pipeline.object_store import ObjectStore
 from pipeline.train.kinds.sorted_files import write_sorted
 from pipeline.train.read.layout import partitions_for
+from scoring.features import Encoding
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+    from contract.features import CellType
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ _SORT_KEYS: Final = {
 
 
 def write_results(
-    assigned: DataFrame, store: ObjectStore, *, model: str, run_id: str, features: tuple[str, ...], rows: int
+    assigned: DataFrame, store: ObjectStore, *, model: str, run_id: str, encoding: Encoding, rows: int
 ) -> str:
     """Write the results of one version and return the key of their manifest.
 
@@ -46,6 +49,7 @@ def write_results(
     ChainError: what is read back is not what was written.
     """
     prefix = results_prefix(model, run_id)
+    features = tuple(each.name for each in encoding.inputs)
     count = partitions_for(rows, len(features))
 
     def write(name: str) -> tuple[ResultsFile, ...]:
@@ -61,7 +65,10 @@ def write_results(
 
     with ThreadPoolExecutor(len(_SORT_KEYS)) as pool:
         sets = dict(zip(_SORT_KEYS, pool.map(write, _SORT_KEYS), strict=True))
-    manifest = ResultsManifest(model, run_id, rows, features, sets[BY_ID], sets[BY_CLUSTER])
+    # Doubles alone need no types, and are what every reader of before reads.
+    types = tuple(cast("CellType", each.type) for each in encoding.inputs)
+    typed = types if set(types) != {"double"} else ()
+    manifest = ResultsManifest(model, run_id, rows, features, sets[BY_ID], sets[BY_CLUSTER], typed)
     key = results_manifest_key(model, run_id)
     store.put(key, results_to_json(manifest))
     return key

@@ -13,12 +13,14 @@ from pyspark import StorageLevel
 from pyspark.ml import PipelineModel
 
 from contract.errors import DataError
+from contract.features import are_plain
 from contract.kinds.clusters import ClusteringSection
 from contract.stream import Stream
 from pipeline.train.kinds.clusters import evaluate, quality
 from pipeline.train.kinds.clusters.assign import Sample, collect, thin
 from pipeline.train.kinds.clusters.hard_points import check_parity, make_golden
 from pipeline.train.kinds.clusters.k_curve import Sweep
+from pipeline.train.kinds.clusters.prepare_typed import prepare_typed
 from pipeline.train.kinds.clusters.prepared import FitScaler, Prepared, prepare
 from pipeline.train.kinds.kind import Batch
 from pipeline.train.read.rows import check_rows, check_scale, check_trainable, measure, read_rows
@@ -94,7 +96,7 @@ def prepared_rows(
         check_rows(found, manifests)
         check_trainable(found, ranges, clusters)
         with watch.measured("prepare"):
-            prepared = prepare(rows, tuple(stream.inputs), section.impute, fit_scaler)
+            prepared = _prepared(rows, stream, section.impute, fit_scaler)
         try:
             check_scale(ranges, prepared.scales)
             yield prepared, found
@@ -102,6 +104,13 @@ def prepared_rows(
             prepared.rows.unpersist()
     finally:
         rows.unpersist()
+
+
+def _prepared(rows: DataFrame, stream: Stream, impute: str, fit_scaler: FitScaler) -> Prepared:
+    # What files with names alone have trained goes on to the last bit.
+    if are_plain(stream.features):
+        return prepare(rows, tuple(stream.inputs), impute, fit_scaler)
+    return prepare_typed(rows, stream.features, stream.inputs, impute, fit_scaler)
 
 
 def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Golden, Sample, int]:
@@ -113,8 +122,8 @@ def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Gold
     """
     with watch.measured("parity"):
         limit = min(SAMPLE_ROWS, SAMPLE_CELLS // len(trained.scoring.features))
-        sample = collect(thin(trained.assigned, trained.rows, limit), trained.scoring.features)
-        golden = make_golden(spark, trained.model, trained.scoring, sample.rows)
+        sample = collect(thin(trained.assigned, trained.rows, limit), trained.scoring.encoding)
+        golden = make_golden(spark, trained.model, trained.scoring, sample)
         apart = check_parity(trained.scoring, golden, sample)
     return golden, sample, apart
 

@@ -66,13 +66,15 @@ def next_step(prepared: Prepared, clustering: Clustering) -> float:
     return max(math.dist(clustering.centers[row[CLUSTER]], row["mean"].toArray()) for row in means)
 
 
-def scoring(prepared: Prepared, clustering: Clustering, features: Sequence[str], labels: Sequence[str]) -> Scoring:
+def scoring(prepared: Prepared, clustering: Clustering, labels: Sequence[str]) -> Scoring:
     """Return the numbers that predict without Spark."""
     return Scoring(
-        features=tuple(features),
+        features=prepared.features,
         surrogates=prepared.surrogates,
         mean=prepared.mean,
         std=prepared.std,
         centers=clustering.centers,
         labels=tuple(labels),
+        factors=prepared.factors,
+        typed=prepared.typed,
     )

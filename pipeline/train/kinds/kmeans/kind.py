@@ -35,5 +35,4 @@ class KMeansKind(Clustering):
         ------
         DataError: they hold fewer distinct points than clusters asked for.
         """
-        stream = self._opened.series.stream
-        return train(prepared, rows, tuple(stream.inputs), stream.section(KMeans), watch)
+        return train(prepared, rows, self._opened.series.stream.section(KMeans), watch)

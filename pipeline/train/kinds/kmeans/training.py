@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from contract.kinds.clusters import KRange
 from contract.kinds.kmeans import KMeans
 from pipeline.train.kinds.clusters import evaluate
@@ -16,11 +14,8 @@ from pipeline.train.kinds.kmeans.fit import next_step, scoring
 from pipeline.train.kinds.kmeans.starts import fit_from_seeds
 from pipeline.train.stopwatch import Stopwatch
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-
-def train(prepared: Prepared, rows: int, features: Sequence[str], model: KMeans, watch: Stopwatch) -> Trained:
+def train(prepared: Prepared, rows: int, model: KMeans, watch: Stopwatch) -> Trained:
     """Cluster ``prepared`` rows.
 
     Raises
@@ -38,10 +33,10 @@ def train(prepared: Prepared, rows: int, features: Sequence[str], model: KMeans,
         left = next_step(prepared, clustering) if clustering.iterations >= model.max_iter else 0.0
     k = len(clustering.centers)
     # Clusters have their numbers, until labels are known from the version before.
-    unnamed = scoring(prepared, clustering, features, [str(i) for i in range(k)])
+    unnamed = scoring(prepared, clustering, [str(i) for i in range(k)])
     assigned = assign(prepared.rows, clustering.model, unnamed)
     with watch.measured("statistics"):
-        clusters = evaluate.cluster_rows(assigned, features, k)
+        clusters = evaluate.cluster_rows(assigned, prepared.encoding, k)
     return Trained(
         prepared,
         clustering.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,26 +30,47 @@ class Components:
     eigenvectors: tuple[Rows, ...]
 
 
-def components(spark: SparkSession, model: GaussianMixtureModel) -> Components:
-    """Return the components of ``model``.
+def components(spark: SparkSession, model: GaussianMixtureModel, features: Sequence[str]) -> Components:
+    """Return the components of ``model``, whose numbers are called ``features``.
 
     The eigenvalues come from the LAPACK of Spark's own JVM. Of a covariance near to singular, as categories and
     booleans make it, the least ones are rounding alone: another library's differ, and the density with them.
 
     Raises
     ------
-    DataError: a covariance cannot be decomposed.
+    DataError: a number is none, or a covariance cannot be decomposed.
     """
     found = model.gaussiansDF.collect()
+    weights = tuple(float(x) for x in model.weights)
+    means = _rows(row["mean"].toArray().tolist() for row in found)
     covariances = tuple(_rows(row["cov"].toArray().tolist()) for row in found)
+    refuse_no_numbers(weights, means, covariances, features)
     decomposed = [_eigen(spark, covariance) for covariance in covariances]
     return Components(
-        weights=tuple(float(x) for x in model.weights),
-        means=_rows(row["mean"].toArray().tolist() for row in found),
+        weights=weights,
+        means=means,
         covariances=covariances,
         eigenvalues=tuple(values for values, _ in decomposed),
         eigenvectors=tuple(vectors for _, vectors in decomposed),
     )
+
+
+def refuse_no_numbers(
+    weights: Sequence[float], means: Rows, covariances: Sequence[Rows], features: Sequence[str]
+) -> None:
+    """Refuse a mixture with a number that is none.
+
+    Raises
+    ------
+    DataError: names the first of ``features`` that it belongs to.
+    """
+    wrong = ~np.isfinite(np.array(means)).all(axis=0) | ~np.isfinite(np.array(covariances)).all(axis=(0, 1))
+    if wrong.any() or not np.isfinite(weights).all():
+        named = f" of feature {features[int(wrong.argmax())]!r}" if wrong.any() else ""
+        raise DataError(
+            f"the mixture ended in weights, means or covariances{named} that are no numbers; choose features whose "
+            f"values lie less far apart"
+        )
 
 
 def _rows(values: Any) -> Rows:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from pyspark.ml.clustering import GaussianMixture, GaussianMixtureModel
 
 from contract.errors import DataError
@@ -55,10 +54,8 @@ def fit_mixture(spark: SparkSession, prepared: Prepared, model: MixtureSection, 
         tol=model.tol,
     )
     fitted = mixture.fit(scaled)
-    found = components(spark, fitted)
-    refuse_no_numbers(found, features)
     summary = fitted.summary
-    return Fit(fitted, found, int(summary.numIter), float(summary.logLikelihood))
+    return Fit(fitted, components(spark, fitted, features), int(summary.numIter), float(summary.logLikelihood))
 
 
 def _refuse_few_points(scaled: DataFrame, k: int) -> None:
@@ -66,20 +63,3 @@ def _refuse_few_points(scaled: DataFrame, k: int) -> None:
         distinct = distinct_points(scaled).count()
         if distinct < k:
             raise DataError(too_few(distinct, k))
-
-
-def refuse_no_numbers(found: Components, features: Sequence[str]) -> None:
-    """Refuse a mixture with a number that is none.
-
-    Raises
-    ------
-    DataError: names the first of ``features`` that it belongs to.
-    """
-    means, covariances = np.array(found.means), np.array(found.covariances)
-    wrong = ~np.isfinite(means).all(axis=0) | ~np.isfinite(covariances).all(axis=(0, 1))
-    if wrong.any() or not np.isfinite([*found.weights, *np.array(found.eigenvalues).flat]).all():
-        named = f" of feature {features[int(wrong.argmax())]!r}" if wrong.any() else ""
-        raise DataError(
-            f"the mixture ended in means or covariances{named} that are no numbers; choose features whose values lie "
-            f"less far apart"
-        )

@@ -43,8 +43,7 @@ class MixtureKind(Clustering):
         ------
         DataError: they are too wide, hold fewer distinct points than components, or no density can be fitted to them.
         """
-        stream = self._opened.series.stream
-        features, model = tuple(stream.inputs), stream.section(GaussianMixture)
+        model = self._opened.series.stream.section(GaussianMixture)
         width = len(prepared.mean)
         if width > MOST_WIDTH:
             raise DataError(
@@ -52,12 +51,12 @@ class MixtureKind(Clustering):
                 f"or choose another kind"
             )
         with watch.measured("fit"):
-            fit = fit_mixture(batch.spark, prepared, model, features)
+            fit = fit_mixture(batch.spark, prepared, model, prepared.features)
         # Clusters have their numbers, until labels are known from the version before.
-        unnamed = _scoring(prepared, fit.components, features, tuple(str(i) for i in range(model.k)))
+        unnamed = _scoring(prepared, fit.components, tuple(str(i) for i in range(model.k)))
         assigned = assign(prepared.rows, fit.model, unnamed)
         with watch.measured("statistics"):
-            clusters = evaluate.cluster_rows(assigned, features, model.k)
+            clusters = evaluate.cluster_rows(assigned, prepared.encoding, model.k)
         return Trained(
             prepared,
             fit.model,
@@ -75,11 +74,9 @@ class MixtureKind(Clustering):
         )
 
 
-def _scoring(
-    prepared: Prepared, found: Components, features: tuple[str, ...], labels: tuple[str, ...]
-) -> MixtureScoring:
+def _scoring(prepared: Prepared, found: Components, labels: tuple[str, ...]) -> MixtureScoring:
     return MixtureScoring(
-        features,
+        prepared.features,
         prepared.surrogates,
         prepared.mean,
         prepared.std,
@@ -89,6 +86,8 @@ def _scoring(
         found.eigenvalues,
         found.eigenvectors,
         labels,
+        prepared.factors,
+        prepared.typed,
     )
 
 

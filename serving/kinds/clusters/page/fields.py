@@ -16,8 +16,9 @@ from serving.rows_in.cells import IN_JSON
 
 MOST_FIELDS: Final = 1000
 """Inputs that a row is tried with; the others are missing."""
-# Characters of all choices together; beyond them a category is typed in.
-_MOST_CHOICES: Final = 200_000
+# Characters of all choices together, with what is written around each; beyond them a category is typed in.
+_MOST_CHOICES: Final = 300_000
+_AROUND: Final = 80
 _LONGEST_CHOICE: Final = 60
 
 Look = Literal["number", "choice", "text", "time"]
@@ -48,7 +49,7 @@ def fields(newest_first: Sequence[Clustering]) -> list[Field]:
     room = _MOST_CHOICES
     for name, kind in [*kinds.items()][:MOST_FIELDS]:
         choices = _choices(name, kind, [served.encoding for served in newest_first], room)
-        room -= sum(len(value) for value, _ in choices)
+        room -= _length(choices)
         found.append(Field(name, kind, _look(kind, choices), _shown(example[name], kind, choices), choices))
     return found
 
@@ -80,10 +81,14 @@ def _choices(name: str, kind: str, encodings: Iterable[Encoding], room: int) -> 
     if not values or kind not in IN_JSON:
         return ()
     known = [(json.dumps(value), told(value)) for value in values]
-    if sum(len(value) for value, _ in known) > room:
+    if _length(known) > room:
         return ()
     others = [] if kind == "boolean" else [(json.dumps(_other(values, kind)), "any other")]
     return (*known, *others, ("null", "missing"))
+
+
+def _length(choices: Sequence[tuple[str, str]]) -> int:
+    return sum(len(value) + len(words) + _AROUND for value, words in choices)
 
 
 def told(value: str | int | bool) -> str:

@@ -9,6 +9,7 @@ from pipeline.train.kinds.clusters.evaluate import cluster_rows
 from pipeline.train.read import aggregate
 from pipeline.train.read.rows import FeatureRange, measure
 from pipeline.train.read.spark_session import SparkOnDemand
+from scoring.features import Encoding
 from tests.integration.train.test_parity import awkward, stream, table
 
 
@@ -21,7 +22,11 @@ def test_by_column_and_by_position_give_the_same_numbers(spark: SparkOnDemand, m
     for wide in (3, 2):
         monkeypatch.setattr(aggregate, "WIDE", wide)
         found.append(
-            (measure(rows, given), cluster_rows(assigned, tuple(given.inputs), 3), measure(rows.limit(0), given))
+            (
+                measure(rows, given),
+                cluster_rows(assigned, Encoding.plain(tuple(given.inputs)), 3),
+                measure(rows.limit(0), given),
+            )
         )
     assert found[0] == found[1]
     (count, ranges), clusters, (none, empty) = found[0]

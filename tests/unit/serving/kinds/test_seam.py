@@ -251,7 +251,7 @@ def test_documents_and_counts_have_both(line: Line) -> None:
     assert paths["/api/hello/v1/shout"]["post"]["parameters"] == []
     predict = client.json()["paths"]["/api/{model}/{version}/predict"]["post"]
     bodies = predict["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
-    assert predict["summary"] == "The cluster of each row; A greeting" and bodies[1] == STRING
+    assert {"The cluster of each row", "A greeting"} <= set(predict["summary"].split("; ")) and STRING in bodies
     stats = client.json()["paths"]["/api/{model}/{version}/cluster-stats"]["get"]
     assert stats["summary"] == "Statistics per cluster of a version; The words of a version, counted"
     answers = stats["responses"]["200"]["content"]["application/json"]["schema"]

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from contract.version_facts import VersionFacts
+from scoring.features import Encoding, Input
+from scoring.forms import Category
+from scoring.kmeans import Scoring
 from serving.kinds.installed import kinds
 from serving.pages.ui.page import UserInterface
 from serving.service import Service
@@ -41,6 +44,22 @@ def test_the_page_says_what_it_leaves_out(clusters: int, width: int, versions: i
     assert ("left out" in words) == bool(said)
     # The table, and the form, have all of them.
     assert words.count('data-schema="0"') == versions
+
+
+def test_many_categories_are_typed_in_instead_of_chosen() -> None:
+    names = [f"f{j}" for j in range(38)]
+    values = tuple(f"<value> {i}" for i in range(256))
+    encoding = Encoding(
+        tuple(Input(name, "string") for name in names), tuple(Category(name, name, values) for name in names)
+    )
+    zeros = (0.0,) * encoding.width
+    found = Scoring(
+        encoding.names, zeros, zeros, zeros, (zeros,) * 400, tuple(f"C{i}" for i in range(400)), zeros, encoding
+    )
+    html = page_of(version(1, found))
+    assert len(html) < 2_000_000 and "<value>" not in html
+    fields = html[html.index('class="fields"') :]
+    assert 0 < fields.count("<select") < 38 and fields.count("<select") + fields.count('<input type="text"') == 38
 
 
 def measured(number: int, metrics: dict[str, float], drift: str | None) -> Version:

@@ -74,6 +74,10 @@ class Line:
         return self.pickup.catalogue.models["m"].versions[1]
 
     @property
+    def state(self) -> str:
+        return self.version.state
+
+    @property
     def served(self) -> Any:
         return self.version.required_numbers().served
 
@@ -96,7 +100,7 @@ def test_a_kind_is_given_the_path_of_a_checked_copy(line: Line) -> None:
     # With the registry down, another process serves the same copy.
     line.memory.before = lambda _url: answer(500)
     line.restarted()._restore()
-    assert line.version.state == "ready" and line.served.paths == {NUMBERS: path}
+    assert line.state == "ready" and line.served.paths == {NUMBERS: path}
 
 
 def test_an_altered_copy_is_refused_and_fetched_anew(line: Line) -> None:
@@ -105,11 +109,11 @@ def test_an_altered_copy_is_refused_and_fetched_anew(line: Line) -> None:
     path.write_bytes(FILES[NUMBERS][:-1] + b"!")
     line.memory.before = lambda _url: answer(500)
     line.restarted()._restore()
-    assert line.version.state == "unavailable" and "altered" in (line.version.reason or "")
+    assert line.state == "unavailable" and "altered" in (line.version.reason or "")
     line.memory.before = lambda _url: None
     while line.pickup.look():
         pass
-    assert line.version.state == "ready" and path.read_bytes() == FILES[NUMBERS]
+    assert line.state == "ready" and path.read_bytes() == FILES[NUMBERS]
 
 
 def test_who_has_mapped_a_copy_keeps_it_whatever_is_cleaned_up(line: Line) -> None:
@@ -138,7 +142,7 @@ def test_it_goes_to_the_disk_as_it_comes_and_no_further_than_it_may(line: Line) 
     line.register(lambda: endless(sent, 64))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert line.version.state == "ready" and line.served.paths[NUMBERS].stat().st_size == MOST
+    assert line.state == "ready" and line.served.paths[NUMBERS].stat().st_size == MOST
     assert peak < 16 * 2**20
     sent.clear()
     line.register(lambda: endless(sent, 200))
@@ -150,13 +154,13 @@ def test_it_goes_to_the_disk_as_it_comes_and_no_further_than_it_may(line: Line) 
 def test_without_a_place_to_keep_it_the_version_waits(line: Line) -> None:
     (line.directory / "objects").rmdir()
     line.register()
-    assert line.version.state == "unavailable"
+    assert line.state == "unavailable"
     assert "numbers.bin cannot be kept: No such file" in (line.version.reason or "")
     (line.directory / "objects").mkdir()
     line.restarted().look()
-    assert line.version.state == "ready"
+    assert line.state == "ready"
 
 
 def test_a_server_that_refuses_it_leaves_nothing_behind(line: Line) -> None:
     line.register(lambda: answer(500))
-    assert line.version.state == "unavailable" and line.objects() == []
+    assert line.state == "unavailable" and line.objects() == []

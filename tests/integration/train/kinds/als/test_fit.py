@@ -21,6 +21,8 @@ from pipeline.train.read.spark_session import SparkOnDemand
 from scoring.factors import Recommender
 from tests.integration.train.ratings import tastes
 
+pytestmark = pytest.mark.long
+
 
 def fitted(spark: SparkOnDemand, table: pa.Table, **changed: Any) -> Recommender:
     """Return what is fitted to the first rating of each pair in ``table``, laid out as it is."""
@@ -49,7 +51,6 @@ def test_what_cannot_be_solved_is_the_batchs_fault(spark: SparkOnDemand) -> None
             fitted(spark, tastes(300, 5), rank=8, reg=reg)
 
 
-@pytest.mark.long
 def test_as_many_iterations_as_may_be_asked_for(spark: SparkOnDemand) -> None:
     assert fitted(spark, tastes(200, 5), iterations=100).rank == 3
 

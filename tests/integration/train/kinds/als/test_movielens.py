@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from contract import remedies
-from pipeline.replay.source import default_path
+from pipeline.replay.place import default_path
 from pipeline.stream_file import load_stream
 from scoring.als import AlsScorer
 from tests.integration.train.conftest import Lab

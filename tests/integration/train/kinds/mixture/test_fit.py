@@ -17,13 +17,14 @@ from contract.kinds.mixture import GaussianMixture
 from pipeline.train.kinds.clusters.assign import assign
 from pipeline.train.kinds.clusters.prepared import SCALED, Prepared, prepare
 from pipeline.train.kinds.clusters.trained import Trained, prove
-from pipeline.train.kinds.mixture.components import Components, _eigen
-from pipeline.train.kinds.mixture.fit import fit_mixture, refuse_no_numbers
+from pipeline.train.kinds.mixture.components import _eigen, refuse_no_numbers
+from pipeline.train.kinds.mixture.fit import fit_mixture
 from pipeline.train.kinds.mixture.kind import _scoring
 from pipeline.train.read.spark_errors import spark_errors
 from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.stopwatch import Stopwatch
 from scoring.arrays import Floats
+from scoring.features import Encoding
 from scoring.likely import disagreements
 from scoring.mixture import MixtureScoring
 from tests.integration.train.test_parity import table
@@ -53,7 +54,7 @@ def mixture(k: int, **more: object) -> GaussianMixture:
 def trained(spark: SparkOnDemand, values: Floats, k: int) -> Trained:
     batch = prepared(spark, values)
     fit = fit_mixture(spark.session(), batch, mixture(k), FEATURES)
-    scoring = _scoring(batch, fit.components, FEATURES, tuple(f"C{i}" for i in range(k)))
+    scoring = _scoring(batch, fit.components, tuple(f"C{i}" for i in range(k)))
     return Trained(batch, fit.model, scoring, [], assign(batch.rows, fit.model, scoring), len(values))
 
 
@@ -87,21 +88,24 @@ def test_rows_that_make_no_mixture_are_told(spark: SparkOnDemand) -> None:
     assert len(golden.rows)
     session = spark.session()
     huge = session.sql("SELECT array(double(n) * 1e200, double(-n) * 1e200) AS v FROM range(9) AS t(n)")
-    absurd = Prepared((), huge.select(array_to_vector(col("v")).alias(SCALED)), (0, 0), (0, 0), (1, 1))
+    absurd = Prepared(
+        (), huge.select(array_to_vector(col("v")).alias(SCALED)), (0, 0), (0, 0), (1, 1), Encoding.plain(FEATURES)
+    )
     with pytest.raises(DataError, match="MatrixNotSymmetricException"), spark_errors("http://store:9000"):
         fit_mixture(session, absurd, mixture(2), FEATURES)
 
 
 def test_numbers_that_are_none_are_told_by_their_feature(spark: SparkOnDemand) -> None:
-    one = ((1.0, 0.0), (0.0, 1.0))
-    good = Components((0.5, 0.5), ((0.0, 0.0), (1.0, 1.0)), (one, one), ((1.0, 1.0),) * 2, (one, one))
-    refuse_no_numbers(good, ("a", "b"))
-    for means, covariances in (((0.0, np.nan), one), ((0.0, 0.0), ((1.0, np.inf), (np.inf, 1.0)))):
-        wrong = dataclasses.replace(good, means=(good.means[0], means), covariances=(one, covariances))
-        with pytest.raises(DataError, match=r"of feature '[ab]' that are no numbers"):
-            refuse_no_numbers(wrong, ("a", "b"))
-    with pytest.raises(DataError, match="that are no numbers"):
-        refuse_no_numbers(dataclasses.replace(good, weights=(np.nan, 1.0)), ("a", "b"))
+    one, weights, means = ((1.0, 0.0), (0.0, 1.0)), (0.5, 0.5), ((0.0, 0.0), (1.0, 1.0))
+    refuse_no_numbers(weights, means, (one, one), ("a", "b"))
+    with pytest.raises(DataError, match="of feature 'b' that are no numbers"):
+        refuse_no_numbers(weights, ((0.0, 0.0), (0.0, np.nan)), (one, one), ("a", "b"))
+    with pytest.raises(DataError, match="of feature 'a' that are no numbers"):
+        refuse_no_numbers(weights, means, (one, ((np.inf, 0.0), (0.0, 1.0))), ("a", "b"))
+    with pytest.raises(DataError, match="covariances that are no numbers"):
+        refuse_no_numbers((np.nan, 1.0), means, (one, one), ("a", "b"))
     # LAPACK as Spark calls it, and what it says of what it cannot decompose.
     values, vectors = _eigen(spark.session(), ((2.0, 1.0), (1.0, 2.0)))
     assert values == pytest.approx((1, 3)) and np.abs(vectors) == pytest.approx(np.full((2, 2), 0.5**0.5))
+    with pytest.raises(DataError, match=r"LAPACK's dsyev ends with info \d"):
+        _eigen(spark.session(), ((np.nan, np.nan), (np.nan, np.nan)))

@@ -34,7 +34,7 @@ def fitted(spark: SparkSession, values: Floats, k: int) -> tuple[Chain, Gaussian
     chain = fit_chain(spark, values)
     mixture = GaussianMixture(featuresCol="scaled", predictionCol="cluster", k=k, seed=4, maxIter=15)
     model = mixture.fit(chain.scaled(spark, values).cache())
-    found = components(spark, model)
+    found = components(spark, model, chain.features)
     numbers = (found.weights, found.means, found.covariances, found.eigenvalues, found.eigenvectors)
     labels = tuple(f"C{i}" for i in range(k))
     return chain, model, MixtureScoring(chain.features, chain.surrogates, chain.mean, chain.std, *numbers, labels)

@@ -17,23 +17,17 @@ from pipeline.train.read.spark_session import SparkOnDemand
 from scoring.golden import Golden
 from scoring.likely import disagreements, with_probabilities
 from scoring.mixture import MixtureScoring
+from serving.kinds.mixture.kind import KIND
 from tests.integration.train.conftest import Lab, batch
 
 PYFUNC = """
-import sys, mlflow, pandas as pd
-frame = pd.read_json(sys.argv[2], orient="split", dtype=float)
+import json, pathlib, sys, mlflow, pandas as pd
+frame = pd.DataFrame(**json.loads(pathlib.Path(sys.argv[2]).read_text()), dtype=float)
 model = mlflow.pyfunc.load_model(f"models:/{sys.argv[1]}/3")
 answers = model.predict(frame)
 assert list(answers.columns) == model.metadata.signature.outputs.input_names(), answers.columns
 print(answers.to_json(double_precision=15, orient="values"))
 """
-
-
-def flat(rows: int, seed: int) -> pa.Table:
-    """Return rows whose `count` is 0 or 1: a covariance has no width in it where all rows of a component agree."""
-    made = batch(rows, seed)
-    counts = pa.array((np.arange(rows) % 2).astype(np.int32))
-    return made.set_column(made.schema.get_field_index("count"), "count", counts)
 
 
 @pytest.mark.long
@@ -45,11 +39,11 @@ def test_a_batch_that_makes_no_mixture_fails_and_the_others_are_versions(
 
     lab = make_lab(k="{kind: gaussian-mixture, k: 3, max_iter: 8, seed: 7}")
     few = pa.concat_tables([batch(400, 1).drop_null().slice(0, 2)] * 100)
-    lab.land(flat(400, 1), few, batch(400, 2), batch(400, 3))
+    lab.land(few, batch(400, 2), batch(400, 3))
     code, said = lab.train()
     assert code == 0, said
-    assert lab.states() == [(1, "ready"), (2, "failed"), (3, "ready"), (4, "ready")]
-    assert "2 distinct points are fewer than the 3 clusters asked for" in lab.versions()[2].tags["reason"]
+    assert lab.states() == [(1, "failed"), (2, "ready"), (3, "ready")]
+    assert "2 distinct points are fewer than the 3 clusters asked for" in lab.versions()[1].tags["reason"]
     assert all(version.tags["kind"] == "gaussian-mixture" for version in lab.versions().values())
 
     run = lab.runs()[2]
@@ -57,12 +51,11 @@ def test_a_batch_that_makes_no_mixture_fails_and_the_others_are_versions(
     assert (params["k"], params["tol"], params["max_iter"]) == ("3", "0.01", "8")
     metrics = {metric["key"]: metric["value"] for metric in run["data"]["metrics"]}
     assert 1 / 3 < metrics["mean_probability"] <= 1 and 0 <= metrics["probability_entropy"] < 1
-    assert metrics["set_apart"] < 40 and metrics["log_likelihood_per_row"] < 0 and metrics["iterations"] <= 8
+    assert metrics["set_apart"] < 40 and abs(metrics["log_likelihood_per_row"]) < 10 and metrics["iterations"] <= 8
     of_clusterings = {"silhouette", "wssse", "davies_bouldin", "drift/psi_max", "ref/silhouette", "preq/silhouette"}
     assert of_clusterings <= metrics.keys()
-    assert {key for key, _ in lab.pictures(run["info"]["run_id"])} == {
-        *("clusters/profile", "clusters/sizes", "clusters/pca", "clusters/fate"),
-    }
+    drawn = {key for key, _ in lab.pictures(run["info"]["run_id"])}
+    assert {"clusters/profile", "clusters/sizes", "clusters/pca", "clusters/fate"} <= drawn
 
     scoring = MixtureScoring.from_json(lab.artifact(3))
     golden = with_probabilities(
@@ -70,9 +63,8 @@ def test_a_batch_that_makes_no_mixture_fails_and_the_others_are_versions(
     )
     assert not disagreements(golden, scoring.assigner())
     assert golden.probabilities is not None and (golden.probabilities == 1 / 3).all(axis=1).sum() >= 2
-    # Labels go on over the failed batch.
-    lineages = [json.loads(lab.artifact(number, "swathe/lineage.json"))["labels"] for number in (1, 3, 4)]
-    assert set(lineages[1]) & set(lineages[2]) and list(scoring.labels) == lineages[1]
+    earlier, labels = (json.loads(lab.artifact(number, "swathe/lineage.json"))["labels"] for number in (2, 3))
+    assert set(earlier) & set(labels) and list(scoring.labels) == labels
 
     manifest, rows, _ = lab.results(3)
     assert manifest.rows == rows.num_rows == 400 and not [name for name in rows.column_names if "probabil" in name]
@@ -84,7 +76,9 @@ def test_a_batch_that_makes_no_mixture_fails_and_the_others_are_versions(
     sizes = [each["size"] for each in json.loads(lab.artifact(3, STATISTICS_FILE))["clusters"]]
     assert sizes == np.bincount(stored, minlength=3).tolist()
 
-    # Both of MLflow's ways to load it.
+    # As serving reads it, and both of MLflow's ways to load it.
+    served = KIND.load({file.name: lab.artifact(3, file.name) for file in KIND.files})
+    assert served.assigner.scoring == scoring and served.outputs[-1]["shape"] == [-1, 3]
     frame = [[None if np.isnan(x) else x for x in row] for row in values.tolist()]
     (tmp_path / "rows.json").write_text(json.dumps({"columns": scoring.features, "data": frame}))
     answered = subprocess.run(

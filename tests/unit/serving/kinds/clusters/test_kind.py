@@ -25,7 +25,7 @@ from serving.kinds.bisecting.kind import KIND, read_scoring
 from serving.kinds.clusters.clustering import Clustering
 from serving.kinds.clusters.kind import ClusterKind
 from serving.kinds.clusters.page.profiles import profile
-from serving.kinds.kind import ArtifactFile, Kind
+from serving.kinds.kind import ArtifactFile, ArtifactFiles, Kind
 from serving.kinds.prediction import PredictRequest
 from tests.unit.serving.served_numbers import version
 
@@ -61,7 +61,7 @@ def _nearly(golden: Golden, assigner: Any) -> Sequence[int]:
 def test_a_tree_is_loaded_described_and_answers() -> None:
     kind: Kind = ClusterKind("tree", "swathe_tree", FILE, BisectingScoring.from_json)
     assert [file.name for file in kind.files if not file.is_optional] == list(_files())
-    served = kind.load(_files())
+    served = kind.load(ArtifactFiles(_files()))
     assert served.inputs == {"x": "double"} and served.described == {"clusters": 2} and served.example == {"x": 0.0}
     request = PredictRequest(b'{"instances": [[-6], [4]]}', served.predictor, b'"model":"m"}')
     predictor = served.predictor

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from contract.errors import Fault, InvalidRequestError, RequestError, RequestTooLargeError
 from contract.moment import EARLIEST_US, LATEST_US, us_text
-from scoring.kmeans import Assigner
+from scoring.features import Encoding, Input
+from scoring.forms import Category, Number
+from scoring.kmeans import Assigner, Scoring
 from serving.kinds.clusters.predictor import ClusterPredictor
 from serving.kinds.clusters.tensors import OUTPUTS
 from serving.kinds.litserve_api import LARGE_BYTES, Predictions
@@ -76,6 +78,20 @@ def test_every_way_to_send_rows_gives_the_same(predictions: Predictions, n: int,
         assert [row["distance"] for row in told] == DISTANCES[:n].tolist()
 
 
+def test_one_column_may_be_two_numbers(predictions: Predictions) -> None:
+    twice = Encoding((Input("a"), Input("b")), (Number("x", "b"), Number("y", "a"), Number("z", "a")))
+    ones = (1.0,) * 3
+    centers = ((0.0, 0.0, 0.0), (1.0, 2.0, 2.0))
+    predictor = ClusterPredictor(
+        Assigner(Scoring(twice.names, ones, (0.0,) * 3, ones, centers, ("C1", "C2"), ones, twice))
+    )
+    for n in (1, 9):
+        asked = _asked({"instances": [[2, 1]] * n}, predictor)
+        assert [(row["cluster"], row["distance"]) for row in _predictions(_worked(predictions, asked))] == [
+            (1, 0.0)
+        ] * n
+
+
 def test_an_unknown_category_is_other(predictions: Predictions) -> None:
     row = dict(zip(NAMES, ROWS[0], strict=True))
     unknown: list[Any] = ["never seen", "", "AA ", "\x00", "\ud800", "x" * 10**6, "\u202e</script>"]
@@ -121,6 +137,12 @@ def test_what_takes_long_is_left_to_a_worker_soon(predictions: Predictions) -> N
             predictions.answer_soon(asked)
             taken.append(time.thread_time() - began)
         assert min(taken) < 0.1
+    # A few bytes may be very many numbers.
+    values = Encoding((Input("a", "string"),), (Category("a", "a", tuple(map(str, range(256)))),))
+    many = (0.0,) * values.width
+    predictor = ClusterPredictor(Assigner(Scoring(values.names, many, many, many, (many,), ("C1",), many, values)))
+    assert predictions.answer_soon(_asked({"inputs": {"a": [None] * 2_000}}, predictor)) is None
+    assert predictions.answer_soon(_asked({"inputs": {"a": [None] * 100}}, predictor)) is not None
     assert len(wide.body) < LARGE_BYTES and predictions.answer_soon(wide) is None
     assert len(_predictions(_worked(predictions, wide))) == 2_000
 

@@ -15,6 +15,7 @@ from pipeline.train.kinds.clusters.reference import (
     make_reference,
     reference_key,
 )
+from scoring.features import Encoding
 from scoring.kmeans import Assigner, Floats, Scoring
 from tests.memory_store import MemoryStore
 
@@ -42,7 +43,7 @@ def test_it_is_kept_once_and_read_back_exactly() -> None:
 
 
 def test_other_features_have_another_one() -> None:
-    assert reference_key("m", ("a", "b")) != reference_key("m", ("b", "a"))
+    assert reference_key("m", Encoding.plain(("a", "b"))) != reference_key("m", Encoding.plain(("b", "a")))
 
 
 def test_what_is_no_reference_stops_the_line() -> None:
@@ -98,6 +99,6 @@ def test_the_rows_of_one_batch_are_found_among_those_of_several() -> None:
 
 
 def test_a_body_of_another_format_is_refused() -> None:
-    body = make_reference(SCORING, rows(10)).to_json().replace(b'"format": 1', b'"format": 2')
-    with pytest.raises(ValueError, match="its format is not 1"):
+    body = make_reference(SCORING, rows(10)).to_json().replace(b'"format": 1', b'"format": 3')
+    with pytest.raises(ValueError, match="its format is neither 1 nor 2"):
         Reference.from_json(body)

@@ -1,0 +1,1 @@
+"""What stands beside the server in an environment of its own."""

@@ -1,0 +1,1 @@
+"""ALS, the recommender: ratings in, items out."""
