@@ -59,6 +59,11 @@ def has_year(pattern: str) -> bool:
     return not frozenset(_LETTERS.findall(pattern)).isdisjoint("yYGcx")
 
 
+def has_zone(pattern: str) -> bool:
+    """Whether ``pattern`` says where an offset from UTC stands."""
+    return "z" in _LETTERS.findall(pattern)
+
+
 def _name_or_place(given: object) -> str | int:
     if isinstance(given, str):
         return given

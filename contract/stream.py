@@ -24,10 +24,11 @@ from contract.features import (
     Declared,
     Feature,
     Number,
+    are_plain,
     cell_types,
     forms_with,
 )
-from contract.file_format import DateFormat, Delimiter, Encoding, Mark, NameInFile, ZoneName, has_year
+from contract.file_format import DateFormat, Delimiter, Encoding, Mark, NameInFile, ZoneName, has_year, has_zone
 from contract.kind import DEFAULT, Kind, faults, kinds
 from contract.moment import EpochUnit
 from contract.sections import Bool, Duration, GateSection, Int, ModelSection, Real, Scheme, Section, Size
@@ -99,6 +100,8 @@ class Column(Section):
             raise ValueError(f"`format` is how a {', '.join(sorted(DATED))} is written as text, and this is none")
         if self.format is not None and self.type != "time" and not has_year(self.format):
             raise ValueError(f"`format` {self.format!r} has no year: %Y, or %y")
+        if self.format is not None and self.type != "timestamp" and has_zone(self.format):
+            raise ValueError(f"`format` {self.format!r} has a zone, and a {self.type} has none")
         if self.percent and not is_numeric(self.type):
             raise ValueError(f"`percent` is of a number, and this column is {self.type}")
         return self
@@ -387,6 +390,9 @@ def _check_form(stream: Stream, feature: Declared, source: str, line: int) -> No
             source, line, f"features: {feature.column!r} as {feature.form}: a model of kind {stream.model.kind} takes "
             f"{', '.join(takes)} only",
         )  # fmt: skip
+    if takes == ["number"] and not are_plain([feature]):
+        problem = f"features: {feature.column!r}: a model of kind {stream.model.kind} takes a feature's name alone"
+        raise StreamFileError(source, line, problem)
     kind = stream.columns[feature.column].type
     if family(kind) not in COLUMN_TYPES[feature.form]:
         fitting = [form for form in takes if family(kind) in COLUMN_TYPES[form]]

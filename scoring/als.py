@@ -24,6 +24,8 @@ TOLERANCE: Final = 1e-6
 Both sides solve in doubles and round to floats, of which one bit is 6e-8 of a value; the additions have another order.
 """
 
+# Of the trace: with so much added to the diagonal no rounding can make a matrix that is not positive definite.
+_SURELY: Final = 1e-9
 # Rows of an item table that are widened to doubles at a time.
 _BLOCK: Final = 65_536
 
@@ -51,7 +53,7 @@ class AlsScorer:
         places = np.fromiter(ratings, np.int64, len(ratings))
         given = _finite(ratings.values(), len(ratings))
         count = len(self.recommender.items)
-        if len(places) and not (places.min() >= 0 and places.max() < count):
+        if ratings and not 0 <= min(ratings) <= max(ratings) < count:
             raise ValueError(f"an item is not one of the {count} places")
         factors = self.recommender.item_factors[places].astype(np.float64)
         return self._implicit(factors, given) if self.recommender.implicit else self._explicit(factors, given)
@@ -108,10 +110,12 @@ class AlsScorer:
     def _solved(self, left: Floats, right: Floats, count: int) -> Singles:
         if not count:
             return np.zeros(len(right), dtype=np.float32)
-        left[np.diag_indices_from(left)] += count * self.recommender.reg
+        diagonal, added = np.einsum("ii->i", left), count * self.recommender.reg
+        diagonal += added
         try:
             # It fails where Spark's `dppsv` does; what solves takes any matrix, and makes noise of a singular one.
-            np.linalg.cholesky(left)
+            if added < _SURELY * diagonal.sum():
+                np.linalg.cholesky(left)
             solved = np.linalg.solve(left, right)
         except np.linalg.LinAlgError as error:
             raise ValueError(f"ratings too large, or a reg of {self.recommender.reg} too small, to solve") from error

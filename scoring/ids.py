@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final, overload
 
 import numpy as np
@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 MOST_BYTES: Final = 2**28
 _LINE: Final = ord("\n")
+# Names that are Python objects at a time.
+_BLOCK: Final = 2**16
 
 
 class Ids(Sequence[str]):
@@ -34,14 +36,11 @@ class Ids(Sequence[str]):
             raise ValueError("ids do not end with their last line")
         self._text = text
         self._ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _LINE)
-        try:
-            names = json.loads(b"[" + b",".join(text.splitlines()) + b"]")
-        except (ValueError, RecursionError) as error:
-            raise ValueError("ids are not a JSON string a line") from error
-        if len(names) != len(self) or not all(isinstance(name, str) for name in names):
-            raise ValueError("ids are not a JSON string a line")
-        if not all(one < other for one, other in pairwise(names)):
-            raise ValueError("ids are not sorted and distinct")
+        before: list[str] = []
+        for names in self._blocks():
+            if not all(one < other for one, other in pairwise([*before, *names])):
+                raise ValueError("ids are not sorted and distinct")
+            before = names[-1:]
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Ids:
@@ -52,6 +51,20 @@ class Ids(Sequence[str]):
         ValueError: they are not, or there is none.
         """
         return cls("".join(f"{json.dumps(name)}\n" for name in names).encode())
+
+    def _blocks(self) -> Iterator[list[str]]:
+        """Yield the names some at a time: all of them as Python objects would take ten times the text."""
+        for begin in range(0, len(self), _BLOCK):
+            count = min(_BLOCK, len(self) - begin)
+            first = self._ends.item(begin - 1) + 1 if begin else 0
+            lines = self._text[first : self._ends.item(begin + count - 1)].splitlines()
+            try:
+                names = json.loads(b"[" + b",".join(lines) + b"]")
+            except (ValueError, RecursionError) as error:
+                raise ValueError("ids are not a JSON string a line") from error
+            if len(names) != count or not all(isinstance(name, str) for name in names):
+                raise ValueError("ids are not a JSON string a line")
+            yield names
 
     @property
     def text(self) -> bytes:
@@ -74,9 +87,9 @@ class Ids(Sequence[str]):
 
     def line(self, place: int) -> bytes:
         """Return the name at a place as it stands in the text: as JSON."""
-        at = range(len(self))[place]
-        first = int(self._ends[at - 1]) + 1 if at else 0
-        return self._text[first : int(self._ends[at])]
+        end = self._ends.item(place)
+        first = self._ends.item(place - 1) + 1 if place % len(self._ends) else 0
+        return self._text[first:end]
 
     def places(self, names: Sequence[str]) -> list[int | None]:
         """Return what :meth:`find` returns for each of ``names``: quicker, by a table that is made the first time."""
@@ -87,17 +100,19 @@ class Ids(Sequence[str]):
 
     def _hashed(self, name: str, wanted: int, start: int) -> int | None:
         hashes, order = self._table
-        for i in range(start, len(self)):
-            if hashes[i] != wanted:
+        raw = name.encode(errors="surrogatepass")
+        for i in range(start, len(hashes)):
+            if hashes.item(i) != wanted:
                 return None
-            if self[place := int(order[i])] == name:
+            # Most names stand as they are, and need not be taken out of JSON.
+            if self.line(place := order.item(i))[1:-1] == raw or self[place] == name:
                 return place
         return None
 
     @cached_property
     def _table(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """The names' hashes, sorted, and whose they are: twelve bytes a name, where a dictionary takes a hundred."""
-        hashes = np.fromiter(map(hash, self), np.int64, len(self))
+        hashes = np.fromiter(map(hash, chain.from_iterable(self._blocks())), np.int64, len(self))
         order = np.argsort(hashes, kind="stable").astype(np.int32)
         return hashes[order], order
 

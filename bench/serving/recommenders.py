@@ -32,9 +32,9 @@ def write(folder: Path, users: int, items: int, rank: int, seed: int = 1) -> Rec
     """Write the artifact of a version into ``folder``; its items are the integers below ``items``."""
     rng = np.random.default_rng(seed)
     (folder / "swathe").mkdir()
-    ids = [Ids.of(sorted(map(str, range(count)))) for count in (users, items)]
-    factors = [rng.normal(scale=rank**-0.5, size=(count, rank)).astype(np.float32) for count in (users, items)]
-    known = Recommender(*ids, *factors, reg=0.1, alpha=1.0, implicit=False)
+    of_users, of_items = (Ids.of(sorted(map(str, range(count)))) for count in (users, items))
+    x, y = (rng.normal(scale=rank**-0.5, size=(count, rank)).astype(np.float32) for count in (users, items))
+    known = Recommender(of_users, of_items, x, y, reg=0.1, alpha=1.0, implicit=False)
     known.save(folder / "swathe")
     counts = rng.zipf(1.3, items).clip(1, 10_000).astype(np.int64)
     ItemRatings(counts, rng.uniform(1, 5, items)).save(folder / "swathe")

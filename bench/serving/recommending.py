@@ -19,7 +19,7 @@ from mlflow.tracking import MlflowClient
 
 from bench.serving import recommenders
 from bench.serving.contenders import Server, free_port, registered, running
-from bench.serving.load import Wrk, pss_mb
+from bench.serving.load import Measured, Wrk, pss_mb
 from bench.serving.model import body as row
 from contract.model_version import TAG_BATCH, TAG_KIND, TAG_STATE
 
@@ -124,7 +124,7 @@ def _throughput(contenders: dict[str, Asked], seconds: int, turns: int) -> None:
     for _ in range(turns):
         for name, each in contenders.items():
             measured = each.load(16, seconds).result()
-            print(f"{name:10} {measured.requests_s:>9,.0f} requests/s, p99 {measured.p99_ms:.1f} ms", flush=True)
+            print(f"{name:10} {_told(measured)}", flush=True)
             found[name] = max(found[name], measured.requests_s)
     print(
         f"10 ratings over {FEW[1]:,} items, 16 connections: {found['recommend'] / found['predict']:.2f} × 1-row "
@@ -139,11 +139,14 @@ def _large(many: Asked, predict: Asked, peer: Asked, seconds: int) -> None:
     found["1-row predict beside it (asked 50)"] = predict.load(1, seconds).result()
     beside.result()
     for name, each in found.items():
-        print(
-            f"{MANY[1]:,} items of {MANY[2]}, 4 connections: {name} {each.requests_s:,.0f} requests/s, "
-            f"p50 {each.p50_ms:.1f}, p99 {each.p99_ms:.1f} ms",
-            flush=True,
-        )
+        print(f"{MANY[1]:,} items of {MANY[2]}, 4 connections: {name} {_told(each)}", flush=True)
+
+
+def _told(found: Measured) -> str:
+    return (
+        f"{found.requests_s:,.0f} requests/s, p50 {found.p50_ms:.1f}, p99 {found.p99_ms:.1f} ms, "
+        f"{found.cpu_us:,.0f} µs of CPU"
+    )
 
 
 def _memory(folder: Path) -> None:

@@ -6,7 +6,7 @@ import base64
 import functools
 import math
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from contract.column_types import decimal_digits
 from contract.moment import EpochUnit, epoch_number, text_us, us_text
@@ -125,8 +125,12 @@ def _boolean(text: str) -> bool:
 
 @functools.lru_cache(maxsize=65_536)
 def _date(text: str, pattern: str | None) -> str:
-    found = date.fromisoformat(text) if pattern is None else datetime.strptime(text, pattern).date()
-    return found.isoformat()
+    if pattern is None:
+        return date.fromisoformat(text).isoformat()
+    found = datetime.strptime(text, pattern)
+    if found.time() != time.min:
+        raise ValueError(f"{text} has a time of day, and a date has none; a timestamp does")
+    return found.date().isoformat()
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -98,7 +98,9 @@ class _Reading:
 
 @click.command(cls=Command)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
-@click.option("--file", "file_path", help="A file, directory, pattern or - (standard input); default: `source`.")
+@click.option(
+    "--file", "file_path", help="A file, directory, quoted pattern, or - (standard input); default: `source`."
+)
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Rows a second; default: as fast as it goes.")
 @click.option("--jitter", is_flag=True, help="Pause randomly between rows, as a live stream does.")
 @click.option("--speed", type=SPEED, help="Pace by the event-time column, e.g. 3600x: an hour of it in a second.")

@@ -19,19 +19,19 @@ from contract.errors import SourceFileError
 from pipeline.replay.lines import BROKEN
 
 STANDARD_INPUT = Path("-")
-Form = Literal["text", "json lines", "parquet", "arrow"]
+Form = Literal["text", "json", "parquet", "arrow"]
 
 _PACKED: Final = {".gz": "gzip", ".zip": "zip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
 _FORMS: Final[dict[str, Form]] = {
-    ".csv": "text", ".tsv": "text", ".txt": "text", ".json": "json lines", ".jsonl": "json lines",
-    ".ndjson": "json lines", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
+    ".csv": "text", ".tsv": "text", ".txt": "text", ".json": "json", ".jsonl": "json",
+    ".ndjson": "json", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
 _PACKED_BY_BYTES: Final = {
     b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }  # fmt: skip
 # Two bytes behind the mark of Parquet and Arrow are not what a header would go on with.
-_FORMS_BY_BYTES: Final[dict[bytes, Form]] = {b"PAR1\x15": "parquet", b"ARROW1\x00\x00": "arrow", b"{": "json lines"}
+_FORMS_BY_BYTES: Final[dict[bytes, Form]] = {b"PAR1\x15": "parquet", b"ARROW1\x00\x00": "arrow", b"{": "json"}
 _BZ2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
 """What stands behind `BZh` and a digit: a header might go on otherwise."""
 _LONGEST_MARK = 10
@@ -46,7 +46,7 @@ _UNPACKERS: Final[dict[str, Callable[[Any], Any]]] = {
 class Opened(NamedTuple):
     """The bytes of a data file, unpacked; its form; and whether they can be read from any place."""
 
-    file: IO[bytes]
+    file: io.BufferedReader
     form: Form
     seekable: bool
 
@@ -81,7 +81,7 @@ def opened(path: Path, stack: ExitStack) -> Opened:
     """
     with readable(path):
         if path == STANDARD_INPUT:
-            return _known(path, sys.stdin.buffer, stack)
+            return _known(path, cast("io.BufferedReader", sys.stdin.buffer), stack)
         return _known(path, stack.enter_context(path.open("rb")), stack)
 
 
@@ -90,7 +90,7 @@ def read_once(path: Path) -> bool:
     return path == STANDARD_INPUT or (path.exists() and not path.is_file() and not path.is_dir())
 
 
-def _known(path: Path, file: IO[bytes], stack: ExitStack) -> Opened:
+def _known(path: Path, file: io.BufferedReader, stack: ExitStack) -> Opened:
     head, seekable = file.read(_LONGEST_MARK), not read_once(path)
     if seekable:
         file.seek(0)
@@ -107,7 +107,9 @@ def _known(path: Path, file: IO[bytes], stack: ExitStack) -> Opened:
     return Opened(file, form, seekable and packed is None)
 
 
-def _unpacked(path: Path, packed: str, file: IO[bytes], stack: ExitStack, *, seekable: bool) -> tuple[Any, str | None]:
+def _unpacked(
+    path: Path, packed: str, file: IO[bytes], stack: ExitStack, *, seekable: bool
+) -> tuple[io.BufferedReader, str | None]:
     """Return the bytes in a packed file, and the name that a zip file has for them."""
     if packed == "zip":
         if not seekable:

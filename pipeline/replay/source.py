@@ -10,6 +10,7 @@ from pathlib import Path
 from contract.errors import SourceFileError
 from contract.stream import Stream
 from pipeline.replay.arrow_file import read_arrow
+from pipeline.replay.json_array import is_array, read_json_array
 from pipeline.replay.json_lines import read_json_lines
 from pipeline.replay.opened import Opened, opened
 from pipeline.replay.parquet import read_parquet
@@ -45,8 +46,9 @@ def _read(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
         found = opened(path, stack)
         if found.form == "text":
             yield from read_text(str(path), found.file, stream, on_bad)
-        elif found.form == "json lines":
-            yield from read_json_lines(str(path), found.file, stream, on_bad)
+        elif found.form == "json":
+            read = read_json_array if is_array(found.file, stream.written.encoding) else read_json_lines
+            yield from read(str(path), found.file, stream, on_bad)
         else:
             yield from _of_arrow(path, found, stream, on_bad)
 

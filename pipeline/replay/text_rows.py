@@ -40,7 +40,7 @@ def read_text(source: str, file: IO[bytes], stream: Stream, on_bad: OnBad) -> It
     """
     csv.field_size_limit(lines_module.LONGEST_ROW)
     lines = Lines(source, file, stream.written.encoding)
-    layout = _with_header(source, lines, stream) if stream.written.header else _without_header(source, lines, stream)
+    layout = _by_names(source, lines, stream) if _has_names(stream) else _by_places(source, lines, stream)
     lines.from_the_first(for_good=True)
     reader = csv.reader(lines, strict=True, delimiter=layout.delimiter)
     if stream.written.header:
@@ -90,7 +90,11 @@ def _row(
     return row
 
 
-def _with_header(source: str, lines: Lines, stream: Stream) -> _Layout:
+def _has_names(stream: Stream) -> bool:
+    return stream.written.header and any(isinstance(stream.name_in_file(column), str) for column in stream.columns)
+
+
+def _by_names(source: str, lines: Lines, stream: Stream) -> _Layout:
     """Return the layout: a delimiter that is not told is the first under which the first line names all columns."""
     faults: list[tuple[int, SourceFileError]] = []
     for delimiter in stream.written.delimiter or _DELIMITERS:
@@ -110,7 +114,7 @@ def _with_header(source: str, lines: Lines, stream: Stream) -> _Layout:
     raise max(faults, key=operator.itemgetter(0))[1]
 
 
-def _without_header(source: str, lines: Lines, stream: Stream) -> _Layout:
+def _by_places(source: str, lines: Lines, stream: Stream) -> _Layout:
     """Return the layout: a delimiter that is not told is the only one that splits the first rows, and all alike."""
     told = stream.written.delimiter
     last = max(int(stream.name_in_file(column)) for column in stream.columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -123,7 +124,12 @@ def _as_python(row: dict[str, Any]) -> dict[str, Any]:
 def _expected(row: dict[str, Any]) -> dict[str, Any]:
     moment = row.get("t")
     values = {name: row.get(name) for name in STREAM.columns}
-    read = {"d": Decimal, "day": date.fromisoformat, "at": time.fromisoformat, "raw": base64.b64decode}
+    read: dict[str, Callable[[Any], object]] = {
+        "d": Decimal,
+        "day": date.fromisoformat,
+        "at": time.fromisoformat,
+        "raw": base64.b64decode,
+    }
     values |= {name: meant(values[name]) for name, meant in read.items() if values[name] is not None}
     return {**values, "t": datetime.fromisoformat(moment).astimezone(UTC).isoformat() if moment else None}
 

@@ -14,7 +14,8 @@ from scoring.ids import Ids
 Name: TypeAlias = str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """A user or an item in a request, whichever its column has."""
 
-_WHOLE: Final = re.compile(rb'"(0|-?[1-9][0-9]{0,18})"')
+# The beginning of a line that is no integer as text.
+_NOT_WHOLE: Final = re.compile(rb'^(?!"(?:0|-?[1-9][0-9]{0,18})"$)', re.MULTILINE)
 
 
 class Names:
@@ -22,12 +23,15 @@ class Names:
 
     Raises
     ------
-    ValueError: the column has integers, and a name is none.
+    ValueError: a name is no text or, where the column has integers, none.
     """
 
     def __init__(self, ids: Ids, column: IdColumn) -> None:
         self.ids, self.column, self._are_whole = ids, column, column.type != "string"
-        if self._are_whole and not all(_WHOLE.fullmatch(ids.line(place)) for place in range(len(ids))):
+        # Half of a surrogate pair is no text, and could not be answered.
+        if b"\\ud" in ids.text.lower() and not all(map(_is_text, ids)):
+            raise ValueError(f"a name in the column {column.name} is no text")
+        if self._are_whole and _NOT_WHOLE.search(ids.text, 0, len(ids.text) - 1):
             raise ValueError(f"a name in the {column.type} column {column.name} is no integer")
 
     def __len__(self) -> int:
@@ -63,3 +67,11 @@ class Names:
             else:
                 high = middle
         return range(first, low)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -46,7 +46,7 @@ def recommend(numbers: RecommenderNumbers, wanted: Wanted) -> list[Recommended]:
 def _one(numbers: RecommenderNumbers, wanted: Wanted, i: int, ratings: Sequence[Rating]) -> Recommended:
     # Of an item that is rated twice the last rating counts, as in training.
     given = {str(each.item): each for each in ratings}
-    found = list(zip(given.values(), numbers.items.places(list(given)), strict=True))
+    found = list(zip(given.values(), numbers.items.ids.places(list(given)), strict=True))
     known = {place: each.rating for each, place in found if place is not None}
     unknown = tuple(each.item for each, place in found if place is None)
     exclude = known if wanted.exclude_rated else ()

@@ -18,7 +18,7 @@ def register(maker: Maker, model: str, each: Made) -> int:
     """Make the next version of ``model``, with its stored lists."""
     tracking = Tracking(maker.client.tracking_uri)
     number = tracking.version(model, each.files, {"kind": "als", "batch": "1"})
-    run_id = maker.client.get_model_version(model, str(number)).run_id
+    run_id = str(maker.client.get_model_version(model, str(number)).run_id)
     key = results_manifest_key(model, run_id)
     maker.store.put_object(Bucket=maker.bucket, Key=key, Body=_lists(maker, model, run_id, each))
     tracking.tag(model, number, "results", key)

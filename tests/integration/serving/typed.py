@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -166,13 +165,9 @@ def _numbers(cells: Sequence[Any]) -> FeatureStatistics:
 
 def _category(feature: Category, cells: Sequence[Any]) -> CategoryStatistics:
     n = max(1, len(cells))
-    values = {_text(value): sum(x == value for x in cells) / n for value in feature.values}
+    values = {text: cells.count(value) / n for text, value in zip(feature.texts, feature.values, strict=True)}
     other = sum(x is not None and x not in feature.values for x in cells) / n
     return CategoryStatistics(values, other, sum(x is None for x in cells))
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def _times(feature: Cyclic, cells: Sequence[Any]) -> TimeStatistics:

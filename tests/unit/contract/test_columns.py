@@ -60,6 +60,7 @@ def test_a_type_has_one_name_whatever_is_written(written: str, meant: str) -> No
         ("c: {type: string}", "c: {type: date, format: '%Y %Z'}", "%Z is none of them; .* goes into `zone`"),
         ("c: {type: string}", "c: {type: date, format: '%Y %'}", "is none of them"),
         ("c: {type: string}", "c: {type: date, format: '%Y %Y'}", "has a letter of strptime twice"),
+        ("c: {type: string}", "c: {type: time, format: '%H:%M%z'}", "has a zone, and a time has none"),
         ("c: {type: string}", "c: {type: string, percent: true}", "`percent` is of a number"),
         ("c: {type: string}", "c: {type: string, from: 0}", "is no place in a row"),
         ("path: a.csv", "encoding: utf-9", "s.yaml:7: source.encoding: 'utf-9' is no encoding of text"),

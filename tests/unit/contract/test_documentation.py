@@ -11,6 +11,7 @@ import yaml
 from pydantic import AliasChoices, BaseModel, TypeAdapter
 
 from contract import environment
+from contract.features import CLASSES, forms_with
 from contract.kind import DEFAULT, kinds
 from contract.kinds.clusters import Gate, Identity
 from contract.kinds.kmeans import KMeans
@@ -81,11 +82,17 @@ def test_defaults_are_told_as_they_are() -> None:
     assert {name: _shown(defaults[name]) for name in told} == told
 
 
+def _section(section: str, key: str) -> type[BaseModel]:
+    if section == "features.*":
+        return next(form for name, form in CLASSES.items() if name in forms_with(key))
+    return Column if section == "columns.*" else SECTIONS[f"{section}." if section else ""]
+
+
 def test_defaults_of_the_stream_file_are_told_as_they_are() -> None:
     told = 0
     for name, cells in _rows("docs/streams.md").items():
         section, _, key = name.rpartition(".")
-        kind = Column if section == "columns.*" else SECTIONS[f"{section}." if section else ""]
+        kind = _section(section, key)
         field = kind.model_fields[next(n for n, f in kind.model_fields.items() if key in {n, f.alias})]
         default = cells[-1]
         if default == "required":
@@ -102,6 +109,9 @@ def test_defaults_of_the_stream_file_are_told_as_they_are() -> None:
 
 def test_every_field_of_the_stream_file_is_on_its_page() -> None:
     fields = {prefix + name for prefix, section in SECTIONS.items() for name in section.model_fields}
+    fields |= {
+        f"features.*.{field.alias or name}" for form in CLASSES.values() for name, field in form.model_fields.items()
+    }
     # A column's type is explained beside `columns`, and a section with fields of its own needs no row.
     fields |= {f"columns.*.{field.alias or name}" for name, field in Column.model_fields.items()} - {"columns.*.type"}
     assert fields - {"rejects", "model", "gate", "identity"} == _documented("docs/streams.md")

@@ -117,6 +117,22 @@ def test_a_form_that_the_kind_cannot_take_is_told_with_its_line(monkeypatch: pyt
         parsed("{column: c,\n   as: category}")
 
 
+class Plain(KMeans):
+    """A model that knows of no weights."""
+
+    forms: ClassVar = frozenset({"number"})
+
+
+def test_a_kind_that_takes_numbers_alone_takes_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = dataclasses.replace(kinds()["kmeans"], model=Plain)
+    monkeypatch.setattr(module, "kinds", lambda: {"kmeans": plain})
+    assert parsed("{column: n, weight: 1}").features
+    with pytest.raises(
+        StreamFileError, match=r"s\.yaml:7: features: 'n': a model of kind kmeans takes a feature's name"
+    ):
+        parsed("{column: n, weight: 2}")
+
+
 class Silent(ModelSection):
     """A model of a kind that says nothing of features."""
 

@@ -24,6 +24,7 @@ import yaml
 from contract.errors import SourceFileError, StreamFileError
 from contract.origin import Origin
 from contract.stream import Stream, parse_stream
+from pipeline.replay import json_array, lines
 from pipeline.replay.header import with_stream_file
 from pipeline.replay.limits import limits_of
 from pipeline.replay.opened import read_once
@@ -104,6 +105,8 @@ def test_without_a_header_columns_have_places(tmp_path: Path) -> None:
         read(write(tmp_path / "a", "1,2,3\n1,2\n"), bare)
     with pytest.raises(SourceFileError, match="empty"):
         read(write(tmp_path / "a", "\n"), bare)
+    # Places say nothing of what separates cells, whatever stands above them.
+    assert read(write(tmp_path / "a", TEXT.replace(",", ";")), stream_of(columns))[1] == {"x": 2.5, "s": "b"}
     (tmp_path / "s.yaml").write_text("columns:\n  x: {type: float64,\n    from: 2}\n  s: {from: 9}\n")
     places = {"x": {"type": "float64", "from": 1}, "s": {"type": "string", "from": 9}}
     far = stream_of(places, source={"header": False, "delimiter": ","})
@@ -202,6 +205,7 @@ def test_a_cell_is_read_as_the_stream_file_says(
         ({}, {"type": "timestamp", "zone": "Europe/Berlin"}, "2024-03-31T02:30", "is never there: .*with its offset"),
         ({}, {"type": "timestamp", "format": "%d.%m.%Y"}, "2024-01-01", "does not match format"),
         ({}, {"type": "date"}, "31.12.2024", "Invalid isoformat"),
+        ({}, {"type": "date", "format": "%Y-%m-%d %H:%M"}, "2024-01-01 10:00", "has a time of day"),
         ({}, {"type": "time"}, "12", "no time of day"),
         ({}, {"type": "time"}, "25:00", "must be in"),
         ({}, {"type": "binary"}, "a~", "not Base64"),
@@ -271,8 +275,8 @@ def test_booleans_in_their_common_spellings(tmp_path: Path) -> None:
 
 def test_json_lines(tmp_path: Path) -> None:
     stream = stream_of(SHORT)
-    lines = '{"id": 1, "x": 1.5, "s": "a", "t": "2024-01-01T00:00:00Z", "other": [1]}\n\n{"x": null, "id": "2"}\n'
-    path, whole = write(tmp_path / "a.jsonl", lines), lines.partition("\n")[0]
+    body = '{"id": 1, "x": 1.5, "s": "a", "t": "2024-01-01T00:00:00Z", "other": [1]}\n\n{"x": null, "id": "2"}\n'
+    path, whole = write(tmp_path / "a.jsonl", body), body.partition("\n")[0]
     assert read(path, stream) == [ROWS[0], {"id": 2, "x": None, "s": None, "t": None}]
     numbers = write(tmp_path / "a.ndjson", '{"x": 1, "c": 12345678901234567890.12}\n')
     assert read(numbers, stream_of({"x": "float64", "c": "decimal(22,2)"})) == [
@@ -295,10 +299,40 @@ def test_json_lines(tmp_path: Path) -> None:
         assert [row.number for row in rows] == [0, 2], line
         with pytest.raises(SourceFileError, match=said):
             raise bad[0]
-    with pytest.raises(SourceFileError, match="one array, and not one JSON object a line"):
-        list(read_rows(write(tmp_path / "a.json", '[{"id": 1}]'), stream, _ignore))
     with pytest.raises(SourceFileError, match="2 is a place, and the objects"):
         read(path, stream_of({"x": {"type": "float64", "from": 2}}))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_json_array_of_objects(tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_array, "_PIECE", 7)
+    stream = stream_of({"x": "float64", "s": "string"}, source={"encoding": encoding})
+    text = ' [\n{"x": 1.5, "s": "é]"},{"x":2},\n\n 7, {"x": "?"},\n{"s": "\\u00e9",\n"x": 12345.678}]\n'
+    bad: list[SourceFileError] = []
+    rows = list(read_rows(write(tmp_path / "a.json", text, encoding), stream, bad.append))
+    assert [(row.number, row.line, row.values["x"]) for row in rows] == [(0, 2, 1.5), (1, 2, 2.0), (4, 5, 12345.678)]
+    assert [row.values["s"] for row in rows] == ["é]", None, "é"]
+    assert [str(error).removeprefix(str(tmp_path)) for error in bad] == [
+        "/a.json:4: JSON, but not an object",
+        "/a.json:4: column 'x': unreadable value \"?\": could not convert string to float: '?'",
+    ]
+    for text, said in (
+        ('[{"x": 1}\n{"x": 2}]', "a.json:2: not JSON: ',' is missing"),
+        ('[{"x": 1},\n', "a.json:2: not JSON"),
+        ('[{"x": 1}\n', "a.json:2: not JSON: ',' is missing"),
+        ('[{"x": 1}]\n]', "a.json:2: not JSON: something follows"),
+        ('[\n{"x": 1', "a.json:2: not JSON"),
+    ):
+        with pytest.raises(SourceFileError, match=said):
+            list(read_rows(write(tmp_path / "a.json", text, encoding), stream, _ignore))
+    assert read(write(tmp_path / "a.json", "[ ]", encoding), stream) == []
+
+
+def test_a_json_array_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "LONGEST_ROW", 2**20)
+    path = write(tmp_path / "a.json", '[{"x": 1}, {"x": "' + "0" * 2**24)
+    with pytest.raises(SourceFileError, match=r"a.json:1: not JSON, or too long"):
+        list(read_rows(path, stream_of({"x": "float64"}), _ignore))
 
 
 def test_what_a_file_is_packed_with_is_told_by_its_first_bytes(tmp_path: Path) -> None:

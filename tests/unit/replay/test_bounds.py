@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
+from pyarrow import ipc
 
 from contract.errors import ServiceDownError, SourceFileError
 from contract.origin import HEADER
@@ -68,6 +69,33 @@ def test_a_line_without_an_end_in_a_small_zip(tmp_path: Path) -> None:
     with _within(70 * MIB), pytest.raises(SourceFileError, match="longer than 16,777,216 bytes") as raised:
         list(read_rows(path, STREAM, _ignore))
     assert raised.value.line == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"), [("a.csv.zst", "utf-8"), ("a.csv.zst", "utf-16"), ("a.json.zst", "utf-8")]
+)
+def test_a_row_without_an_end_in_other_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, encoding: str
+) -> None:
+    monkeypatch.setattr(lines_module, "LONGEST_ROW", MIB)
+    path = tmp_path / name
+    with pa.CompressedOutputStream(str(path), "zstd") as file:
+        file.write(('[{"x": 1}, "' if "json" in name else "x,s\n1,a\n").encode(encoding))
+        for _ in range(20):
+            file.write(("0" * MIB).encode(encoding.replace("16", "16-le")))
+    stream = STREAM if encoding == "utf-8" else parse_stream(TEXT.replace("rows.csv", "a, encoding: utf-16"), "s.yaml")
+    with _within(12 * MIB), pytest.raises(SourceFileError, match="longer than 1,048,576 bytes|too long"):
+        list(read_rows(path, stream, _ignore))
+
+
+def test_an_arrow_file_of_one_large_batch(tmp_path: Path) -> None:
+    rows, text = 500, "long " * 20_000
+    table = pa.table({"x": [1.0] * rows, "s": [text] * rows})
+    with ipc.new_file(str(tmp_path / "a.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    del table
+    with _within(60 * MIB):
+        assert sum(row.values["s"] == text for row in read_rows(tmp_path / "a.arrow", STREAM, _stop)) == rows
 
 
 def test_a_quote_without_an_end_in_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,29 @@ def test_any_names_are_given_back_and_found(names: list[str], other: str) -> Non
     assert made.find(other) == (names.index(other) if other in names else None)
 
 
+@given(NAMES, st.lists(st.text(), max_size=5))
+def test_by_the_table_the_same_are_found_as_by_halving(names: list[str], others: list[str]) -> None:
+    made = Ids.of(names)
+    assert made.places([*names, *others]) == [made.find(name) for name in [*names, *others]]
+
+
+def test_names_that_share_a_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids, "hash", len, raising=False)
+    made = Ids.of(["a", "b", "c", "dd"])
+    assert made.places(["b", "e", "dd", "ee", "", "c"]) == [1, None, 3, None, None, 2]
+
+
+def test_more_names_than_are_read_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids, "_BLOCK", 3)
+    names = [f"{n:02d}" for n in range(10)]
+    made = Ids.of(names)
+    assert list(made) == names and made.places(names[::-1]) == list(range(10))[::-1]
+    # The last of one block and the first of the next.
+    for odd in ([*names[:3], *names[2:]], [*names[:3], "00", *names[3:]]):
+        with pytest.raises(ValueError, match="sorted and distinct"):
+            Ids.of(odd)
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_ids_or_refused(body: bytes) -> None:
     try:

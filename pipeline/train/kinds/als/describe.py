@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Literal, cast
 
 from contract.kinds.als import Als
 from contract.recommender import Columns, IdColumn, Measured, RecommenderStatistics, Spread
@@ -12,6 +12,7 @@ from pipeline.train.kinds.als.comparison import Comparison
 from pipeline.train.kinds.als.fit import Vocabulary
 from pipeline.train.kinds.als.measure import MEANS, POPULARITY
 from pipeline.train.kinds.als.ranking import AT
+from pipeline.train.kinds.als.ratings import Ratings
 
 _NDCG = f"ndcg_at_{AT}"
 
@@ -22,9 +23,7 @@ def params(model: Als) -> dict[str, object]:
     return dict(model.model_dump(exclude=left_out))
 
 
-def statistics(
-    stream: Stream, known: Vocabulary, comparison: Comparison, *, left_out: int, superseded: int
-) -> RecommenderStatistics:
+def statistics(stream: Stream, known: Vocabulary, comparison: Comparison, ratings: Ratings) -> RecommenderStatistics:
     """Return the statistics that travel with a version."""
     model = stream.section(Als)
     return RecommenderStatistics(
@@ -35,8 +34,8 @@ def statistics(
         ratings=known.ratings,
         density=known.ratings / (len(known.users) * len(known.items)),
         rating=Spread(known.low, known.high, known.mean, known.deviation),
-        left_out=left_out,
-        superseded=superseded,
+        left_out=ratings.left_out,
+        superseded=ratings.records - ratings.left_out - known.pairs,
         held_out=comparison.held_out,
         prequential=comparison.prequential,
         before=comparison.before,

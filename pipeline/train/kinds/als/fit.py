@@ -16,7 +16,7 @@ from pyspark.sql import functions as fn
 
 from contract.errors import DataError
 from contract.kinds.als import Als
-from pipeline.train.kinds.als.ratings import Ratings
+from pipeline.train.kinds.als.ratings import TRAINED, Ratings
 from pipeline.train.kinds.kind import Batch
 from pipeline.train.kinds.scratch import scratch_directory
 from scoring.arrays import Floats
@@ -49,7 +49,7 @@ Counts = npt.NDArray[np.int64]
 class Vocabulary:
     """Who rated and what was rated in the trained share, in the order of their places.
 
-    counts [m] and means [m] of items; counts [n] and means [n] of users; ``deviation`` is of all ratings.
+    counts [m] and means [m] of items; counts [n] and means [n] of users; ``pairs`` are those held out as well.
     """
 
     users: Ids
@@ -57,6 +57,7 @@ class Vocabulary:
     of_items: ItemRatings
     user_counts: Counts
     user_means: Floats
+    pairs: int
     low: float
     high: float
     mean: float
@@ -100,17 +101,16 @@ def vocabulary(ratings: Ratings) -> Vocabulary:
             f"of the ratings, {int(user_counts.sum())} fell into the share of {model.train_share:g} that is fitted, of "
             f"{len(items)} items: too few to fit"
         )
-    of_all = trained.agg(
-        *(measure(model.rating) for measure in (fn.min, fn.max)),
-        *(measure(fn.col(model.rating).cast("double")) for measure in (fn.avg, fn.stddev_pop)),
-    ).first()
-    assert of_all is not None  # noqa: S101 - always one row
+    own = fn.when(fn.col(TRAINED), fn.col(model.rating)).cast("double")
+    measures = (measure(own) for measure in (fn.min, fn.max, fn.avg, fn.stddev_pop))
+    found = ratings.rows.agg(fn.count(fn.lit(1)), *measures).first()
+    assert found is not None  # noqa: S101 - always one row
+    pairs, *spread = found
     try:
         ids = Ids.of(users), Ids.of(items)
     except ValueError as error:
         raise DataError(f"the names of {len(users)} users and {len(items)} items are too long: {error}") from error
-    spread = (float(value) for value in of_all)
-    return Vocabulary(*ids, ItemRatings(item_counts, item_means), user_counts, user_means, *spread)
+    return Vocabulary(*ids, ItemRatings(item_counts, item_means), user_counts, user_means, pairs, *spread)
 
 
 def _by_name(trained: DataFrame, name: str, rating: str) -> tuple[list[str], Counts, Floats]:

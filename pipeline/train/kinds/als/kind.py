@@ -107,15 +107,7 @@ class FittedAls:
         with watch.measured("compare"):
             comparison = compare(scorer, known, collected, self.history, self.batch.number)
         pictures = beside.submit(draw, self._drawn(known, collected, comparison))
-        pairs = self.ratings.rows.count()
-        left_out = self.ratings.left_out
-        said = describe.statistics(
-            series.stream,
-            known,
-            comparison,
-            left_out=left_out,
-            superseded=self.ratings.records - left_out - pairs,
-        )
+        said = describe.statistics(series.stream, known, comparison, self.ratings)
         model = self.ratings.model
         return Made(
             model=self.fitted.pipeline,

@@ -95,13 +95,22 @@ def _eigen(spark: SparkSession, covariance: Rows) -> tuple[tuple[float, ...], Ro
     done = jvm.org.netlib.util.intW(0)
     lapack = jvm.dev.ludovic.netlib.lapack.LAPACK.getInstance()
     lapack.dsyev("V", "L", width, matrix, width, values, gateway.new_array(double, room), room, done)
-    found = get_field(done, "val")
+    refuse_failure(get_field(done, "val"))
+    return tuple(_doubles(jvm, values).tolist()), _rows(_doubles(jvm, matrix).reshape(width, width).tolist())
+
+
+def refuse_failure(found: int) -> None:
+    """Refuse a covariance whose decomposition LAPACK ended with the ``found`` value of `info`.
+
+    Raises
+    ------
+    DataError: it is not 0.
+    """
     if found != 0:
         raise DataError(
-            f"a covariance cannot be decomposed (LAPACK's dsyev ends with info {found}); choose features whose "
-            f"values lie less far apart"
+            f"a covariance cannot be decomposed (LAPACK's dsyev ends with info {found}); choose features whose values "
+            f"lie less far apart"
         )
-    return tuple(_doubles(jvm, values).tolist()), _rows(_doubles(jvm, matrix).reshape(width, width).tolist())
 
 
 def _doubles(jvm: Any, array: Any) -> Floats:

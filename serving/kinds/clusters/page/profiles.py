@@ -85,7 +85,8 @@ def _cells(served: Clustering, cluster: ClusterStatistics, features: Sequence[Fo
             yield _category(feature, values, own)
         elif isinstance(feature, Cyclic):
             times = cluster.times.get(feature.name)
-            yield _cell(_clock(feature.of, times.mean if times else None), max(map(abs, own)))
+            zone = f"in {feature.zone.name}"
+            yield _cell(_clock(feature.of, times.mean if times else None), max(map(abs, own[:2])), zone)
         else:
             yield _cell(_real(values[0], 1), own[0])
         at = after

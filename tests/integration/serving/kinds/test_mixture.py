@@ -11,11 +11,8 @@ from playwright.sync_api import Page
 
 from contract.model_version import TAG_KIND
 from tests.integration.serving.conftest import NewServer
-from tests.integration.serving.test_user_interface import chromium_page
 from tests.mixtures import FEATURES, artifact, mixture
 from tests.tracking import Tracking
-
-__all__ = ["chromium_page"]
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ function listed(...parts) {
   return item;
 }
 
+const counted = (ratings) => `${ratings.toLocaleString("en")} rating${ratings === 1 ? "" : "s"}`;
 const key = (item) => JSON.stringify(item);
 
 function rate(item) {
@@ -58,7 +59,7 @@ async function search() {
     // Answers may come in another order than they were asked for.
     if (asked !== searches) return;
     const found = body.items.map(({ item, ratings, mean_rating }) =>
-      listed(button(`${item} · ${ratings.toLocaleString("en")} ratings, mean ${mean_rating.toFixed(2)}`, () => rate(item))));
+      listed(button(`${item} · ${counted(ratings)}, mean ${mean_rating.toFixed(2)}`, () => rate(item))));
     document.getElementById("found").replaceChildren(...(found.length ? found : [listed("No item begins so.")]));
     refuse(document.getElementById("search-refused"), "");
   } catch (error) {
@@ -74,9 +75,9 @@ const words = {
 function show(place, answer) {
   const unknown = answer.unknown_items.length ? ` Not known here: ${answer.unknown_items.join(", ")}.` : "";
   place.querySelector(".basis").textContent = words[answer.basis] + unknown;
-  const digits = answer.basis === "ratings" ? 3 : 0;
+  const told = answer.basis === "ratings" ? (score) => score.toFixed(3) : counted;
   place.querySelector("ol").replaceChildren(
-    ...answer.recommendations.map(({ item, score }) => listed(`${item} · ${score.toFixed(digits)}`)));
+    ...answer.recommendations.map(({ item, score }) => listed(`${item} · ${told(score)}`)));
 }
 
 async function submit(event) {

@@ -96,7 +96,8 @@ def test_a_batch_that_makes_no_mixture_fails_and_the_others_are_versions(
         scoring.labels[cluster] for cluster in clusters
     ]
     assert np.array([row[3:] for row in told]) == pytest.approx(probabilities, abs=1e-14)
+    session = spark.session()
     model = mlflow.spark.load_model(f"models:/{lab.name}/3", dfs_tmpdir=str(tmp_path / "dfs"), dst_path=str(tmp_path))
     given = rows.select([*scoring.features, "_cluster"]).rename_columns([*scoring.features, "expected"])
-    answers = model.transform(spark.session().createDataFrame(given)).toPandas()
+    answers = model.transform(session.createDataFrame(given)).toPandas()
     assert (answers["expected"] == answers["_cluster"]).all() and len(answers["_probabilities"][0]) == 3

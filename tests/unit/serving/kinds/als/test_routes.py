@@ -106,8 +106,8 @@ def test_several_users_at_once_are_answered_as_each_alone(server: Server) -> Non
 
 def test_where_nothing_is_known_the_most_rated_come_and_the_answer_says_so(server: Server) -> None:
     order = EXPLICIT.rated.order
-    nothing: list[dict[str, Any]] = []
-    for ratings in (nothing, [{"item": "nobody's", "rating": 5}, {"item": 12, "rating": 1}]):
+    nobody: list[dict[str, Any]] = [{"item": "nobody's", "rating": 5}, {"item": 12, "rating": 1}]
+    for ratings in (nobody[:0], nobody):
         answer = server.post("/api/films/v1/recommend", {"ratings": ratings, "n": 4})
         assert answer["basis"] == "popularity" and answer["unknown_items"] == [each["item"] for each in ratings]
         assert answer["recommendations"] == [
@@ -397,6 +397,27 @@ def test_two_versions_are_compared_by_what_a_person_would_see(server: Server) ->
         assert found.differing is not None and rows // 2 < found.differing <= rows
         same = request._replace(shadow=one.predictor)
         assert one.predictor.predict(same, one.predictor.decode(same)).rows == 0
+
+
+def test_names_that_could_not_be_answered_are_their_version_s_matter(tmp_path: Path) -> None:
+    line = Line(tmp_path)
+    model = line.tracking.model("odd")
+    text = WHOLE.files["swathe/users.txt"]
+    odd = {**WHOLE.files, "swathe/users.txt": text[: text.rindex(b'"n')] + b'"\\ud800"\n'}
+    fractions = {**WHOLE.files, "swathe/items.txt": WHOLE.files["swathe/items.txt"].replace(b'"0"', b'"0.5"')}
+    smile = {**WHOLE.files, "swathe/users.txt": text[: text.rindex(b'"n')] + b'"\\ud83d\\ude00"\n'}
+    for files in (odd, fractions):
+        line.tracking.version(model, files, ALS)
+    line.tracking.version(model, {**smile, "swathe/golden.json": _without_the_last_user()}, ALS)
+    line.look()
+    versions = line.pickup.catalogue.models["odd"].versions
+    assert [version.state for version in versions.values()] == ["unavailable", "unavailable", "ready"]
+    assert "is no text" in (versions[1].reason or "") and "is no integer" in (versions[2].reason or "")
+
+
+def _without_the_last_user() -> bytes:
+    golden = json.loads(WHOLE.files["swathe/golden.json"])
+    return json.dumps({**golden, "users": golden["users"][:-1]}).encode()
 
 
 @pytest.mark.parametrize(

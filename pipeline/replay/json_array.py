@@ -1,0 +1,110 @@
+"""Reads a JSON file that is one array of objects, row by row and in bounded memory."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+
+from contract.errors import SourceFileError
+from contract.stream import Stream
+from pipeline.replay import lines
+from pipeline.replay.json_values import DECODER, JsonColumns
+from pipeline.replay.lines import BROKEN, BrokenOffError
+from pipeline.replay.rows import OnBad, SourceRow
+
+_PIECE = 2**16
+_SPACE = " \t\r\n"
+
+
+def is_array(file: io.BufferedReader, encoding: str) -> bool:
+    """Whether the first character of ``file`` begins an array; nothing is read of it."""
+    return file.peek(1)[:64].decode(encoding, "ignore").lstrip("\ufeff \t\r\n").startswith("[")
+
+
+def read_json_array(source: str, file: io.BufferedReader, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
+    """Yield the objects of the array as rows; one that is none of the stream's goes to ``on_bad``, which may raise it.
+
+    Raises
+    ------
+    SourceFileError: what follows is no JSON, or breaks off.
+    """
+    columns = JsonColumns(source, stream)
+    elements = _Elements(source, file, stream.written.encoding)
+    for number, found in enumerate(elements):
+        try:
+            yield SourceRow(number, elements.line, columns.row(found, elements.line))
+        except SourceFileError as error:
+            on_bad(error)
+
+
+class _Elements:
+    """The elements of an array; ``line`` is the one that the last of them begins in."""
+
+    def __init__(self, source: str, file: io.BufferedReader, encoding: str) -> None:
+        self.line = 1
+        self._source = source
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._text, self._place, self._at = "", 0, 1
+        self._read(_PIECE)
+        self._text = self._text.removeprefix("\ufeff")
+
+    def __iter__(self) -> Iterator[object]:
+        self._mark("[")
+        if self._next() != "]":
+            yield self._element()
+            while self._next() != "]":
+                self._mark(",")
+                yield self._element()
+        self._mark("]")
+        if self._next():
+            raise BrokenOffError(self._source, self._at, None, "not JSON: something follows the array")
+
+    def _next(self) -> str:
+        """Pass the space before the next character, and return that; empty at the end of the file."""
+        while True:
+            while self._place < len(self._text) and self._text[self._place] in _SPACE:
+                self._pass(self._place + 1)
+            if self._place < len(self._text) or not self._read(_PIECE):
+                return self._text[self._place : self._place + 1]
+
+    def _mark(self, mark: str) -> None:
+        if self._next() != mark:
+            raise BrokenOffError(self._source, self._at, None, f"not JSON: {mark!r} is missing here in the array")
+        self._pass(self._place + 1)
+
+    def _element(self) -> object:
+        """Read on until the element is whole, twice as far each time: so no text is looked at often."""
+        self._next()
+        self.line = self._at
+        while True:
+            problem = ""
+            try:
+                found, end = DECODER.raw_decode(self._text, self._place)
+                # A number may go on behind the last piece.
+                whole = end < len(self._text)
+            except (ValueError, RecursionError) as error:
+                whole, problem = False, str(error)[:200]
+            held = len(self._text) - self._place
+            if not whole and held <= lines.LONGEST_ROW and self._read(max(_PIECE, held)):
+                continue
+            if problem:
+                raise BrokenOffError(self._source, self.line, None, f"not JSON, or too long: {problem}")
+            self._pass(end)
+            return found
+
+    def _pass(self, end: int) -> None:
+        self._at += self._text.count("\n", self._place, end)
+        self._place = end
+
+    def _read(self, most: int) -> bool:
+        try:
+            found = self._file.read(most)
+            piece = self._decoder.decode(found, final=not found)
+        except UnicodeError as error:
+            raise BrokenOffError(self._source, self._at, None, f"cannot be decoded: {error}"[:300]) from error
+        except BROKEN as error:
+            raise BrokenOffError(self._source, self._at, None, f"cannot be read on: {error}") from error
+        self._text, self._place = self._text[self._place :] + piece, 0
+        return bool(found)

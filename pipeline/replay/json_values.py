@@ -1,0 +1,74 @@
+"""What a JSON object of a file holds becomes a row; numbers keep the digits that they are written with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NoReturn
+
+from contract.errors import SourceFileError
+from contract.stream import Stream
+from pipeline.replay.cells import Reader, Value, reader, text_readers
+from pipeline.replay.header import UnknownNameError
+from pipeline.replay.numerals import Numerals
+from pipeline.replay.rows import Row
+
+
+class _Number(str):
+    """A JSON number as it is written: a double would not keep its digits."""
+
+    __slots__ = ()
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+DECODER = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=_no_number)
+
+
+class JsonColumns:
+    """What reads each of the stream's columns, from the key that it has in the file."""
+
+    def __init__(self, source: str, stream: Stream) -> None:
+        self._source = source
+        self._text: Mapping[str, Reader] = text_readers(stream)
+        # Numbers of JSON are written in one way, whatever texts in the file look like.
+        self._number = {name: reader(column, Numerals()) for name, column in stream.columns.items()}
+        self._keys = [(name, self._key(stream, name)) for name in stream.columns]
+        self._types = {name: column.type for name, column in stream.columns.items()}
+
+    def _key(self, stream: Stream, column: str) -> str:
+        if isinstance(key := stream.name_in_file(column), int):
+            problem = f"{key} is a place, and the objects of {self._source} have names"
+            raise UnknownNameError(self._source, None, column, problem)
+        return key
+
+    def row(self, found: object, line: int) -> Row:
+        """Return the row that an object of ``line`` is.
+
+        Raises
+        ------
+        SourceFileError: it is no object, or a value is none of its column's type.
+        """
+        if not isinstance(found, dict):
+            raise SourceFileError(self._source, line, None, "JSON, but not an object")
+        row: Row = {}
+        for name, key in self._keys:
+            value = found.get(key)
+            try:
+                row[name] = None if value is None else self._value(name, value)
+            except (ValueError, OverflowError) as error:
+                problem = f"unreadable value {json.dumps(value)[:80]}: {str(error)[:200]}"
+                raise SourceFileError(self._source, line, name, problem) from error
+        return row
+
+    def _value(self, name: str, value: object) -> Value:
+        if isinstance(value, _Number):
+            return self._number[name](value)
+        if isinstance(value, str):
+            return self._text[name](value)
+        if isinstance(value, bool) and self._types[name] == "bool":
+            return value
+        kind = "an object" if isinstance(value, dict) else "an array" if isinstance(value, list) else "true or false"
+        raise ValueError(f"{kind} is no {self._types[name]}; a column of a file is one plain value")
