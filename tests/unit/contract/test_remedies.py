@@ -19,7 +19,7 @@ COMMAND = re.compile(
 )
 PLACES = ("contract/remedies.py", "contract/series_commands.py")
 # They run these commands, and show a person what they run.
-RUNNERS = ("infra/demo/demo.py", "infra/demo/live.py")
+RUNNERS = ("infra/demo/demo.py", "infra/demo/ratings.py", "infra/demo/live.py")
 # Where each is typed, and what it says is done.
 RUN = {
     "tests/integration/land/test_rejects.py": {"rejects", "land"},

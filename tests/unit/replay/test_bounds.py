@@ -84,7 +84,7 @@ def test_a_row_without_an_end_in_other_files(
         for _ in range(20):
             file.write(("0" * MIB).encode(encoding.replace("16", "16-le")))
     stream = STREAM if encoding == "utf-8" else parse_stream(TEXT.replace("rows.csv", "a, encoding: utf-16"), "s.yaml")
-    with _within(12 * MIB), pytest.raises(SourceFileError, match="longer than 1,048,576 bytes|too long"):
+    with _within(12 * MIB), pytest.raises(SourceFileError, match=r"longer than 1,048,576 bytes|too long"):
         list(read_rows(path, stream, _ignore))
 
 

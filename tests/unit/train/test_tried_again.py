@@ -122,7 +122,7 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     made = Line(tmp_path)
     trained = SimpleNamespace(
         scoring=SimpleNamespace(encoding=Encoding.plain(("a",))), clusters=[SimpleNamespace(size=5)], model=None,
-        assigned=None, swept=None, rows=5, params={"k": 1}, metrics={}, sentences=[], mean=(),
+        assigned=SimpleNamespace(drop=str), swept=None, rows=5, params={"k": 1}, metrics={}, sentences=[], mean=(),
     )  # fmt: skip
     trained.named = lambda _: trained
 
@@ -138,12 +138,12 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(clustering, "prepared_rows", prepared)
     monkeypatch.setattr(build, "save_artifact", save)
     monkeypatch.setattr(Numbers, "files", lambda _: {})
-    sample = SimpleNamespace(rows=np.zeros((5, 1)), clusters=np.zeros(5), cells=None)
+    sample = SimpleNamespace(rows=np.zeros((5, 1)), clusters=np.zeros(5), cells=None, probabilities=None)
     sample.of = lambda _: sample
     picture = {"clusters/sizes": np.zeros((9, 9, 3), np.uint8)}
     stood_for: dict[str, object] = {
         "silhouette": 0.5, "statistics": [], "draw": picture,
-        "prove": (None, sample), "write_results": "results/s/r/manifest.json",
+        "prove": (SimpleNamespace(probabilities=None), sample, 0), "write_results": "results/s/r/manifest.json",
     }  # fmt: skip
     for name, found in stood_for.items():
         monkeypatch.setattr(clustering, name, made.passed(name, found))
