@@ -147,7 +147,7 @@ class Service:
         tags, numbers = version.tags, version.numbers
         facts = self.facts(version)
         run = f"{self._mlflow_url}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
-        told = {
+        told: dict[str, Any] = {
             "version": version.number,
             "state": version.state,
             "reason": version.reason,
@@ -170,7 +170,10 @@ class Service:
             "rolled_back": read.instant(tags.get(TAG_ROLLED_BACK)),
             "features": list(numbers.served.inputs) if numbers else None,
         }
-        described = dict.fromkeys(self._described) | dict(numbers.served.described if numbers else {})
+        described: dict[str, Any] = {
+            **dict.fromkeys(self._described),
+            **(numbers.served.described if numbers else {}),
+        }
         return {
             **told,
             # Whatever a kind tells, it tells nothing else under a name that all versions have.
