@@ -11,6 +11,7 @@ from contract.batch import OFFSET, PARTITION
 from contract.errors import ModelArtifactError
 from contract.model_version import ROW_ID
 from pipeline.train.kinds.clusters.assign import Sample, assign, collect
+from pipeline.train.kinds.clusters.own_units import unscaled
 from pipeline.train.kinds.clusters.typed_points import typed_points
 from scoring.arrays import Floats
 from scoring.golden import Golden
@@ -43,6 +44,8 @@ def hard_points(scoring: ClusterNumbers, sample: Floats) -> Floats:
     points = np.vstack([own, _bisectors(scoring, rng), _zeros(len(scoring.features)), _far(scoring)])
     filled = np.where(np.isnan(points), np.array(scoring.surrogates), points)
     scaled = (filled - np.array(scoring.mean)) / np.where(np.array(scoring.std) == 0, np.inf, scoring.std)
+    if scoring.factors:
+        scaled *= np.array(scoring.factors)
     return np.asarray(points[(scaled**2).sum(axis=1) < _LONGEST_SQUARE], dtype=np.float64)
 
 
@@ -55,7 +58,7 @@ def _bisectors(scoring: ClusterNumbers, rng: np.random.Generator) -> Floats:
         step = rng.normal(size=len(one))
         along = step - direction * (step @ direction) / (direction @ direction)
         scaled += [middle, middle + along]
-    raw = np.array(scaled) * np.array(scoring.std) + np.array(scoring.mean)
+    raw = unscaled(scoring, np.array(scaled))
     return np.vstack([raw, np.nextafter(raw, np.inf), np.nextafter(raw, -np.inf)])
 
 

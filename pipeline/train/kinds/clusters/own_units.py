@@ -21,9 +21,9 @@ _NOWHERE = 1e-9
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def unscaled(scoring: ClusterNumbers) -> Floats:
-    """Return the centres [k, d] as columns of the encoding, before they are scaled."""
-    centers = np.array(scoring.centers)
+def unscaled(scoring: ClusterNumbers, points: Sequence[Sequence[float]] | Floats | None = None) -> Floats:
+    """Return scaled ``points`` [n, d], by default the centres, as columns of the encoding, before they are scaled."""
+    centers = np.array(scoring.centers if points is None else points)
     if scoring.factors:
         # What weighs nothing does not vary, and is its mean.
         factors = np.array(scoring.factors)
