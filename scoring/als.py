@@ -7,7 +7,7 @@ ratings (in an implicit model the positive ones). `ALSModel.transform` is the do
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
@@ -26,6 +26,7 @@ Both sides solve in doubles and round to floats, of which one bit is 6e-8 of a v
 
 # Of the trace: with so much added to the diagonal no rounding can make a matrix that is not positive definite.
 _SURELY: Final = 1e-9
+_LARGEST_SINGLE: Final = float(np.finfo(np.float32).max)
 # Rows of an item table that are widened to doubles at a time.
 _BLOCK: Final = 65_536
 
@@ -73,7 +74,9 @@ class AlsScorer:
         """Return what :meth:`recommend` does, as places and scores."""
         scores = self.scores(vector)
         left_out = np.fromiter(exclude, np.int64, len(exclude))
-        return _best(scores, n, left_out[(left_out >= 0) & (left_out < len(scores))])
+        if exclude and not 0 <= min(exclude) <= max(exclude) < len(scores):
+            left_out = left_out[(left_out >= 0) & (left_out < len(scores))]
+        return _best(scores, n, left_out)
 
     def similar(self, item: int, n: int) -> list[tuple[int, float]]:
         """Return up to ``n`` other items nearest to ``item`` by the cosine of their factors, with it, best first.
@@ -119,21 +122,18 @@ class AlsScorer:
             solved = np.linalg.solve(left, right)
         except np.linalg.LinAlgError as error:
             raise ValueError(f"ratings too large, or a reg of {self.recommender.reg} too small, to solve") from error
-        if not np.all(np.abs(solved) <= LARGEST):
+        # Of the length, which is above the largest factor; NaN is not below it either.
+        if not solved @ solved <= LARGEST**2:
             raise ValueError("ratings too large for a user vector of floats")
         return solved.astype(np.float32)
 
 
-def _finite(values: Iterable[float], count: int) -> Floats:
+def _finite(values: Collection[float], count: int) -> Floats:
     """Return ratings as Spark takes them, rounded to float32."""
-    try:
-        with np.errstate(over="ignore"):
-            given = np.fromiter(values, np.float64, count).astype(np.float32).astype(np.float64)
-    except OverflowError:
-        given = np.array([np.inf])
-    if not np.isfinite(given).all():
+    # Of few ratings sooner than by numpy, and of an integer that no double holds at all.
+    if not all(-_LARGEST_SINGLE <= value <= _LARGEST_SINGLE for value in values):
         raise ValueError("a rating is no finite number of 32 bits")
-    return given
+    return np.fromiter(values, np.float64, count).astype(np.float32).astype(np.float64)
 
 
 def _gram(factors: Singles) -> Floats:

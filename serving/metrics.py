@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -11,8 +12,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from serving.kinds.kind import Kind
+from serving.kinds.kind import Counted, Kind
 from serving.versions.catalogue import Catalogue, Version
+
+logger = logging.getLogger(__name__)
 
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -60,22 +63,30 @@ class Metrics:
         )
         self._rows = Counter("swathe_rows", "Rows predicted", ("model", "version"), registry=self._registry)
         counted = dict.fromkeys(kind.counted for kind in kinds.values() if kind.counted)
-        outcomes = {
-            each: Counter(each.name, each.documentation, ("model", "version", each.label), registry=self._registry)
-            for each in counted
-        }
         self._words = {name: kind.counted.outcomes for name, kind in kinds.items() if kind.counted}
-        self._outcomes = {name: outcomes[kind.counted] for name, kind in kinds.items() if kind.counted}
         pair = ("model", "champion", "challenger")
         self._compared = Counter("swathe_canary_rows", "Rows given to both", pair, registry=self._registry)
         self._differing = Counter(
             "swathe_canary_disagreements", "Rows that the two give another label", pair, registry=self._registry
         )
         self._in_flight = Gauge("swathe_requests_in_flight", "Requests being answered", registry=self._registry)
+        # After the server's own, whose names no kind can take.
+        outcomes = {each: self._outcome(each) for each in counted}
+        found = {name: outcomes[kind.counted] for name, kind in kinds.items() if kind.counted}
+        self._outcomes = {name: counter for name, counter in found.items() if counter is not None}
         # Looking labels up costs more than counting.
         self._children = lru_cache(maxsize=4096)(self._labelled)
         self._row_children = lru_cache(maxsize=1024)(self._labelled_rows)
         self._registry.register(_CatalogueGauges(catalogue))
+
+    def _outcome(self, counted: Counted) -> Counter | None:
+        """Return the counter of a kind; None where it cannot be had, which costs the kind its figures alone."""
+        labels = ("model", "version", counted.label)
+        try:
+            return Counter(counted.name, counted.documentation, labels, registry=self._registry)
+        except ValueError as error:
+            logger.warning("counter of a kind left out name=%s error=%s", counted.name, error)
+            return None
 
     def began(self) -> None:
         """Count a request in."""

@@ -147,7 +147,7 @@ class Service:
         tags, numbers = version.tags, version.numbers
         facts = self.facts(version)
         run = f"{self._mlflow_url}/#/experiments/{version.experiment_id}/runs/{version.run_id}"
-        return {
+        told: dict[str, Any] = {
             "version": version.number,
             "state": version.state,
             "reason": version.reason,
@@ -169,8 +169,15 @@ class Service:
             "drift_reason": facts.drift_reason,
             "rolled_back": read.instant(tags.get(TAG_ROLLED_BACK)),
             "features": list(numbers.served.inputs) if numbers else None,
+        }
+        described: dict[str, Any] = {
             **dict.fromkeys(self._described),
             **(numbers.served.described if numbers else {}),
+        }
+        return {
+            **told,
+            # Whatever a kind tells, it tells nothing else under a name that all versions have.
+            **{name: value for name, value in described.items() if name not in told},
             "deleted": version.gone_at is not None,
             "path": f"/api/{quote(version.model, safe='')}/{version.name}",
         }

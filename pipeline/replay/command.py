@@ -179,7 +179,7 @@ def _send_all(
 
 
 def _report(sending: Sending, reading: _Reading, path: Path, unacknowledged: int, address: str) -> None:
-    said = f"sent {sending.sent - unacknowledged:,} rows of {path.name} to topic {sending.topic}"
+    said = f"sent {sending.sent - unacknowledged:,} rows of {path.name or path} to topic {sending.topic}"
     if sending.already_there:
         said += f"; {sending.already_there:,} were there already"
     click.echo(said)

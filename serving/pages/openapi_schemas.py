@@ -22,8 +22,8 @@ def components(kinds: Iterable[Kind]) -> dict[str, Any]:
         "versions": array_of(_version(described)),
     }
     return {
-        "Problem": problem,
         **own,
+        "Problem": problem,
         "Models": array_of(object_of(model)),
         "Live": object_of({"status": {"const": "live"}}),
         "Ready": object_of({"status": {"const": "ready"}, "registry_age_s": CELL, "registry_error": MAYBE_STRING}),
@@ -33,6 +33,7 @@ def components(kinds: Iterable[Kind]) -> dict[str, Any]:
 def _version(described: dict[str, Any]) -> dict[str, Any]:
     return object_of(
         {
+            **described,
             "version": INTEGER,
             "state": {"enum": ["ready", "failed", "unavailable"]},
             "reason": MAYBE_STRING,
@@ -54,7 +55,6 @@ def _version(described: dict[str, Any]) -> dict[str, Any]:
             "drift_reason": MAYBE_STRING,
             "rolled_back": MAYBE_STRING,
             "features": {"type": ["array", "null"], "items": STRING},
-            **described,
             "deleted": {"type": "boolean"},
             "path": STRING,
         }

@@ -14,6 +14,7 @@ MODEL = "movielens-cumulative"
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_800)
 def test_the_other_command_of_the_readme(demo: Demo) -> None:
     said = demo.run(sys.executable, "-m", "infra.demo.ratings")
     assert "sent 100,000 rows of ml-100k.inter to topic movielens" in said

@@ -99,7 +99,7 @@ def _grouped(number: str, decimal: str, thousands: str) -> str:
 
 
 @given(ROWS, st.data())
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_text_reads_back_the_same(tmp_path: Path, rows: list[dict[str, Any]], data: st.DataObject) -> None:
     encoding = data.draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "gb18030"]))
     delimiter, told = data.draw(st.sampled_from(",;\t|~")), data.draw(st.booleans())
@@ -138,7 +138,7 @@ def test_text_reads_back_the_same(tmp_path: Path, rows: list[dict[str, Any]], da
 
 
 @given(ROWS, st.sampled_from(["parquet", "file", "stream", "jsonl"]), st.booleans())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_arrow_parquet_and_json_lines_read_back_the_same(
     tmp_path: Path, rows: list[dict[str, Any]], form: str, named: bool
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from contract.errors import RequestTooLargeError
 from serving.kinds.als import pairs, recommend, requests
 from serving.kinds.als.numbers import Files, RecommenderNumbers, mapped
 from serving.kinds.als.pairs import Pairs, Predicted
@@ -25,6 +26,8 @@ OUTCOMES: Final = (recommend.RATINGS, recommend.POPULARITY, "predicted", "unknow
 """What becomes of a user or a row, as it is counted."""
 # What the event loop may stand still for one request.
 _SOON_S: Final = 0.005
+# And a worker, which works on when nobody waits any more.
+_MOST_S: Final = 10.0
 # A body that is taken apart, or explained, in so long.
 _SOON_BYTES: Final = 64 * 1024
 _FAULTY_BYTES: Final = 16 * 1024
@@ -115,9 +118,14 @@ class RecommenderPredictor:
         Raises
         ------
         InvalidRequestError: ratings are too large for one.
+        RequestTooLargeError: it would keep a worker for long.
         """
         numbers = self.numbers
         if isinstance(decoded, Wanted):
+            if recommend.seconds(numbers, decoded) > _MOST_S:
+                raise RequestTooLargeError(
+                    f"it would take a worker longer than {_MOST_S:g} s; send fewer users at once"
+                )
             lists = recommend.recommend(numbers, decoded)
             if request.shadow is None:
                 return Lists(decoded, lists)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, Final
 
+import numpy as np
 import orjson
 
 from contract.errors import Fault, InvalidRequestError, UnknownNameError
@@ -66,7 +67,8 @@ def _similar(asked: Asked) -> dict[str, Any]:
     place = _place(asked, items, "item")
     n = whole_number(asked.query, "n", 1, MOST_N)
     found = asked.served.numbers.scorer.similar(place, N if n is None else n)
-    similar = [{"item": items.answered(other), "similarity": cosine} for other, cosine in found]
+    cosines = _shortest([cosine for _, cosine in found])
+    similar = [{"item": items.answered(other[0]), "similarity": c} for other, c in zip(found, cosines, strict=True)]
     return {"item": items.answered(place), "similar": similar}
 
 
@@ -80,8 +82,8 @@ def _recommended(asked: Asked) -> dict[str, Any]:
     items, rated = (_answered(names, column.type) for names in (found.items, found.rated_items))
     return {
         "user": numbers.users.answered(place),
-        "recommendations": [{"item": i, "score": s} for i, s in zip(items, found.scores, strict=True)],
-        "ratings": [{"item": i, "rating": r} for i, r in zip(rated, found.ratings, strict=True)],
+        "recommendations": [{"item": i, "score": s} for i, s in zip(items, _shortest(found.scores), strict=True)],
+        "ratings": [{"item": i, "rating": r} for i, r in zip(rated, _shortest(found.ratings), strict=True)],
     }
 
 
@@ -107,6 +109,12 @@ def _place(asked: Asked, names: Names, what: str) -> int:
 
 def _answered(names: Sequence[str], column_type: str) -> list[str | int]:
     return list(names) if column_type == "string" else [int(name) for name in names]
+
+
+def _shortest(floats: Sequence[float]) -> list[float]:
+    """Return numbers of 32 bits as a posted answer writes them: as short as tells them apart."""
+    written: list[float] = orjson.loads(orjson.dumps(np.array(floats, np.float32), option=orjson.OPT_SERIALIZE_NUMPY))
+    return written
 
 
 def _limit(asked: Asked) -> int:

@@ -97,3 +97,12 @@ def test_of_records_that_others_sent_no_header_is_read() -> None:
 def test_a_header_says_what_it_was_made_of(origin: Origin) -> None:
     found = origin_of(origin.header())
     assert found == (origin if origin.digest else Origin(origin.source, origin.row, origin.partitions, None))
+
+
+def test_where_columns_give_the_keys_all_records_are_asked() -> None:
+    replayed = [Record(Origin(FILES[0], row, 1, "0" * 24, row).header(), b"key %d" % row) for row in range(10)]
+    mixed = [record for pair in zip([Record(None, b"x")] * 10, replayed, strict=True) for record in pair]
+    offsets = np.arange(len(mixed))
+    assert list(Origins(mixed, offsets).last(0, 20)) == []
+    for origins in (Origins(mixed, offsets, any_key=True), NO_ORIGINS.then(Origins(mixed, offsets, any_key=True), 0)):
+        assert list(origins.last(0, 20)) == [FILES[0]]

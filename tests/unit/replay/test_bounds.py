@@ -89,12 +89,12 @@ def test_a_row_without_an_end_in_other_files(
 
 
 def test_an_arrow_file_of_one_large_batch(tmp_path: Path) -> None:
-    rows, text = 500, "long " * 20_000
+    rows, text = 400, "long " * 20_000
     table = pa.table({"x": [1.0] * rows, "s": [text] * rows})
     with ipc.new_file(str(tmp_path / "a.arrow"), table.schema) as writer:
         writer.write_table(table)
     del table
-    with _within(60 * MIB):
+    with _within(40 * MIB):
         assert sum(row.values["s"] == text for row in read_rows(tmp_path / "a.arrow", STREAM, _stop)) == rows
 
 

@@ -17,8 +17,6 @@ from pyspark.sql import functions as fn
 from contract.errors import DataError
 from contract.kinds.als import Als
 from pipeline.train.kinds.als.ratings import TRAINED, Ratings
-from pipeline.train.kinds.kind import Batch
-from pipeline.train.kinds.scratch import scratch_directory
 from scoring.arrays import Floats
 from scoring.factors import Recommender, Singles
 from scoring.ids import Ids
@@ -39,8 +37,8 @@ _BLOCK_RATINGS: Final = 1_000_000
 _FEWEST_BLOCKS, _MOST_BLOCKS = 2, 200
 # Of one user's equations: of a solution in doubles a tenth of the tolerance is rounding then.
 _MOST_CONDITION: Final = 1e9
-# An unbroken chain of iterations overflows the stack of a JVM from some 30 on.
-_CHECKPOINT_EVERY: Final = 10
+# Iterations: an unbroken chain of ten may overflow the stack of a JVM that has not compiled its code yet.
+_CHECKPOINT_EVERY: Final = 3
 
 Counts = npt.NDArray[np.int64]
 
@@ -123,8 +121,8 @@ def _by_name(trained: DataFrame, name: str, rating: str) -> tuple[list[str], Cou
     return [names[i] for i in order], counts.astype(np.int64), means.astype(np.float64)
 
 
-def fit(ratings: Ratings, known: Vocabulary, batch: Batch) -> Fitted:
-    """Fit ALS to the trained share.
+def fit(ratings: Ratings, known: Vocabulary, spark: SparkSession, directory: str) -> Fitted:
+    """Fit ALS to the trained share; what Spark writes to ``directory`` it may read as long as the model is used.
 
     Raises
     ------
@@ -132,16 +130,15 @@ def fit(ratings: Ratings, known: Vocabulary, batch: Batch) -> Fitted:
     """
     model = ratings.model
     stages = [
-        _indexer(batch.spark, known.users, model.user, USER_PLACE),
-        _indexer(batch.spark, known.items, model.item, ITEM_PLACE),
+        _indexer(spark, known.users, model.user, USER_PLACE),
+        _indexer(spark, known.items, model.item, ITEM_PLACE),
     ]
     trained = ratings.trained
     for stage in stages:
         trained = stage.transform(trained)
-    with scratch_directory(batch) as directory:
-        batch.spark.sparkContext.setCheckpointDir(directory)
-        als = _als(model, known.ratings).fit(trained)
-        of_users, of_items = (_factors(of_all, model.rank) for of_all in (als.userFactors, als.itemFactors))
+    spark.sparkContext.setCheckpointDir(directory)
+    als = _als(model, known.ratings).fit(trained)
+    of_users, of_items = (_factors(of_all, model.rank) for of_all in (als.userFactors, als.itemFactors))
     _refuse_ill_conditioned(model, known, of_users, of_items)
     recommender = Recommender(
         known.users, known.items, of_users, of_items, reg=model.reg, alpha=model.alpha, implicit=model.implicit
@@ -199,7 +196,7 @@ def _als(model: Als, ratings: int) -> ALS:
         numUserBlocks=blocks,
         numItemBlocks=blocks,
         coldStartStrategy="nan",
-        checkpointInterval=_CHECKPOINT_EVERY if model.iterations > _CHECKPOINT_EVERY else -1,
+        checkpointInterval=_CHECKPOINT_EVERY,
     )
     return als.setPredictionCol(PREDICTION)
 

@@ -27,6 +27,7 @@ from pipeline.train.kinds.als.pictures import Drawn, draw
 from pipeline.train.kinds.als.prove import prove
 from pipeline.train.kinds.als.ratings import Ratings, read_ratings
 from pipeline.train.kinds.kind import Batch, Decision, Made, Opened
+from pipeline.train.kinds.scratch import scratch_directory
 from pipeline.train.mlflow_client.artifact import Code
 from pipeline.train.mlflow_client.registry import RegisteredVersion
 from pipeline.train.stopwatch import Stopwatch
@@ -60,7 +61,7 @@ class AlsKind:
             with watch.measured("prepare"):
                 known = vocabulary(ratings)
             with watch.measured("fit"):
-                fitted = fit(ratings, known, batch)
+                fitted = fit(ratings, known, batch.spark, kept.enter_context(scratch_directory(batch)))
             yield FittedAls(self._opened, self._history, batch, ratings, fitted, kept)
 
     def decide(

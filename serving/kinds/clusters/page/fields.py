@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -12,7 +13,6 @@ from contract.decoding import shortened
 from scoring.features import Encoding
 from scoring.forms import Category
 from serving.kinds.clusters.clustering import Clustering
-from serving.rows_in.cells import IN_JSON
 
 MOST_FIELDS: Final = 1000
 """Inputs that a row is tried with; the others are missing."""
@@ -22,6 +22,7 @@ _AROUND: Final = 80
 _LONGEST_CHOICE: Final = 60
 
 Look = Literal["number", "choice", "text", "time"]
+_LOOKS: Final[Mapping[str, Look]] = {"datetime": "time", "string": "text", "boolean": "text"}
 
 
 @dataclass(frozen=True)
@@ -40,24 +41,38 @@ class Field:
 
 def fields(newest_first: Sequence[Clustering]) -> list[Field]:
     """Return a field for each input of any of the versions."""
-    kinds: dict[str, str] = {}
-    example: dict[str, Any] = {}
+    kinds, example = dict[str, str](), dict[str, Any]()
     for served in newest_first:
-        kinds = dict(served.inputs) | kinds
-        example = dict(served.example) | example
-    found: list[Field] = []
-    room = _MOST_CHOICES
+        if not served.inputs.keys() <= kinds.keys():
+            kinds |= {name: kind for name, kind in served.inputs.items() if name not in kinds}
+            example = {**served.example, **example}
+    values = _values(served.encoding for served in newest_first)
+    found, room = list[Field](), _MOST_CHOICES
     for name, kind in [*kinds.items()][:MOST_FIELDS]:
-        choices = _choices(name, kind, [served.encoding for served in newest_first], room)
+        choices = _choices(values.get(name, {}), kind, room)
         room -= _length(choices)
         found.append(Field(name, kind, _look(kind, choices), _shown(example[name], kind, choices), choices))
     return found
 
 
+def _values(encodings: Iterable[Encoding]) -> dict[str, dict[Any, None]]:
+    """Return the values of each input that is nothing but a category."""
+    found = defaultdict[str, dict[Any, None]](dict)
+    others: set[str] = set()
+    for encoding in encodings:
+        if encoding.is_plain:
+            others |= {each.name for each in encoding.inputs}
+            continue
+        for feature in encoding.features:
+            if isinstance(feature, Category):
+                found[feature.column] |= dict.fromkeys(feature.values)
+            else:
+                others.add(feature.column)
+    return {name: values for name, values in found.items() if name not in others}
+
+
 def _look(kind: str, choices: Sequence[object]) -> Look:
-    if choices:
-        return "choice"
-    return {"datetime": "time", "string": "text", "boolean": "text"}.get(kind, "number")  # type: ignore[return-value] # one of them
+    return "choice" if choices else _LOOKS.get(kind, "number")
 
 
 def _shown(value: Any, kind: str, choices: Sequence[object]) -> str:
@@ -69,16 +84,9 @@ def _shown(value: Any, kind: str, choices: Sequence[object]) -> str:
     return str(value).removesuffix("Z")[:19] if kind == "datetime" else str(value)
 
 
-def _choices(name: str, kind: str, encodings: Iterable[Encoding], room: int) -> tuple[tuple[str, str], ...]:
-    """Return what is chosen of a category; nothing where it is a number too, or there is no ``room``."""
-    values: dict[Any, None] = {}
-    for encoding in encodings:
-        for feature in encoding.features:
-            if feature.column == name and isinstance(feature, Category):
-                values |= dict.fromkeys(feature.values)
-            elif feature.column == name:
-                return ()
-    if not values or kind not in IN_JSON:
+def _choices(values: Mapping[Any, None], kind: str, room: int) -> tuple[tuple[str, str], ...]:
+    """Return what is chosen of a category of these ``values``; nothing where there are none, or no ``room``."""
+    if not values:
         return ()
     known = [(json.dumps(value), told(value)) for value in values]
     if _length(known) > room:

@@ -24,7 +24,7 @@ from serving.http.inference_routes import InferenceRoutes
 from serving.http.observed import Observed
 from serving.http.routes import Parts, Routes
 from serving.kinds.installed import kinds
-from serving.kinds.kind import ArtifactFile, Asked, Kind, PagePart, Posting, Reading
+from serving.kinds.kind import ArtifactFile, Asked, Counted, Kind, PagePart, Posting, Reading
 from serving.kinds.litserve_api import Predictions
 from serving.kinds.openapi_words import STRING, array_of, object_of, query_parameter, ref
 from serving.kinds.prediction import Answer, PredictRequest
@@ -83,7 +83,7 @@ class Greetings:
 
     @property
     def described(self) -> Mapping[str, Any]:
-        return {"words": len(self.predictor.words)}
+        return {"words": len(self.predictor.words), "state": "mine", "path": "/mine"}
 
     @property
     def outputs(self) -> list[dict[str, Any]]:
@@ -114,9 +114,10 @@ class GreeterKind:
     name: str = "greeter"
     platform: str = "greeter"
     files = (ArtifactFile(WORDS, 1000),)
-    counted = None
-    described = {"words": {"type": ["integer", "null"]}}  # noqa: RUF012 - a constant
-    schemas = {"Greetings": object_of({"greetings": array_of(STRING)})}  # noqa: RUF012 - a constant
+    # Names of the server's own, which it does not get.
+    counted = Counted("swathe_rows", "Greetings", "word")
+    described = {"words": {"type": ["integer", "null"]}, "state": {"const": "mine"}}  # noqa: RUF012 - a constant
+    schemas = {"Greetings": object_of({"greetings": array_of(STRING)}), "Problem": STRING}  # noqa: RUF012 - a constant
     # The files have the names of the clusterings' own.
     page = PagePart(
         Path(__file__).parent / "greeter", "clusters.html", _shown, ("clusters.js",), (("Word", "A greeting"),),
@@ -240,6 +241,10 @@ def test_documents_and_counts_have_both(line: Line) -> None:
     )
     told = {model["name"]: model["versions"][0] for model in listed.json()}
     assert [(each["clusters"], each["words"]) for each in (told["flights"], told["hello"])] == [(4, None), (None, 2)]
+    assert (told["hello"]["state"], told["hello"]["path"]) == ("ready", "/api/hello/v1")
+    schemas = openapi.json()["components"]["schemas"]
+    assert schemas["Problem"]["type"] == "object"
+    assert "enum" in schemas["Models"]["items"]["properties"]["versions"]["items"]["properties"]["state"]
     paths = openapi.json()["paths"]
     assert "/api/hello/champion/shout" in paths and "/api/hello/v1/words" in paths
     assert "/api/flights/v1/shout" not in paths and "/api/hello/v1/clustering-results" not in paths

@@ -16,6 +16,7 @@ from pipeline.train.kinds.als.measure import errors
 from pipeline.train.kinds.als.ranking import Pairs, rank
 from pipeline.train.kinds.als.ratings import BATCH, TRAINED, Ratings
 from pipeline.train.kinds.kind import Batch
+from pipeline.train.kinds.scratch import scratch_directory
 from pipeline.train.read.spark_errors import spark_errors
 from pipeline.train.read.spark_session import SparkOnDemand
 from scoring.factors import Recommender
@@ -31,7 +32,8 @@ def fitted(spark: SparkOnDemand, table: pa.Table, **changed: Any) -> Recommender
     rows = session.createDataFrame(table).dropDuplicates(["who", "what"])
     text = rows.selectExpr("who", "string(what) what", "float(stars) stars", f"true {TRAINED}", f"1 {BATCH}")
     ratings = Ratings(text.coalesce(1).sortWithinPartitions("who", "what").cache(), model, table.num_rows, 0, 1)
-    return fit(ratings, vocabulary(ratings), Batch(session, "r", [])).recommender
+    with scratch_directory(Batch(session, "r", [])) as directory:
+        return fit(ratings, vocabulary(ratings), session, directory).recommender
 
 
 @pytest.mark.parametrize("implicit", [False, True])

@@ -58,7 +58,6 @@ def test_both_forms_are_what_spark_gives_every_user(
         directory.mkdir()
         rests_on_its_ratings(lab, number, range(1, number + 1), directory)
     metrics = lab.facts(3, lab.model).metrics
-    print({name: round(value, 4) for name, value in metrics.items()})
     assert gate in metrics and ("held_out/rmse" in metrics) == (gate == "held_out/rmse")
     known, _, _ = saved(lab, 3, tmp_path / "3")
     assert len(known.users) == 943 and len(known.items) > 1_600

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.errors import VersionUnavailableError
+from contract.errors import RequestTooLargeError, VersionUnavailableError
 from contract.recommender import ITEM_FACTORS_FILE, USER_FACTORS_FILE, USERS_FILE
 from serving.kinds.als.predictor import RecommenderPredictor
 from serving.kinds.als.recommendation import Recommendation
@@ -203,6 +203,14 @@ def test_more_than_is_answered_at_once_is_413(server: Server) -> None:
         predictor.decode(asked(json.dumps({"users": users, "n": 501}).encode()))
 
 
+def test_what_would_keep_a_worker_for_long_is_413(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor, request = server.served("films").predictor, asked(b'{"ratings": []}')
+    decoded = predictor.decode(request)
+    monkeypatch.setattr("serving.kinds.als.predictor._MOST_S", 1e-9)
+    with pytest.raises(RequestTooLargeError, match="send fewer users at once"):
+        predictor.predict(request, decoded)
+
+
 ID = st.one_of(
     st.text(max_size=5), st.integers(), st.sampled_from([*EXPLICIT.items]), st.none(), st.booleans(), st.floats()
 )
@@ -343,7 +351,7 @@ def test_the_similar_are_nearest_by_cosine(server: Server) -> None:
     answer = server.get(f"/api/films/v1/items/{quote(item)}/similar?n=5")
     expected = EXPLICIT.scorer.similar(7, 5)
     assert [(each["item"], each["similarity"]) for each in answer["similar"]] == [
-        (EXPLICIT.items[i], c) for i, c in expected
+        (EXPLICIT.items[i], pytest.approx(c, abs=1e-7)) for i, c in expected
     ]
     unknown = server.send("GET", "/api/films/v1/items/a/b/similar")
     assert unknown.status_code == 404 and "no item 'a/b'" in unknown.json()["message"]
