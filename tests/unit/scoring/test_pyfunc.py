@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,8 +20,8 @@ ENCODING = Encoding(
         Category("b", "b", (False, True)), Cyclic("t.hour", "t", "hour", TABLE, flag=True),
     ),
 )  # fmt: skip
-NAIVE = pd.Series(pd.to_datetime(["2016-01-01T05:30:00", None]))
-ROWS = [[0.5, 2, "a", True, 1_451_626_200_000_000], [None, None, None, None, None]]
+NAIVE = pd.Series([pd.Timestamp("2016-01-01T05:30:00"), pd.NaT])
+ROWS: list[list[Any]] = [[0.5, 2, "a", True, 1_451_626_200_000_000], [None, None, None, None, None]]
 
 
 @pytest.mark.parametrize("integers", [[2, None], pd.array([2, None], dtype="Int64"), pd.array([2, None], dtype=object)])
