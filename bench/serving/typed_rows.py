@@ -25,7 +25,7 @@ from scoring.golden import Golden, rows_of
 from scoring.kmeans import Assigner, Scoring
 
 # Those of the demo's flights.
-CARRIERS = tuple("9E AA AS B6 DL EV F9 FL HA MQ OO UA US VX WN YV".split())
+CARRIERS = ("9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV")
 ORIGINS = ("EWR", "JFK", "LGA")
 _HOURS = tuple((math.sin(math.pi * hour / 12), math.cos(math.pi * hour / 12)) for hour in range(24))
 _COLUMNS = (
