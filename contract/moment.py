@@ -38,7 +38,8 @@ def epoch_digits(unit: EpochUnit) -> int:
 def text_us(text: str, zone: str | None = None, pattern: str | None = None) -> int:
     """Return a time in microseconds since 1970; one that names no zone is of ``zone``, by default UTC.
 
-    It is ISO 8601 text of the extended form, with `T` or a space before the time of day, or what ``pattern``, in the letters of `strptime`, says.
+    It is ISO 8601 text in the extended form, with `T` or a space before the time of day, or what ``pattern``, in the
+    letters of `strptime`, says.
 
     Raises
     ------
