@@ -197,7 +197,7 @@ class ClusterPredictor:
 
     def _check_answer(self, n: int) -> None:
         if self.likely is not None:
-            check_answer(n, len(self.assigner.scoring.labels))
+            check_answer(n, len(self.assigner.scoring.labels), "clusters")
 
     def _encodes_long(self, request: PredictRequest) -> bool:
         """Return whether reading and encoding typed rows is no work for the event loop, without looking at them."""
