@@ -29,7 +29,7 @@ def golden(known: Recommender) -> GoldenRatings:
     solved = tuple(scorer.fold_in(GIVEN).tolist())
     users = (GoldenUser(known.users[1], tuple(known.items[i] for i in GIVEN), tuple(GIVEN.values()), solved),)
     pairs = tuple(GoldenPair(known.users[u], known.items[i], scorer.predict(u, i)) for u in (0, 4) for i in (2, 9))
-    return GoldenRatings(float(np.linalg.norm(solved)), users, pairs)
+    return GoldenRatings(known.longest, users, pairs)
 
 
 @pytest.mark.parametrize("implicit", [False, True])
@@ -54,13 +54,23 @@ def test_every_deviation_is_named() -> None:
     for changed in wrong_users:
         other = dataclasses.replace(given, users=(dataclasses.replace(user, **changed),))
         assert other.disagreements(AlsScorer(known)) == [f"user {user.user}"]
+    # How far a user may be off is not the file's to say.
+    told = dataclasses.replace(given, longest=1e300, users=(dataclasses.replace(user, factors=(9.0,) * 3),))
+    assert told.disagreements(AlsScorer(known)) == [f"user {user.user}"]
     next_to = float(np.nextafter(np.float32(pair.rating), np.float32(9)))
     for wrong in (dataclasses.replace(pair, rating=next_to), dataclasses.replace(pair, item="i")):
         other = dataclasses.replace(given, pairs=(wrong,))
         assert len(other.disagreements(AlsScorer(known))) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"format": 2}', b'{"format": 1, "users": [{}], "longest": 1}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"[]", b"{}", b'{"format": 2}', b'{"format": 1, "users": [{}], "longest": 1}',
+        b'{"format": 1, "longest": 1, "users": [], "pairs": [{"user": "u", "item": "i", "rating": 1}]}',
+        b'{"format": 1, "longest": 1, "users": [{"user": "u", "items": [], "ratings": [], "factors": []}], "pairs": []}',
+    ],
+)  # fmt: skip
 def test_what_is_no_golden_file_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         GoldenRatings.from_json(body)

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from contract.errors import RequestTooLargeError, VersionUnavailableError
 from contract.model_version import ResultsFile
 from contract.recommender import ITEM_FACTORS_FILE, USER_FACTORS_FILE, USERS_FILE, ListsManifest, lists_to_json
+from serving.kinds.als import numbers
 from serving.kinds.als.predictor import RecommenderPredictor
 from serving.kinds.als.recommendation import Recommendation
 from serving.kinds.prediction import PredictRequest
@@ -480,6 +481,22 @@ def test_names_that_could_not_be_answered_are_their_version_s_matter(tmp_path: P
 def _without_the_last_user() -> bytes:
     golden = json.loads(WHOLE.files["swathe/golden.json"])
     return json.dumps({**golden, "users": golden["users"][:-1]}).encode()
+
+
+def test_a_golden_file_that_tells_nothing_is_its_version_s_matter(tmp_path: Path) -> None:
+    line = Line(tmp_path)
+    model = line.tracking.model("odd")
+    golden = json.loads(EXPLICIT.files["swathe/golden.json"])
+    far = [{**user, "factors": [9.0] * 3} for user in golden["users"]]
+    for changed in ({"users": []}, {"pairs": []}, {"longest": 1e300, "users": far}):
+        line.tracking.version(model, {**EXPLICIT.files, "swathe/golden.json": json.dumps({**golden, **changed}).encode()}, ALS)
+    line.look()
+    assert [version.state for version in line.pickup.catalogue.models["odd"].versions.values()] == ["unavailable"] * 3
+
+
+def test_what_takes_long_is_made_at_loading(server: Server) -> None:
+    loaded = numbers.load(server.served("plays").predictor.files)
+    assert "_table" in vars(loaded.users.ids) and "_table" in vars(loaded.items.ids) and "order" in vars(loaded.rated)
 
 
 @pytest.mark.parametrize(
