@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -56,7 +56,7 @@ def fetch(registry: Registry, location: Location, cache: LocalCache, kind: Kind)
         size = there[file.name] or 0
         if size > file.most_bytes:
             raise ModelArtifactError(f"{file.name}: {too_large(size, file.most_bytes)}")
-    mapped = _kept(registry, location, cache, [file for file in wanted if file.is_mapped])
+    mapped = _kept(registry, location, cache, {file: there[file.name] for file in wanted if file.is_mapped})
     wanted = [file for file in wanted if not file.is_mapped]
     # A size that the server does not tell may be all that it may be.
     most = (file.most_bytes if there[file.name] is None else there[file.name] or 0 for file in wanted)
@@ -113,13 +113,13 @@ def read(bodies: Mapping[str, bytes], kind: Kind, mapped: Mapping[str, Mapped] |
 
 
 def _kept(
-    registry: Registry, location: Location, cache: LocalCache, files: Sequence[ArtifactFile]
+    registry: Registry, location: Location, cache: LocalCache, files: Mapping[ArtifactFile, int | None]
 ) -> dict[str, Mapped]:
-    """Return the copies of ``files`` that ``cache`` has afterwards: they go to the disk as they come."""
+    """Return copies of ``files``, which have the sizes told, from ``cache``; they go there as they come."""
     kept = {}
-    for file in files:
+    for file, size in files.items():
         try:
-            with closing(registry.chunks(location, file.name, file.most_bytes)) as chunks:
+            with closing(registry.chunks(location, file.name, file.most_bytes, size or 0)) as chunks:
                 digest = cache.put_chunks(chunks)
         except OSError as error:
             reason = f"{file.name} cannot be kept: {error.strerror}"
