@@ -47,7 +47,9 @@ def test_more_names_than_are_read_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 PIECES = st.lists(
-    st.sampled_from([b'"', b",", b"\n", b"\r", b"\\", b"a", b"b", b"\0", b"\xed\xa0\x80", b'"\n"', b'"a"\n', b"\\u0061"]),
+    st.sampled_from(
+        [b'"', b",", b"\n", b"\r", b"\\", b"a", b"b", b"\0", b"\xed\xa0\x80", b'"\n"', b'"a"\n', b"\\u0061"]
+    ),
     max_size=12,
 ).map(b"".join)
 

@@ -122,11 +122,15 @@ def test_where_nothing_is_known_the_most_rated_come_and_the_answer_says_so(serve
         ]
     # An implicit model learns nothing of what is not liked, and does not recommend it either.
     first = IMPLICIT.items[int(IMPLICIT.rated.order[0])]
-    answer = server.post("/api/plays/v1/recommend", {"ratings": [{"item": first, "rating": 0}], "n": 2})
-    assert answer["basis"] == "popularity"
-    assert [each["item"] for each in answer["recommendations"]] == [
-        IMPLICIT.items[int(place)] for place in IMPLICIT.rated.order[1:3]
-    ]
+    # The second is nothing in 32 bits.
+    for nothing in (0, 1e-300):
+        answer = server.post("/api/plays/v1/recommend", {"ratings": [{"item": first, "rating": nothing}], "n": 2})
+        assert answer["basis"] == "popularity"
+        assert [each["item"] for each in answer["recommendations"]] == [
+            IMPLICIT.items[int(place)] for place in IMPLICIT.rated.order[1:3]
+        ]
+    little = server.post("/api/plays/v1/recommend", {"ratings": [{"item": first, "rating": 1e-40}], "n": 2})
+    assert little["basis"] == "ratings"
 
 
 def test_integers_are_integers_however_they_are_asked(server: Server) -> None:
@@ -194,6 +198,14 @@ def test_what_cannot_be_answered_is_refused_with_its_path(server: Server, body: 
     assert answer.status_code == (400 if loc is None else 422), answer.text
     assert loc is None or answer.json()["errors"][0]["loc"] == loc
     assert len(answer.content) < 2000
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"\xef\xbb\xbf{}", b'{"\xed\xa0\x80": 1}', "{}".encode("utf-16")])
+def test_what_is_no_json_is_told_alike_by_every_route(server: Server, body: bytes) -> None:
+    ratings, pairs = (server.send("POST", f"/api/films/v1/{route}", body) for route in ("recommend", "predict"))
+    assert [(answer.status_code, answer.json()["message"]) for answer in (ratings, pairs)] == [
+        (400, pairs.json()["message"])
+    ] * 2
 
 
 def test_too_large_a_rating_is_refused_with_its_user(server: Server) -> None:
@@ -410,7 +422,9 @@ def test_stored_lists_that_could_not_be_answered_are_refused_with_their_file(tmp
     body = stored_lists([*of.users], [sound, *odd])
     run_id = str(line.pickup.catalogue.models[model].versions[1].run_id)
     file = ResultsFile("a-key", "e", len(body), len(of.users), (of.users[0],), (of.users[-1],))
-    store: Any = CountingStore({"a-key": body, "m": lists_to_json(ListsManifest(model, run_id, len(of.users), (file,)))})
+    store: Any = CountingStore(
+        {"a-key": body, "m": lists_to_json(ListsManifest(model, run_id, len(of.users), (file,)))}
+    )
     line.stored = RangeCache(store, tmp_path / "ranges", 10**6)
     line.stored.prepare()
     paths = [f"/api/lists/v1/recommendations/{quote(user)}" for user in of.users]
@@ -489,7 +503,9 @@ def test_a_golden_file_that_tells_nothing_is_its_version_s_matter(tmp_path: Path
     golden = json.loads(EXPLICIT.files["swathe/golden.json"])
     far = [{**user, "factors": [9.0] * 3} for user in golden["users"]]
     for changed in ({"users": []}, {"pairs": []}, {"longest": 1e300, "users": far}):
-        line.tracking.version(model, {**EXPLICIT.files, "swathe/golden.json": json.dumps({**golden, **changed}).encode()}, ALS)
+        line.tracking.version(
+            model, {**EXPLICIT.files, "swathe/golden.json": json.dumps({**golden, **changed}).encode()}, ALS
+        )
     line.look()
     assert [version.state for version in line.pickup.catalogue.models["odd"].versions.values()] == ["unavailable"] * 3
 
