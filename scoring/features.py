@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from .arrays import Floats
-from .clock import Zone
+from .clock import UTC, Zone
 from .forms import Category, Column, Cyclic, Form, Log, Number
 
 TYPES: Final = ("double", "long", "string", "boolean", "datetime")
@@ -85,9 +85,14 @@ class Encoding:
         )
 
     @property
-    def declared(self) -> tuple[tuple[str, str, str, bool], ...]:
-        """What versions have to have in common to be compared: name, form, column and flag of each feature."""
-        return tuple((feature.name, feature.form, feature.column, feature.flag) for feature in self.features)
+    def declared(self) -> tuple[tuple[str | bool, ...], ...]:
+        """What versions have to have in common to be compared: name, form, column and flag of each feature.
+
+        And the name of a time's zone, but for UTC: its table ages, and is no other feature for that.
+        """
+        return tuple(
+            (feature.name, feature.form, feature.column, feature.flag, *_zone(feature)) for feature in self.features
+        )
 
     @cached_property
     def _places(self) -> tuple[tuple[int, Form], ...]:
@@ -130,6 +135,10 @@ class Encoding:
             return cls(inputs, tuple(_read(each) for each in fields["features"]))
         except (LookupError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"not an encoding of features: {error!r}"[:300]) from error
+
+
+def _zone(feature: Form) -> tuple[str, ...]:
+    return (feature.zone.name,) if isinstance(feature, Cyclic) and feature.zone.name != UTC.name else ()
 
 
 def _written(feature: Form) -> dict[str, Any]:

@@ -7,15 +7,14 @@ import logging
 import threading
 from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from contract.decoding import too_large
 from contract.errors import ModelArtifactError, ServiceUnwellError
 from contract.version_facts import FACTS, FACTS_FILE, facts_from_json
 from serving.budget import Budget
 from serving.kinds.kind import ArtifactFile, ArtifactFiles, Kind
-from serving.versions.cache import LocalCache
+from serving.versions.cache import LocalCache, Mapped
 from serving.versions.catalogue import Numbers
 from serving.versions.registry import Location, Registry
 
@@ -28,13 +27,6 @@ _COMMON: Final = (ArtifactFile(FACTS_FILE, FACTS.most_bytes, is_optional=True),)
 _READING: Final = threading.RLock()
 # Of the files as they are fetched, of all artifacts together: a largest one is on its way alone.
 _FETCHED: Final = Budget(192 * 2**20)
-
-
-class Mapped(NamedTuple):
-    """A checked copy of a file that is mapped, and its SHA-256."""
-
-    digest: str
-    path: Path
 
 
 def fetch(registry: Registry, location: Location, cache: LocalCache, kind: Kind) -> Numbers:
@@ -120,14 +112,10 @@ def _kept(
     for file, size in files.items():
         try:
             with closing(registry.chunks(location, file.name, file.most_bytes, size or 0)) as chunks:
-                digest = cache.put_chunks(chunks)
+                kept[file.name] = cache.put_chunks(chunks)
         except OSError as error:
             reason = f"{file.name} cannot be kept: {error.strerror}"
             raise ServiceUnwellError("serving", str(cache.directory), reason, "Make room there") from error
-        path = cache.path(digest, file.most_bytes)
-        if path is None:
-            raise ServiceUnwellError("serving", str(cache.directory), f"{file.name} was kept and is gone", "Look there")
-        kept[file.name] = Mapped(digest, path)
     return kept
 
 
