@@ -167,4 +167,6 @@ def test_so_many_probabilities_are_left_to_a_worker(predictions: Predictions) ->
             took.append(time.thread_time() - began)
         assert (answer is None) == (n >= 4_000)
         assert answer is None or min(took) < 0.03
+    assert predictions.answer_soon(asked(SERVED, 4_000)) is not None
+    assert predictions.answer_soon(asked(SERVED, 4_000, shadow=LARGE.predictor)) is None
     assert seconds(8_000, LARGE.assigner, likely=True) > 0.05
