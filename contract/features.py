@@ -142,6 +142,11 @@ def most_columns(features: Iterable[Declared]) -> int:
     return sum(_most(feature) + (feature.missing == "flag") for feature in features)
 
 
+def least_columns(feature: Declared) -> int:
+    """Return how many columns of numbers ``feature`` becomes at least: a category has one value and the others."""
+    return (1 if isinstance(feature, Number | Log) else 2) + (feature.missing == "flag")
+
+
 def _most(feature: Declared) -> int:
     if isinstance(feature, Category):
         return feature.max_categories + 1

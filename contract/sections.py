@@ -30,8 +30,8 @@ class ModelSection(Section):
     """Keys that came after versions were trained."""
     forms: ClassVar[frozenset[str]] = frozenset({"number"})
     """Forms of features that the kind can read: `contract.features` has all."""
-    most_features: ClassVar[int | None] = None
-    """As many features as a stream file of the kind may name."""
+    most_width: ClassVar[int | None] = None
+    """Numbers of a row at most: a feature is one or more of them."""
 
     kind: str
     scheme: Scheme = "disjoint"

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
+from itertools import accumulate
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
+from pydantic_core import ErrorDetails
 
 from contract.column_types import ColumnType, family, is_numeric, may_be_id
 from contract.errors import StreamFileError
@@ -27,6 +29,7 @@ from contract.features import (
     are_plain,
     cell_types,
     forms_with,
+    least_columns,
 )
 from contract.file_format import DateFormat, Delimiter, Encoding, Mark, NameInFile, ZoneName, has_year, has_zone
 from contract.kind import DEFAULT, Kind, faults, kinds
@@ -69,6 +72,17 @@ PackageName = Annotated[str, Field(pattern=r"^[\w-]+(\.[\w-]+)*$")]
 DATED = frozenset({"timestamp", "date", "time"})
 # Steps that pydantic adds to the path of a fault for the branches of a union and for a mapping's key.
 _PYDANTIC_STEPS = frozenset({"KRange", "constrained-int", "int", "[key]", *BRANCHES})
+
+
+_KEYS = "has to be keys with their values"
+# What pydantic says of these in Python's words.
+_WORDS = {
+    "too_short": "needs at least one, and has none",
+    "tuple_type": "has to be a list",
+    "dict_type": _KEYS,
+    "model_type": _KEYS,
+    "model_attributes_type": _KEYS,
+}
 
 
 class Column(Section):
@@ -273,7 +287,7 @@ def column_line(text: str, source: str, column: str, key: str = "") -> int:
 
 def _with_lines(error: ValidationError, node: yaml.Node, source: str, kind: Kind) -> StreamFileError:
     faults = []
-    for fault in error.errors(include_url=False):
+    for fault in _own_faults(error):
         # A union (`k`) and a mapping key add segments of pydantic's own to the path.
         path = [str(part) for part in fault["loc"] if str(part) not in _PYDANTIC_STEPS]
         line, known = line_of(node, path)
@@ -284,18 +298,34 @@ def _with_lines(error: ValidationError, node: yaml.Node, source: str, kind: Kind
     return StreamFileError(source, first_line, "\n".join([first, *others]))
 
 
+def _own_faults(error: ValidationError) -> list[ErrorDetails]:
+    """Return the faults of ``error``, without a list's that is too short because pydantic left out what is wrong."""
+    found = error.errors(include_url=False)
+    return [each for each in found if each["type"] != "too_short" or not any(_is_in(other, each) for other in found)]
+
+
+def _is_in(inner: ErrorDetails, outer: ErrorDetails) -> bool:
+    depth = len(outer["loc"])
+    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
+
+
 def _say(fault: Mapping[str, object], path: list[str], kind: Kind) -> str:
     if fault["type"] == "extra_forbidden":
         if path[:1] == ["features"] and len(path) == 3:
             forms = forms_with(path[2])
-            return f"not a key of this form; {' and '.join(forms)} take it" if forms else "unknown key"
+            take = "takes" if len(forms) == 1 else "take"
+            return f"not a key of this form; {' and '.join(forms)} {take} it" if forms else "unknown key"
         of_model = path[:1] == ["model"] and len(path) == 2
         others = [each.name for each in kinds().values() if of_model and path[1] in each.model.model_fields]
         return f"unknown key of kind {kind.name}; {others[0]} has one" if others else "unknown key"
     if fault["type"] == "missing":
         return "required, and absent"
-    said = str(fault["msg"]).removeprefix("Value error, ")
+    said = _WORDS.get(str(fault["type"])) or str(fault["msg"]).removeprefix("Value error, ")
+    if path[:1] == ["features"] and len(path) == 2 and said == _KEYS:
+        said = f"has to be a column's name, or {_KEYS.removeprefix('has to be ')}"
     given = fault["input"]
+    if given is None:
+        return f"{said}, got nothing"
     return said if isinstance(given, dict | list) or repr(given) in said else f"{said}, got {given!r}"[:300]
 
 
@@ -369,9 +399,12 @@ def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
 
 
 def _refuse_too_many_features(stream: Stream, node: yaml.Node, source: str) -> None:
-    found, most = len(stream.features), stream.model.most_features
-    if most is not None and found > most:
-        line, _ = line_of(node, ["features", str(most)])
+    most = stream.model.most_width
+    widths = [*accumulate(least_columns(feature) for feature in stream.features)]
+    beyond = next((i for i, width in enumerate(widths) if most is not None and width > most), None)
+    if beyond is not None:
+        line, _ = line_of(node, ["features", str(beyond)])
+        found = len(widths) if widths[-1] == len(widths) else f"{widths[-1]} numbers of a row, or more,"
         problem = f"features: {found} are more than the {most} that a model of kind {stream.model.kind} takes"
         raise StreamFileError(source, line, f"{problem}; leave some out, or choose another kind")
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from .arrays import Floats
-from .clock import Zone
+from .clock import UTC, Zone
 from .forms import Category, Column, Cyclic, Form, Log, Number
 
 TYPES: Final = ("double", "long", "string", "boolean", "datetime")
@@ -57,8 +57,10 @@ class Encoding:
             raise ValueError("an input is in no feature")
         if len({feature.name for feature in self.features}) < len(self.features):
             raise ValueError("two features have one name")
-        if len(set(self.names)) < self.width or self.width > MOST_COLUMNS:
-            raise ValueError(f"{self.width} encoded columns are more than {MOST_COLUMNS}, or two have one name")
+        if self.width > MOST_COLUMNS:
+            raise ValueError(f"{self.width} encoded columns are more than {MOST_COLUMNS}")
+        if len(set(self.names)) < self.width:
+            raise ValueError(f"two of {self.width} encoded columns have one name")
 
     @classmethod
     def plain(cls, names: Sequence[str]) -> Encoding:
@@ -70,10 +72,10 @@ class Encoding:
         """Names of the encoded columns, no two alike."""
         return tuple(name for feature in self.features for name in feature.columns)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Number of encoded columns."""
-        return len(self.names)
+        return sum(feature.width for feature in self.features)
 
     @cached_property
     def is_plain(self) -> bool:
@@ -83,9 +85,14 @@ class Encoding:
         )
 
     @property
-    def declared(self) -> tuple[tuple[str, str, str, bool], ...]:
-        """What versions have to have in common to be compared: name, form, column and flag of each feature."""
-        return tuple((feature.name, feature.form, feature.column, feature.flag) for feature in self.features)
+    def declared(self) -> tuple[tuple[str | bool, ...], ...]:
+        """What versions have to have in common to be compared: name, form, column and flag of each feature.
+
+        And the name of a time's zone, but for UTC: its table ages, and is no other feature for that.
+        """
+        return tuple(
+            (feature.name, feature.form, feature.column, feature.flag, *_zone(feature)) for feature in self.features
+        )
 
     @cached_property
     def _places(self) -> tuple[tuple[int, Form], ...]:
@@ -126,8 +133,12 @@ class Encoding:
         try:
             inputs = tuple(Input(str(each["name"]), str(each["type"])) for each in fields["inputs"])
             return cls(inputs, tuple(_read(each) for each in fields["features"]))
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (LookupError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"not an encoding of features: {error!r}"[:300]) from error
+
+
+def _zone(feature: Form) -> tuple[str, ...]:
+    return (feature.zone.name,) if isinstance(feature, Cyclic) and feature.zone.name != UTC.name else ()
 
 
 def _written(feature: Form) -> dict[str, Any]:

@@ -19,7 +19,7 @@ MOST_WIDTH: Final = 20
 class GaussianMixture(ClusteringSection):
     """How a batch is clustered as a mixture of normal distributions, each with a mean and a covariance of its own."""
 
-    most_features: ClassVar = MOST_WIDTH
+    most_width: ClassVar = MOST_WIDTH
 
     kind: Literal["gaussian-mixture"]
     k: Int = Field(ge=2, le=MOST_COMPONENTS, description="components, each of them a cluster")

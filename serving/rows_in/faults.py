@@ -139,7 +139,8 @@ def _by_column(columns: dict[str, list[Any]], loc: Loc, inputs: Inputs) -> tuple
     for i in np.flatnonzero(wrong.rows)[:MOST_FAULTS].tolist():
         own = _Faults(most=1)
         with contextlib.suppress(_EnoughError):
-            _record({name: columns[name][i] for name in inputs}, (*loc, i), inputs, own)
+            for name, kind in inputs.items():
+                _cell(columns[name][i], kind, (*loc, name, i), own)
         wrong.told[i] = own.found[0]
     return rows, wrong
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import ClassVar, Literal
 
 import pytest
@@ -35,8 +36,11 @@ def parsed(feature: str) -> Stream:
     [
         ("{column: t, as: circle}", 7, "features.1.as: 'circle' is no form of a feature; there are number, log, cat"),
         ("{column: t, as: [cyclic]}", 7, "features.1.as: .*is no form"),
-        ("{column: n, of: hour}", 7, "features.1.of: not a key of this form; cyclic take it"),
+        ("{column: n, of: hour}", 7, "features.1.of: not a key of this form; cyclic takes it$"),
         ("{column: n, as: log, zone: UTC}", 7, "features.1.zone: not a key of this form; cyclic"),
+        ("{column: t, as: cyclic, of: hour, missing: flag, seed: 1}", 7, "features.1.seed: unknown key$"),
+        ("{column: n, missing: mean, max_categories: 3}", 7, "features.1.max_categories: not a key of this form; cate"),
+        ("{column: c, as: category, zone: UTC}", 7, "features.1.zone: not a key of this form; cyclic takes it$"),
         ("{column: n, max_categories: 3}", 7, "features.1.max_categories: not a key of this form; category"),
         ("{column: t,\n   as: cyclic, of: hour,\n   max_categories: 3}", 9, "features.1.max_categories: not a key"),
         ("{column: c, as: category, size: 3}", 7, "features.1.size: unknown key"),
@@ -62,14 +66,49 @@ def parsed(feature: str) -> Stream:
         ("c", 7, "features: 'c' is a string column; as number, a feature is one of .*; write as: category$"),
         ("{column: x, as: category}", 7, "'x' is a float64 column; as category, .*bool, int32, .*: number or log$"),
         ("{column: n, as: cyclic, of: hour}", 7, "'n' is a int32 column; as cyclic, .*timestamp; write as: number"),
-        ("5", 7, "features.1"),
-        ("[x]", 7, "features.1"),
-        ("", 7, "features.1"),
+        ("5", 7, "features.1: has to be a column's name, or keys with their values, got 5$"),
+        ("[x]", 7, "features.1: has to be a column's name, or keys with their values$"),
+        ("", 7, "features.1: has to be a column's name, or keys with their values, got nothing$"),
     ],
 )  # fmt: skip
 def test_a_feature_that_cannot_be_meant_is_told_with_key_and_line(feature: str, line: int, said: str) -> None:
     with pytest.raises(StreamFileError, match=rf"(?s)^s.yaml:{line}: .*?{said}"):
         parsed(feature)
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        ("[5]", "features.0: has to be a column's name, or keys with their values, got 5"),
+        ("[{column: x, weight: 0}]", "features.0.weight: Input should be greater than 0"),
+        ("[]", "features: needs at least one, and has none"),
+        ("x", "features: has to be a list, got 'x'"),
+        ("", "features: has to be a list, got nothing"),
+        ("{x: 1}", "features: has to be a list"),
+    ],
+)
+def test_one_fault_is_told_once_and_in_the_words_of_the_file(features: str, said: str) -> None:
+    text = TEXT.replace("features:\n- x\n- FEATURE", f"features: {features}")
+    with pytest.raises(StreamFileError) as told:
+        parse_stream(text, "s.yaml")
+    assert str(told.value) == f"s.yaml:5: {said}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("columns: {n: {type: int32}, x: {type: float64}, c: {type: string}, b: {type: bool}, t: {type: timestamp}}",
+         "columns: {n: {type: int3}}", r"3: columns\.n\.type: 'int3'[^\n]*"),
+        ("cut: {rows: 9}", "cut: 9", "4: cut: has to be keys with their values, got 9"),
+        ("cut: {rows: 9}", "cut:", "4: cut: has to be keys with their values, got nothing"),
+        ("cut: {rows: 9}", "cut: {rows: 9}\nid: n", "5: id: has to be a list, got 'n'"),
+        ("cut: {rows: 9}", "cut: {rows: 9}\nsource: [a]", "5: source: has to be keys with their values"),
+    ],
+)  # fmt: skip
+def test_so_it_is_with_the_other_keys(old: str, new: str, said: str) -> None:
+    with pytest.raises(StreamFileError) as told:
+        parse_stream(TEXT.replace(old, new).replace("FEATURE", "n"), "s.yaml")
+    assert re.fullmatch(rf"s\.yaml:{said}", str(told.value))
 
 
 def test_all_forms_together_have_names_of_their_own_and_one_input_a_column() -> None:

@@ -66,6 +66,29 @@ def test_a_mixture_takes_so_many_features_and_the_first_beyond_is_told_with_its_
     assert len(parse_stream(text % "bisecting-kmeans", "s").features) == 21
 
 
+@pytest.mark.parametrize(
+    ("feature", "width", "line"),
+    [
+        ("{column: X, as: cyclic, of: hour}", 2, 15),
+        ("{column: X, as: cyclic, of: hour, missing: flag}", 3, 11),
+        ("{column: X, as: category}", 2, 15),
+        ("{column: X, as: category, missing: flag}", 3, 11),
+        ("{column: X, missing: flag}", 2, 15),
+        ("{column: X, as: log, missing: flag}", 2, 15),
+    ],
+)
+def test_a_mixture_counts_the_numbers_that_its_features_surely_are(feature: str, width: int, line: int) -> None:
+    kind = "timestamp" if "cyclic" in feature else "string" if "category" in feature else "float64"
+    names = [f"f{i}" for i in range(11)]
+    text = "name: s\ntopic: s\ncolumns: {" + ", ".join(f"{name}: {kind}" for name in names) + "}\nfeatures:\n"
+    lines = [f"- {feature.replace('X', name)}\n" for name in names]
+    tail = "model: {kind: gaussian-mixture, k: 3}\ncut: {rows: 9}\n"
+    told = rf"s:{line}: features: {11 * width} numbers of a row, or more, are more than the 20 that a model of kind"
+    with pytest.raises(StreamFileError, match=told):
+        parse_stream(text + "".join(lines) + tail, "s")
+    assert parse_stream(text + "".join(lines[: 20 // width]) + tail, "s")
+
+
 def test_a_mixture_has_keys_of_its_own() -> None:
     mixture = parse_stream(parsed("{kind: gaussian-mixture, k: 4}"), "s").section(GaussianMixture)
     assert (mixture.fewest, mixture.max_iter, mixture.tol, mixture.impute) == (4, 100, 0.01, "mean")

@@ -17,7 +17,8 @@ from pipeline.train.kinds.clusters import encode
 from pipeline.train.kinds.clusters.cells import Cells
 from scoring.arrays import Floats, Integers
 from scoring.clock import SLOTS
-from scoring.forms import Category, Cyclic, Value
+from scoring.features import Encoding
+from scoring.forms import Category, Cyclic, Form, Value
 
 # Usual bands of the population stability index.
 MODERATE: Final = 0.1
@@ -63,6 +64,31 @@ class Profile:
         typed = {"format": 2} if self.categories or self.times else {}
         fields = {name: found for name, found in asdict(self).items() if typed or name == "features"}
         return json.dumps({**typed, **fields}, indent=1).encode()
+
+    def refuse_other(self, encoding: Encoding) -> None:
+        """Check that it is one of rows with the features of ``encoding``, with a share for each bin.
+
+        Raises
+        ------
+        ValueError: names the feature.
+        """
+        named = [*self.features, *self.categories, *self.times]
+        if sorted(named) != sorted(feature.name for feature in encoding.features):
+            raise ValueError(f"its profile has the features {', '.join(named)[:200]}, which are not the version's")
+        for feature in encoding.features:
+            if not self._fits(feature):
+                raise ValueError(f"its profile of feature {feature.name!r} has other values than it, or other bins")
+
+    def _fits(self, feature: Form) -> bool:
+        if isinstance(feature, Category):
+            category = self.categories.get(feature.name)
+            bins = len(feature.values) + 2
+            return category is not None and category.values == feature.values and len(category.shares) == bins
+        if isinstance(feature, Cyclic):
+            time = self.times.get(feature.name)
+            return time is not None and len(time.shares) == SLOTS[feature.of] + 1
+        number = self.features.get(feature.name)
+        return number is not None and len(number.shares) == len(number.edges) + 2
 
     @classmethod
     def from_json(cls, body: bytes) -> Profile:

@@ -39,6 +39,18 @@ class Predecessor:
     profile: Profile
     shares: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse files of which each is sound, and which are not of one version.
+
+        Raises
+        ------
+        ValueError: says which.
+        """
+        k, labels, shares = len(self.scoring.centers), len(self.lineage.labels), len(self.shares)
+        if not k == labels == shares:
+            raise ValueError(f"its numbers have {k} clusters, its lineage {labels}, its statistics {shares}")
+        self.profile.refuse_other(self.scoring.encoding)
+
 
 class History:
     """Reads earlier versions of one model."""

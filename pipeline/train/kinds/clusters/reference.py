@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from pipeline.train.kinds.clusters.own_units import unscaled
 from pipeline.train.kinds.clusters.quality import quality
 from scoring.arrays import Floats
 from scoring.features import Encoding
-from scoring.forms import Category, Form
+from scoring.forms import Category, Form, refuse_cells
 from scoring.scorer import ClusterNumbers
 
 REFERENCE_ROWS: Final = 5_000
@@ -114,16 +115,44 @@ class Reference:
             fields = json.loads(body)
             if fields["format"] not in {_FORMAT, _TYPED_FORMAT}:
                 raise ValueError(f"its format is neither {_FORMAT} nor {_TYPED_FORMAT}")
-            space: dict[str, Any] = {name: tuple(fields[name]) for name in _SPACE}
-            factors = tuple(fields.get("factors", ()))
-            if "encoding" in fields:
-                encoding = Encoding.from_fields(fields["encoding"])
-                cells = Cells.of_rows(encoding, fields["rows"])
-                return cls(**space, rows=cells.encoded(encoding), factors=factors, cells=cells)
-            rows = [[math.nan if x is None else x for x in row] for row in fields["rows"]]
-            return cls(**space, rows=np.array(rows, dtype=np.float64), factors=factors)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a reference sample: {error!r}") from error
+            space = _space(fields)
+            if "encoding" not in fields:
+                return cls(**space, rows=_numbers(fields["rows"], len(space["features"])))
+            encoding = Encoding.from_fields(fields["encoding"])
+            if encoding.names != space["features"]:
+                raise ValueError("its features are not the columns of its encoding")
+            cells = _cells(encoding, fields["rows"])
+            return cls(**space, rows=cells.encoded(encoding), cells=cells)
+        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise ValueError(f"not a reference sample: {error!r}"[:300]) from error
+
+
+def _space(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the names, and the numbers that span the space, of which each name has one."""
+    names = tuple(fields["features"])
+    space = {name: tuple(fields[name]) for name in _SPACE[1:]} | {"factors": tuple(fields.get("factors", ()))}
+    if not names or any(type(name) is not str for name in names):
+        raise ValueError("its features are no names")
+    for key, numbers in space.items():
+        refuse_cells("double", numbers)
+        if None in numbers or (len(numbers) != len(names) and (numbers or key != "factors")):
+            raise ValueError(f"{key} are {len(numbers)} numbers of {len(names)} features, or not all are numbers")
+    return {"features": names, **space}
+
+
+def _numbers(rows: Sequence[Sequence[Any]], width: int) -> Floats:
+    for row in rows:
+        refuse_cells("double", row)
+    found = np.array([[math.nan if x is None else x for x in row] for row in rows], dtype=np.float64)
+    if found.shape != (len(rows), width) or not len(rows):
+        raise ValueError(f"its rows are not of {width} numbers each")
+    return found
+
+
+def _cells(encoding: Encoding, rows: Sequence[Sequence[Any]]) -> Cells:
+    for each, cells in zip(encoding.inputs, zip(*rows, strict=True), strict=True):
+        refuse_cells(each.type, cells)
+    return Cells.of_rows(encoding, rows)
 
 
 def _moved(centers: Floats, of: Encoding, to: Encoding) -> Floats:

@@ -47,8 +47,8 @@ class MixtureKind(Clustering):
         width = len(prepared.mean)
         if width > MOST_WIDTH:
             raise DataError(
-                f"the features are {width} numbers a row, and a Gaussian mixture takes {MOST_WIDTH}; leave some out, "
-                f"or choose another kind"
+                f"the features are {width} numbers a row, and a Gaussian mixture takes {MOST_WIDTH}: each value of a "
+                f"category is one; give categories a lower `max_categories`, leave features out, or choose another kind"
             )
         with watch.measured("fit"):
             fit = fit_mixture(batch.spark, prepared, model, prepared.features)

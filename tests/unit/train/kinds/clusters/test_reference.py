@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -49,6 +53,44 @@ def test_other_features_have_another_one() -> None:
 def test_what_is_no_reference_stops_the_line() -> None:
     store = MemoryStore()
     store.put("r", b"{}")
+    with pytest.raises(ChainError, match="r in bucket"):
+        keep_reference(store, "r", make_reference(SCORING, rows(10)))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda fields: fields["rows"][0].__setitem__(0, 10**400),
+        lambda fields: fields["rows"][0].__setitem__(0, "1"),
+        lambda fields: fields["rows"][0].__setitem__(0, True),
+        lambda fields: fields["rows"][0].append(1.0),
+        lambda fields: [row.append(1.0) for row in fields["rows"]],
+        lambda fields: fields["rows"].clear(),
+        lambda fields: fields.update(rows=5),
+        lambda fields: fields.update(mean=[]),
+        lambda fields: fields.update(std=[1.0, None]),
+        lambda fields: fields.update(surrogates=["1", "2"]),
+        lambda fields: fields.update(factors=[1.0]),
+        lambda fields: fields.update(features=[1, 2]),
+        lambda fields: fields.update(features=[]),
+        lambda fields: fields.update(format=[]),
+        lambda fields: fields.update(encoding=[]),
+        lambda fields: fields.update(encoding=Encoding.plain(("b", "a")).to_fields()),
+    ],
+)
+def test_a_body_that_was_edited_stops_the_line(edit: Callable[[dict[str, Any]], object]) -> None:
+    fields = json.loads(make_reference(SCORING, rows(10)).to_json())
+    edit(fields)
+    store = MemoryStore()
+    store.put("r", json.dumps(fields).encode())
+    with pytest.raises(ChainError, match="r in bucket"):
+        keep_reference(store, "r", make_reference(SCORING, rows(10)))
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"format":' * 100_000, b"[]", b"\xff", b"7"])
+def test_a_body_that_is_nothing_of_the_kind_stops_the_line(body: bytes) -> None:
+    store = MemoryStore()
+    store.put("r", body)
     with pytest.raises(ChainError, match="r in bucket"):
         keep_reference(store, "r", make_reference(SCORING, rows(10)))
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from typing import Any
 
 import numpy as np
 import pytest
 
+from contract.lineage import Lineage
 from contract.model_version import statistics_from_json, statistics_to_json
 from pipeline.train.kinds.clusters import drift, encode, own_units
 from pipeline.train.kinds.clusters.assign import Sample
 from pipeline.train.kinds.clusters.cells import Cells
 from pipeline.train.kinds.clusters.evaluate import ClusterRows, statistics
 from pipeline.train.kinds.clusters.fit_encoding import circle
-from pipeline.train.kinds.clusters.reference import keep_reference, make_reference, reference_key
+from pipeline.train.kinds.clusters.predecessor import Predecessor
+from pipeline.train.kinds.clusters.reference import Reference, keep_reference, make_reference, reference_key
 from pipeline.train.kinds.clusters.typed_points import typed_points
+from scoring.clock import Zone
 from scoring.features import Encoding, Input
 from scoring.forms import Category, Cyclic, Log, Number
 from scoring.kmeans import Scoring
 from tests.memory_store import MemoryStore
 
+LINEAGE = Lineage(("C1", "C2"), (), 3, None, ())
 HOUR_US = 3_600_000_000
 INPUTS = (Input("x"), Input("c", "string"), Input("t", "datetime"))
 
@@ -78,6 +83,59 @@ def test_the_reference_keeps_cells_and_measures_versions_of_other_values() -> No
     # What does not vary in the fixed space has no place in it, and is no NaN.
     flat = dataclasses.replace(kept, std=(0.0, *kept.std[1:]))
     assert not flat.points(kept.rows)[:, 0].any() and np.isfinite(flat.points(kept.rows)).all()
+
+
+def in_zone(zone: Zone) -> Encoding:
+    time = Cyclic("t.hour", "t", "hour", circle("hour"), zone)
+    return Encoding(INPUTS, (*encoding("a").features[:2], time))
+
+
+def test_versions_of_other_zones_are_not_compared_and_a_zone_whose_table_aged_is_the_same() -> None:
+    utc, york = encoding("a"), in_zone(Zone((), (-18_000,), "America/New_York"))
+    later = in_zone(Zone((0,), (-18_000, -14_400), "America/New_York"))
+    tokyo = in_zone(Zone((), (32_400,), "Asia/Tokyo"))
+    assert york.declared == later.declared and len({utc.declared, york.declared, tokyo.declared}) == 3
+    assert reference_key("m", york) == reference_key("m", later)
+    assert len({reference_key("m", each) for each in (utc, york, tokyo)}) == 3
+    # Keys of before, which were those of UTC, stay.
+    assert all(len(feature) == 4 for feature in utc.declared)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"), [(0, "1"), (0, 10**400), (1, 5), (1, True), (2, "1970"), (2, 2**63), (2, 0.5)]
+)
+def test_a_reference_whose_cells_are_of_another_type_is_refused(column: int, cell: object) -> None:
+    own = encoding("a", "b")
+    sample = cells(own, 20, ("a", "b"))
+    fields = json.loads(make_reference(numbers(own), sample.encoded(own), sample).to_json())
+    fields["rows"][3][column] = cell
+    with pytest.raises(ValueError, match=r"a cell of type|does not fit 64 bits"):
+        Reference.from_json(json.dumps(fields).encode())
+
+
+def test_a_profile_that_is_not_of_the_version_beside_it_is_refused() -> None:
+    own = encoding("a", "b")
+    found = drift.profile_of_cells(cells(own, 50, ("a", "b")))
+    number, category, time = found.features["x.log"], found.categories["c"], found.times["t.hour"]
+    wrong: list[dict[str, Any]] = [
+        {"features": {}},
+        {"features": {"x.log": drift.FeatureProfile(number.edges[:-1], number.shares)}},
+        {"features": {"x.log": number, "more": number}},
+        {"categories": {}},
+        {"categories": {"c": drift.CategoryProfile(("a",), category.shares)}},
+        {"categories": {"c": drift.CategoryProfile(category.values, category.shares[1:])}},
+        {"times": {"t.hour": drift.TimeProfile(time.shares[1:])}},
+        {"times": {"other": time}},
+        {"categories": {"t.hour": category}, "times": {"c": time}},
+    ]
+    for fields in wrong:
+        with pytest.raises(ValueError, match="profile"):
+            Predecessor(1, numbers(own), LINEAGE, dataclasses.replace(found, **fields), (0.5, 0.5))
+    assert Predecessor(1, numbers(own), LINEAGE, found, (0.5, 0.5)).profile is found
+    with pytest.raises(ValueError, match="2 clusters, its lineage 2, its statistics 1"):
+        Predecessor(1, numbers(own), LINEAGE, found, (1.0,))
+    with pytest.raises(ValueError, match="2 clusters, its lineage 3, its statistics 2"):
+        Predecessor(1, numbers(own), dataclasses.replace(LINEAGE, labels=("C1", "C2", "C3")), found, (0.5, 0.5))
 
 
 def test_drift_is_told_by_value_hour_and_number_and_a_new_value_is_a_figure() -> None:
