@@ -502,7 +502,8 @@ def test_a_golden_file_that_tells_nothing_is_its_version_s_matter(tmp_path: Path
     model = line.tracking.model("odd")
     golden = json.loads(EXPLICIT.files["swathe/golden.json"])
     far = [{**user, "factors": [9.0] * 3} for user in golden["users"]]
-    for changed in ({"users": []}, {"pairs": []}, {"longest": 1e300, "users": far}):
+    odd: list[dict[str, Any]] = [{"users": []}, {"pairs": []}, {"longest": 1e300, "users": far}]
+    for changed in odd:
         line.tracking.version(
             model, {**EXPLICIT.files, "swathe/golden.json": json.dumps({**golden, **changed}).encode()}, ALS
         )
