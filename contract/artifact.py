@@ -54,6 +54,11 @@ class _FeatureFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
     column: Name
     flag: bool
 
+    @property
+    def width(self) -> int:
+        """Number of columns that it is encoded as."""
+        return 1 + self.flag
+
 
 class NumberFields(_FeatureFields, frozen=True, forbid_unknown_fields=True, tag="number"):
     """A number, as it is."""
@@ -68,6 +73,11 @@ class CategoryFields(_FeatureFields, frozen=True, forbid_unknown_fields=True, ta
 
     values: Annotated[tuple[Value, ...], Meta(min_length=1, max_length=256)]
 
+    @property
+    def width(self) -> int:
+        """Number of columns that it is encoded as."""
+        return len(self.values) + 1 + self.flag
+
 
 class CyclicFields(_FeatureFields, frozen=True, forbid_unknown_fields=True, tag="cyclic"):
     """A time of day, week or year, with sine and cosine of each slot."""
@@ -75,6 +85,11 @@ class CyclicFields(_FeatureFields, frozen=True, forbid_unknown_fields=True, tag=
     of: Of
     table: Annotated[tuple[tuple[_Unit, _Unit], ...], Meta(max_length=24)]
     zone: ZoneFields
+
+    @property
+    def width(self) -> int:
+        """Number of columns that it is encoded as."""
+        return 2 + self.flag
 
 
 class EncodingFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,6 +100,12 @@ class EncodingFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[NumberFields | LogFields | CategoryFields | CyclicFields, ...],
         Meta(min_length=1, max_length=MOST_FEATURES),
     ]
+
+    def __post_init__(self) -> None:
+        """Refuse more columns than are encoded, before anything is made of them."""
+        width = sum(feature.width for feature in self.features)
+        if width > MOST_FEATURES:
+            raise ValueError(f"{width} encoded columns are more than {MOST_FEATURES}")
 
     def fields(self) -> dict[str, Any]:
         """Return it as JSON's own types."""

@@ -22,7 +22,10 @@ LATEST_US: Final = 253_402_300_799_999_999
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-# Python would read some epoch numbers as a date, any character, and an hour.
+# Python would read weeks, and any character between date and time, so an epoch number or an offset as an hour too.
+_ISO = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}(:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)?( ?(Z|[-+][0-9:.]+))?)?"
+)
 _NUMBER = re.compile(r"[-+]?(\d{9,}|\d*\.\d*)([eE][-+]?\d+)?")
 _FINE = re.compile(r"[.,]\d{10}")
 
@@ -35,7 +38,8 @@ def epoch_digits(unit: EpochUnit) -> int:
 def text_us(text: str, zone: str | None = None, pattern: str | None = None) -> int:
     """Return a time in microseconds since 1970; one that names no zone is of ``zone``, by default UTC.
 
-    It is ISO 8601 text, or what ``pattern``, in the letters of `strptime`, says.
+    It is ISO 8601 text in the extended form, with `T` or a space before the time of day, or what ``pattern``, in the
+    letters of `strptime`, says.
 
     Raises
     ------
@@ -48,11 +52,13 @@ def text_us(text: str, zone: str | None = None, pattern: str | None = None) -> i
 
 
 def _iso(text: str) -> datetime:
+    if _ISO.fullmatch(text):
+        return datetime.fromisoformat(text)
     if _NUMBER.fullmatch(text):
         raise ValueError("a number is no ISO 8601 time; if it counts from 1970, say `epoch: s`, ms, us or ns")
     if _FINE.search(text):
         raise ValueError("more than nine digits of a second")
-    return datetime.fromisoformat(text)
+    raise ValueError(f"{text[:40]!r} is no ISO 8601 time, as 2013-01-01T05:00:00Z or 2013-01-01 05:00 is")
 
 
 def us_text(us: int) -> str:

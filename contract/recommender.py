@@ -165,7 +165,7 @@ class GoldenRatingsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     format: Literal[1]
     longest: Annotated[float, Meta(ge=0)]
-    users: Annotated[tuple[_User, ...], Meta(max_length=GOLDEN_USERS)]
+    users: Annotated[tuple[_User, ...], Meta(min_length=1, max_length=GOLDEN_USERS)]
     pairs: Annotated[tuple[_Pair, ...], Meta(min_length=1, max_length=GOLDEN_PAIRS)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +75,11 @@ class Recommender:
         """How many factors a user and an item have."""
         return int(self.item_factors.shape[1])
 
+    @cached_property
+    def longest(self) -> float:
+        """The length of the longest user vector."""
+        return _longest(self.user_factors)
+
     def save(self, directory: Path) -> None:
         """Write the files into ``directory``, which is there."""
         shapes = {"users": len(self.users), "items": len(self.items), "rank": self.rank}
@@ -112,11 +118,20 @@ class Recommender:
             _ids(files[name], meta.pop(field), name) for name, field in ((USERS, "users"), (ITEMS, "items"))
         )
         rank = meta.pop("rank")
+        lengths = [0.0]
+
+        def check_users(block: Singles) -> None:
+            _refuse_large(block)
+            lengths.append(_longest(block))
+
         of_users, of_items = (
-            mapped.mapped(files[name], (len(ids), rank), _refuse_large, name=name)
-            for name, ids in ((USER_FACTORS, users), (ITEM_FACTORS, items))
+            mapped.mapped(files[name], (len(ids), rank), check, name=name)
+            for name, ids, check in ((USER_FACTORS, users, check_users), (ITEM_FACTORS, items, _refuse_large))
         )
-        return cls(users, items, of_users, of_items, **meta)
+        found = cls(users, items, of_users, of_items, **meta)
+        # Known by now: asked for later, it would bring every page of the users into memory.
+        vars(found)["longest"] = max(lengths)
+        return found
 
 
 _FIELDS: Final[dict[str, tuple[type, ...]]] = {
@@ -157,6 +172,10 @@ def _ids(path: Path, count: int, name: str) -> Ids:
     if len(ids) != count:
         raise ValueError(f"{name}: {len(ids)} ids, not {count}")
     return ids
+
+
+def _longest(factors: Singles) -> float:
+    return float(np.linalg.norm(factors, axis=1).max(initial=0))
 
 
 def _refuse_large(factors: Singles) -> None:

@@ -57,8 +57,10 @@ class Encoding:
             raise ValueError("an input is in no feature")
         if len({feature.name for feature in self.features}) < len(self.features):
             raise ValueError("two features have one name")
-        if len(set(self.names)) < self.width or self.width > MOST_COLUMNS:
-            raise ValueError(f"{self.width} encoded columns are more than {MOST_COLUMNS}, or two have one name")
+        if self.width > MOST_COLUMNS:
+            raise ValueError(f"{self.width} encoded columns are more than {MOST_COLUMNS}")
+        if len(set(self.names)) < self.width:
+            raise ValueError(f"two of {self.width} encoded columns have one name")
 
     @classmethod
     def plain(cls, names: Sequence[str]) -> Encoding:
@@ -70,10 +72,10 @@ class Encoding:
         """Names of the encoded columns, no two alike."""
         return tuple(name for feature in self.features for name in feature.columns)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Number of encoded columns."""
-        return len(self.names)
+        return sum(feature.width for feature in self.features)
 
     @cached_property
     def is_plain(self) -> bool:
@@ -131,7 +133,7 @@ class Encoding:
         try:
             inputs = tuple(Input(str(each["name"]), str(each["type"])) for each in fields["inputs"])
             return cls(inputs, tuple(_read(each) for each in fields["features"]))
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (LookupError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"not an encoding of features: {error!r}"[:300]) from error
 
 

@@ -21,7 +21,7 @@ Value = str | int | bool
 Column = npt.NDArray[Any] | Sequence[Any]
 
 MOST_VALUES: Final = 256
-LONGEST_VALUE: Final = 1_000
+LONGEST_VALUE_READ: Final = 1_000
 
 _NAN: Final = math.nan
 _TYPES: Final[Mapping[str, type]] = {"string": str, "long": int, "boolean": bool}
@@ -66,6 +66,9 @@ class Form(Protocol):
     def flag(self) -> bool: ...
     @property
     def columns(self) -> tuple[str, ...]: ...
+    @property
+    def width(self) -> int:
+        """Number of columns."""
 
     def cell(self, cell: Any) -> Sequence[float]:
         """Return the numbers of one cell, NaN where they are missing."""
@@ -93,6 +96,11 @@ class Number:
     def columns(self) -> tuple[str, ...]:
         """Its own name, and the flag."""
         return _flagged(self.name, (self.name,), self.flag)
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return 1 + self.flag
 
     def cell(self, cell: Any) -> Sequence[float]:
         """Return the number as a double."""
@@ -137,7 +145,6 @@ class Category:
     values: tuple[Value, ...]
     flag: bool = False
     _codes: Mapping[Any, int] = field(init=False, repr=False, compare=False)
-    _rows: Sequence[tuple[float, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse values that are none.
@@ -151,16 +158,16 @@ class Category:
         kinds = {type(value) for value in self.values}
         if len(kinds) != 1 or not kinds <= set(_TYPES.values()) or len(set(self.values)) < len(self.values):
             raise ValueError(f"the values of feature {self.name!r} are not distinct and of one type")
-        if any(isinstance(value, str) and len(value) > LONGEST_VALUE for value in self.values):
-            raise ValueError(f"a value of feature {self.name!r} is longer than {LONGEST_VALUE} characters")
+        if any(isinstance(value, str) and len(value) > LONGEST_VALUE_READ for value in self.values):
+            raise ValueError(f"a value of feature {self.name!r} is longer than {LONGEST_VALUE_READ} characters")
         count = len(self.values)
         codes: dict[Any, int] = {value: place for place, value in enumerate(self.values)}
         codes |= {None: count + 1 if self.flag else count}
         object.__setattr__(self, "_codes", codes)
-        width = len(self.columns)
-        object.__setattr__(
-            self, "_rows", [tuple(float(i == place) for i in range(width)) for place in range(count + 1 + self.flag)]
-        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the codes out of a pickle: it goes to a worker with each large request."""
+        return type(self), (self.name, self.column, self.values, self.flag)
 
     @property
     def takes(self) -> str:
@@ -185,6 +192,11 @@ class Category:
         """`name=value` for each, `name=other`, and the flag."""
         return _flagged(self.name, (*(f"{self.name}={text}" for text in self.texts), self.other), self.flag)
 
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return len(self.values) + 1 + self.flag
+
     def code(self, cell: Any) -> int:
         """Return the place of a cell's column among all."""
         if cell != cell:  # noqa: PLR0124 - NaN is missing, as None is
@@ -193,7 +205,9 @@ class Category:
 
     def cell(self, cell: Any) -> Sequence[float]:
         """Return 1 in the column of its value, 0 in the others."""
-        return self._rows[self.code(cell)]
+        row = [0.0] * self.width
+        row[self.code(cell)] = 1.0
+        return row
 
     def codes(self, column: Column) -> npt.NDArray[np.int64]:
         """Return the places [n] of the cells' columns."""
@@ -202,7 +216,7 @@ class Category:
     def cells(self, column: Column) -> list[Floats]:
         """Return the same of many cells."""
         codes = self.codes(column)
-        return [(codes == place).astype(np.float64) for place in range(len(self.columns))]
+        return [(codes == place).astype(np.float64) for place in range(self.width)]
 
 
 def _objects(column: Column) -> Sequence[Any]:
@@ -239,6 +253,11 @@ class Cyclic:
     def columns(self) -> tuple[str, ...]:
         """`name.sin`, `name.cos` and the flag."""
         return _flagged(self.name, (f"{self.name}.sin", f"{self.name}.cos"), self.flag)
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return 2 + self.flag
 
     def cell(self, cell: Any) -> Sequence[float]:
         """Return sine and cosine of a time in microseconds since 1970, UTC."""

@@ -35,11 +35,24 @@ class GoldenPair:
 
 @dataclass(frozen=True)
 class GoldenRatings:
-    """Some users and pairs of a version; ``longest`` is the length of its longest user vector."""
+    """Some users and pairs of a version, one or more of each.
+
+    ``longest`` is the length of its longest user vector as training told it; what is compared takes the numbers' own.
+    """
 
     longest: float
     users: tuple[GoldenUser, ...]
     pairs: tuple[GoldenPair, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a file that tells nothing.
+
+        Raises
+        ------
+        ValueError: it has no user or no pair.
+        """
+        if not (self.users and self.pairs):
+            raise ValueError("not a golden file: it has no user or no pair")
 
     def to_json(self) -> bytes:
         """Return the golden file; every number survives the round trip exactly."""
@@ -83,7 +96,7 @@ class GoldenRatings:
             vector = scorer.fold_in(known)
         except ValueError:
             return False
-        return bool(np.abs(vector - factors).max() <= TOLERANCE * self.longest)
+        return bool(np.abs(vector - factors).max() <= TOLERANCE * scorer.recommender.longest)
 
 
 def _predicts(scorer: AlsScorer, given: GoldenPair) -> bool:

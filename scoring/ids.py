@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, pairwise
@@ -12,7 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 MOST_BYTES: Final = 2**28
-_LINE: Final = ord("\n")
+_LINE: Final = "\n"
+_NO_STRINGS: Final = "ids are not a JSON string a line"
+# As far as quotation marks tell: what is between them is JSON's matter.
+_STRINGS: Final = re.compile(rb'(?:"[^"\\\x00-\x1f]*+(?:\\[^\x00-\x1f][^"\\\x00-\x1f]*+)*+"(?:\n|\Z))*+')
+# Bytes that are looked at at a time.
+_BYTES: Final = 2**20
 # Names that are Python objects at a time.
 _BLOCK: Final = 2**16
 
@@ -34,8 +40,10 @@ class Ids(Sequence[str]):
             raise ValueError(f"ids of {len(text):,} bytes, of which {MOST_BYTES:,} are read at most")
         if not text.endswith(b"\n"):
             raise ValueError("ids do not end with their last line")
-        self._text = text
-        self._ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _LINE)
+        # Before a place is kept for each of them.
+        if text.count(b"\n") > len(text) // len(b'""\n'):
+            raise ValueError(_NO_STRINGS)
+        self._text, self._ends = text, _line_ends(text)
         before: list[str] = []
         for names in self._blocks():
             if not all(one < other for one, other in pairwise([*before, *names])):
@@ -57,19 +65,24 @@ class Ids(Sequence[str]):
         for begin in range(0, len(self), _BLOCK):
             count = min(_BLOCK, len(self) - begin)
             first = self._ends.item(begin - 1) + 1 if begin else 0
-            lines = self._text[first : self._ends.item(begin + count - 1)].splitlines()
+            text = self._text[first : self._ends.item(begin + count - 1)]
+            # Lines of their own: joined, two halves of a string are one.
+            if _STRINGS.fullmatch(text) is None:
+                raise ValueError(_NO_STRINGS)
             try:
-                names = json.loads(b"[" + b",".join(lines) + b"]")
-            except (ValueError, RecursionError) as error:
-                raise ValueError("ids are not a JSON string a line") from error
-            if len(names) != count or not all(isinstance(name, str) for name in names):
-                raise ValueError("ids are not a JSON string a line")
+                names: list[str] = json.loads(f"[{text.decode().replace(_LINE, ',')}]")
+            except ValueError as error:
+                raise ValueError(_NO_STRINGS) from error
             yield names
 
     @property
     def text(self) -> bytes:
         """The file that gives these ids back."""
         return self._text
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return chain.from_iterable(self._blocks())
 
     def __len__(self) -> int:
         """Return n."""
@@ -92,10 +105,14 @@ class Ids(Sequence[str]):
         return self._text[first:end]
 
     def places(self, names: Sequence[str]) -> list[int | None]:
-        """Return what :meth:`find` returns for each of ``names``: quicker, by a table that is made the first time."""
+        """Return what :meth:`find` returns for each of ``names``: quicker, by the table of :meth:`prepare`."""
         wanted = list(map(hash, names))
         starts = np.searchsorted(self._table[0], np.array(wanted, dtype=np.int64)).tolist()
         return list(map(self._hashed, names, wanted, starts))
+
+    def prepare(self) -> None:
+        """Make the table for :meth:`places`, which does it at first otherwise: a second for a million names."""
+        self.places(())
 
     def _hashed(self, name: str, wanted: int, start: int) -> int | None:
         hashes, order = self._table
@@ -111,7 +128,7 @@ class Ids(Sequence[str]):
     @cached_property
     def _table(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """The names' hashes, sorted, and whose they are: twelve bytes a name, where a dictionary takes a hundred."""
-        hashes = np.fromiter(map(hash, chain.from_iterable(self._blocks())), np.int64, len(self))
+        hashes = np.fromiter(map(hash, self), np.int64, len(self))
         order = np.argsort(hashes, kind="stable").astype(np.int32)
         return hashes[order], order
 
@@ -130,3 +147,14 @@ class Ids(Sequence[str]):
             else:
                 high = middle
         return low
+
+
+def _line_ends(text: bytes) -> npt.NDArray[np.int32]:
+    """Return where the lines of ``text`` end, a few bytes of it looked at at a time."""
+    ends, found = np.empty(text.count(b"\n"), np.int32), 0
+    for begin in range(0, len(text), _BYTES):
+        block = np.frombuffer(text, np.uint8, min(_BYTES, len(text) - begin), begin)
+        here = np.flatnonzero(block == ord(_LINE))
+        ends[found : found + len(here)] = here + begin
+        found += len(here)
+    return ends

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from numbers import Real
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +34,21 @@ class RatingPredictor:
 
 def _places(ids: Ids, column: Any) -> Places:
     """Return the place of each value, -1 where it is none of ``ids``: missing values and fractions never are."""
-    found = (ids.find(name) if (name := _name(value)) is not None else None for value in column)
-    return np.array([-1 if place is None else place for place in found], dtype=np.int64)
+    names = list(map(_name, column))
+    found = iter(ids.places([name for name in names if name is not None]))
+    places = (None if name is None else next(found) for name in names)
+    return np.array([-1 if place is None else place for place in places], dtype=np.int64)
 
 
 def _name(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     # A data frame has integers as floats where one of them is missing.
-    whole = not isinstance(value, bool) and isinstance(value, Real) and float(value).is_integer()
-    return str(int(value)) if whole else None
+    if isinstance(value, float | np.floating):
+        value = int(value) if value.is_integer() else None
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    # Of more than 64 bits no column has any, and of thousands of digits Python writes none.
+    return str(int(value)) if whole and abs(int(value)) < 2**64 else None
 
 
 def _load_pyfunc(data_path: str) -> RatingPredictor:

@@ -32,7 +32,7 @@ def save(path: Path, array: Array, kind: str = "<f4") -> None:
 
 
 def mapped(path: Path, shape: tuple[int, ...], check: Check, kind: str = "<f4", *, name: str | None = None) -> Array:
-    """Map a `.npy` of this very header and size; ``check`` looks at all its numbers, a block at a time.
+    """Map a `.npy` of this very header and size; ``check`` looks at all its numbers, a block of rows at a time.
 
     ``name`` is what messages call it, where that is not its path's own.
 
@@ -49,9 +49,10 @@ def mapped(path: Path, shape: tuple[int, ...], check: Check, kind: str = "<f4", 
         if path.stat().st_size != len(first) + size * int(np.prod(shape)):
             raise ValueError(f"{name}: not the bytes of {' times '.join(map(str, shape))} numbers")
         # Read, not mapped: what is looked at once need not stay in this process's memory.
-        while len(block := np.fromfile(file, kind, _BLOCK // size)):
+        row = int(np.prod(shape[1:]))
+        while len(block := np.fromfile(file, kind, max(1, _BLOCK // (size * row)) * row)):
             try:
-                check(block)
+                check(block.reshape(-1, *shape[1:]))
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
     return np.asarray(np.memmap(path, dtype=kind, mode="r", offset=len(first), shape=shape))

@@ -59,7 +59,7 @@ def main() -> None:
         server = stack.enter_context(ours(stack.enter_context(registered(3)), Path(folder) / "three"))
         chain = _chain(server)
         contenders = {
-            "A": stack.enter_context(baseline("typed", chain)),
+            "A": stack.enter_context(baseline("fastapi_body", chain)),
             "B": stack.enter_context(baseline("msgspec_body", chain)),
             "swathe": server,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Never, TypeAlias
 
 import numpy as np
@@ -139,7 +139,8 @@ def _by_column(columns: dict[str, list[Any]], loc: Loc, inputs: Inputs) -> tuple
     for i in np.flatnonzero(wrong.rows)[:MOST_FAULTS].tolist():
         own = _Faults(most=1)
         with contextlib.suppress(_EnoughError):
-            _record({name: columns[name][i] for name in inputs}, (*loc, i), inputs, own)
+            for name, kind in inputs.items():
+                _cell(columns[name][i], kind, (*loc, name, i), own)
         wrong.told[i] = own.found[0]
     return rows, wrong
 
@@ -163,7 +164,7 @@ def _items(
 
 def _given(body: bytes) -> tuple[str, Any]:
     """Return the one format that the body is in, and what it holds."""
-    fields = _parsed(body)
+    fields = parsed(body)
     if not isinstance(fields, dict):
         _refuse(f"the body is {sort_of(fields)}; {_HOW}", [Fault(("body",), "must be an object")])
     named = [name for name in fields if name in FORMATS]
@@ -178,9 +179,15 @@ def _given(body: bytes) -> tuple[str, Any]:
     return named[0], fields[named[0]]
 
 
-def _parsed(body: bytes) -> Any:
+def parsed(body: bytes, parse_constant: Callable[[str], Any] | None = None) -> Any:
+    """Return what ``body`` is as JSON; ``parse_constant`` takes NaN and Infinity, which are none.
+
+    Raises
+    ------
+    MalformedRequestError: not JSON in UTF-8; says where.
+    """
     try:
-        return json.loads(body.decode("utf-8"))
+        return json.loads(body.decode("utf-8"), parse_constant=parse_constant)
     except UnicodeDecodeError as error:
         raise MalformedRequestError(f"the body is not UTF-8: byte {error.start}") from error
     except json.JSONDecodeError as error:

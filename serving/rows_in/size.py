@@ -1,4 +1,4 @@
-"""How many numbers a body may have: what it becomes takes many times its bytes, so they are counted before it is."""
+"""How many numbers a body and its answer may have: they take many times the bytes, so they are counted before."""
 
 from __future__ import annotations
 
@@ -31,8 +31,18 @@ def check_rows(n: int, width: int) -> None:
     _check(n * (width + 1))
 
 
-def _check(numbers: int) -> None:
+def check_answer(n: int, clusters: int) -> None:
+    """Refuse more rows than may be answered with a number for each of so many ``clusters``.
+
+    Raises
+    ------
+    RequestTooLargeError: names the limit.
+    """
+    _check(n * (clusters + 1), "answer", "clusters")
+
+
+def _check(numbers: int, where: str = "body", by: str = "features") -> None:
     if numbers > MOST_NUMBERS:
         raise RequestTooLargeError(
-            f"the body has more than {MOST_NUMBERS} numbers (rows x features, and one more a row); send fewer rows"
+            f"the {where} has more than {MOST_NUMBERS} numbers (rows x {by}, and one more a row); send fewer rows"
         )

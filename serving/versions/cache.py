@@ -15,9 +15,9 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from io import BufferedRandom
+from io import BufferedWriter
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 import orjson
@@ -31,6 +31,13 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class Mapped(NamedTuple):
+    """A checked copy of a file that is mapped: its SHA-256, and where it is."""
+
+    digest: str
+    path: Path
 
 
 class LocalCache:
@@ -67,16 +74,17 @@ class LocalCache:
             _write(path, body)
         return digest
 
-    def put_chunks(self, chunks: Iterable[bytes]) -> str:
-        """Store what ``chunks`` are together, which need not fit into memory, and return its SHA-256."""
+    def put_chunks(self, chunks: Iterable[bytes]) -> Mapped:
+        """Store what ``chunks`` are together, which need not fit into memory."""
+        hashed = hashlib.sha256()
         with _replacing(self._objects) as (file, rename):
             for chunk in chunks:
                 file.write(chunk)
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+                hashed.update(chunk)
+            digest = hashed.hexdigest()
             # What is there may be altered, and whoever has mapped it keeps it.
-            rename(self._objects / digest)
-        return digest
+            rename(path := self._objects / digest)
+        return Mapped(digest, path)
 
     def get(self, digest: str, most_bytes: int) -> bytes | None:
         """Return the content with this SHA-256, or None where it is missing, altered or longer than ``most_bytes``."""
@@ -159,7 +167,7 @@ def _write(path: Path, body: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _replacing(directory: Path) -> Iterator[tuple[BufferedRandom, Callable[[Path], None]]]:
+def _replacing(directory: Path) -> Iterator[tuple[BufferedWriter, Callable[[Path], None]]]:
     """Yield a new file in ``directory``, and what gives it its place there; without that it is gone afterwards."""
     handle, name = tempfile.mkstemp(dir=directory, prefix=".new-")
 
@@ -169,7 +177,7 @@ def _replacing(directory: Path) -> Iterator[tuple[BufferedRandom, Callable[[Path
         Path(name).replace(path)
 
     try:
-        with os.fdopen(handle, "w+b") as file:
+        with os.fdopen(handle, "wb") as file:
             yield file, rename
     finally:
         Path(name).unlink(missing_ok=True)

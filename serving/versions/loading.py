@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from contract.decoding import too_large
 from contract.errors import ModelArtifactError, ServiceUnwellError
 from contract.version_facts import FACTS, FACTS_FILE, facts_from_json
 from serving.budget import Budget
 from serving.kinds.kind import ArtifactFile, ArtifactFiles, Kind
-from serving.versions.cache import LocalCache
+from serving.versions.cache import LocalCache, Mapped
 from serving.versions.catalogue import Numbers
 from serving.versions.registry import Location, Registry
 
@@ -28,13 +27,6 @@ _COMMON: Final = (ArtifactFile(FACTS_FILE, FACTS.most_bytes, is_optional=True),)
 _READING: Final = threading.RLock()
 # Of the files as they are fetched, of all artifacts together: a largest one is on its way alone.
 _FETCHED: Final = Budget(192 * 2**20)
-
-
-class Mapped(NamedTuple):
-    """A checked copy of a file that is mapped, and its SHA-256."""
-
-    digest: str
-    path: Path
 
 
 def fetch(registry: Registry, location: Location, cache: LocalCache, kind: Kind) -> Numbers:
@@ -56,7 +48,7 @@ def fetch(registry: Registry, location: Location, cache: LocalCache, kind: Kind)
         size = there[file.name] or 0
         if size > file.most_bytes:
             raise ModelArtifactError(f"{file.name}: {too_large(size, file.most_bytes)}")
-    mapped = _kept(registry, location, cache, [file for file in wanted if file.is_mapped])
+    mapped = _kept(registry, location, cache, {file: there[file.name] for file in wanted if file.is_mapped})
     wanted = [file for file in wanted if not file.is_mapped]
     # A size that the server does not tell may be all that it may be.
     most = (file.most_bytes if there[file.name] is None else there[file.name] or 0 for file in wanted)
@@ -113,21 +105,17 @@ def read(bodies: Mapping[str, bytes], kind: Kind, mapped: Mapping[str, Mapped] |
 
 
 def _kept(
-    registry: Registry, location: Location, cache: LocalCache, files: Sequence[ArtifactFile]
+    registry: Registry, location: Location, cache: LocalCache, files: Mapping[ArtifactFile, int | None]
 ) -> dict[str, Mapped]:
-    """Return the copies of ``files`` that ``cache`` has afterwards: they go to the disk as they come."""
+    """Return copies of ``files``, which have the sizes told, from ``cache``; they go there as they come."""
     kept = {}
-    for file in files:
+    for file, size in files.items():
         try:
-            with closing(registry.chunks(location, file.name, file.most_bytes)) as chunks:
-                digest = cache.put_chunks(chunks)
+            with closing(registry.chunks(location, file.name, file.most_bytes, size or 0)) as chunks:
+                kept[file.name] = cache.put_chunks(chunks)
         except OSError as error:
             reason = f"{file.name} cannot be kept: {error.strerror}"
             raise ServiceUnwellError("serving", str(cache.directory), reason, "Make room there") from error
-        path = cache.path(digest, file.most_bytes)
-        if path is None:
-            raise ServiceUnwellError("serving", str(cache.directory), f"{file.name} was kept and is gone", "Look there")
-        kept[file.name] = Mapped(digest, path)
     return kept
 
 

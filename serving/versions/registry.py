@@ -186,8 +186,8 @@ class Registry:
         """
         return b"".join(self.chunks(location, name, most_bytes))
 
-    def chunks(self, location: Location, name: str, most_bytes: int) -> Generator[bytes]:
-        """Yield the bytes of file ``name`` of an artifact as they come; what a large file takes longer, it may take.
+    def chunks(self, location: Location, name: str, most_bytes: int, expected: int = 0) -> Generator[bytes]:
+        """Yield the bytes of file ``name`` of an artifact as they come; so many are ``expected``, and may take longer.
 
         Raises
         ------
@@ -197,7 +197,7 @@ class Registry:
         try:
             with self._answering(path, {}) as answer:
                 if answer.is_success:
-                    yield from _chunks(answer, path, most_bytes, _DEADLINE_S + most_bytes / _LEAST_BYTES_A_SECOND)
+                    yield from _chunks(answer, path, most_bytes, _DEADLINE_S + expected / _LEAST_BYTES_A_SECOND)
         except _TooLargeError as error:
             raise ModelArtifactError(f"{name}: {error.reason}") from error
         self._refuse_artifact(_Answer(answer.status_code, b""), name)

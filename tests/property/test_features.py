@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
+import tracemalloc
 import zoneinfo
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -12,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contract.artifact import EncodingFields
@@ -166,6 +168,7 @@ GOOD = Encoding(
     st.sampled_from(["name", "type", "as", "column", "flag", "values", "of", "table", "zone", "more"]),
     JSON,
 )
+@example("features", 1, "table", [""])
 def test_what_is_no_encoding_is_refused_and_nothing_else_is_raised(part: str, at: int, key: str, value: Any) -> None:
     fields = json.loads(json.dumps(GOOD.to_fields()))
     fields[part][at][key] = value
@@ -191,3 +194,41 @@ def test_log1p_is_near_the_librarys_in_both_ways_and_odd(x: float) -> None:
     one, many = signed_log1p(x), signed_log1ps(np.array([x]))[0]
     assert np.float64(one).tobytes() == many.tobytes() and signed_log1p(-x) == -one
     assert one == pytest.approx(math.copysign(math.log1p(abs(x)), x), rel=4e-16, abs=5e-324)
+
+
+def test_what_a_category_takes_follows_its_values() -> None:
+    encoding = _wide(3)
+    encoding.row(["1"] * 3)
+    body = json.dumps(encoding.to_fields())
+    sent = pickle.dumps(encoding)
+    assert len(sent) < 2 * len(body) and pickle.loads(sent) == encoding
+    assert pickle.loads(sent).row(["7", None, "none"]) == encoding.row(["7", None, "none"])
+    tracemalloc.start()
+    try:
+        Encoding.from_fields(json.loads(body))
+        assert tracemalloc.get_traced_memory()[1] < 100 * len(body)
+    finally:
+        tracemalloc.stop()
+
+
+def test_encoded_columns_are_counted_before_any_is_made() -> None:
+    body = json.dumps(_fields(200)).encode()
+    tracemalloc.start()
+    try:
+        with pytest.raises(msgspec.ValidationError, match="51400 encoded columns are more than 10000"):
+            msgspec.json.decode(body, type=EncodingFields)
+        with pytest.raises(ValueError, match="51400 encoded columns are more than 10000"):
+            Encoding.from_fields(json.loads(body))
+        assert tracemalloc.get_traced_memory()[1] < 50 * len(body)
+    finally:
+        tracemalloc.stop()
+
+
+def _fields(categories: int) -> dict[str, Any]:
+    names, values = [f"c{i}" for i in range(categories)], [*map(str, range(256))]
+    features = [{"as": "category", "name": name, "column": name, "flag": False, "values": values} for name in names]
+    return {"inputs": [{"name": name, "type": "string"} for name in names], "features": features}
+
+
+def _wide(categories: int) -> Encoding:
+    return Encoding.from_fields(_fields(categories))

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from contract.errors import SourceFileError
-from contract.moment import PER_SECOND, EpochUnit, epoch_digits
+from contract.moment import PER_SECOND, EpochUnit, epoch_digits, text_us
 from contract.stream import Stream, parse_stream
 from pipeline.land.formats.json_records import JsonRecords
 from pipeline.replay.limits import limits_of
@@ -120,8 +120,21 @@ def test_epoch_numbers(tmp_path: Path, unit: EpochUnit, ns: int, data: Any) -> N
 
 
 NO_TEXT = ["1700000000000", "1700100112345", "1.5", "-17000000000", "soon", "2024-01-01T00:00:00.1234567890Z",
-           "2024-13-01", "0001-01-01T00:00:00+23:00", "9999-12-31T23:00:00-23:00", " "]  # fmt: skip
+           "2024-13-01", "0001-01-01T00:00:00+23:00", "9999-12-31T23:00:00-23:00", " ", "2013-W01-1", "20130101",
+           "20130101T05", "2013-01-01T0500", "2013-01-01x05", "2013-01-01+01:00", "2013-01-01T05:00x+01:00"]  # fmt: skip
 NO_NUMBER = ["2024-01-01", "nan", "inf", "1e400", "1_000", "٣", "0x10", "1.0000000001", "9" * 30, "-", "true"]
+
+
+@pytest.mark.parametrize("between", [*"t_\x00\n-é", "  "])
+def test_date_and_time_have_a_t_or_a_space_between_them(between: str) -> None:
+    with pytest.raises(ValueError, match="ISO 8601"):
+        text_us(f"2013-01-01{between}05:00:00")
+
+
+@pytest.mark.parametrize("text", ["2013-01-01T06:00+01:00", "2013-01-01 05:00:00 Z", "2013-01-01T05:00:00,0+0000",
+                                  "2013-01-01T05:53:28+00:53:28", "2013-01-01 05"])  # fmt: skip
+def test_what_landed_lands_again(text: str) -> None:
+    assert text_us(text) == 1_357_016_400_000_000
 
 
 @pytest.mark.parametrize("cell", NO_TEXT)

@@ -85,9 +85,28 @@ class ArtifactStore:
         ------
         ModelArtifactError: one of them is not there.
         """
+        return self._read(self._location(source), names)
+
+    def fetch(self, source: str, most_bytes: Mapping[str, int], directory: Path) -> None:
+        """Bring files of the logged model ``source`` below ``directory``, by name, each of so many bytes at most.
+
+        Raises
+        ------
+        ModelArtifactError: one of them is not there, or is longer.
+        """
+        location = self._location(source)
         with mlflow_errors(self._uri):
-            model = self._runs.client.get_logged_model(source.removeprefix("models:/"))
-        return self._read(model.artifact_location, names)
+            repository = get_artifact_repository(location)
+            folders = sorted({str(Path(name).parent) for name in most_bytes})
+            found = {entry.path: entry.file_size for folder in folders for entry in repository.list_artifacts(folder)}
+        for name, most in most_bytes.items():
+            if (size := found.get(name) or 0) > most:
+                raise ModelArtifactError(f"{name} of {source} has {size:,} bytes, of which {most:,} are read at most")
+        self._fetch(location, list(most_bytes), directory)
+
+    def _location(self, source: str) -> str:
+        with mlflow_errors(self._uri):
+            return str(self._runs.client.get_logged_model(source.removeprefix("models:/")).artifact_location)
 
     def read_file(self, location: str, name: str) -> bytes:
         """Return the file ``name`` of the run or the logged model whose artifacts are at ``location``.
@@ -162,8 +181,9 @@ class ArtifactStore:
 
 def digests(path: Path) -> dict[str, str]:
     """Return the SHA-256 of each file below ``path``, by its relative name."""
-    return {
-        str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(path.rglob("*"))
-        if file.is_file()
-    }
+    return {str(file.relative_to(path)): _digest(file) for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta
@@ -14,8 +14,24 @@ from scoring.ids import Ids
 Name: TypeAlias = str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """A user or an item in a request, whichever its column has."""
 
-# The beginning of a line that is no integer as text.
-_NOT_WHOLE: Final = re.compile(rb'^(?!"(?:0|-?[1-9][0-9]{0,18})"$)', re.MULTILINE)
+_WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_BITS: Final = {"int32": 32, "int64": 64}
+
+
+def refuse_other(names: Iterable[str], column: IdColumn) -> None:
+    """Refuse names that cannot be answered as ``column`` has them.
+
+    Raises
+    ------
+    ValueError: one is no text or, where the column has integers, none of its.
+    """
+    if column.type == "string":
+        if not all(map(_is_text, names)):
+            raise ValueError(f"a name in the column {column.name} is no text")
+        return
+    most = 2 ** (_BITS[column.type] - 1)
+    if not all(_WHOLE.fullmatch(name) and -most <= int(name) < most for name in names):
+        raise ValueError(f"a name in the {column.type} column {column.name} is no integer of its")
 
 
 class Names:
@@ -23,16 +39,14 @@ class Names:
 
     Raises
     ------
-    ValueError: a name is no text or, where the column has integers, none.
+    ValueError: as :func:`refuse_other`.
     """
 
     def __init__(self, ids: Ids, column: IdColumn) -> None:
         self.ids, self.column, self._are_whole = ids, column, column.type != "string"
-        # Half of a surrogate pair is no text, and could not be answered.
-        if b"\\ud" in ids.text.lower() and not all(map(_is_text, ids)):
-            raise ValueError(f"a name in the column {column.name} is no text")
-        if self._are_whole and _NOT_WHOLE.search(ids.text, 0, len(ids.text) - 1):
-            raise ValueError(f"a name in the {column.type} column {column.name} is no integer")
+        # Half of a surrogate pair is no text, and is only there as an escape.
+        if self._are_whole or b"\\ud" in ids.text.lower():
+            refuse_other(ids, column)
 
     def __len__(self) -> int:
         """Return how many there are."""

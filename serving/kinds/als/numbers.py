@@ -50,6 +50,9 @@ def load(files: Files) -> RecommenderNumbers:
         users, items = Names(recommender.users, files.columns.user), Names(recommender.items, files.columns.item)
     except ValueError as error:
         raise ModelArtifactError(str(error)) from error
+    # Whatever takes long is made here, not for the first request, which the event loop may answer.
+    for each in (recommender.users, recommender.items, rated):
+        each.prepare()
     return RecommenderNumbers(AlsScorer(recommender), users, items, rated)
 
 

@@ -76,9 +76,9 @@ def _recommended(asked: Asked) -> dict[str, Any]:
     refuse_unknown(asked.query)
     numbers = asked.served.numbers
     place = _place(asked, numbers.users, "user")
-    found = _stored_lists(asked.stored).of(asked.version, numbers.users.ids[place])
     # Stored is text, whatever the column.
     column = numbers.items.column
+    found = _stored_lists(asked.stored).of(asked.version, numbers.users.ids[place], column)
     items, rated = (_answered(names, column.type) for names in (found.items, found.rated_items))
     return {
         "user": numbers.users.answered(place),

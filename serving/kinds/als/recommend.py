@@ -50,7 +50,8 @@ def _one(numbers: RecommenderNumbers, wanted: Wanted, i: int, ratings: Sequence[
     known = {place: each.rating for each, place in found if place is not None}
     unknown = tuple(each.item for each, place in found if place is None)
     exclude = known if wanted.exclude_rated else ()
-    if not known or (numbers.implicit and not any(rating > 0 for rating in known.values())):
+    # As they are fitted: what is above zero in 64 bits need not be in 32.
+    if not known or (numbers.implicit and not any(np.float32(rating) > 0 for rating in known.values())):
         most = numbers.rated.most_rated(wanted.n, exclude)
         places, counts = np.array([place for place, _ in most], np.int64), np.array([count for _, count in most])
         return Recommended(places, counts, unknown, POPULARITY)

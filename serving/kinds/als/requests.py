@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Annotated, Final, NamedTuple, Never
 
@@ -10,8 +9,9 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Meta, UnsetType
 
-from contract.errors import Fault, InvalidRequestError, MalformedRequestError, RequestTooLargeError
+from contract.errors import Fault, InvalidRequestError, RequestTooLargeError
 from serving.kinds.als.names import Name
+from serving.rows_in.faults import parsed
 from serving.rows_in.size import check_size
 
 MOST_N: Final = 1000
@@ -123,9 +123,6 @@ def _written(loc: tuple[str | int, ...]) -> str:
 def _refuse_text(body: bytes, error: Exception) -> Never:
     """Tell NaN and Infinity, which are not JSON but common, from what is no JSON at all."""
     constants: list[str] = []
-    try:
-        json.loads(body, parse_constant=constants.append)
-    except (ValueError, RecursionError):
-        raise MalformedRequestError("the body is not JSON") from error
+    parsed(body, constants.append)
     problem = "must be finite numbers" if constants else "has text that is no Unicode"
     raise InvalidRequestError(f"the body {problem}", [Fault(("body",), problem)]) from error

@@ -18,9 +18,11 @@ from contract.recommender import (
     RATINGS,
     SCORES,
     USER,
+    IdColumn,
     ListsManifest,
     lists_from_json,
 )
+from serving.kinds.als.names import refuse_other
 from serving.kinds.kind import Registered
 from serving.stored_rows.footer import FLOAT, TEXT, Columns
 from serving.stored_rows.range_cache import RangeCache
@@ -51,8 +53,8 @@ class StoredLists:
         self._ranges, self._files = ranges, SortedFiles(ranges, COLUMNS)
         self._manifest = lru_cache(maxsize=64)(self._read_manifest)
 
-    def of(self, version: Registered, user: str) -> StoredList:
-        """Return the list of ``user``.
+    def of(self, version: Registered, user: str, items: IdColumn) -> StoredList:
+        """Return the list of ``user``, of items that can be answered as the column ``items`` has them.
 
         Raises
         ------
@@ -71,7 +73,7 @@ class StoredLists:
                 if at < table.num_rows:
                     if users[at].as_py() != user:
                         break
-                    return _row(table.slice(at, 1), file.key)
+                    return _row(table.slice(at, 1), file.key, items)
         within = f"version {version.number} of model {version.model!r}, which has no stored list for it"
         raise UnknownNameError("user", user, within=within)
 
@@ -88,12 +90,12 @@ class StoredLists:
         return lists_from_json(self._ranges.whole(key, LISTS.most_bytes), key)
 
 
-def _row(row: pa.Table, key: str) -> StoredList:
+def _row(row: pa.Table, key: str, column: IdColumn) -> StoredList:
     """Return what a table of one row holds.
 
     Raises
     ------
-    ModelArtifactError: lists of several lengths, or too long ones.
+    ModelArtifactError: lists of several lengths, too long ones, or of what is not answered.
     """
     found: dict[str, Any] = {name: row.column(name).combine_chunks().flatten() for name in COLUMNS.lists}
     sizes = [len(values) for values in found.values()]
@@ -105,4 +107,11 @@ def _row(row: pa.Table, key: str) -> StoredList:
         lengths = pc.binary_length(found[name].dictionary).take(found[name].indices)
         if (pc.sum(lengths).as_py() or 0) > _MOST_BYTES:
             raise ModelArtifactError(f"{key} has {name} of more than {_MOST_BYTES:,} bytes for one user")
-    return StoredList(*(values.to_pylist() for values in found.values()))
+    if not all(pc.all(pc.is_finite(found[name])).as_py() for name in (SCORES, RATINGS) if len(found[name])):
+        raise ModelArtifactError(f"{key} has a score or a rating that is NaN or infinite")
+    stored = StoredList(*(values.to_pylist() for values in found.values()))
+    try:
+        refuse_other((*stored.items, *stored.rated_items), column)
+    except ValueError as error:
+        raise ModelArtifactError(f"{key}: {error}") from error
+    return stored

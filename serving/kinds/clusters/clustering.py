@@ -9,9 +9,10 @@ from typing import Any
 from contract.lineage import Lineage
 from contract.model_version import ClusterStatistics
 from scoring.features import Encoding
+from scoring.likely import LikelyAssigner
 from scoring.scorer import ClusterAssigner
 from serving.kinds.clusters.example import example
-from serving.kinds.clusters.predictor import ClusterPredictor, LikelyAssigner
+from serving.kinds.clusters.predictor import ClusterPredictor
 from serving.kinds.clusters.tensors import outputs
 from serving.rows_in.cells import Inputs
 from serving.versions.catalogue import Version

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Any, ClassVar, cast
 
 from scoring.golden import Golden
+from scoring.likely import LikelyAssigner
 from scoring.scorer import ClusterAssigner, ClusterNumbers
 from serving.kinds.clusters import artifact
 from serving.kinds.clusters.clustering import Clustering
 from serving.kinds.clusters.page.part import PART
-from serving.kinds.clusters.predictor import LikelyAssigner
 from serving.kinds.clusters.readings import READINGS
 from serving.kinds.clusters.schemas import COMPONENTS, LIKELY_COMPONENTS, LIKELY_PREDICTIONS
 from serving.kinds.clusters.tensors import OUTPUTS, PROBABILITIES

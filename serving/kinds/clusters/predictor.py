@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from contract.errors import Fault, InvalidRequestError
 from scoring.arrays import Floats, Integers
+from scoring.likely import LikelyAssigner
 from scoring.scorer import ClusterAssigner
 from serving.kinds.clusters.answers import Rows, encode, encode_apart
 from serving.kinds.clusters.tensors import OUTPUTS, PROBABILITIES, encode_tensors
@@ -21,7 +22,7 @@ from serving.rows_in.bodies import Rows as RowsIn
 from serving.rows_in.bodies import reader
 from serving.rows_in.cells import Cell, Inputs
 from serving.rows_in.faults import MOST_FAULTS, Wrong, explain, read_apart
-from serving.rows_in.size import check_rows, check_size
+from serving.rows_in.size import check_answer, check_rows, check_size
 from serving.rows_in.tensors import Inference, decode
 
 # So few rows are assigned one by one: plain arithmetic is quicker than numpy's cost per call.
@@ -68,12 +69,13 @@ _TOO_FAR: Final = "so large that its distance is no finite number"
 def seconds(n: int, assigner: ClusterAssigner, *, apart: bool = False, likely: bool = False) -> float:
     """Return about how long ``n`` rows take to be assigned and written: few go number by number, many by column.
 
-    Where each has a probability per cluster, a row is multiplied by a matrix for each.
+    Where each has a probability per cluster, a row is multiplied by a matrix for each, and each is written.
     """
-    width = len(assigner.scoring.features)
-    numbers = len(assigner.scoring.labels) * width * (width if likely else 1)
+    width, clusters = len(assigner.scoring.features), len(assigner.scoring.labels)
+    numbers = clusters * width * (width if likely else 1)
     each = 60e-9 * n if n <= _FEW_ROWS else 2.5e-6 + 2e-9 * n
-    return (1.2e-6 if apart else 0.8e-6) * n + numbers * each
+    written = 70e-9 * n * clusters if likely else 0.0
+    return (1.2e-6 if apart else 0.8e-6) * n + numbers * each + written
 
 
 def too_far(distances: Floats | list[float]) -> InvalidRequestError | None:
@@ -82,13 +84,6 @@ def too_far(distances: Floats | list[float]) -> InvalidRequestError | None:
         return None
     faults = [Fault(("rows", int(i)), _TOO_FAR) for i in np.flatnonzero(~np.isfinite(distances))[:MOST_FAULTS]]
     return InvalidRequestError(f"row {faults[0].loc[1]} is {_TOO_FAR}", faults)
-
-
-class LikelyAssigner(ClusterAssigner, Protocol):
-    """An assigner that also tells how probable each cluster is."""
-
-    def assign_likely(self, rows: Floats) -> tuple[Integers, Floats, Floats]:
-        """Return cluster [n], distance [n] and the probability [n, k] of each cluster of ``rows`` [n, d]."""
 
 
 @dataclass(frozen=True)
@@ -163,8 +158,10 @@ class ClusterPredictor:
         Raises
         ------
         InvalidRequestError: a row is too far from every cluster.
+        RequestTooLargeError: more probabilities than are made.
         """
         assigner = self.assigner
+        self._check_answer(len(decoded.rows))
         if self.likely is not None and request.shadow is None:
             with np.errstate(over="ignore", invalid="ignore"):
                 rows = Rows(*self.likely.assign_likely(np.asarray(decoded.rows, dtype=np.float64)))
@@ -197,6 +194,10 @@ class ClusterPredictor:
         else:
             counts = np.bincount(rows.clusters, minlength=len(labels)).tolist()
         return Answer(encode(rows, labels, request.chain_json), tuple(counts))
+
+    def _check_answer(self, n: int) -> None:
+        if self.likely is not None:
+            check_answer(n, len(self.assigner.scoring.labels))
 
     def _encodes_long(self, request: PredictRequest) -> bool:
         """Return whether reading and encoding typed rows is no work for the event loop, without looking at them."""
@@ -233,6 +234,7 @@ class ClusterPredictor:
     def _differing(self, request: PredictRequest, x: Points, rows: Rows) -> int:
         """Return of how many rows the shadow gives another label; a row without an answer has none."""
         shadow: ClusterPredictor = request.shadow
+        shadow._check_answer(len(x.rows))
         # Each version encodes by numbers of its own.
         its = x if self._is_plain and shadow._is_plain else shadow.decode(request)
         own = _labelled(self.assigner, rows.clusters, rows.distances)

@@ -83,7 +83,9 @@ def test_it_answers_by_a_worker_and_with_everything_else_down(
 def test_in_a_real_browser(new_server: NewServer, maker: Maker, model: str, chromium_page: Page) -> None:
     for each in (ONE, TWO):
         register(maker, model, each)
-    server = new_server(SWATHE_SERVING_MODELS=model).start()
+    large = made(whole=True, first=2**53 + 1)
+    register(maker, f"{model}-large", large)
+    server = new_server(SWATHE_SERVING_MODELS=f"{model},{model}-large").start()
     page = chromium_page
     page.goto(f"{server.url}/ui", wait_until="networkidle")
     row = page.locator("table.profile tbody tr").first
@@ -113,4 +115,17 @@ def test_in_a_real_browser(new_server: NewServer, maker: Maker, model: str, chro
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # An id that a number in a browser cannot hold is rated as it is.
+    chosen = [large.items[int(place)] for place in large.rated.order if int(large.items[int(place)]) % 2][:2]
+    page.goto(f"{server.url}/ui/{model}-large", wait_until="networkidle")
+    for item in chosen:
+        page.locator("#found button", has_text=item).click()
+    with page.expect_request("**/recommend") as sent:
+        page.get_by_role("button", name="Ask all versions").click()
+    assert [each["item"] for each in sent.value.post_data_json["ratings"]] == chosen
+    expect(page.locator(".recommended li")).to_have_count(10)
+    assert page.locator(".basis").inner_text() == "By your ratings."
+    answer = recommended(server, f"/api/{model}-large/v1", sent.value.post_data_json).json()["recommendations"]
+    shown = page.locator(".recommended li").all_inner_texts()
+    assert shown == [f"{each['item']} · {each['score']:.3f}" for each in answer]
     assert server.stop() == 0

@@ -40,7 +40,7 @@ def _bodies(served: Served) -> list[tuple[Any, list[Any]]]:
         ({"dataframe_records": records}, ["dataframe_records", 1, "distance"]),
         ({"instances": [*records[:3], arrays[3], arrays[4]]}, ["instances", 1, "distance"]),
         ({"inputs": arrays}, ["inputs", 1, 2]),
-        ({"inputs": columns}, ["inputs", 1, "distance"]),
+        ({"inputs": columns}, ["inputs", "distance", 1]),
         ({"dataframe_split": {"columns": list(FEATURES), "data": arrays}}, ["dataframe_split", "data", 1, 2]),
         ({"dataframe_split": {"columns": order, "data": turned}}, ["dataframe_split", "data", 1, 0]),
     ]

@@ -147,6 +147,17 @@ def test_what_passes_is_the_services_fault_and_not_the_artifacts(
         store.check(location, {NAME: "0"})
 
 
+def test_files_that_are_too_long_are_not_brought(stored: tuple[ArtifactStore, str], tmp_path: Path) -> None:
+    store, location = stored
+    source = f"models:/{location.rstrip('/').split('/')[-2]}"
+    for most, reason in ({NAME: 21}, "has 22 bytes, of which 21"), ({NAME: 22, "swathe/other": 9}, "no file"):
+        with pytest.raises(ModelArtifactError, match=reason):
+            store.fetch(source, most, tmp_path / "brought")
+    assert not (tmp_path / "brought" / "swathe" / "other").exists()
+    store.fetch(source, {NAME: 22}, tmp_path / "brought")
+    assert (tmp_path / "brought" / NAME).read_bytes() == b'{"numbers": [1, 2, 3]}'
+
+
 def test_an_artifact_that_does_not_come_to_its_end_leaves_nothing(lab: Lab, tmp_path: Path) -> None:
     runs = Runs(lab.tracking, lab.name, lab.name)
     store, run_id = ArtifactStore(runs, lab.tracking.uri), runs.start(1, "key", None).info.run_id

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring import mapped
 from scoring.factors import ITEM_FACTORS, ITEMS, META, USER_FACTORS, USERS, Recommender
 from scoring.ids import Ids
 from tests.unit.scoring.recommenders import made
@@ -33,7 +34,17 @@ def test_files_give_back_every_bit(tmp_path: Path, implicit: bool) -> None:
         assert np.array_equal(np.load(tmp_path / file, allow_pickle=False), factors)
         np.save(tmp_path / "other.npy", np.asarray(factors))
         assert (tmp_path / "other.npy").read_bytes() == (tmp_path / file).read_bytes()
+    assert vars(found)["longest"] == given.longest == pytest.approx(np.linalg.norm(given.user_factors, axis=1).max())
     assert (found.reg, found.alpha, found.implicit, found.rank) == (given.reg, given.alpha, implicit, 3)
+
+
+def test_many_users_are_looked_at_by_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No whole number of rows is as long as a block, and one row is longer than another.
+    for block in (4, 40, 50):
+        monkeypatch.setattr(mapped, "_BLOCK", block)
+        given = made(users=11)
+        given.save(tmp_path)
+        assert Recommender.load(tmp_path).longest == given.longest
 
 
 FACTORS = np.zeros((20, 3), np.float32)

@@ -29,7 +29,7 @@ def golden(known: Recommender) -> GoldenRatings:
     solved = tuple(scorer.fold_in(GIVEN).tolist())
     users = (GoldenUser(known.users[1], tuple(known.items[i] for i in GIVEN), tuple(GIVEN.values()), solved),)
     pairs = tuple(GoldenPair(known.users[u], known.items[i], scorer.predict(u, i)) for u in (0, 4) for i in (2, 9))
-    return GoldenRatings(float(np.linalg.norm(solved)), users, pairs)
+    return GoldenRatings(known.longest, users, pairs)
 
 
 @pytest.mark.parametrize("implicit", [False, True])
@@ -54,13 +54,24 @@ def test_every_deviation_is_named() -> None:
     for changed in wrong_users:
         other = dataclasses.replace(given, users=(dataclasses.replace(user, **changed),))
         assert other.disagreements(AlsScorer(known)) == [f"user {user.user}"]
+    # How far a user may be off is not the file's to say.
+    told = dataclasses.replace(given, longest=1e300, users=(dataclasses.replace(user, factors=(9.0,) * 3),))
+    assert told.disagreements(AlsScorer(known)) == [f"user {user.user}"]
     next_to = float(np.nextafter(np.float32(pair.rating), np.float32(9)))
     for wrong in (dataclasses.replace(pair, rating=next_to), dataclasses.replace(pair, item="i")):
         other = dataclasses.replace(given, pairs=(wrong,))
         assert len(other.disagreements(AlsScorer(known))) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"format": 2}', b'{"format": 1, "users": [{}], "longest": 1}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"[]", b"{}", b'{"format": 2}', b'{"format": 1, "users": [{}], "longest": 1}',
+        b'{"format": 1, "longest": 1, "users": [], "pairs": [{"user": "u", "item": "i", "rating": 1}]}',
+        b'{"format": 1, "users": [{"user": "u", "items": [], "ratings": [], "factors": []}],'
+        b' "longest": 1, "pairs": []}',
+    ],
+)  # fmt: skip
 def test_what_is_no_golden_file_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         GoldenRatings.from_json(body)
@@ -86,6 +97,20 @@ def test_mlflow_predicts_ratings_of_columns_as_they_are(tmp_path: Path) -> None:
     gaps = pd.DataFrame({"who": ["u000000"] * 4, "what": [105.0, np.nan, 105.5, np.inf]})
     found = _load_pyfunc(str(tmp_path)).predict(gaps)["rating"]
     assert found[0] == expected[0] and found[1:].isna().all()
+    # And objects where one is no integer at all.
+    odd = [105, 10**400, -(10**5000), 1e300, True, b"105", np.int64(105), np.float32(105), "105"]
+    found = _load_pyfunc(str(tmp_path)).predict(
+        pd.DataFrame({"who": ["u000000"] * len(odd), "what": pd.Series(odd, dtype=object)})
+    )["rating"]
+    assert found.notna().tolist() == [True, *[False] * 5, True, True, True]
+
+
+def test_mlflow_finds_many_names_by_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(tmp_path, made(), "string")
+    loaded = _load_pyfunc(str(tmp_path))
+    monkeypatch.setattr(Ids, "find", None)
+    rows = pd.DataFrame({"who": ["u000000", None, "u000001"], "what": ["i000000", "i000000", "i000019"]})
+    assert loaded.predict(rows)["rating"].notna().tolist() == [True, False, True]
 
 
 def test_mlflow_loads_no_version_that_answers_otherwise_than_spark(tmp_path: Path) -> None:

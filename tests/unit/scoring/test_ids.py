@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring import ids
@@ -43,13 +46,25 @@ def test_more_names_than_are_read_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
             Ids.of(odd)
 
 
-@given(st.binary(max_size=60))
+PIECES = st.lists(
+    st.sampled_from(
+        [b'"', b",", b"\n", b"\r", b"\\", b"a", b"b", b"\0", b"\xed\xa0\x80", b'"\n"', b'"a"\n', b"\\u0061"]
+    ),
+    max_size=12,
+).map(b"".join)
+
+
+@settings(max_examples=500)
+@given(st.one_of(st.binary(max_size=60), PIECES.map(lambda body: body + b'"\n'), NAMES.map(lambda n: Ids.of(n).text)))
 def test_any_bytes_are_ids_or_refused(body: bytes) -> None:
     try:
         made = Ids(body)
     except ValueError:
         return
-    assert all(made.find(name) == place for place, name in enumerate(made))
+    # Each line is a name by itself: it is answered as it stands.
+    names = [json.loads(line) for line in body.decode().split("\n")[:-1]]
+    assert all(type(name) is str for name in names) and [*made] == names == [made[place] for place in range(len(made))]
+    assert made.places(names) == [made.find(name) for name in names] == [*range(len(names))]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +77,13 @@ def test_any_bytes_are_ids_or_refused(body: bytes) -> None:
         (b'"a",\n"b"\n', "a JSON string a line"),
         (b'"a","b"\n', "a JSON string a line"),
         (b'["a"\n"b"]\n', "a JSON string a line"),
+        (b'"zz\nb"\n"zzc","zzd"\n', "a JSON string a line"),
+        (b'"a\rb"\n', "a JSON string a line"),
+        (b'"a\\"\n', "a JSON string a line"),
+        (b'"a\\\n"\n', "a JSON string a line"),
+        (b'"\\x"\n', "a JSON string a line"),
+        (b'"\xed\xa0\x80"\n', "a JSON string a line"),
+        (b'"\xff"\n', "a JSON string a line"),
         (b"[" * 100_000 + b"\n", "a JSON string a line"),
         (b'"b"\n"a"\n', "sorted and distinct"),
         (b'"a"\n"a"\n', "sorted and distinct"),
@@ -71,6 +93,16 @@ def test_any_bytes_are_ids_or_refused(body: bytes) -> None:
 def test_what_is_no_file_of_ids_is_refused(body: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Ids(body)
+
+
+@pytest.mark.parametrize("body", [b"\n" * 2**24, b'""\n' * 2**22])
+def test_lines_that_are_no_names_cost_no_memory(body: bytes) -> None:
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"a JSON string a line|sorted and distinct"):
+        Ids(body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * len(body)
 
 
 def test_a_file_of_too_many_bytes_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:

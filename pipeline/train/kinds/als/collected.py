@@ -12,7 +12,7 @@ from pyspark.sql import functions as fn
 
 from pipeline.train.kinds.als.measure import Unseen
 from pipeline.train.kinds.als.ranking import Pairs, Places
-from pipeline.train.kinds.als.ratings import BATCH, TRAINED, Ratings
+from pipeline.train.kinds.als.ratings import BATCH, FIRST, TRAINED, Ratings
 from scoring.factors import Singles
 from scoring.ids import Ids
 
@@ -24,7 +24,10 @@ MOST_RATINGS: Final = 5_000_000
 
 @dataclass(frozen=True)
 class Collected:
-    """n ratings, sorted by user and item: whose and of what by number in ``names``, and which are what."""
+    """n ratings, sorted by user and item: whose and of what by number in ``names``, and which are what.
+
+    batches: of each rating; first: the batch in which its pair was first rated; newest: number of the newest batch.
+    """
 
     user_names: tuple[str, ...]
     item_names: tuple[str, ...]
@@ -32,7 +35,21 @@ class Collected:
     items: Places
     ratings: Singles
     trained: Flags
-    newest: Flags
+    batches: Places
+    first: Places
+    newest: int
+
+    @property
+    def is_newest(self) -> Flags:
+        """Which are of the newest batch."""
+        return self.batches == self.newest
+
+    def may_be_fitted(self, version: int) -> Flags:
+        """Return of which pairs an earlier ``version`` may have seen a rating.
+
+        Of a pair that was rated again since, what counted then is gone, and so is whether it was held out.
+        """
+        return (self.first <= version) & (self.trained | (self.batches > version))
 
     def of(self, users: Ids, items: Ids, chosen: Flags) -> Unseen:
         """Return those that are ``chosen``, by their places in ``users`` and ``items``."""
@@ -51,14 +68,13 @@ def collect(ratings: Ratings) -> Collected:
     every = -(-ratings.records // MOST_RATINGS)
     if every > 1:
         rows = rows.where(fn.pmod(fn.xxhash64(model.user), fn.lit(every)) == 0)
-    table = rows.select(*model.columns, TRAINED, BATCH).toArrow()
+    table = rows.select(*model.columns, TRAINED, BATCH, FIRST).toArrow()
     users, user_names = _numbered(table.column(model.user))
     items, item_names = _numbered(table.column(model.item))
     rated = table.column(model.rating).to_numpy().astype(np.float32)
-    newest = table.column(BATCH).to_numpy() == ratings.newest
-    return Collected(
-        user_names, item_names, users, items, rated, table.column(TRAINED).to_numpy(zero_copy_only=False), newest
-    )
+    trained = table.column(TRAINED).to_numpy(zero_copy_only=False)
+    batches, first = (table.column(name).to_numpy().astype(np.int64) for name in (BATCH, FIRST))
+    return Collected(user_names, item_names, users, items, rated, trained, batches, first, ratings.newest)
 
 
 def _numbered(column: pa.ChunkedArray) -> tuple[Places, tuple[str, ...]]:

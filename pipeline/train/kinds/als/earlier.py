@@ -16,6 +16,7 @@ from contract.recommender import (
     ITEM_FACTORS_FILE,
     ITEM_MEANS_FILE,
     ITEMS_FILE,
+    MOST_BYTES,
     RECOMMENDER_FILE,
     USER_FACTORS_FILE,
     USERS_FILE,
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 _FILES: Final = (
     RECOMMENDER_FILE, USERS_FILE, ITEMS_FILE, USER_FACTORS_FILE, ITEM_FACTORS_FILE, ITEM_COUNTS_FILE, ITEM_MEANS_FILE,
+    STATISTICS_FILE,
 )  # fmt: skip
 
 
@@ -74,12 +76,13 @@ class History:
             return None
 
     def _read(self, number: int, source: str) -> Earlier:
-        bodies = self._artifacts.read(source, (*_FILES, STATISTICS_FILE))
-        statistics = recommender_statistics_from_json(bodies.pop(STATISTICS_FILE), f"version {number}")
         # What is mapped stays after its name has gone.
         with tempfile.TemporaryDirectory(prefix="swathe-read-") as directory:
-            for name, body in bodies.items():
-                (Path(directory) / Path(name).name).write_bytes(body)
-            recommender = Recommender.load(Path(directory))
-            of_items = ItemRatings.load(Path(directory), len(recommender.items))
+            self._artifacts.fetch(source, {name: MOST_BYTES[name] for name in _FILES}, Path(directory))
+            statistics = recommender_statistics_from_json(
+                (Path(directory) / STATISTICS_FILE).read_bytes(), f"version {number}"
+            )
+            folder = Path(directory) / Path(RECOMMENDER_FILE).parent
+            recommender = Recommender.load(folder)
+            of_items = ItemRatings.load(folder, len(recommender.items))
         return Earlier(number, AlsScorer(recommender), of_items, statistics.rating.mean)

@@ -106,7 +106,7 @@ class FittedAls:
         # Not before: lists that numpy would make otherwise are no results.
         results = beside.submit(write_lists, best, self.opened.store, series.model, self.batch.run_id)
         with watch.measured("compare"):
-            comparison = compare(scorer, known, collected, self.history, self.batch.number)
+            comparison = compare(scorer, known, collected, *self.history.before(self.batch.number))
         pictures = beside.submit(draw, self._drawn(known, collected, comparison))
         said = describe.statistics(series.stream, known, comparison, self.ratings)
         model = self.ratings.model

@@ -70,13 +70,15 @@ def best_items(fitted: Fitted, ratings: Ratings) -> Iterator[Best]:
     """Give the best items of each user for the length of the block."""
     model, known = ratings.model, fitted.vocabulary
     rated = fn.sort_array(fn.collect_list(fn.struct(model.item, model.rating, ITEM_PLACE))).alias(_MINE)
-    mine = fitted.indexed(ratings.trained).groupBy(USER_PLACE, model.user).agg(rated)
+    count = partitions_for(len(known.users), _CELLS)
+    placed = fitted.indexed(ratings.trained).repartition(count, USER_PLACE)
+    mine = placed.groupBy(USER_PLACE, model.user).agg(rated)
     asked = min(len(known.items), LIST_ITEMS + int(known.user_counts.max()), MOST_ASKED)
     found = fitted.als.recommendForAllUsers(asked)
     others = fn.filter("recommendations", lambda each: ~fn.array_contains(fn.col(_MINE)[ITEM_PLACE], each[ITEM_PLACE]))
     kept = fn.slice(others, 1, LIST_ITEMS).alias(_KEPT)
     rows = mine.join(found, USER_PLACE).select(USER_PLACE, model.user, _MINE, kept)
-    rows = rows.coalesce(1).persist(StorageLevel.MEMORY_AND_DISK)
+    rows = rows.coalesce(count).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         yield Best(rows, model, known.items, len(known.users))
     finally:

@@ -12,7 +12,7 @@ from pyspark import StorageLevel
 from pyspark.sql import functions as fn
 from pyspark.sql import types as st
 
-from contract.batch import OFFSET, PARTITION, Manifest
+from contract.batch import OFFSET, PARTITION, TIMESTAMP, Manifest
 from contract.errors import DataError
 from contract.kinds.als import Als
 from contract.stream import Stream
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Names that no column of a stream can have: theirs begin with a letter.
 TRAINED: Final = "_trained"
 BATCH: Final = "_batch"
+FIRST: Final = "_first_batch"
 _KEPT, _HERE = "_kept", "_here"
 
 _HASH_RANGE: Final = 2**32
@@ -37,8 +38,9 @@ LARGEST: Final = 1_000_000
 class Ratings:
     """The ratings of a version, each pair of user and item once; ``rows`` are cached and sorted by user and item.
 
-    Columns: user and item (text) and rating (float32) under the stream's names, whether it is trained on, and its
-    batch. ``records`` were read; ``left_out`` of them have no user, no item or no rating that is a number.
+    Columns: user and item (text) and rating (float32) under the stream's names, whether it is trained on, its batch,
+    and the batch in which the pair was rated first. ``records`` were read; ``left_out`` of them have no user, no item
+    or no rating that is a number.
     """
 
     rows: DataFrame
@@ -82,8 +84,8 @@ def _records(spark: SparkSession, bucket: str, stream: Stream, manifests: Sequen
         f"s3a://{bucket}/{part.key}": manifest.batch for manifest in manifests for part in manifest.objects if part.rows
     }
     fields = [st.StructField(name, SPARK_TYPES[stream.columns[name].type]) for name in model.columns]
-    coordinates = [st.StructField(PARTITION, st.IntegerType()), st.StructField(OFFSET, st.LongType())]
-    schema = st.StructType([*fields, *coordinates])
+    coordinates = {PARTITION: st.IntegerType(), OFFSET: st.LongType(), TIMESTAMP: st.TimestampType()}
+    schema = st.StructType([*fields, *(st.StructField(name, kind) for name, kind in coordinates.items())])
     if not batches:
         return _typed(spark.createDataFrame([], schema), model).withColumn(BATCH, fn.lit(0))
     parts = spark.read.schema(schema).parquet(*batches)
@@ -99,6 +101,7 @@ def _typed(parts: DataFrame, model: Als) -> DataFrame:
         fn.col(model.rating).cast("float").alias(model.rating),
         PARTITION,
         OFFSET,
+        TIMESTAMP,
     )
 
 
@@ -159,15 +162,19 @@ def _refuse_untrainable(counted: dict[str, Any], model: Als, newest: int) -> Non
 
 
 def _once(whole: DataFrame, model: Als) -> DataFrame:
-    """Return each pair once, as it was rated last: in the newest batch, there by the highest partition and offset."""
-    order = fn.struct(BATCH, PARTITION, OFFSET, model.rating)
-    kept = whole.groupBy(model.user, model.item).agg(fn.max(order).alias(_KEPT))
+    """Return each pair once, as it was rated last: in the newest batch, there at the latest time of a record.
+
+    Of one time the highest partition and offset count, so that there is one order.
+    """
+    order = fn.struct(BATCH, TIMESTAMP, PARTITION, OFFSET, model.rating)
+    kept = whole.groupBy(model.user, model.item).agg(fn.max(order).alias(_KEPT), fn.min(BATCH).alias(FIRST))
     rows = kept.select(
         model.user,
         model.item,
         fn.col(_KEPT)[model.rating].alias(model.rating),
         is_trained(fn.col(_KEPT)[PARTITION], fn.col(_KEPT)[OFFSET], model.train_share).alias(TRAINED),
         fn.col(_KEPT)[BATCH].alias(BATCH),
+        FIRST,
     )
     # One partition and one order, whatever the number of cores: sums come out the same bit by bit.
     return rows.coalesce(1).sortWithinPartitions(model.user, model.item)

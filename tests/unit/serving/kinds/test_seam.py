@@ -156,6 +156,7 @@ class Line:
         registry = Registry(TrackingServer("http://memory"), transport=memory)
         self.pickup = Pickup(registry, cache, BOTH, models=(), poll_s=1, grace_s=60)
         self.directory = directory
+        self.stored: Any = None
 
     def look(self) -> None:
         while self.pickup.look():
@@ -178,7 +179,7 @@ class Line:
         nobody: Any = None
         slow = Admission(8, 10)
         parts = Parts(
-            service, BOTH, nobody, Answering(Predictions(self.directory), nobody, slow), metrics,
+            service, BOTH, self.stored, Answering(Predictions(self.directory), nobody, slow), metrics,
             Pages(service, metrics, BOTH, with_key=False), UserInterface(service, BOTH), slow, slow,
             BodyReader(10_000, 10, BodyBudget(100_000)), Canary(0.0, "send", metrics),
         )  # fmt: skip

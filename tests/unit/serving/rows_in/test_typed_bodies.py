@@ -148,6 +148,7 @@ def test_every_cell_arrives_as_it_was_sent(sent: list[tuple[Cell, ...]]) -> None
         ("is late", "true", "must be true, false or null, not a string"),
         ("at", 1_357_016_400, "must be an ISO 8601 time such as 2013-01-01T05:00:00Z or null, not a number"),
         ("at", "01/01/2013", "must be an ISO 8601 time such as 2013-01-01T05:00:00Z, within the years 1 to 9999"),
+        ("at", "2013-01-01\x0005", "must be an ISO 8601 time such as 2013-01-01T05:00:00Z, within the years 1 to 9999"),
         ("at", "1357016400", "must be an ISO 8601 time such as 2013-01-01T05:00:00Z, within the years 1 to 9999"),
     ],
 )
@@ -166,6 +167,8 @@ def test_a_cell_of_another_type_is_told_with_its_path(name: str, value: Any, sai
         with pytest.raises(InvalidRequestError) as caught:
             READER.read(json.dumps(body).encode())
         assert [(fault.loc, fault.msg) for fault in caught.value.faults] == [(loc, said)]
+        wrong = read_apart(json.dumps(body).encode(), INPUTS)[1]
+        assert tuple(wrong.told.values()) == caught.value.faults
 
 
 def test_a_time_without_a_zone_is_utc() -> None:

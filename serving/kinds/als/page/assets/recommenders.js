@@ -9,9 +9,14 @@ function refuse(place, reason) {
   place.hidden = !reason;
 }
 
+// Ids as they are written: those of 64 bits are more than a number here can hold.
+function withIdsAsText(answer) {
+  return JSON.parse(answer.replace(/"item":(-?[0-9]+)/g, '"item":"$1"'));
+}
+
 async function read(path, options) {
   const answer = await fetch(path, options);
-  const body = await answer.json();
+  const body = withIdsAsText(await answer.text());
   if (!answer.ok) throw new Error(body.message);
   return body;
 }
@@ -31,16 +36,15 @@ function listed(...parts) {
 }
 
 const counted = (ratings) => `${ratings.toLocaleString("en")} rating${ratings === 1 ? "" : "s"}`;
-const key = (item) => JSON.stringify(item);
 
 function rate(item) {
-  if ([...rated.children].some((row) => row.dataset.item === key(item))) return;
+  if ([...rated.children].some((row) => row.dataset.item === item)) return;
   const field = document.createElement("input");
   Object.assign(field, { type: "number", step: "any", required: true, value: form.dataset.highest });
   const label = document.createElement("label");
   label.append(`Rating of ${item}`, field);
   const row = listed(label, button(`Remove ${item}`, () => { row.remove(); showRated(); }));
-  row.dataset.item = key(item);
+  row.dataset.item = item;
   rated.append(row);
   showRated();
   field.focus();
@@ -83,7 +87,7 @@ function show(place, answer) {
 async function submit(event) {
   event.preventDefault();
   const ratings = [...rated.children].map((row) => ({
-    item: JSON.parse(row.dataset.item), rating: row.querySelector("input").valueAsNumber }));
+    item: row.dataset.item, rating: row.querySelector("input").valueAsNumber }));
   const options = {
     method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ ratings, n: 10 }) };
   await Promise.all([...document.querySelectorAll(".recommended")].map(async (place) => {

@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from contract.batch import OFFSET, PARTITION
+from contract.batch import OFFSET, PARTITION, TIMESTAMP
 from contract.recommender import (
     GOLDEN_RATINGS_FILE,
     LIST_ITEMS,
@@ -33,16 +34,17 @@ Rated = dict[tuple[str, str], float]
 
 def last_rated(lab: RatingsLab, batches: Sequence[int], share: float = 0.9) -> tuple[Rated, Rated]:
     """Return what these batches' versions are fitted to and what is held out, found by nothing of the project."""
-    newest: dict[tuple[str, str], tuple[tuple[int, int, int], float]] = {}
+    newest: dict[tuple[str, str], tuple[tuple[int, datetime, int, int], float]] = {}
     for manifest in (found for found in lab.manifests() if found.batch in batches):
         for row in (row for part in manifest.objects for row in lab.parquet(part.key).to_pylist()):
             if None in (row["who"], row["what"], row["stars"]) or not abs(row["stars"]) <= 1e6:
                 continue
-            at, pair = (manifest.batch, row[PARTITION], row[OFFSET]), (row["who"], str(row["what"]))
+            pair = (row["who"], str(row["what"]))
+            at = (manifest.batch, row[TIMESTAMP], row[PARTITION], row[OFFSET])
             newest[pair] = max(newest.get(pair, (at, 0.0)), (at, row["stars"]))
     fitted: Rated = {}
     held_out: Rated = {}
-    for pair, ((_, partition, offset), stars) in newest.items():
+    for pair, ((*_, partition, offset), stars) in newest.items():
         digest = hashlib.sha256(f"{partition}-{offset}".encode()).hexdigest()
         (fitted if int(digest[:8], 16) / 2**32 < share else held_out)[pair] = stars
     return fitted, held_out

@@ -45,11 +45,21 @@ class Made:
 
 
 def made(
-    users: int = 6, items: int = 30, rank: int = 3, *, implicit: bool = False, whole: bool = False, seed: int = 0
+    users: int = 6,
+    items: int = 30,
+    rank: int = 3,
+    *,
+    implicit: bool = False,
+    whole: bool = False,
+    seed: int = 0,
+    first: int = 0,
 ) -> Made:
-    """Return a version whose items are integers where ``whole``, and text otherwise; users are the other way round."""
+    """Return a version whose items are integers where ``whole``, and text otherwise; users are the other way round.
+
+    ``first`` is the least of the integers.
+    """
     rng = np.random.default_rng(seed)
-    texts, numbers = [f"n{i}é" for i in range(users + items)], [str(i * 7) for i in range(users + items)]
+    texts, numbers = [f"n{i}é" for i in range(users + items)], [str(first + i * 7) for i in range(users + items)]
     user_names, item_names = (texts, numbers) if whole else (numbers, texts)
     user_ids, item_ids = Ids.of(sorted(user_names[:users])), Ids.of(sorted(item_names[:items]))
     item_factors = rng.normal(size=(items, rank)).astype(np.float32)
@@ -65,7 +75,7 @@ def made(
     rated = ItemRatings(counts, rng.uniform(1, 5, items))
     columns = Columns(
         IdColumn("user_id", "string" if whole else "int64"),
-        IdColumn("item id", "int32" if whole else "string"),
+        IdColumn("item id", ("int64" if first else "int32") if whole else "string"),
         "rating",
     )
     measured = Measured(9, 3, 1, {"rmse": 0.9, "ndcg_at_10": 0.2}, {"user_item_means": {"rmse": 0.95}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import pickle
 from collections.abc import Iterator
@@ -12,17 +13,23 @@ from urllib.parse import quote
 
 import httpx
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.errors import RequestTooLargeError, VersionUnavailableError
-from contract.recommender import ITEM_FACTORS_FILE, USER_FACTORS_FILE, USERS_FILE
+from contract.model_version import ResultsFile
+from contract.recommender import ITEM_FACTORS_FILE, USER_FACTORS_FILE, USERS_FILE, ListsManifest, lists_to_json
+from serving.kinds.als import numbers
 from serving.kinds.als.predictor import RecommenderPredictor
 from serving.kinds.als.recommendation import Recommendation
 from serving.kinds.prediction import PredictRequest
+from serving.stored_rows.range_cache import RangeCache
 from tests.unit.serving.kinds.als.artifacts import Made, made
 from tests.unit.serving.kinds.test_seam import Line
+from tests.unit.serving.stored_rows.counting_store import CountingStore
 
 EXPLICIT, IMPLICIT, WHOLE = made(), made(implicit=True, seed=1), made(whole=True, seed=2)
 ALS = {"kind": "als"}
@@ -115,11 +122,15 @@ def test_where_nothing_is_known_the_most_rated_come_and_the_answer_says_so(serve
         ]
     # An implicit model learns nothing of what is not liked, and does not recommend it either.
     first = IMPLICIT.items[int(IMPLICIT.rated.order[0])]
-    answer = server.post("/api/plays/v1/recommend", {"ratings": [{"item": first, "rating": 0}], "n": 2})
-    assert answer["basis"] == "popularity"
-    assert [each["item"] for each in answer["recommendations"]] == [
-        IMPLICIT.items[int(place)] for place in IMPLICIT.rated.order[1:3]
-    ]
+    # The second is nothing in 32 bits.
+    for nothing in (0, 1e-300):
+        answer = server.post("/api/plays/v1/recommend", {"ratings": [{"item": first, "rating": nothing}], "n": 2})
+        assert answer["basis"] == "popularity"
+        assert [each["item"] for each in answer["recommendations"]] == [
+            IMPLICIT.items[int(place)] for place in IMPLICIT.rated.order[1:3]
+        ]
+    little = server.post("/api/plays/v1/recommend", {"ratings": [{"item": first, "rating": 1e-40}], "n": 2})
+    assert little["basis"] == "ratings"
 
 
 def test_integers_are_integers_however_they_are_asked(server: Server) -> None:
@@ -187,6 +198,14 @@ def test_what_cannot_be_answered_is_refused_with_its_path(server: Server, body: 
     assert answer.status_code == (400 if loc is None else 422), answer.text
     assert loc is None or answer.json()["errors"][0]["loc"] == loc
     assert len(answer.content) < 2000
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"\xef\xbb\xbf{}", b'{"\xed\xa0\x80": 1}', "{}".encode("utf-16")])
+def test_what_is_no_json_is_told_alike_by_every_route(server: Server, body: bytes) -> None:
+    ratings, pairs = (server.send("POST", f"/api/films/v1/{route}", body) for route in ("recommend", "predict"))
+    assert [(answer.status_code, answer.json()["message"]) for answer in (ratings, pairs)] == [
+        (400, pairs.json()["message"])
+    ] * 2
 
 
 def test_too_large_a_rating_is_refused_with_its_user(server: Server) -> None:
@@ -375,6 +394,47 @@ def test_a_version_without_stored_lists_says_so(server: Server) -> None:
     assert server.send("GET", "/api/films/v1/recommendations/nobody").status_code == 404
 
 
+def stored_lists(users: list[str], rows: list[tuple[list[str], list[float], list[str], list[float]]]) -> bytes:
+    texts, floats = pa.list_(pa.string()), pa.list_(pa.float32())
+    names, types = ("items", "scores", "rated_items", "ratings"), (texts, floats, texts, floats)
+    told = {name: pa.array(each, of) for name, each, of in zip(names, zip(*rows, strict=True), types, strict=True)}
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"_user": pa.array(users), **told}), buffer)
+    return buffer.getvalue()
+
+
+def test_stored_lists_that_could_not_be_answered_are_refused_with_their_file(tmp_path: Path) -> None:
+    sound = (["7", "-2147483648"], [2.0, 1.0], ["0"], [5.0])
+    odd: list[tuple[list[str], list[float], list[str], list[float]]] = [
+        (["x"], [1.0], [], []),
+        (["1" + "0" * 5000], [1.0], [], []),
+        (["1_0"], [1.0], [], []),
+        (["07"], [1.0], [], []),
+        (["7"], [float("nan")], [], []),
+        ([], [], ["2147483648"], [1.0]),
+        ([], [], ["7"], [float("inf")]),
+    ]
+    of, line = made(whole=True, users=len(odd) + 1), Line(tmp_path)
+    model = line.tracking.model("lists")
+    line.tracking.version(model, of.files, ALS)
+    line.tracking.tag(model, 1, "results", "m")
+    line.look()
+    body = stored_lists([*of.users], [sound, *odd])
+    run_id = str(line.pickup.catalogue.models[model].versions[1].run_id)
+    file = ResultsFile("a-key", "e", len(body), len(of.users), (of.users[0],), (of.users[-1],))
+    store: Any = CountingStore(
+        {"a-key": body, "m": lists_to_json(ListsManifest(model, run_id, len(of.users), (file,)))}
+    )
+    line.stored = RangeCache(store, tmp_path / "ranges", 10**6)
+    line.stored.prepare()
+    paths = [f"/api/lists/v1/recommendations/{quote(user)}" for user in of.users]
+    first, *others = line.ask(*(("GET", path, None) for path in paths))
+    assert first.status_code == 200 and [each["item"] for each in first.json()["recommendations"]] == [7, -(2**31)]
+    for answer in others:
+        assert answer.status_code == 502 and "a-key" in answer.json()["message"], answer.text
+        assert len(answer.content) < 1000
+
+
 def test_outcomes_are_counted_and_documents_have_the_routes(server: Server) -> None:
     server.post("/api/films/v2/recommend", {"users": [{"ratings": []}, {"ratings": ratings_of(EXPLICIT, 0)}]})
     server.post("/api/films/v2/predict", {"instances": [[7, "nobody's"]]})
@@ -412,20 +472,47 @@ def test_names_that_could_not_be_answered_are_their_version_s_matter(tmp_path: P
     model = line.tracking.model("odd")
     text = WHOLE.files["swathe/users.txt"]
     odd = {**WHOLE.files, "swathe/users.txt": text[: text.rindex(b'"n')] + b'"\\ud800"\n'}
-    fractions = {**WHOLE.files, "swathe/items.txt": WHOLE.files["swathe/items.txt"].replace(b'"0"', b'"0.5"')}
+    raw = {**WHOLE.files, "swathe/users.txt": text[: text.rindex(b'"n')] + b'"\xed\xa0\x80"\n'}
+    items = WHOLE.files["swathe/items.txt"]
+    wholes = [
+        {**WHOLE.files, "swathe/items.txt": items.replace(b'"0"', b'"%s"' % name)}
+        for name in (b"0.5", b"-9999999999999999999", b"-2147483649", b"0_1")
+    ]
     smile = {**WHOLE.files, "swathe/users.txt": text[: text.rindex(b'"n')] + b'"\\ud83d\\ude00"\n'}
-    for files in (odd, fractions):
+    for files in (odd, raw, *wholes):
         line.tracking.version(model, files, ALS)
     line.tracking.version(model, {**smile, "swathe/golden.json": _without_the_last_user()}, ALS)
+    lowest = {name: body.replace(b'"0"', b'"-2147483648"') for name, body in WHOLE.files.items()}
+    line.tracking.version(model, lowest, ALS)
     line.look()
     versions = line.pickup.catalogue.models["odd"].versions
-    assert [version.state for version in versions.values()] == ["unavailable", "unavailable", "ready"]
-    assert "is no text" in (versions[1].reason or "") and "is no integer" in (versions[2].reason or "")
+    assert [version.state for version in versions.values()] == ["unavailable"] * 6 + ["ready"] * 2
+    reasons = [version.reason or "" for version in versions.values()]
+    assert "is no text" in reasons[0] and "a JSON string a line" in reasons[1]
+    assert all("is no integer" in reason for reason in reasons[2:6])
 
 
 def _without_the_last_user() -> bytes:
     golden = json.loads(WHOLE.files["swathe/golden.json"])
     return json.dumps({**golden, "users": golden["users"][:-1]}).encode()
+
+
+def test_a_golden_file_that_tells_nothing_is_its_version_s_matter(tmp_path: Path) -> None:
+    line = Line(tmp_path)
+    model = line.tracking.model("odd")
+    golden = json.loads(EXPLICIT.files["swathe/golden.json"])
+    far = [{**user, "factors": [9.0] * 3} for user in golden["users"]]
+    for changed in ({"users": []}, {"pairs": []}, {"longest": 1e300, "users": far}):
+        line.tracking.version(
+            model, {**EXPLICIT.files, "swathe/golden.json": json.dumps({**golden, **changed}).encode()}, ALS
+        )
+    line.look()
+    assert [version.state for version in line.pickup.catalogue.models["odd"].versions.values()] == ["unavailable"] * 3
+
+
+def test_what_takes_long_is_made_at_loading(server: Server) -> None:
+    loaded = numbers.load(server.served("plays").predictor.files)
+    assert "_table" in vars(loaded.users.ids) and "_table" in vars(loaded.items.ids) and "order" in vars(loaded.rated)
 
 
 @pytest.mark.parametrize(

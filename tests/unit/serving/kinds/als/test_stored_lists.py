@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from contract.errors import ModelArtifactError, UnknownNameError, VersionUnavailableError
 from contract.model_version import ResultsFile
-from contract.recommender import ListsManifest, lists_to_json
+from contract.recommender import IdColumn, ListsManifest, lists_to_json
 from serving.kinds.als.stored_lists import StoredList, StoredLists
 from serving.stored_rows.range_cache import RangeCache
 from serving.versions.catalogue import Version
@@ -64,7 +64,7 @@ class Stored:
         self.version = Version("a", 1, "r", "s", "ready", {"results": tag} if tag else {}, 0)
 
     def of(self, user: str) -> StoredList:
-        return self.lists.of(self.version, user)
+        return self.lists.of(self.version, user, IdColumn("item", "string"))
 
 
 def test_every_user_s_list_is_read_with_one_row_group(tmp_path: Path) -> None:
@@ -98,6 +98,9 @@ def each(value: Any, of: pa.DataType) -> Any:
     return pa.array([value] * N, of)
 
 
+NO_TEXT = pa.ListArray.from_arrays([*range(N + 1)], each(b"\xed\xa0\x80", pa.binary()).view(pa.string()))
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
@@ -115,6 +118,8 @@ def each(value: Any, of: pa.DataType) -> Any:
         (parquet(scores=each(None, FLOATS)), "lists of 1, 0, 22, 22 values"),
         (parquet(scores=each([None], FLOATS)), "a value missing"),
         (parquet(items=each([None], TEXTS)), "a value missing"),
+        (parquet(items=NO_TEXT, scores=each([0.0], FLOATS)), "row group .* cannot be read"),
+        (parquet(scores=each([float("nan")], FLOATS), items=each(["a"], TEXTS)), "NaN or infinite"),
         (parquet(items=each(["y" * 2**20] * 40, TEXTS), scores=each([0.0] * 40, FLOATS)), "items of more than"),
     ],
 )

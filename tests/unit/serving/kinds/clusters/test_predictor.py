@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InvalidRequestError, RequestTooLargeError
-from scoring.kmeans import Assigner, Floats, Integers
+from scoring.kmeans import Assigner, Floats
+from scoring.likely import Likely
 from serving.kinds.clusters.predictor import ClusterPredictor, seconds
 from serving.kinds.clusters.tensors import OUTPUTS
 from serving.kinds.litserve_api import LARGE_BYTES, Predictions
@@ -242,18 +243,24 @@ def test_a_binary_tensor_has_the_bytes_of_its_shape(there: int, told: int, n: in
             decode(body, len(header), numbers("ab"), tuple(OUTPUTS))
 
 
-class Likely(Assigner):
+class HalvingAssigner(Assigner):
     """An assigner with a probability for each cluster."""
 
-    def assign_likely(self, rows: Floats) -> tuple[Integers, Floats, Floats]:
+    least_tolerance = 0.0
+
+    def tolerance(self, rows: Floats) -> Floats:
+        """Return that nothing may differ."""
+        return np.zeros(len(rows))
+
+    def assign_likely(self, rows: Floats) -> Likely:
         """Return half of what is left for each next one, the first of the row's own cluster."""
         clusters, distances = self.assign(rows)
         found = np.tile(0.5 ** np.arange(1, len(self.scoring.labels) + 1), (len(rows), 1))
         likely = np.array([np.roll(row, cluster) for row, cluster in zip(found, clusters, strict=True)])
-        return clusters, distances, likely
+        return Likely(clusters, distances, likely)
 
 
-LIKELY = Likely(scoring(clusters=3))
+LIKELY = HalvingAssigner(scoring(clusters=3))
 
 
 @pytest.mark.parametrize("n", [1, 3, 2000, 40_000])

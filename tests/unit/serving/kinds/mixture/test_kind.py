@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,22 +12,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.errors import ModelArtifactError
+from contract.errors import ModelArtifactError, RequestTooLargeError
 from contract.kinds.mixture import MOST_COMPONENTS, MOST_WIDTH
 from contract.model_version import GOLDEN_FILE, GOLDEN_PROBABILITIES_FILE, SCORING_FILE
 from serving.kinds.clusters.clustering import Clustering
+from serving.kinds.clusters.predictor import seconds
+from serving.kinds.litserve_api import Predictions
 from serving.kinds.mixture.kind import KIND
-from serving.kinds.prediction import PredictRequest
+from serving.kinds.prediction import Answer, PredictRequest, Tensors
+from serving.rows_in.size import MOST_NUMBERS
 from tests.mixtures import artifact, mixture, rows_of
 
 FILES = artifact()
 SERVED = KIND.load(FILES)
+LARGE = KIND.load(artifact(mixture(MOST_COMPONENTS)))
 
 
 def changed(name: str, change: Callable[[Any], Any]) -> dict[str, bytes]:
     fields = json.loads(FILES[name])
     change(fields)
     return {**FILES, name: json.dumps(fields).encode()}
+
+
+@pytest.fixture(scope="module")
+def predictions(tmp_path_factory: pytest.TempPathFactory) -> Predictions:
+    """The model's contract with LitServe."""
+    return Predictions(tmp_path_factory.mktemp("locks"))
+
+
+def asked(served: Clustering, n: int, **more: Any) -> PredictRequest:
+    body = json.dumps({"instances": [[0.0] * len(served.inputs)] * n}).encode()
+    return PredictRequest(body, served.predictor, b'"model":"m"}', **more)
+
+
+def worked(predictions: Predictions, request: PredictRequest) -> Answer:
+    """Return what a worker answers."""
+    return predictions.encode_response(predictions.predict(predictions.decode_request(request)))
 
 
 def predicted(served: Clustering, rows: list[list[float | None]]) -> list[dict[str, Any]]:
@@ -115,3 +136,33 @@ def test_whatever_the_bytes_are_it_says_why(name: str, body: bytes) -> None:
 def test_the_largest_mixture_that_a_stream_file_may_ask_for_is_read() -> None:
     largest = mixture(MOST_COMPONENTS, MOST_WIDTH)
     assert KIND.load(artifact(largest)).assigner.scoring == largest
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_an_answer_of_more_probabilities_than_are_made_is_refused(predictions: Predictions, apart: bool) -> None:
+    most = MOST_NUMBERS // (MOST_COMPONENTS + 1)
+    tensor = {"inputs": [{"name": "rows", "datatype": "FP64", "shape": [most + 1, 2], "data": [0] * 2 * (most + 1)}]}
+    as_tensor = PredictRequest(json.dumps(tensor).encode(), LARGE.predictor, b"}", tensors=Tensors(None, {}))
+    for refused in (
+        asked(LARGE, most + 1, apart=apart),
+        asked(LARGE, most + 1, shadow=SERVED.predictor),
+        asked(SERVED, most + 1, shadow=LARGE.predictor),
+        as_tensor,
+    ):
+        error = worked(predictions, refused).error
+        assert isinstance(error, RequestTooLargeError) and f"{MOST_NUMBERS} numbers" in str(error)
+    assert worked(predictions, asked(SERVED, most + 1, apart=apart)).error is None
+    assert len(json.loads(worked(predictions, asked(LARGE, most, apart=apart)).body)["predictions"]) == most
+
+
+def test_so_many_probabilities_are_left_to_a_worker(predictions: Predictions) -> None:
+    """Rows that take a worker's time take the event loop's no more than three times what it may stand still."""
+    for n in (50, 1_000, 4_000, 8_000):
+        took = []
+        for _ in range(3):
+            began = time.thread_time()
+            answer = predictions.answer_soon(asked(LARGE, n))
+            took.append(time.thread_time() - began)
+        assert (answer is None) == (n >= 4_000)
+        assert answer is None or min(took) < 0.03
+    assert seconds(8_000, LARGE.assigner, likely=True) > 0.05

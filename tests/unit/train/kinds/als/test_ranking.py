@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.train.kinds.als import ranking
@@ -32,6 +32,7 @@ def test_the_measures_by_hand() -> None:
     assert lists.coverage(2, 16) == 4 / 16 and lists.coverage(4, 8) == 1.0
 
 
+@settings(deadline=None)
 @given(data=st.data(), users=st.integers(1, 6), items=st.integers(1, 9), k=st.integers(1, 12))
 def test_any_scores_are_ranked_as_by_a_loop(data: st.DataObject, users: int, items: int, k: int) -> None:
     numbers = st.lists(st.integers(-2, 2), min_size=items, max_size=items)
