@@ -43,7 +43,7 @@ def write_sorted(
     sorted_rows, spark = placed.sortWithinPartitions(*keys), rows.sparkSession
     _write(sorted_rows, url, row_group_rows)
     ends = _ends(spark, url, keys)
-    # Nearly always short texts are enough to know; only else is it looked which of them may come together.
+    # The longest row nearly always tells that any rows have room; else the longest ones are added up.
     if max((row["text_bytes"] for row in ends), default=0) * row_group_rows > RESULTS_GROUP_TEXT_BYTES:
         fitting = _rows_that_fit(spark, url, row_group_rows)
         if fitting < row_group_rows:
