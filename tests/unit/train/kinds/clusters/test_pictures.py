@@ -8,7 +8,7 @@ import numpy as np
 
 from contract.lineage import Lineage, Transition
 from pipeline.train.kinds.clusters.comparison import Change, Comparison
-from pipeline.train.kinds.clusters.drift import Profile
+from pipeline.train.kinds.clusters.drift import Profile, profile
 from pipeline.train.kinds.clusters.pictures import Drawn, draw
 from pipeline.train.kinds.clusters.predecessor import Predecessor
 from pipeline.train.kinds.clusters.reference import make_reference
@@ -28,7 +28,7 @@ def test_the_most_features_in_many_clusters_are_drawn_within_seconds() -> None:
     rows = centers[clusters] + rng.normal(size=(ROWS, MOST_FEATURES))
     lineage = Lineage(labels, (), CLUSTERS + 1, 1, tuple(Transition("survived", (x,), (x,), 1.0) for x in labels))
     shares = (1 / CLUSTERS,) * CLUSTERS
-    earlier = Predecessor(1, scoring, lineage, Profile({}), shares)
+    earlier = Predecessor(1, scoring, lineage, profile(features, rows[:10]), shares)
     change = Change(earlier, rng.integers(0, 100, (CLUSTERS, CLUSTERS)), {}, "stable", "")
     comparison = Comparison(lineage, Profile({}), make_reference(scoring, rows), "", {}, change)
     begin = time.process_time()
