@@ -285,7 +285,7 @@ def manifest_from_json(body: bytes, key: str) -> Manifest:
             _refuse_later_fields(Part, [part for lane in lanes for part in lane["parts"]])
         again = tuple(LandedAgain(**landed) for landed in fields.pop("again", ()))
         return Manifest(lanes=tuple(_lane(lane) for lane in lanes), again=again, format=found, **fields)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ChainError(f"{key} is not a batch manifest that this version of Swathe wrote: {error}") from error
 
 

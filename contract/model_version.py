@@ -89,6 +89,8 @@ TYPED_RESULTS_FORMAT: Final = 2
 """Of versions whose rows are typed."""
 RESULTS_ROW_GROUP_ROWS: Final = 20_000
 """Rows of a row group of results at most: reading one row reads one row group, which should take milliseconds."""
+RESULTS_GROUP_TEXT_BYTES: Final = 128 * 2**20
+"""Bytes of the texts of a row group of results at most, as they are read: half of what serving takes."""
 
 # Columns of results; a stream's own begin with a letter, and `distance` may well be a feature.
 ROW_ID, CLUSTER, DISTANCE = "_row_id", "_cluster", "_distance"

@@ -198,6 +198,6 @@ class Lease:
 def _holder(body: bytes) -> Holder:
     try:
         return Holder(**json.loads(body))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         # Not ours to read; it is stolen once it stays unchanged for the time to live.
         return Holder("unreadable", "unknown", 0, 0.0, 0)

@@ -31,14 +31,14 @@ def check_rows(n: int, width: int) -> None:
     _check(n * (width + 1))
 
 
-def check_answer(n: int, clusters: int) -> None:
-    """Refuse more rows than may be answered with a number for each of so many ``clusters``.
+def check_answer(n: int, width: int, by: str) -> None:
+    """Refuse more rows than may be answered with so many numbers each; ``by`` says in a word what each is of.
 
     Raises
     ------
     RequestTooLargeError: names the limit.
     """
-    _check(n * (clusters + 1), "answer", "clusters")
+    _check(n * (width + 1), "answer", by)
 
 
 def _check(numbers: int, where: str = "body", by: str = "features") -> None:

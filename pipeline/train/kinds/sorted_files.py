@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pyspark.sql import functions as fn
 
 from contract.errors import ChainError
-from contract.model_version import ResultsFile
+from contract.model_version import RESULTS_GROUP_TEXT_BYTES, ResultsFile
 from pipeline.object_store import ObjectStore
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, Row, SparkSession
+
+logger = logging.getLogger(__name__)
 
 
 def write_sorted(
@@ -27,35 +32,70 @@ def write_sorted(
 ) -> tuple[ResultsFile, ...]:
     """Write ``count`` rows to ``folder`` as ``files`` files sorted by ``keys``; return these, in the same order.
 
+    Row groups have ``row_group_rows`` rows at most, and fewer where their texts would be too large to be read.
+
     Raises
     ------
     ChainError: what is read back is not what was written.
     """
     placed = rows.coalesce(1) if files == 1 else rows.repartitionByRange(files, *keys)
     url = f"s3a://{store.bucket}/{folder}"
-    # Over what an earlier attempt of the same run has left, which nothing names.
-    written = placed.sortWithinPartitions(*keys).write.mode("overwrite")
-    written.option("parquet.block.row.count.limit", row_group_rows).parquet(url)
-    found = _read_back(rows.sparkSession, store, f"{folder}/", url, keys)
+    sorted_rows, spark = placed.sortWithinPartitions(*keys), rows.sparkSession
+    _write(sorted_rows, url, row_group_rows)
+    ends = _ends(spark, url, keys)
+    # The longest row nearly always tells that any rows have room; else the longest ones are added up.
+    if max((row["text_bytes"] for row in ends), default=0) * row_group_rows > RESULTS_GROUP_TEXT_BYTES:
+        fitting = _rows_that_fit(spark, url, row_group_rows)
+        if fitting < row_group_rows:
+            logger.info("texts are long folder=%s row_group_rows=%d", folder, fitting)
+            _write(sorted_rows, url, fitting)
+            ends = _ends(spark, url, keys)
+    found = _stored(ends, store, f"{folder}/")
     if (rows_found := sum(file.rows for file in found)) != count:
         raise ChainError(f"results {folder} of {count} rows read back as {rows_found}")
     return found
 
 
-def _read_back(
-    spark: SparkSession, store: ObjectStore, prefix: str, url: str, keys: Sequence[str]
-) -> tuple[ResultsFile, ...]:
-    """Return the files under ``prefix`` in the order of their keys, each with its rows and its end keys."""
-    ends = (
-        spark.read.parquet(url)
-        .groupBy(fn.element_at(fn.split(fn.input_file_name(), "/"), -1).alias("file"))
+def _write(rows: DataFrame, url: str, row_group_rows: int) -> None:
+    # Over what an earlier attempt of the same run has left, which nothing names.
+    written = rows.write.mode("overwrite")
+    written.option("parquet.block.row.count.limit", row_group_rows).parquet(url)
+
+
+def _text_bytes(rows: DataFrame) -> Column:
+    """Bytes of all texts of a row, as UTF-8."""
+    texts = [name for name, kind in rows.dtypes if kind == "string"]
+    return reduce(
+        lambda total, name: total + fn.coalesce(fn.octet_length(name), fn.lit(0)), texts, fn.lit(0).cast("long")
+    )
+
+
+def _rows_that_fit(spark: SparkSession, url: str, most: int) -> int:
+    """Return how many rows, ``most`` at most, any row group may have: as many of the longest as fit into one."""
+    rows = spark.read.parquet(url)
+    longest = rows.select(_text_bytes(rows).alias("bytes")).orderBy(fn.desc("bytes")).limit(most).toArrow()
+    together = np.cumsum(longest["bytes"].to_numpy())
+    fitting = int(np.searchsorted(together, RESULTS_GROUP_TEXT_BYTES, side="right"))
+    return most if fitting == len(together) else max(1, fitting)
+
+
+def _ends(spark: SparkSession, url: str, keys: Sequence[str]) -> list[Row]:
+    """Return of each file its rows, its end keys, and the bytes of text in the row that has most."""
+    rows = spark.read.parquet(url)
+    return (
+        rows.groupBy(fn.element_at(fn.split(fn.input_file_name(), "/"), -1).alias("file"))
         .agg(
             fn.count(fn.lit(1)).alias("rows"),
             fn.min(fn.struct(*keys)).alias("first"),
             fn.max(fn.struct(*keys)).alias("last"),
+            fn.max(_text_bytes(rows)).alias("text_bytes"),
         )
         .collect()
     )
+
+
+def _stored(ends: Sequence[Row], store: ObjectStore, prefix: str) -> tuple[ResultsFile, ...]:
+    """Return the files under ``prefix`` in the order of their keys, each with its rows and its end keys."""
     stored = {entry.key: entry for entry in store.list_objects(prefix) if entry.key.endswith(".parquet")}
     files = [
         ResultsFile(

@@ -173,7 +173,7 @@ class Sources:
         text = self._read_text(run, RECORD_FILE)
         try:
             return VersionRecord.from_json(text) if text else None
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             logger.warning("record unreadable run_id=%s file=%s reason=%r", run.id, RECORD_FILE, error)
             return None
 
@@ -181,7 +181,7 @@ class Sources:
         try:
             told = json.loads(self._read_text(run, GATE_FILE) or "{}")
             return {TAG_GATE: told["earned"], TAG_GATE_REASON: told["reason"]}
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return {}
 
 

@@ -156,7 +156,7 @@ class Ledger:
             if fields.pop("format") != LEDGER_FORMAT:
                 raise ValueError(f"its format is not {LEDGER_FORMAT}")
             return of(fields)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ChainError(
                 f"{key} in bucket {self._store.bucket!r} is not what this version of Swathe wrote: {error}"
             ) from error

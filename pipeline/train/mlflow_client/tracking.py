@@ -99,7 +99,7 @@ def numbers_in(noted: str, name: str) -> list[int]:
     """Return the numbers of model ``name`` in ``noted``, the value of ``TAG_VERSIONS``."""
     try:
         return [int(each["version"]) for each in json.loads(noted) if each["name"] == name]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return []
 
 

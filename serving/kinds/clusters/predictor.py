@@ -149,7 +149,11 @@ class ClusterPredictor:
             rows = reader(*self._reader_key).read_sound(request.body)
             decoded = self._points(rows) if rows else None
         n = len(decoded.rows) if decoded else 0
-        taken = seconds(n, self.assigner, apart=request.apart, likely=self.likely is not None)
+        taken = sum(
+            seconds(n, asked.assigner, apart=request.apart, likely=asked.likely is not None)
+            for asked in (self, request.shadow)
+            if asked is not None
+        )
         return None if taken > _SOON_S else decoded
 
     def predict(self, request: PredictRequest, decoded: Points) -> Assigned:
@@ -197,7 +201,7 @@ class ClusterPredictor:
 
     def _check_answer(self, n: int) -> None:
         if self.likely is not None:
-            check_answer(n, len(self.assigner.scoring.labels))
+            check_answer(n, len(self.assigner.scoring.labels), "clusters")
 
     def _encodes_long(self, request: PredictRequest) -> bool:
         """Return whether reading and encoding typed rows is no work for the event loop, without looking at them."""

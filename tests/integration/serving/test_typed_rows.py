@@ -188,6 +188,7 @@ def test_the_page_has_a_field_of_each_form(line: Line) -> None:
     ]
     carriers = next(each for each in typed.ENCODING.features if isinstance(each, Category))
     assert choices == [*carriers.values, "other*", None]
+    assert "of a category it is one of the others, or has a column of its own" in text
     assert 'type="datetime-local"' in text and '<select name="late"' in text and '<select name="stops"' in text
     assert "</script>" in typed.CARRIERS[2] and "'</script>" not in text
     assert re.search(r'title="(AA|B6|other|héllo[^"]*) \d+%, ', text) and re.search(r">\d\d:\d\d</td>", text)

@@ -45,6 +45,20 @@ frame = pd.DataFrame({
 model = mlflow.pyfunc.load_model(sys.argv[1])
 frame = frame[model.metadata.get_input_schema().input_names()]
 answers = model.predict(frame)
+no_integer, zoned = frame["stops"].where(frame["stops"] > 0), frame["dep"].dt.tz_localize("UTC")
+for column, cells, said in [
+    ("dep", zoned, "only contains timezone-naive datetime objects"),
+    ("dep", zoned.astype(object), "only contains timezone-naive datetime objects"),
+    ("stops", no_integer, "Can not safely convert float64 to int64"),
+    ("stops", no_integer.astype("Int64"), "cannot convert NA to integer"),
+]:
+    try:
+        model.predict(frame.assign(**{column: cells}))
+    except Exception as error:
+        assert said in str(error), error
+    else:
+        raise AssertionError(f"{column} of {cells.dtype} is taken")
+model.predict(frame.assign(night=pd.Series([True, None, False], dtype=object)))
 print(answers[["cluster", "distance"]].to_json(double_precision=15, orient="values"))
 """
 ROWS: list[dict[str, Any]] = [

@@ -76,7 +76,7 @@ def test_an_unknown_format_is_refused_with_a_word(number: object) -> None:
         manifest_from_json(json.dumps({**_format_1(), "format": number}).encode(), "k")
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"{}", b'{"format": 99}', b"[1]", b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"null", b"{}", b'{"format": 99}', b"[1]", b"\xff", b"[" * 100_000])
 def test_what_is_no_manifest_is_refused(body: bytes) -> None:
     with pytest.raises(ChainError, match="not a batch manifest"):
         manifest_from_json(body, "k")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from contract.errors import AccessDeniedError, StopError
+from contract.errors import AccessDeniedError, RetryError, StopError
 from pipeline.train.lease import Lease
 from tests.line import wait_for
 from tests.memory_store import MemoryStore
@@ -57,3 +57,11 @@ def test_a_lease_that_another_trainer_took_is_lost() -> None:
         store.put("leases/m.json", b'{"token": "t", "host": "h", "pid": 1, "started_at": 0, "beat": 0}')
         with pytest.raises(StopError, match="taken by another trainer"):
             slow.check()
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b"[" * 100_000])
+def test_what_is_no_lease_is_one_of_somebody_until_it_is_stolen(body: bytes) -> None:
+    store = MemoryStore()
+    store.put("leases/m.json", body)
+    with pytest.raises(RetryError, match="process 0 on unknown"), Lease(store, "m", wait_s=0):
+        pass

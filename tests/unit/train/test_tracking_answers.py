@@ -13,7 +13,7 @@ import pytest
 from contract.errors import UnreadableAnswerError
 from pipeline.train.mlflow_client.limits import RUNS_PER_PAGE
 from pipeline.train.mlflow_client.registry import Registry
-from pipeline.train.mlflow_client.tracking import Tracking
+from pipeline.train.mlflow_client.tracking import Tracking, numbers_in
 from pipeline.train.settings import TrackingSettings
 
 
@@ -83,3 +83,9 @@ def test_runs_are_asked_for_in_pages_that_a_server_answers_in_time(server: Answe
     assert [asked["page_token"] for asked in server.asked] == ["", "next"]
     assert {asked["max_results"] for asked in server.asked} == {RUNS_PER_PAGE} and RUNS_PER_PAGE <= 100
     assert {asked["run_view_type"] for asked in server.asked} == {"DELETED_ONLY"}
+
+
+@pytest.mark.parametrize("noted", ["", "7", "[7]", "[{}]", "[" * 100_000, '[{"name": "m", "version": 1e999}]'])
+def test_versions_that_a_run_did_not_note_are_none(noted: str) -> None:
+    assert numbers_in(noted, "m") == []
+    assert numbers_in('[{"name": "m", "version": "3"}, {"name": "n", "version": "4"}]', "m") == [3]

@@ -42,7 +42,7 @@ class Collected:
     @property
     def is_newest(self) -> Flags:
         """Which are of the newest batch."""
-        return self.batches == self.newest
+        return np.asarray(self.batches == self.newest)
 
     def may_be_fitted(self, version: int) -> Flags:
         """Return of which pairs an earlier ``version`` may have seen a rating.

@@ -74,11 +74,12 @@ def best_items(fitted: Fitted, ratings: Ratings) -> Iterator[Best]:
     placed = fitted.indexed(ratings.trained).repartition(count, USER_PLACE)
     mine = placed.groupBy(USER_PLACE, model.user).agg(rated)
     asked = min(len(known.items), LIST_ITEMS + int(known.user_counts.max()), MOST_ASKED)
-    found = fitted.als.recommendForAllUsers(asked)
+    # Both sides: of a join that broadcasts one of them the other decides the tasks.
+    found = fitted.als.recommendForAllUsers(asked).repartition(count, USER_PLACE)
     others = fn.filter("recommendations", lambda each: ~fn.array_contains(fn.col(_MINE)[ITEM_PLACE], each[ITEM_PLACE]))
     kept = fn.slice(others, 1, LIST_ITEMS).alias(_KEPT)
     rows = mine.join(found, USER_PLACE).select(USER_PLACE, model.user, _MINE, kept)
-    rows = rows.coalesce(count).persist(StorageLevel.MEMORY_AND_DISK)
+    rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         yield Best(rows, model, known.items, len(known.users))
     finally:

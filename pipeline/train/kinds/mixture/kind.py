@@ -44,12 +44,7 @@ class MixtureKind(Clustering):
         DataError: they are too wide, hold fewer distinct points than components, or no density can be fitted to them.
         """
         model = self._opened.series.stream.section(GaussianMixture)
-        width = len(prepared.mean)
-        if width > MOST_WIDTH:
-            raise DataError(
-                f"the features are {width} numbers a row, and a Gaussian mixture takes {MOST_WIDTH}: each value of a "
-                f"category is one; give categories a lower `max_categories`, leave features out, or choose another kind"
-            )
+        refuse_wide(len(prepared.mean))
         with watch.measured("fit"):
             fit = fit_mixture(batch.spark, prepared, model, prepared.features)
         # Clusters have their numbers, until labels are known from the version before.
@@ -71,6 +66,20 @@ class MixtureKind(Clustering):
                 "log_likelihood_per_row": fit.log_likelihood / rows,
             },
             sentences=_said(model, fit, clusters),
+        )
+
+
+def refuse_wide(width: int) -> None:
+    """Refuse rows of more numbers than a covariance is fitted to.
+
+    Raises
+    ------
+    DataError: names both.
+    """
+    if width > MOST_WIDTH:
+        raise DataError(
+            f"the features are {width} numbers a row, and a Gaussian mixture takes {MOST_WIDTH}: each value of a "
+            f"category is one; give categories a lower `max_categories`, leave features out, or choose another kind"
         )
 
 

@@ -16,7 +16,7 @@ STREAM = "{name: m, topic: m, columns: {x: {type: float64}}, cut: {rows: 5}, fea
 SERIES = {"format": 1, "stream": "m", "scheme": "cumulative", "description": "", "tags": {}, "aliases": {}}
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", json.dumps({**SERIES, "format": 2}).encode()])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000, json.dumps({**SERIES, "format": 2}).encode()])
 def test_an_object_that_cannot_be_read_is_named_and_the_others_are_read(body: bytes, tmp_path: Path) -> None:
     store = MemoryStore()
     store.put("_series/m-2/series.json", json.dumps(SERIES).encode())

@@ -20,7 +20,6 @@ from serving.kinds.clusters.predictor import seconds
 from serving.kinds.litserve_api import Predictions
 from serving.kinds.mixture.kind import KIND
 from serving.kinds.prediction import Answer, PredictRequest, Tensors
-from serving.rows_in.size import MOST_NUMBERS
 from tests.mixtures import artifact, mixture, rows_of
 
 FILES = artifact()
@@ -139,8 +138,11 @@ def test_the_largest_mixture_that_a_stream_file_may_ask_for_is_read() -> None:
 
 
 @pytest.mark.parametrize("apart", [True, False])
-def test_an_answer_of_more_probabilities_than_are_made_is_refused(predictions: Predictions, apart: bool) -> None:
-    most = MOST_NUMBERS // (MOST_COMPONENTS + 1)
+def test_an_answer_of_more_probabilities_than_are_made_is_refused(
+    predictions: Predictions, apart: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.rows_in.size.MOST_NUMBERS", 50_000)
+    most = 50_000 // (MOST_COMPONENTS + 1)
     tensor = {"inputs": [{"name": "rows", "datatype": "FP64", "shape": [most + 1, 2], "data": [0] * 2 * (most + 1)}]}
     as_tensor = PredictRequest(json.dumps(tensor).encode(), LARGE.predictor, b"}", tensors=Tensors(None, {}))
     for refused in (
@@ -150,7 +152,7 @@ def test_an_answer_of_more_probabilities_than_are_made_is_refused(predictions: P
         as_tensor,
     ):
         error = worked(predictions, refused).error
-        assert isinstance(error, RequestTooLargeError) and f"{MOST_NUMBERS} numbers" in str(error)
+        assert isinstance(error, RequestTooLargeError) and "50000 numbers (rows x clusters" in str(error)
     assert worked(predictions, asked(SERVED, most + 1, apart=apart)).error is None
     assert len(json.loads(worked(predictions, asked(LARGE, most, apart=apart)).body)["predictions"]) == most
 
@@ -165,4 +167,6 @@ def test_so_many_probabilities_are_left_to_a_worker(predictions: Predictions) ->
             took.append(time.thread_time() - began)
         assert (answer is None) == (n >= 4_000)
         assert answer is None or min(took) < 0.03
+    assert predictions.answer_soon(asked(SERVED, 4_000)) is not None
+    assert predictions.answer_soon(asked(SERVED, 4_000, shadow=LARGE.predictor)) is None
     assert seconds(8_000, LARGE.assigner, likely=True) > 0.05
