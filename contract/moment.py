@@ -22,10 +22,10 @@ LATEST_US: Final = 253_402_300_799_999_999
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-# Python would read weeks, and any character between date and time, so an epoch number or an offset as an hour too.
-_ISO = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}(:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)?( ?(Z|[-+][0-9:.]+))?)?"
-)
+# Python would read any character between date and time, and so an epoch number or an offset as an hour.
+_DATE = r"([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(-?[0-9])?)"
+_TIME = r"[0-9]{2}(:?[0-9]{2}(:?[0-9]{2}([.,][0-9]{1,9})?)?)?( ?(Z|[-+][0-9:.]+))?"
+_ISO = re.compile(f"{_DATE}([T ]{_TIME})?")
 _NUMBER = re.compile(r"[-+]?(\d{9,}|\d*\.\d*)([eE][-+]?\d+)?")
 _FINE = re.compile(r"[.,]\d{10}")
 
@@ -38,8 +38,8 @@ def epoch_digits(unit: EpochUnit) -> int:
 def text_us(text: str, zone: str | None = None, pattern: str | None = None) -> int:
     """Return a time in microseconds since 1970; one that names no zone is of ``zone``, by default UTC.
 
-    It is ISO 8601 text in the extended form, with `T` or a space before the time of day, or what ``pattern``, in the
-    letters of `strptime`, says.
+    It is ISO 8601 text, with `T` or a space before the time of day, or what ``pattern``, in the letters of `strptime`,
+    says.
 
     Raises
     ------

@@ -305,7 +305,7 @@ def test_pairs_get_spark_s_rating_or_the_reason_why_there_is_none(server: Server
     assert np.float32(rated["rating"]) == np.float32(EXPLICIT.scorer.predict(2, 3)) and rated["reason"] is None
     reasons = ["unknown user", "unknown item", "unknown user and item", "unknown user"]
     assert others == [{"rating": None, "reason": reason} for reason in reasons]
-    records = [{"user_id": user, "item id": item}, {"user_id": "x", "item id": True}]
+    records = [{"user_id": user, "item id": item}, {"user_id": str(user), "item id": True}]
     refused = server.send("POST", "/api/films/v1/predict", json.dumps({"instances": records}).encode())
     assert refused.status_code == 422 and refused.json()["errors"][0]["loc"] == ["instances", 1, "user_id"]
     apart = server.post("/api/films/v1/predict?on_error=null", {"instances": records})
