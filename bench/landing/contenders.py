@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contract.stream import Cut
+from contract.stream_sections import Cut
 from pipeline.columns import part_schema
 from pipeline.land.assemble import assemble
 from pipeline.land.fetched_records import FetchedRecords

@@ -9,7 +9,8 @@ import socket
 import threading
 from dataclasses import dataclass
 
-from contract.stream import Cut, Stream
+from contract.stream import Stream
+from contract.stream_sections import Cut
 from pipeline.land.begun_topic import BegunTopic
 from pipeline.land.broker_state import BrokerState
 from pipeline.land.chain import Writer

@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 from contract import remedies
 from contract.batch import Manifest
 from contract.errors import ConfigurationError
-from contract.stream import Cut, Stream
+from contract.stream import Stream
+from contract.stream_sections import Cut
 from contract.units import seconds, size_bytes
 from pipeline.command_line import Command
 from pipeline.land.assemble import assemble

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from contract.batch import CutReason, LandedAgain, Part
-from contract.stream import Cut
+from contract.stream_sections import Cut
 
 # A part cut by one of these ends a batch by itself: time has passed, whatever the rows add up to.
 _TIMED: tuple[CutReason, ...] = ("max_age", "idle")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from contract.batch import Part
-from contract.stream import Cut
+from contract.stream_sections import Cut
 from pipeline.land.chain import Chain
 from pipeline.land.lane_clock import LaneClock
 from pipeline.land.unsealed_parts import UnsealedParts

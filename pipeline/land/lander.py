@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from contract.batch import CutReason, Manifest
-from contract.stream import Cut, Stream
+from contract.stream import Stream
+from contract.stream_sections import Cut
 from pipeline.columns import part_schema
 from pipeline.land.all_lanes import AllLanes
 from pipeline.land.batches import Batches

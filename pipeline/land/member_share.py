@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from contract.stream import Cut
+from contract.stream_sections import Cut
 
 
 def share(amount: int, owned: int, lanes: int) -> int:

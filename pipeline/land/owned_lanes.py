@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from contract.stream import Cut
+from contract.stream_sections import Cut
 from pipeline.land.batches import Batches
 from pipeline.land.cuts import CutPoint, add_to_open, first_cut, opened_window
 from pipeline.land.lane_clock import put_into_time

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from contract.batch import CutReason, Manifest
-from contract.stream import Cut
+from contract.stream_sections import Cut
 from pipeline.land.all_lanes import AllLanes
 from pipeline.land.batches import Batches
 from pipeline.land.complete_batch import CompleteBatch, complete_batch, rows_of, time_cut

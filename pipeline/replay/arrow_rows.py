@@ -19,7 +19,8 @@ from contract.column_types import decimal_digits
 from contract.errors import SourceFileError
 from contract.moment import PER_SECOND, EpochUnit
 from contract.plain_values import decimal_text
-from contract.stream import Column, Stream
+from contract.stream import Stream
+from contract.stream_sections import Column
 from contract.zones import in_zone
 from pipeline.columns import stream_schema
 from pipeline.replay.cells import Reader, Value, epoch, text_readers

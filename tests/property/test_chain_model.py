@@ -20,7 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from contract.batch import TIMESTAMP, Manifest, Part, manifest_from_json, manifest_prefix, origin_key
 from contract.errors import ServiceDownError
-from contract.stream import Cut, parse_stream
+from contract.stream import parse_stream
+from contract.stream_sections import Cut
 from pipeline.land import batches, lander, open_part, owned_lane, sealing
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import ChainStart, begin_or_read

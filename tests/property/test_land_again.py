@@ -13,7 +13,8 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from contract.batch import manifest_from_json, manifest_prefix
 from contract.errors import ServiceDownError
-from contract.stream import Cut, Stream
+from contract.stream import Stream
+from contract.stream_sections import Cut
 from pipeline.land import batches, sealing
 from pipeline.land.chain import Writer
 from pipeline.land.formats.json_records import JsonRecords

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from contract.moment import EARLIEST_US, EPOCH, LATEST_US, PER_SECOND, EpochUnit, epoch_digits, epoch_us, text_us
 from contract.plain_values import base64_bytes, clock_time
-from contract.stream import Column, Stream
+from contract.stream import Stream
+from contract.stream_sections import Column
 from pipeline.columns import stream_schema
 
 _MICROSECONDS = pa.timestamp("us", tz="UTC")

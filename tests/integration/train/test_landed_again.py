@@ -10,7 +10,8 @@ import pytest
 
 from contract.batch import manifest_prefix
 from contract.errors import ChainError
-from contract.stream import Cut, Stream, parse_stream
+from contract.stream import Stream, parse_stream
+from contract.stream_sections import Cut
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read
 from pipeline.land.formats.json_records import JsonRecords

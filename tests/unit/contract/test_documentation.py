@@ -15,7 +15,8 @@ from contract.features import CLASSES, forms_with
 from contract.kind import DEFAULT, kinds
 from contract.kinds.clusters import Gate, Identity
 from contract.kinds.kmeans import KMeans
-from contract.stream import Column, Cut, Rejects, Source, stream_class
+from contract.stream import stream_class
+from contract.stream_sections import Column, Cut, Rejects, Source
 from infra.settings import ROOT
 from infra.settings import Settings as InfraSettings
 from pipeline.settings import StoreSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contract.batch import CutReason, Part
-from contract.stream import Cut
+from contract.stream_sections import Cut
 from pipeline.land.complete_batch import complete_batch, time_cut
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.errors import ChainError, StreamFileError
-from contract.stream import Cut
+from contract.stream_sections import Cut
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read
 from pipeline.land.formats.json_records import JsonRecords

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from contract.batch import manifest_from_json
-from contract.stream import Cut, Stream
+from contract.stream import Stream
+from contract.stream_sections import Cut
 from pipeline.land import batches, cuts, open_part, owned_lane, sealing
 from pipeline.land import lander as lander_module
 from pipeline.land.chain import Chain, Writer

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from contract.stream import Cut
+from contract.stream_sections import Cut
 from pipeline.land.lander_thread import LanderThread
 from tests.memory_store import MemoryStore
 from tests.unit.land.test_lander import _lander, fetched

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import Progress
 
-from contract.stream import Cut
+from contract.stream_sections import Cut
 from pipeline.land.broker_state import BrokerState
 from pipeline.land.lag import Lag
 from pipeline.land.patient_store import PatientStore

@@ -7,7 +7,8 @@ import logging
 import pytest
 
 from contract.errors import SchemaBrokenError
-from contract.stream import Cut, Stream, parse_stream
+from contract.stream import Stream, parse_stream
+from contract.stream_sections import Cut
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read
 from pipeline.land.formats.json_records import JsonRecords

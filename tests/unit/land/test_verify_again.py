@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from contract.batch import again_key
-from contract.stream import Cut, Stream
+from contract.stream import Stream
+from contract.stream_sections import Cut
 from pipeline.land.again_chain import AgainChain
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read

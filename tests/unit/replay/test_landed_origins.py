@@ -11,7 +11,7 @@ import pytest
 from contract.batch import SOURCES_NOTED, manifest_from_json, manifest_key, manifest_to_json
 from contract.errors import StopError
 from contract.origin import HEADER, Origin
-from contract.stream import Cut
+from contract.stream_sections import Cut
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read
 from pipeline.land.lander import Lander

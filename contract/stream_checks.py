@@ -1,0 +1,137 @@
+"""What of a stream file is right by itself and wrong beside the rest: each fault is told with its line."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import yaml
+
+from contract.column_types import family, may_be_id
+from contract.errors import StreamFileError
+from contract.features import COLUMN_TYPES, FORMS, Cyclic, Declared, Number, are_plain, least_columns
+from contract.stream_yaml import line_of
+
+if TYPE_CHECKING:
+    from contract.stream import Stream
+
+
+def check(stream: Stream, node: yaml.Node, source: str) -> None:
+    """Check what no section can check alone; ``node`` is the text, ``source`` its name in messages.
+
+    Raises
+    ------
+    StreamFileError: names the key and its line.
+    """
+    _refuse_case_twins(stream, node, source)
+    _refuse_one_name_twice(stream, node, source)
+    _check_source(stream, node, source)
+    _check_columns(stream, node, source)
+    _refuse_too_many_features(stream, node, source)
+
+
+def _refuse_case_twins(stream: Stream, node: yaml.Node, source: str) -> None:
+    """Spark reads names without regard to letter case, so of two such columns it could read neither."""
+    lines: dict[str, tuple[str, int]] = {}
+    for name in stream.columns:
+        line, _ = line_of(node, ["columns", name])
+        twin, before = lines.setdefault(name.lower(), (name, line))
+        if twin != name:
+            raise StreamFileError(
+                source, line, f"columns: {name!r} and {twin!r} (line {before}) differ in letter case only, and Spark "
+                f"cannot tell them apart: no batch could be trained; keep one of them, or rename one in the records",
+            )  # fmt: skip
+
+
+def _refuse_one_name_twice(stream: Stream, node: yaml.Node, source: str) -> None:
+    lines: dict[str | int, tuple[str, int]] = {}
+    for name, column in stream.columns.items():
+        line, _ = line_of(node, ["columns", name, "from"])
+        in_file = stream.name_in_file(name)
+        twin, before = lines.setdefault(in_file, (name, line))
+        if twin != name:
+            key = f"columns.{name}" + ("" if column.name_in_file is None else ".from")
+            problem = (
+                f"{in_file!r} is what column {twin!r} (line {before}) is read from; each is read from one of its own"
+            )
+            raise StreamFileError(source, line, f"{key}: {problem}")
+
+
+def _check_source(stream: Stream, node: yaml.Node, source: str) -> None:
+    written = stream.written
+    if written.key is not None and written.key not in stream.columns:
+        line, _ = line_of(node, ["source", "key"])
+        known = ", ".join(stream.columns)
+        raise StreamFileError(source, line, f"source.key: {written.key!r} is not a column; the columns are {known}")
+    for name, column in stream.columns.items():
+        if not written.header and not isinstance(column.name_in_file, int):
+            line, _ = line_of(node, ["columns", name, "from"])
+            problem = "the file has no header, so its place in a row is needed: `from: 1` is the first"
+            raise StreamFileError(source, line, f"columns.{name}.from: {problem}")
+
+
+def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
+    for index, name in enumerate(stream.id):
+        line, _ = line_of(node, ["id", str(index)])
+        _check_known("id", name, stream, source, line)
+        if stream.id.index(name) != index:
+            raise StreamFileError(source, line, f"id: {name!r} stands twice")
+        if not may_be_id(kind := stream.columns[name].type):
+            raise StreamFileError(source, line, f"id: {name!r} is a {kind} column, which names no row")
+    seen: set[tuple[str, ...]] = set()
+    for index, feature in enumerate(stream.features):
+        line, _ = line_of(node, ["features", str(index), "column"])
+        _check_known("features", feature.column, stream, source, line)
+        form = (feature.column, feature.form, feature.of if isinstance(feature, Cyclic) else "")
+        if form in seen:
+            again = "" if isinstance(feature, Number) else f" as {' '.join(part for part in form[1:] if part)}"
+            raise StreamFileError(source, line, f"features: {feature.column!r} stands twice{again}")
+        seen.add(form)
+        line, _ = line_of(node, ["features", str(index), "as"])
+        _check_form(stream, feature, source, line)
+    types = {name: column.type for name, column in stream.columns.items()}
+    for key, problem in stream.model.column_faults(types):
+        raise StreamFileError(source, line_of(node, ["model", key])[0], f"model.{key}: {problem}")
+    if stream.event_time is not None:
+        line, _ = line_of(node, ["event_time"])
+        column = stream.columns.get(stream.event_time)
+        if column is None or column.type != "timestamp":
+            raise StreamFileError(source, line, f"event_time: {stream.event_time!r} is not a timestamp column")
+
+
+def _refuse_too_many_features(stream: Stream, node: yaml.Node, source: str) -> None:
+    most = stream.model.most_width
+    widths = [*accumulate(least_columns(feature) for feature in stream.features)]
+    beyond = next((i for i, width in enumerate(widths) if most is not None and width > most), None)
+    if beyond is not None:
+        line, _ = line_of(node, ["features", str(beyond)])
+        found = len(widths) if widths[-1] == len(widths) else f"{widths[-1]} numbers of a row, or more,"
+        problem = f"features: {found} are more than the {most} that a model of kind {stream.model.kind} takes"
+        raise StreamFileError(source, line, f"{problem}; leave some out, or choose another kind")
+
+
+def _check_known(key: str, name: str, stream: Stream, source: str, line: int) -> None:
+    if name not in stream.columns:
+        known = ", ".join(stream.columns)
+        raise StreamFileError(source, line, f"{key}: {name!r} is not a column; the columns are {known}")
+
+
+def _check_form(stream: Stream, feature: Declared, source: str, line: int) -> None:
+    """Refuse a form that the kind of model or the column's type cannot take."""
+    takes = [form for form in FORMS if form in stream.model.forms]
+    if feature.form not in takes:
+        raise StreamFileError(
+            source, line, f"features: {feature.column!r} as {feature.form}: a model of kind {stream.model.kind} takes "
+            f"{', '.join(takes)} only",
+        )  # fmt: skip
+    if takes == ["number"] and not are_plain([feature]):
+        problem = f"features: {feature.column!r}: a model of kind {stream.model.kind} takes a feature's name alone"
+        raise StreamFileError(source, line, problem)
+    kind = stream.columns[feature.column].type
+    if family(kind) not in COLUMN_TYPES[feature.form]:
+        fitting = [form for form in takes if family(kind) in COLUMN_TYPES[form]]
+        advice = f"; write as: {' or '.join(fitting)}" if fitting else ""
+        raise StreamFileError(
+            source, line, f"features: {feature.column!r} is a {kind} column; as {feature.form}, a feature is one of "
+            f"{', '.join(sorted(COLUMN_TYPES[feature.form]))}{advice}",
+        )  # fmt: skip
