@@ -34,6 +34,7 @@ from serving.metrics import Metrics
 from serving.pages.kept import Pages
 from serving.pages.ui.page import UserInterface
 from serving.processes.claims import check_port, claimed_cache
+from serving.processes.liveness import forget
 from serving.processes.supervised import SupervisedServer, stopping_in_order
 from serving.service import Service
 from serving.settings import ServingSettings
@@ -61,6 +62,7 @@ def serve(settings: ServingSettings) -> None:
     cache.prepare()
     check_port(settings.host, settings.port)
     with claimed_cache(settings.cache), stopping_in_order():
+        forget(settings.cache)
         predictions = Predictions(settings.cache)
         server = SupervisedServer(
             predictions,

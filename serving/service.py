@@ -45,8 +45,6 @@ class Service:
 
     def __init__(self, pickup: Pickup, kinds: Mapping[str, Kind], default_model: str | None, mlflow_url: str) -> None:
         self._pickup, self._default_model, self._mlflow_url = pickup, default_model, mlflow_url
-        readings = [reading for kind in kinds.values() for reading in kind.readings]
-        self._signposts = {reading.signpost: f"/api{reading.path}" for reading in readings if reading.signpost}
         self._described = [name for kind in kinds.values() for name in kind.described]
 
     @property
@@ -90,7 +88,7 @@ class Service:
         own = {
             "page for people": "/ui",
             "models": "/api/models",
-            **self._signposts,
+            **self._of_the_default(),
             "every route": "/docs",
             "OpenAPI": "/openapi.json",
             "OpenAPI for generated clients": "/openapi-client.json",
@@ -98,6 +96,15 @@ class Service:
             "metrics": "/metrics",
         }
         return {name: base + path for name, path in own.items()} | {"MLflow": self._mlflow_url}
+
+    def _of_the_default(self) -> dict[str, str]:
+        """Return the short paths to name: those that the default model's kind has, as at others' there is nothing."""
+        try:
+            numbers = self.select_default().version.numbers
+        except UnknownNameError:
+            return {}
+        readings = numbers.kind.readings if numbers else ()
+        return {reading.signpost: f"/api{reading.path}" for reading in readings if reading.signpost}
 
     def models(self) -> list[dict[str, Any]]:
         """Return all models with their versions and aliases."""

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,9 @@ from serving.processes.liveness import is_dead
 logger = logging.getLogger(__name__)
 
 _WATCH_S: Final = 0.1
+# What a worker said last may still be on its way, and on a busy machine the word that it began is long on it.
+_LOOKS_BEGUN: Final = 2
+_LOOKS_TAKEN: Final = 30
 
 
 class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has no types
@@ -113,26 +116,27 @@ class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has n
         return self.server._get_request_queue(self.lit_api.api_path)
 
     async def _watch(self) -> None:
-        suspects: set[str] = set()
+        begun, taken = Counter[str](), Counter[str]()
         while True:
             await asyncio.sleep(_WATCH_S)
             dead = {worker for worker in range(self._workers) if self._pending and is_dead(self._locks, worker)}
-            lost = await self._lost(dead) if dead else set()
-            # Looked at twice: what a worker said last may still be on its way.
-            for uid in suspects & lost:
+            if not (dead or begun or taken):
+                continue
+            by_dead, by_nobody = await self._lost(dead)
+            # Once suspected, always: the next worker may be there before this one is sure.
+            begun = Counter({uid: begun[uid] + 1 for uid in self._pending if uid in begun or uid in by_dead})
+            taken = Counter({uid: taken[uid] + 1 for uid in by_nobody if dead or uid in taken})
+            for uid in [uid for uid in self._pending if begun[uid] >= _LOOKS_BEGUN or taken[uid] >= _LOOKS_TAKEN]:
                 self._fail(uid)
-            suspects = lost
 
-    async def _lost(self, dead: set[int]) -> set[str]:
-        """Return the requests that went down with a worker: begun by it, or taken by somebody who never said so."""
+    async def _lost(self, dead: set[int]) -> tuple[set[str], set[str]]:
+        """Return what may have gone down with a worker: what one of ``dead`` began, and what was taken without a word."""
         async with self._putting:
             waiting = await self._waiting()
             sent = set(self._sent)
-        return {
-            uid
-            for uid, item in self._pending.items()
-            if item.worker_id in dead or (item.worker_id is None and uid in sent and uid not in waiting)
-        }
+        begun = {uid for uid, item in self._pending.items() if item.worker_id in dead}
+        silent = {uid for uid, item in self._pending.items() if item.worker_id is None and uid in sent}
+        return begun, silent - waiting
 
     def _fail(self, uid: str) -> None:
         item = self._pending.get(uid)

@@ -34,18 +34,27 @@ def lock_path(directory: Path, worker: int) -> Path:
     return directory / f"worker-{worker}.lock"
 
 
+def forget(directory: Path) -> None:
+    """Forget the workers of an earlier server, before there are any of this one."""
+    for file in directory.glob("worker-*.lock"):
+        file.unlink(missing_ok=True)
+
+
 def hold(directory: Path) -> None:
     """Hold this worker's lock until the process ends, however it ends."""
-    file = lock_path(directory, int(os.environ[_WORKER_ID])).open("wb")
+    file = lock_path(directory, int(os.environ[_WORKER_ID])).open("ab")
     fcntl.flock(file, fcntl.LOCK_EX)
+    # What tells a worker that ended from one that has not begun.
+    file.write(b".")
+    file.flush()
     _held.append(file)
 
 
 def is_dead(directory: Path, worker: int) -> bool:
-    """Return whether nobody holds the worker's lock: it was killed, or has not begun yet."""
+    """Return whether the worker has begun and nobody holds its lock: it was killed."""
     with lock_path(directory, worker).open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        return True
+        return os.fstat(file.fileno()).st_size > 0

@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serving.processes.liveness import is_dead
 from tests.integration.serving.conftest import NewServer
 from tests.integration.serving.load import Load
 from tests.integration.serving.prediction_server import PredictionServer, eventually
@@ -149,12 +148,8 @@ def test_too_many_at_once_are_told_to_come_back(new_server: NewServer, made: Mad
     assert server.stop() == 0
 
 
-def test_a_worker_that_hangs_ends_in_504_and_holds_up_nobody(
-    new_server: NewServer, made: Made, large: bytes, tmp_path: Path
-) -> None:
+def test_a_worker_that_hangs_ends_in_504_and_holds_up_nobody(new_server: NewServer, made: Made, large: bytes) -> None:
     server = new_server(SWATHE_SERVING_MODELS=made.model, SWATHE_SERVING_DEADLINE_S="1").start()
-    # One that hangs before it has begun would be taken for a dead one.
-    eventually("both have begun", lambda: not any(is_dead(tmp_path / "cache", worker) for worker in range(2)))
     workers = server.workers()
     for worker in workers:
         worker.suspend()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import queue
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -38,6 +39,8 @@ class Ways:
         self.locks = [lock_path(directory, worker).open("wb") for worker in range(2)]
         for lock in self.locks:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.write(b".")
+            lock.flush()
         api = SimpleNamespace(api_path="/q")
         self.queue = WorkerQueue(api, self.server, directory, workers=2, deadline_s=deadline_s, most_bytes=5)
 
@@ -145,5 +148,20 @@ def test_a_dead_worker_takes_its_own_request_along_and_no_other(play: Callable[.
         ways.answered(uids[1])
         ways.answered(await ways.taken())
         assert [await second, await waiting] == [ANSWER] * 2
+
+    play(scenario)
+
+
+def test_a_worker_that_has_not_begun_is_not_dead(play: Callable[..., None]) -> None:
+    async def scenario(ways: Ways) -> None:
+        ways.kill(1)
+        os.truncate(ways.locks[1].name, 0)
+        asked = asyncio.create_task(ways.queue.answer(ASKED))
+        uid = await ways.taken()
+        # Longer than a request that nobody owns up to is waited for, where a worker is dead.
+        await asyncio.sleep(4)
+        assert not asked.done()
+        ways.answered(uid)
+        assert await asked == ANSWER
 
     play(scenario)
