@@ -130,7 +130,7 @@ class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has n
                 self._fail(uid)
 
     async def _lost(self, dead: set[int]) -> tuple[set[str], set[str]]:
-        """Return what may have gone down with a worker: what one of ``dead`` began, and what was taken without a word."""
+        """Return what may be lost with a worker: what one of ``dead`` began, and what was taken without a word."""
         async with self._putting:
             waiting = await self._waiting()
             sent = set(self._sent)
