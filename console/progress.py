@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
 BAR_EVERY_S: Final = 0.1
@@ -101,27 +101,38 @@ def draws_bars(console: Console, environ: Mapping[str, str] = os.environ) -> boo
     return terminal and environ.get("CI", "").lower() in {"", "0", "false"}
 
 
-def put_line(line: str) -> None:
-    """Print ``line`` on standard output: above the bar, where one is shown on the same terminal."""
+def put_line(line: str, *, err: bool = False) -> None:
+    """Print ``line`` on standard output, or error: above the bar, where one is shown on the same terminal."""
     # `click.echo` would find the file behind what stands for standard output while a bar is shown.
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    out = sys.stderr if err else sys.stdout
+    out.write(f"{line}\n")
+    out.flush()
 
 
-def live(console: Console, *columns: str | TextColumn | BarColumn | TimeElapsedColumn) -> Progress:
-    """Return a line of ``columns`` on ``console`` that goes when it ends; what is printed meanwhile stands above it."""
-    # Else rich would send to standard error what is printed for the file or pipe behind standard output.
-    return Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty())
+def live(*columns: ProgressColumn, console: Console | None = None) -> Progress:
+    """Return a line of ``columns`` that goes when it ends; what is printed meanwhile stands above it.
+
+    It is disabled where ``console`` (standard error by default) draws no bars.
+    """
+    out = console or stderr()
+    return Progress(
+        *columns,
+        console=out,
+        transient=True,
+        # Else rich would send to standard error what is printed for the file or pipe behind standard output.
+        redirect_stdout=sys.stdout.isatty(),
+        disable=not draws_bars(out),
+    )
 
 
 @contextlib.contextmanager
 def _bar(shown: Step, console: Console) -> Iterator[None]:
     bar = live(
-        console,
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
         BarColumn(bar_width=24),
         TextColumn("{task.fields[said]}", markup=False, table_column=Column(no_wrap=True)),
         TimeElapsedColumn(),
+        console=console,
     )
     with bar:
         task = bar.add_task(shown.what, total=shown.total, said="")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 import logging
-import sys
 from collections.abc import Mapping
 from typing import Final
 
 import click
 
+from console.commands import Group
+from console.ending import run
 from contract import log_lines
-from contract.errors import SwatheError
 
 # A command's client libraries are imported only when it is the one that runs: importing mlflow takes seconds.
 _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -28,7 +28,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
 
@@ -44,7 +44,7 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group(cls=_LazyGroup, context_settings={"max_content_width": 110})
+@click.group(cls=_LazyGroup, examples=["land --help", "status --stream streams/flights.yaml"])
 @click.option("--verbose", is_flag=True, help="Log every step.")
 def main(*, verbose: bool) -> None:
     """From a topic to model versions. The services are found through the environment: `python -m infra env`."""
@@ -55,14 +55,5 @@ def main(*, verbose: bool) -> None:
             logging.getLogger(client).setLevel(logging.CRITICAL)
 
 
-def run() -> None:
-    """Run the command line; an error of ours becomes one message and exit code 1."""
-    try:
-        main(prog_name="python -m pipeline")
-    except SwatheError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    run()
+    run(main, prog_name="python -m pipeline")

@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 import httpx
 
+from console.commands import Command
 from contract import remedies
 
 STREAM: Final = "streams/flights.yaml"
@@ -29,7 +30,7 @@ ROW: Final[Mapping[str, int | None]] = {
 ROUTES_WITHIN_S: Final = 60.0
 
 
-@click.command()
+@click.command(cls=Command, examples=[""])
 def main() -> None:
     """Bring the services up, replay and land the flights, train a version per batch, ask the routes."""
     walked(STREAM, "mlflow run . --env-manager local", _show_answers)

@@ -15,6 +15,8 @@ import click
 import httpx
 import yaml
 
+from console.commands import Command
+from console.ending import run as run_command
 from contract import remedies
 from infra.demo.demo import STREAM, run, service_environment, with_own_programs
 
@@ -24,7 +26,7 @@ ROWS: Final = 20_000
 WITHIN_S: Final = 300.0
 
 
-@click.command()
+@click.command(cls=Command, examples=["", "--batches 5 --rate 2000"])
 @click.option("--batches", type=click.IntRange(min=1), default=3, show_default=True, help="How many to wait for.")
 @click.option("--rate", type=click.FloatRange(min=1), default=4_000, show_default=True, help="Rows a second.")
 def main(batches: int, rate: float) -> None:
@@ -115,4 +117,4 @@ def _wait(server: httpx.Client, version: int, workers: list[subprocess.Popen[byt
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, prog_name="python -m infra.demo.live")
