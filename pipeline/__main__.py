@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from console import library_log
 from console.commands import Group
 from console.ending import run
 from contract import log_lines
@@ -45,10 +46,12 @@ class _LazyGroup(Group):
 
 
 @click.group(cls=_LazyGroup, examples=["land --help", "status --stream streams/flights.yaml"])
-@click.option("--verbose", is_flag=True, help="Log every step.")
-def main(*, verbose: bool) -> None:
+@click.option("--verbose", is_flag=True, help="Log every step, and what Spark and MLflow say.")
+@click.pass_context
+def main(context: click.Context, *, verbose: bool) -> None:
     """From a topic to model versions. The services are found through the environment: `python -m infra env`."""
     log_lines.to_stderr(logging.INFO if verbose else logging.WARNING, "%(asctime)s %(levelname)s %(name)s %(message)s")
+    context.with_resource(library_log.kept(context.invoked_subcommand or "pipeline", shown=verbose))
     if not verbose:
         # What librdkafka tries again by itself is no news; what it gives up comes back as an error of ours.
         for client in ("pipeline.replay.librdkafka", "pipeline.land.librdkafka"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
@@ -62,7 +63,9 @@ def doctor(*, stream_path: str, models: tuple[str, ...], older_than: str, fix: b
         if not as_json:
             click.echo(f"{finding.kind} {finding.name}: {finding.why} → {finding.remedy}")
         found.append(finding)
-    examination = Examination(stream.name, found, [finding for finding in found if fix and _put_away(finding)])
+    # MLflow's client prints the address of each run that it ends, where the one document is to be.
+    with contextlib.redirect_stdout(sys.stderr):
+        examination = Examination(stream.name, found, [finding for finding in found if fix and _put_away(finding)])
     if as_json:
         click.echo(json.dumps(examination.as_json(), indent=1))
     elif fix:
