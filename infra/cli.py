@@ -133,9 +133,20 @@ def clean(yes: bool) -> None:
     if not layout.data.exists():
         click.echo(f"{layout.data} is not there: nothing to remove.", err=True)
         return
-    if not yes:
-        click.confirm(f"Remove all topics, batches, runs and models in {layout.data}?", abort=True)
+    if not (yes or _agrees(f"Remove all topics, batches, runs and models in {layout.data}?")):
+        click.echo("Nothing was removed.", err=True)
+        sys.exit(FAILED)
     cleaning.clean(layout)
+
+
+def _agrees(question: str) -> bool:
+    try:
+        return click.confirm(question)
+    except click.Abort:
+        # Ctrl-C; where nobody can be asked, nobody agrees.
+        if sys.stdin.isatty():
+            raise
+        return False
 
 
 @cli.command(examples=["kafka .local"])
