@@ -15,6 +15,7 @@ import click
 import httpx
 import yaml
 
+from console import progress
 from console.commands import Command
 from console.ending import run as run_command
 from contract import remedies
@@ -105,12 +106,13 @@ def _versions(server: httpx.Client) -> int:
 def _wait(server: httpx.Client, version: int, workers: list[subprocess.Popen[bytes]]) -> float:
     """Return the monotonic second at which the version's route first answered."""
     deadline = time.monotonic() + WITHIN_S
-    while time.monotonic() < deadline:
-        if any(worker.poll() is not None for worker in workers):
-            raise click.ClickException("landing or training has ended; its log, named above, says why")
-        if server.get(f"/api/{NAME}/v{version}/cluster-stats").status_code == 200:
-            return time.monotonic()
-        time.sleep(0.1)
+    with progress.step(f"waiting for the routes of version {version}"):
+        while time.monotonic() < deadline:
+            if any(worker.poll() is not None for worker in workers):
+                raise click.ClickException("landing or training has ended; its log, named above, says why")
+            if server.get(f"/api/{NAME}/v{version}/cluster-stats").status_code == 200:
+                return time.monotonic()
+            time.sleep(0.1)
     raise click.ClickException(
         f"version {version} of {NAME!r} does not answer after {WITHIN_S:g} s; see the logs above"
     )
