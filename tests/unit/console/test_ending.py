@@ -69,7 +69,7 @@ def test_what_found_no_room_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("what", "code", "said"),
-    [("row", 0, ""), ("stop", 1, "error: the thing is 3; make it 4\n"), ("", 2, "Missing argument 'WHAT'")],
+    [("stop", 1, "error: the thing is 3; make it 4\n"), ("", 2, "Missing argument 'WHAT'")],
 )
 def test_an_end_of_another_kind(what: str, code: int, said: str) -> None:
     process = started(*filter(None, [what]))
