@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +88,7 @@ class _Reading:
     store: ObjectStore
     start: ChainStart
     proof: Proof
+    on_part: Callable[[], None]
     rejected: list[RejectedOffsets] = field(default_factory=list)
 
     def say(self, problem: str) -> None:
@@ -97,14 +98,17 @@ class _Reading:
         return self.proof.lanes.setdefault(lane, LaneProof(lane, self.start.offset(lane), next_offset))
 
 
-def verify_stream(store: ObjectStore, stream: str) -> Proof:
-    """Check every object of ``stream``, and that together they cover each offset once."""
+def verify_stream(store: ObjectStore, stream: str, on_part: Callable[[], None] = lambda: None) -> Proof:
+    """Check every object of ``stream``, and that together they cover each offset once.
+
+    ``on_part`` is called for each part that was looked at.
+    """
     proof = Proof(stream)
     start = read_start(store, stream)
     if start is None:
         proof.problems.append(f"stream {stream!r} has landed nothing: there is no _chain.json")
         return proof
-    reading = _Reading(store, start, proof)
+    reading = _Reading(store, start, proof, on_part)
     ends: dict[int, Lane] = {}
     listed: list[tuple[int, LandedAgain]] = []
     next_again = 0
@@ -211,6 +215,7 @@ def _check_tail(reading: _Reading, stream: str, lane: int, end: Lane | None) -> 
 
 
 def _check_part(reading: _Reading, lane: int, batch: int | None, part: Part) -> None:
+    reading.on_part()
     try:
         rejected = _rejected_offsets(reading, part)
         starts, ends = _covered(reading, lane, part, rejected)
