@@ -61,6 +61,12 @@ class Stream(Section):
         return tuple(dict.fromkeys((*self.inputs, *self.model.columns, *self.id)))
 
     @property
+    def read_columns(self) -> tuple[str, ...]:
+        """The columns of which training asks the parts: those, and when a row happened."""
+        happened = () if self.event_time is None else (self.event_time,)
+        return tuple(dict.fromkeys((*self.trained_columns, *happened)))
+
+    @property
     def written(self) -> Source:
         """How a data file is written, whichever is replayed."""
         return self.source or Source()

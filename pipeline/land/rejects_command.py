@@ -25,10 +25,9 @@ from pipeline.land.chain import Writer
 from pipeline.land.chain_start import read_start
 from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.land_again import LandAgainOutcome, LandingAgain
-from pipeline.land.newest_parts import newest_parts
+from pipeline.land.newest_parts import refuse_unreadable_parts
 from pipeline.land.reject import Reject
 from pipeline.land.rejected_records import RejectedPart, RejectedStream, rejected_stream, rejects_in, tables
-from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.store_probe import refuse_racing_store
@@ -155,9 +154,7 @@ def _land_again(store: ObjectStore, stream: Stream, stream_path: str) -> None:
         return
     refuse_racing_store(store)
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", start.topic_id)
-    refuse_changed_types(
-        store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
-    )
+    refuse_unreadable_parts(store, stream, stream_path, writer)
     _say(stream_path, LandingAgain(store, stream, JsonRecords(stream), writer).run())
 
 
