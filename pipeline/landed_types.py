@@ -84,6 +84,17 @@ class LandedTypes:
         return {key: self._known[key] for key in wanted}
 
 
+def landed_alike(
+    keys: Iterable[str], landed: Mapping[str, LandedColumns], now: Mapping[str, str]
+) -> dict[tuple[tuple[str, str], ...], list[str]]:
+    """Return ``keys`` by the types that their columns of ``now`` have; of an object not in ``landed`` those of now."""
+    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for key in keys:
+        types = dict(landed[key].types) if key in landed else now
+        alike.setdefault(tuple((name, types[name]) for name in now if name in types), []).append(key)
+    return alike
+
+
 def refuse_changed_types(
     stream: Stream, stream_path: str, landed: Mapping[str, LandedColumns], names: Collection[str]
 ) -> None:

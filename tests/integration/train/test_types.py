@@ -14,7 +14,7 @@ from pyspark.errors import PySparkException
 from contract.features import NUMERIC_TYPES
 from pipeline.columns import ARROW_TYPES
 from pipeline.landed_types import WIDENED
-from pipeline.train.read.rows import SPARK_TYPES
+from pipeline.train.read.parts import SPARK_TYPES
 from pipeline.train.read.spark_session import SparkOnDemand
 
 pytestmark = pytest.mark.long

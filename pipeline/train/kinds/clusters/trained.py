@@ -89,7 +89,7 @@ def prepared_rows(
     clusters = section.fewest
     if said < clusters:
         raise DataError(f"{said} rows are fewer than the {clusters} clusters that must come of them")
-    rows = read_rows(batch.spark, bucket, stream, manifests).persist(StorageLevel.MEMORY_AND_DISK)
+    rows = read_rows(batch.spark, bucket, stream, manifests, batch.landed).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         with watch.measured("read"):
             found, ranges = measure(rows, stream)
