@@ -147,6 +147,8 @@ def _reason(failed: Sequence[Check], relative: Sequence[Check], champion: int | 
         return "; ".join(f"{check.name} is {_say(check.value)}, limit {check.limit:.4g}" for check in failed)
     if relative:
         return f"passed every check, beside champion version {champion}"
+    if champion is not None:
+        return f"passed the absolute checks; champion version {champion} was measured otherwise, and holds nobody back"
     return "passed the absolute checks; there is no champion to be compared with"
 
 
