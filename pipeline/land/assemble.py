@@ -54,7 +54,7 @@ def assemble(
     kafka, settings = kafka_settings(), store_settings()
     address = kafka["bootstrap.servers"]
     topic = Topic(stream.topic, kafka)
-    topic_id, partitions = topic.describe()
+    topic_id, partitions = topic.describe_new()
     # What is wrong at the start is said at once; later the line waits.
     store = ObjectStore(settings, attempts=1, read_timeout_s=FIRST_ANSWER_S)
     store.ensure_bucket()
