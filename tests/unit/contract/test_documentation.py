@@ -15,6 +15,7 @@ from contract.features import CLASSES, forms_with
 from contract.kind import DEFAULT, kinds
 from contract.kinds.clusters import Gate, Identity
 from contract.kinds.kmeans import KMeans
+from contract.record_sections import Records
 from contract.stream import stream_class
 from contract.stream_sections import Column, Cut, Rejects, Source
 from infra.settings import ROOT
@@ -27,6 +28,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "": stream_class(kinds()[DEFAULT]),
     "cut.": Cut,
     "source.": Source,
+    "records.": Records,
     "rejects.": Rejects,
     "model.": KMeans,
     "gate.": Gate,
