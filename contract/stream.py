@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, create_model
 from contract.errors import StreamFileError
 from contract.features import CellType, Declared, Feature, cell_types
 from contract.kind import DEFAULT, Kind, faults, kinds
+from contract.record_sections import Records
 from contract.sections import GateSection, ModelSection, Scheme, Section
 from contract.stream_checks import check
 from contract.stream_faults import with_lines
@@ -37,6 +38,7 @@ class Stream(Section):
     id: tuple[str, ...] = Field(default=(), description="columns that name a row; default: partition-offset")
     event_time: str | None = None
     source: Source | None = None
+    records: Records = Records()
     cut: Cut
     rejects: Rejects = Rejects()
     features: tuple[Declared, ...] = ()

@@ -26,6 +26,7 @@ def check(stream: Stream, node: yaml.Node, source: str) -> None:
     _refuse_case_twins(stream, node, source)
     _refuse_one_name_twice(stream, node, source)
     _check_source(stream, node, source)
+    _check_places_in_lines(stream, node, source)
     _check_columns(stream, node, source)
     _refuse_too_many_features(stream, node, source)
 
@@ -68,6 +69,15 @@ def _check_source(stream: Stream, node: yaml.Node, source: str) -> None:
             line, _ = line_of(node, ["columns", name, "from"])
             problem = "the file has no header, so its place in a row is needed: `from: 1` is the first"
             raise StreamFileError(source, line, f"columns.{name}.from: {problem}")
+
+
+def _check_places_in_lines(stream: Stream, node: yaml.Node, source: str) -> None:
+    """Refuse CSV records of which some columns have a place, and others none."""
+    told = {name for name, column in stream.columns.items() if isinstance(column.name_in_file, int)}
+    if stream.records.format == "csv" and told and (untold := [name for name in stream.columns if name not in told]):
+        line, _ = line_of(node, ["columns", untold[0]])
+        problem = "the records are CSV lines, and other columns say their place: `from: 1` is the first"
+        raise StreamFileError(source, line, f"columns.{untold[0]}: {problem}")
 
 
 def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
