@@ -30,6 +30,7 @@ def check(stream: Stream, node: yaml.Node, source: str) -> None:
     _refuse_one_name_twice(stream, node, source)
     _check_source(stream, node, source)
     _refuse_one_place_twice(stream, node, source)
+    _check_places_in_lines(stream, node, source)
     _check_columns(stream, node, source)
     _refuse_too_many_features(stream, node, source)
 
@@ -100,6 +101,21 @@ def _check_source(stream: Stream, node: yaml.Node, source: str) -> None:
             line, _ = line_of(node, ["columns", name, "from"])
             problem = "the file has no header, so its place in a row is needed: `from: 1` is the first"
             raise StreamFileError(source, line, f"columns.{name}.from: {problem}")
+
+
+def _check_places_in_lines(stream: Stream, node: yaml.Node, source: str) -> None:
+    """Refuse CSV records of which some columns have a place, and others none, or a path."""
+    columns = stream.value_columns if stream.records.format == "csv" else {}
+    for name in (name for name, column in columns.items() if column.path is not None):
+        line, _ = line_of(node, ["columns", name, "path"])
+        raise StreamFileError(
+            source, line, f"columns.{name}.path: the records are CSV lines, and nothing lies in a cell"
+        )
+    told = {name for name, column in columns.items() if isinstance(column.name_in_file, int)}
+    if told and (untold := [name for name in columns if name not in told]):
+        line, _ = line_of(node, ["columns", untold[0]])
+        problem = "the records are CSV lines, and other columns say their place: `from: 1` is the first"
+        raise StreamFileError(source, line, f"columns.{untold[0]}: {problem}")
 
 
 def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:
