@@ -7,7 +7,7 @@ from pathlib import Path
 from contract.stream_sections import Cut
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.newest_parts import refuse_unreadable_parts
@@ -57,7 +57,7 @@ def test_rejects_are_landed_again_with_the_columns_of_now(tmp_path: Path) -> Non
     path.write_text(MORE)
     stream = load_stream(path)
     refuse_unreadable_parts(store, stream, str(path), writer)
-    assert LandingAgain(store, stream, JsonRecords(stream), writer).run().rows == 1
+    assert LandingAgain(store, stream, WholeRecords(stream), writer).run().rows == 1
     proof, unreadable = _proved(store, path, MORE)
     assert proof.problems == unreadable == []
     assert [*said_changes(proof.columns)] == [
