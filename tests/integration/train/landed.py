@@ -59,8 +59,8 @@ def land(
     store.ensure_bucket()
     manifests: list[Manifest] = []
     next_offset, next_sequence = dict.fromkeys(range(lanes), 0), dict.fromkeys(range(lanes), 0)
-    for lane in behind.lanes if behind else ():
-        next_offset[lane.lane], next_sequence[lane.lane] = lane.next_offset, lane.next_sequence
+    for end in behind.lanes if behind else ():
+        next_offset[end.lane], next_sequence[end.lane] = end.next_offset, end.next_sequence
     for number, batch in enumerate(batches, start=behind.batch + 1 if behind else 1):
         held: list[Lane] = []
         for lane in range(lanes):

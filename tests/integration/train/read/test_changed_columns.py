@@ -10,7 +10,7 @@ from typing import Any
 from contract.batch import OFFSET, PARTITION
 from contract.stream import Stream, parse_stream
 from contract.stream_sections import Cut
-from contract.widening import by_value, may_become
+from contract.widening import EXACT_IN_DOUBLE, by_value, may_become
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read
 from pipeline.land.lander import Lander
@@ -20,7 +20,7 @@ from pipeline.train.read.parts import Parts, read_parts
 from pipeline.train.read.rows import read_rows
 from pipeline.train.read.spark_session import SparkOnDemand
 from tests.integration.train.conftest import Lab
-from tests.property.test_changed_columns import EXACT_IN_DOUBLE, NUMBERS
+from tests.property.test_changed_columns import NUMBERS
 from tests.unit.land.test_lander import Offsets, fetched
 
 PAIRS = [(old, new) for old in NUMBERS for new in NUMBERS if old != new and may_become(old, new)]
