@@ -19,6 +19,7 @@ from pipeline.land.chain import parts_listed
 from pipeline.land.chain_start import ChainStart, read_start, refuse_other_topic
 from pipeline.land.topic import Topic, make_consumer, watermarks
 from pipeline.land.verify import BatchProof, Proof, verify_stream
+from pipeline.land.verify_columns import LandedObject, said_changes, unreadable_columns
 from pipeline.object_store import ObjectStore
 from pipeline.settings import kafka_settings, store_settings
 from pipeline.stream_file import load_stream
@@ -33,12 +34,17 @@ from pipeline.stream_file import load_stream
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON document.")
 @click.option("--against-topic", is_flag=True, help="Compare both ends with the topic's watermarks too.")
 def verify(stream_path: str, *, as_json: bool, against_topic: bool) -> None:
-    """Prove from the objects that each offset is in exactly one batch, reject or gap."""
+    """Prove from the objects that each offset is in exactly one batch, reject or gap.
+
+    Says too where columns changed, and whether the stream file can read what was landed.
+    """
     stream = load_stream(stream_path)
     store = ObjectStore.answering(store_settings())
+    landed: dict[str, LandedObject] = {}
     with step(f"verify {stream.name}", unit="parts") as shown:
         shown.total = parts_listed(store, stream.name)
-        proof = verify_stream(store, stream.name, shown.advance)
+        proof = verify_stream(store, stream.name, landed, shown.advance)
+    proof.problems += unreadable_columns(stream, stream_path, landed)
     start = read_start(store, stream.name)
     if against_topic and start is not None:
         _compare_with_topic(stream, start, proof)
@@ -112,6 +118,8 @@ def _print(proof: Proof) -> None:
         )
     if proof.rows_again_unsealed:
         console.print(f"{proof.rows_again_unsealed:,} rows that were landed again wait for their batch")
+    for change in said_changes(proof.columns):
+        console.print(change, markup=False)
     for problem in proof.problems:
         console.print(f"PROBLEM {problem}", style="red", markup=False)
     console.print("every offset is in exactly one place" if not proof.problems else "the proof FAILS")
