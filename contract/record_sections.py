@@ -50,6 +50,13 @@ class Records(Section):
     decimal: Mark = Field(default=".", description="what stands before a number's fraction, in CSV lines")
     thousands: Mark | None = Field(default=None, description="what stands between a number's thousands, in CSV lines")
 
+    tombstones: Literal["skip", "reject"] = Field(
+        default="reject", description="what becomes of records that have a key and no value"
+    )
+    envelope: Literal["debezium"] | None = Field(
+        default=None, description="what stands around a row: of a change event, the columns are in `after`"
+    )
+
     @model_validator(mode="after")
     def _keys_fit_the_format(self) -> Records:
         if self.format != "csv" and (found := [key for key in _OF_CSV if key in self.model_fields_set]):
@@ -63,6 +70,8 @@ class Records(Section):
                 "Avro records are read by a schema: `schema_registry` says where the producer's registry is, "
                 "or `schema_file` which file has the schema"
             )
+        if self.format == "csv" and self.envelope is not None:
+            raise ValueError("`envelope` is of JSON and Avro records: a CSV line holds none")
         if self.decimal == self.thousands:
             raise ValueError(f"`decimal` and `thousands` are both {self.decimal!r}")
         if self.quote == self.delimiter or self.quote in "\r\n":

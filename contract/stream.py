@@ -77,6 +77,11 @@ class Stream(Section):
         told = self.columns[column].name_in_file
         return column if told is None else told
 
+    @property
+    def value_columns(self) -> dict[str, Column]:
+        """The columns that come from records' values, and not from what stands beside them."""
+        return {name: column for name, column in self.columns.items() if column.in_value}
+
     def registered_model(self, scheme: Scheme | None = None) -> str:
         """Name of the registered model that this stream trains under ``scheme``."""
         cumulative = (scheme or self.model.scheme) == "cumulative"
