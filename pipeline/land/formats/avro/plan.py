@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
 
 import pyarrow as pa
 
+from contract.record_path import Step
 from contract.stream_sections import Column
 from pipeline.columns import arrow_type
 from pipeline.land.formats.avro.schema import AvroSchema, Node, UnreadableSchemaError, kind
 from pipeline.land.formats.avro.unions import reader_of_any
 from pipeline.land.formats.avro.values import Reader, Values, avro_type, fitting
 
-Step = str | int
 _ABSENT: Final = object()
+_HOLDERS: Final[Mapping[type, tuple[str, ...]]] = {str: ("record", "error", "map"), int: ("array",)}
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def _place(
     nodes, twins, real = [schema.resolved(schema.root)], _roots(reading), []
     for at, step in enumerate(steps):
         found, twins_found, own = _into(schema, reading, nodes, twins, step)
+        if not any(kind(node) in _HOLDERS[type(step)] for node in nodes):
+            raise UnreadableSchemaError(_why_no_way(nodes, steps, at, name))
         if not found:
             default = _default(twins, step)
             if default is _ABSENT or reading is None:
@@ -166,10 +169,19 @@ def _reader(schema: AvroSchema, nodes: Sequence[Node], steps: Sequence[Step], na
     return found
 
 
+def _why_no_way(nodes: Sequence[Node], steps: Sequence[Step], at: int, name: str) -> str:
+    said = " or ".join(map(avro_type, nodes)) or "null"
+    meant = "a record" if isinstance(steps[at], str) else "an array"
+    return f"field {_shown(steps[:at])!r} is {said}, and the path of column {name!r} leads through {meant}"
+
+
+def _shown(steps: Sequence[Step]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)[1:]
+
+
 def _why_not(branches: Sequence[Node], steps: Sequence[Step], name: str, column: Column) -> str:
     said = " or ".join(map(avro_type, branches))
-    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)[1:]
-    fault = f"field {where!r} is {said}, which column {name!r} of type {column.type} cannot hold"
+    fault = f"field {_shown(steps)!r} is {said}, which column {name!r} of type {column.type} cannot hold"
     return f"{fault}; {_advice(branches, column)}"
 
 

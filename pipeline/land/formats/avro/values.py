@@ -102,7 +102,10 @@ def _whole(physical: pa.DataType, column: Column) -> Reader | None:
     if wanted == "timestamp":
         # Without a unit, a number is no time.
         return None if column.epoch is None else functools.partial(_epochs, unit=column.epoch)
-    if wanted in {"int32", "int64", "float32", "float64", "decimal"}:
+    if wanted == "decimal":
+        digits = decimal_digits(column.type) or (38, 0)
+        return lambda values: _each(values, lambda number: Decimal(decimal_text(Decimal(number), *digits)), column)
+    if wanted in {"int32", "int64", "float32", "float64"}:
         return functools.partial(_cast, physical=physical, wanted=arrow_type(column.type))
     return None
 
@@ -128,7 +131,7 @@ def _text_us(text: str, column: Column) -> int:
     return text_us(text, column.zone) if column.epoch is None else epoch_us(text, column.epoch)
 
 
-def _each(values: Values, read: Callable[[str], object], column: Column) -> pa.Array:
+def _each(values: Values, read: Callable[[Any], object], column: Column) -> pa.Array:
     return pa.array([None if value is None else read(value) for value in values], arrow_type(column.type))
 
 
@@ -187,7 +190,7 @@ def _decimals(values: Values, node: Mapping[str, Any], column: Column) -> pa.Arr
 
 def _decimal(value: bytes, scale: int, digits: tuple[int, int]) -> Decimal:
     unscaled = int.from_bytes(value, "big", signed=True)
-    if value[:1] and len(value) > 32:
+    if len(value) > 32:
         raise ValueError(f"a decimal of {len(value)} bytes has more than 38 digits")
     sign, shown = int(unscaled < 0), tuple(map(int, str(abs(unscaled))))
     return Decimal(decimal_text(Decimal((sign, shown, -scale)), *digits))
