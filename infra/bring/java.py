@@ -26,9 +26,7 @@ _INSTALL_YOURSELF = (
 )
 
 
-def home(
-    cache: Path, progress: Progress, environ: Mapping[str, str] = os.environ, *, oldest: int = OLDEST
-) -> Path:
+def home(cache: Path, progress: Progress, environ: Mapping[str, str] = os.environ, *, oldest: int = OLDEST) -> Path:
     """Return the home of a Java that runs here, ``oldest`` or newer, brought into ``cache`` if this machine has none.
 
     Raises

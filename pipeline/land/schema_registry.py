@@ -6,13 +6,13 @@ import logging
 import ssl
 import threading
 import time
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 from urllib.parse import quote
 
 import httpx
 import msgspec
 import tenacity
-from pydantic import Field, SecretStr
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.decoding import Decoder
@@ -31,7 +31,7 @@ _MOST_UNKNOWN: Final = 10_000
 _MOST_REFERENCES: Final = 100
 # A schema is text within JSON: its quotes are escaped.
 _MOST_ANSWERED: Final = 2 * MOST_BYTES + 65_536
-_REMEDY: Final = "Records wait for their schemas, and none is lost: start the registry, or correct `records.schema_registry`"
+_REMEDY: Final = "Records wait for their schemas: start the registry, or correct `records.schema_registry`"
 
 
 class RegistrySettings(BaseSettings):
@@ -254,8 +254,3 @@ def _client(settings: RegistrySettings) -> httpx.Client:
         auth=auth, verify=trusted, timeout=TIMEOUT_S, follow_redirects=False,
         headers={"Accept": "application/vnd.schemaregistry.v1+json, application/json", "Accept-Encoding": "identity"},
     )  # fmt: skip
-
-
-def registry_settings() -> RegistrySettings:
-    """Return the settings of the environment, which was looked at before."""
-    return RegistrySettings()

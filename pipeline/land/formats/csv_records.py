@@ -1,4 +1,4 @@
-"""CSV lines as records: each is read for itself, its cells as those of a data file, and then as the JSON that replay sends."""
+"""CSV lines as records: each is read for itself, its cells as a data file's, and then as the JSON that replay sends."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from contract.record_path import RecordPath
 from contract.stream import Stream
 from pipeline.cells import Reader, Value, reader
 from pipeline.land.formats.format import ParsedValues, RejectedRecord
@@ -29,7 +30,8 @@ class CsvRecords:
 
     def __post_init__(self) -> None:
         """Find where in a line each column is: at the place that it says, or in the order of the columns."""
-        self._json = JsonRecords(self.stream)
+        columns = self.stream.value_columns
+        self._json = JsonRecords(columns, {name: RecordPath((name,)) for name in columns})
         written = self.stream.records
         self._nulls = frozenset(self.stream.null_values)
         self._readers = []
@@ -76,7 +78,9 @@ class CsvRecords:
         except UnicodeDecodeError as error:
             raise ValueError(f"not UTF-8: {error.reason} at byte {error.start}{_framed(value)}") from error
         except (csv.Error, ValueError) as error:
-            raise ValueError(f"not one CSV line: {error}{_framed(value)}" if value.strip() else "empty: no cells") from error
+            raise ValueError(
+                f"not one CSV line: {error}{_framed(value)}" if value.strip() else "empty: no cells"
+            ) from error
         if len(cells) < self._cells or (len(cells) > self._cells and not self._by_place):
             said = f"the line has {len(cells)} cells, and the columns are {self._cells}"
             raise ValueError(f"{said}{_framed(value)}; the delimiter is {written.delimiter!r}")

@@ -1,4 +1,4 @@
-"""What stands before a record's body: Confluent's framing, a zero byte and four of an id, or Avro's for single objects."""
+"""What stands before a record's body: Confluent's framing, a zero byte and an id; or Avro's, for single objects."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ def why_unframed(value: bytes) -> str:
     if not value:
         return "empty: the record's value has no bytes"
     if value[:2] == SINGLE_OBJECT:
-        return "its value begins with c3 01, Avro's framing of single objects, and not with the zero byte of Confluent's"
-    begins = "JSON, it seems" if value.lstrip(b" \t\r\n")[:1] in {b"{", b"["} else "no framing that a registry's clients write"
+        return "its value begins with c3 01, Avro's framing of single objects, and not with Confluent's zero byte"
+    begins = (
+        "JSON, it seems"
+        if value.lstrip(b" \t\r\n")[:1] in {b"{", b"["}
+        else "no framing that a registry's clients write"
+    )
     return f"unknown magic byte {value[0]:#04x}: Confluent framing begins with 0x00, and this is {begins}"
 
 
@@ -32,4 +36,6 @@ def why_framed(value: bytes) -> str | None:
     number = schema_id(value)
     if number is None or not 0 < number <= LARGEST_ID:
         return None
-    return f"it begins with Confluent framing, schema id {number}: say `records.schema_registry` in the stream file"
+    return (
+        f"the value begins with Confluent framing, schema id {number}: say `records.schema_registry` in the stream file"
+    )

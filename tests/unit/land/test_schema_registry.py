@@ -21,6 +21,7 @@ from pipeline.land.schema_registry import RegistrySettings, SchemaRegistry
 Answer = tuple[int, bytes]
 Answers = Callable[[str, dict[str, str]], Answer]
 
+REFERENCE = {"name": "r", "subject": "s"}
 SCHEMA = '{"type":"record","name":"R","fields":[]}'
 
 
@@ -101,13 +102,17 @@ def test_a_name_and_a_password_are_sent(server: _Server) -> None:
         (422, {"error_code": 42202}, "does not know it"),
         (200, {"schema": 'syntax = "proto3";', "schemaType": "PROTOBUF"}, "has it as PROTOBUF"),
         (200, {"schema": "x" * 10_000_000}, "more than 1,048,576 bytes"),
-        (200, {"schema": SCHEMA, "references": [{"name": "r", "subject": "s", "version": n} for n in range(200)]}, "refers"),
+        (
+            200,
+            {"schema": SCHEMA, "references": [{"name": "r", "subject": "s", "version": n} for n in range(200)]},
+            "refers",
+        ),
     ],
 )
 def test_no_schema_of_avro_is_a_reject(server: _Server, status: int, body: Any, words: str) -> None:
     asked = registry(server, always(status, body))
     for _ in range(2):
-        with pytest.raises(UnreadableSchemaError, match=".*") as refused:
+        with pytest.raises(UnreadableSchemaError) as refused:
             asked.schema(7)
         assert words in str(refused.value)
     assert server.asked.count("/schemas/ids/7") == 1

@@ -10,8 +10,10 @@ from typing import Any, Final
 import pyarrow as pa
 
 from contract.record_path import Step
+from contract.stream import Stream
 from contract.stream_sections import Column
 from pipeline.columns import arrow_type
+from pipeline.land.formats import debezium
 from pipeline.land.formats.avro.schema import AvroSchema, Node, UnreadableSchemaError, kind
 from pipeline.land.formats.avro.unions import reader_of_any
 from pipeline.land.formats.avro.values import Reader, Values, avro_type, fitting
@@ -69,11 +71,8 @@ class Plan:
         return place.read(place.values(records))
 
 
-def planned(
-    schema: AvroSchema, columns: Mapping[str, Column], steps: Mapping[str, Sequence[Step]],
-    reading: AvroSchema | None = None,
-) -> Plan:  # fmt: skip
-    """Return how records of ``schema`` become ``columns``, whose values are at ``steps``.
+def planned(schema: AvroSchema, stream: Stream, reading: AvroSchema | None = None) -> Plan:
+    """Return how records of ``schema`` become the columns of ``stream``.
 
     ``reading`` is the schema that people read by: its aliases and defaults hold for what ``schema`` does not have.
 
@@ -81,17 +80,27 @@ def planned(
     ------
     UnreadableSchemaError: a column cannot hold what the schema says; the message names field, Avro type and column.
     """
-    if kind(schema.resolved(schema.root)) not in {"record", "error"}:
-        raise UnreadableSchemaError(f"its schema is {avro_type(schema.resolved(schema.root))}, and no record")
+    root = schema.resolved(schema.root)
+    if kind(root) not in {"record", "error"}:
+        raise UnreadableSchemaError(f"its schema is {avro_type(root)}, and no record")
+    columns, paths = stream.value_columns, stream.value_paths
     places: dict[str, Place] = {}
     for name, column in columns.items():
-        place = _place(schema, reading, tuple(steps[name]), name, column)
+        place = _place(schema, reading, paths[name].steps, name, column)
         if place is not None:
             places[name] = place
-    top = {place.steps[0] for place in places.values() if place.steps}
-    fields = schema.resolved(schema.root)["fields"]
     types = {name: arrow_type(column.type) for name, column in columns.items()}
-    return Plan(places, types, sum(field["name"] not in top for field in fields))
+    outer = () if stream.records.envelope is None else debezium.ROW.steps
+    used = {place.steps[: len(outer) + 1] for place in places.values()}
+    return Plan(places, types, sum((*outer, field) not in used for field in _names(schema, outer)))
+
+
+def _names(schema: AvroSchema, outer: Sequence[Step]) -> set[str]:
+    """Return the names of the fields of what lies behind ``outer``."""
+    nodes = [schema.resolved(schema.root)]
+    for step in outer:
+        nodes, _, _ = _into(schema, None, nodes, (), step)
+    return {field["name"] for node in nodes for field in _fields(node)}
 
 
 def _place(
@@ -106,11 +115,11 @@ def _place(
             default = _default(twins, step)
             if default is _ABSENT or reading is None:
                 return None
-            read = _reader(reading, twins_found, steps[: at + 1], name, column) if at == len(steps) - 1 else None
-            return None if read is None else Place((), read, _of_default(default, reading, twins_found))
+            read = _reader(twins_found, steps[: at + 1], name, column) if at == len(steps) - 1 else None
+            return None if read is None else Place((), read, _of_default(default, twins_found))
         real.append(own)
         nodes, twins = found, twins_found
-    return Place(tuple(real), _reader(schema, nodes, steps, name, column))
+    return Place(tuple(real), _reader(nodes, steps, name, column))
 
 
 def _roots(reading: AvroSchema | None) -> list[Node]:
@@ -150,18 +159,18 @@ def _is_named(field: Mapping[str, Any], step: Step) -> bool:
 
 
 def _default(twins: Sequence[Node], step: Step) -> Any:
-    told = (field["default"] for twin in twins for field in _fields(twin) if _is_named(field, step) and "default" in field)
-    return next(told, _ABSENT)
+    named = (field for twin in twins for field in _fields(twin) if _is_named(field, step))
+    return next((field["default"] for field in named if "default" in field), _ABSENT)
 
 
-def _of_default(default: Any, reading: AvroSchema, nodes: Sequence[Node]) -> Any:
+def _of_default(default: Any, nodes: Sequence[Node]) -> Any:
     """Return a default as a value: schemas write bytes as text of Latin-1."""
     if isinstance(default, str) and nodes and kind(nodes[0]) in {"bytes", "fixed"}:
         return default.encode("latin-1", "replace")
     return default
 
 
-def _reader(schema: AvroSchema, nodes: Sequence[Node], steps: Sequence[Step], name: str, column: Column) -> Reader:
+def _reader(nodes: Sequence[Node], steps: Sequence[Step], name: str, column: Column) -> Reader:
     branches = [node for node in nodes if kind(node) != "null"]
     found = reader_of_any(branches, column)
     if found is None:
@@ -195,5 +204,3 @@ def _advice(branches: Sequence[Node], column: Column) -> str:
         return "a `path` leads to a value in it"
     types = " or ".join(dict.fromkeys(filter(None, map(fitting, branches))))
     return f"its type would be {types}" if types else "leave the column out"
-
-

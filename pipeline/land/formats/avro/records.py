@@ -15,16 +15,21 @@ import fastavro
 import numpy as np
 import pyarrow as pa
 
+from contract import record_sections
 from contract.stream import Stream
 from pipeline.columns import schema_of
+from pipeline.land.formats import debezium
 from pipeline.land.formats.avro.plan import Plan, planned
 from pipeline.land.formats.avro.schema import AvroSchema, UnreadableSchemaError
-from pipeline.land.formats.format import Longs, ParsedValues, RejectedRecord
+from pipeline.land.formats.format import NONE, ParsedValues, RejectedRecord
 from pipeline.land.formats.near_names import why_no_column
+from pipeline.land.origins import Longs
 
 LONGEST_REASON = 300
 _UNREADABLE = (ValueError, TypeError, ArithmeticError, NotImplementedError)
 """What Arrow and Python raise for a value that is not of a column's type."""
+
+_OP, _ROW = record_sections.OP, record_sections.ROW
 
 Record = Mapping[str, Any]
 
@@ -94,7 +99,7 @@ class AvroRecords:
         rejected: list[RejectedRecord] = []
         tables: list[pa.Table] = []
         indexes: list[int] = []
-        ignored, strangers = 0, list[int]()
+        ignored, strangers, deletes = 0, list[int](), list[Longs]()
         for number, places in self._by_schema(values, rejected).items():
             try:
                 schema, plan = self.plan(number)
@@ -102,6 +107,9 @@ class AvroRecords:
                 rejected += [RejectedRecord(place, str(error)) for place in places]
                 continue
             read = self._read(schema, plan, values, places, rejected)
+            if self.stream.records.envelope is not None:
+                read, gone = _of_events(read, rejected)
+                deletes.append(gone)
             table, kept = self._rows(read, rejected)
             tables.append(table)
             indexes += kept
@@ -109,19 +117,20 @@ class AvroRecords:
             strangers += kept if plan.strange else []
         rejected.sort(key=lambda record: record.index)
         rows, order = self._in_order(tables, indexes)
-        return ParsedValues(rows, order, rejected, ignored, tuple(sorted(strangers)))
+        gone = np.sort(np.concatenate([NONE, *deletes]))
+        return ParsedValues(rows, order, rejected, ignored, tuple(sorted(strangers)), skipped=gone, deletes=gone)
 
     def why_no_column(self, value: bytes) -> str | None:
         """Return what ``value`` may have been meant to be; None where it has a column, or cannot be read at all."""
         try:
             schema, _ = self.plan(self.written.schema_of(value))
-            record = _record(schema.physical, self.written.body(value))
+            found = _record(schema.physical, self.written.body(value))
         except (UnframedError, UnreadableSchemaError, _NotOneRecordError):
             return None
-        return why_no_column(record, [str(steps[0]) for steps in self._steps().values()])
-
-    def _steps(self) -> dict[str, tuple[str | int, ...]]:
-        return {name: column.path_in_value(name).steps for name, column in self.stream.value_columns.items()}
+        is_event = self.stream.records.envelope is not None
+        record = debezium.ROW.of(debezium.event_of(found)) if is_event else found
+        names = [str(path.steps[is_event]) for path in self.stream.value_paths.values() if len(path.steps) > is_event]
+        return why_no_column(record, names) if isinstance(record, dict) else None
 
     def _by_schema(self, values: Sequence[bytes], rejected: list[RejectedRecord]) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}
@@ -153,7 +162,7 @@ class AvroRecords:
         except UnreadableSchemaError as error:
             raise UnreadableSchemaError(_shortened(f"{said}{error}")) from error
         try:
-            return schema, planned(schema, self.stream.value_columns, self._steps(), self.written.reading)
+            return schema, planned(schema, self.stream, self.written.reading)
         except UnreadableSchemaError as error:
             self._refused[number] = _shortened(f"{said}{error}")
             raise UnreadableSchemaError(self._refused[number]) from error
@@ -203,6 +212,16 @@ class AvroRecords:
             return tables[0], order
         by_place = np.argsort(order)
         return pa.concat_tables(tables).take(pa.array(by_place)), order[by_place]
+
+
+def _of_events(read: _Read, rejected: list[RejectedRecord]) -> tuple[_Read, Longs]:
+    """Return the records that are change events which say a row, and the indexes of deletes."""
+    ops = [op if isinstance(op := each.get(_OP), str) else None for each in read.records]
+    has_row = np.array([isinstance(each.get(_ROW), dict) for each in read.records], dtype=np.bool_)
+    indexes = np.array(read.indexes, dtype=np.int64)
+    keep, gone = debezium.sorted_out(pa.chunked_array([pa.array(ops, pa.string())]), has_row, indexes, rejected)
+    kept = np.flatnonzero(keep).tolist()
+    return _Read(read.plan, [read.records[row] for row in kept], [read.indexes[row] for row in kept]), gone
 
 
 class _NotOneRecordError(Exception):

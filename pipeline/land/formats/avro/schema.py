@@ -72,7 +72,9 @@ def read_schema(text: str | bytes, referred: Sequence[str] = ()) -> AvroSchema:
     except UnreadableSchemaError:
         raise
     except Exception as error:  # fastavro raises whatever a hostile one makes of its dictionaries
-        raise UnreadableSchemaError(f"its schema is no Avro schema: {type(error).__name__}: {error}"[:_SHOWN]) from error
+        raise UnreadableSchemaError(
+            f"its schema is no Avro schema: {type(error).__name__}: {error}"[:_SHOWN]
+        ) from error
     _Weighed(named).weigh(root, 0)
     return AvroSchema(root, named, _physical(root, named, set()))
 

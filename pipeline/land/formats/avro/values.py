@@ -57,10 +57,8 @@ def reader(node: Node, column: Column) -> Reader | None:
     physical = _PHYSICAL.get(of)
     if physical is None:
         return None
-    if "timestamp-" in name:
-        return _timestamps(name, column) if wanted == "timestamp" else None
-    if name.startswith("decimal("):
-        return functools.partial(_decimals, node=node, column=column) if wanted == "decimal" else None
+    if family(name) == "decimal" or "timestamp-" in name:
+        return _logical(name, node, column)
     plain: dict[tuple[str, str], Reader] = {
         ("date", "date"): _dates,
         ("time-millis", "time"): functools.partial(_clock, factor=1_000),
@@ -84,10 +82,18 @@ def reader(node: Node, column: Column) -> Reader | None:
     return None
 
 
+def _logical(name: str, node: Node, column: Column) -> Reader | None:
+    wanted = family(column.type)
+    if "timestamp-" in name:
+        return _timestamps(name, column) if wanted == "timestamp" else None
+    return functools.partial(_decimals, node=node, column=column) if wanted == "decimal" else None
+
+
 def fitting(node: Node) -> str:
     """Return the types of columns that hold values of ``node``, for a message; empty where none does."""
     names = {
-        "int": "int32, int64, float64 or a decimal", "long": "int64, float64 or a decimal", "float": "float32 or float64",
+        "int": "int32, int64, float64 or a decimal", "long": "int64, float64 or a decimal",
+        "float": "float32 or float64",
         "double": "float64", "boolean": "bool", "string": "string", "enum": "string", "uuid": "string",
         "bytes": "binary", "fixed": "binary", "date": "date", "time-millis": "time", "time-micros": "time",
     }  # fmt: skip

@@ -67,7 +67,7 @@ class ByRegistry:
         """Return what to call the schema in a message."""
         return f"schema id {number}: "
 
-    def hint(self, value: bytes) -> str:
+    def hint(self, value: bytes) -> str:  # noqa: ARG002 - the framing was right
         """Return what may be meant by a value that cannot be read: nothing else."""
         return ""
 
@@ -76,7 +76,7 @@ class ByFile:
     """Records of one schema, that of a file: nothing before them, or Avro's framing of single objects."""
 
     def __init__(self, schema: AvroSchema) -> None:
-        self.reading = None
+        self.reading: AvroSchema | None = None
         self._schema = schema
         digest = fastavro.schema.fingerprint(fastavro.schema.to_parsing_canonical_form(schema.physical), "CRC-64-AVRO")
         self._single = framing.SINGLE_OBJECT + bytes.fromhex(digest)
