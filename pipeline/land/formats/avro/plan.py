@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from functools import cached_property
 from typing import Any, Final
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from contract.stream import Stream
 from contract.stream_sections import Column
 from pipeline.columns import arrow_type
 from pipeline.land.formats import debezium
+from pipeline.land.formats.avro.decoded import Decoded
 from pipeline.land.formats.avro.schema import AvroSchema, Node, UnreadableSchemaError, kind
 from pipeline.land.formats.avro.unions import reader_of_any
 from pipeline.land.formats.avro.values import Reader, Values, avro_type, fitting
@@ -30,24 +31,9 @@ class Place:
     read: Reader
     default: Any = _ABSENT
 
-    def values(self, records: Sequence[Mapping[str, Any]]) -> Values:
+    def values(self, records: Decoded) -> Values:
         """Return the column's value of each record, None where it is null or on no branch of a union."""
-        if self.default is not _ABSENT:
-            return [self.default] * len(records)
-        if len(self.steps) == 1:
-            return list(map(itemgetter(self.steps[0]), records))
-        return [_walk(record, self.steps) for record in records]
-
-
-def _walk(found: Any, steps: Sequence[Step]) -> Any:
-    for step in steps:
-        if isinstance(step, str):
-            found = found.get(step) if isinstance(found, dict) else None
-        else:
-            found = found[step] if isinstance(found, list) and step < len(found) else None
-        if found is None:
-            return None
-    return found
+        return records.values(self.steps) if self.default is _ABSENT else [self.default] * records.count
 
 
 @dataclass(frozen=True)
@@ -64,11 +50,20 @@ class Plan:
         """Whether none of the records' fields is a column's."""
         return all(place.default is not _ABSENT for place in self.places.values())
 
-    def column(self, name: str, records: Sequence[Mapping[str, Any]]) -> pa.Array:
-        """Return one column of ``records``. Raises what reading a value raises."""
-        if (place := self.places.get(name)) is None:
-            return pa.nulls(len(records), self.types[name])
-        return place.read(place.values(records))
+    @cached_property
+    def wanted(self) -> frozenset[tuple[Step, ...]]:
+        """Steps to all values that become columns."""
+        return frozenset(place.steps for place in self.places.values())
+
+    def values(self, name: str, records: Decoded) -> Values:
+        """Return what one column of ``records`` is made of."""
+        place = self.places.get(name)
+        return [None] * records.count if place is None else place.values(records)
+
+    def column(self, name: str, values: Values) -> pa.Array:
+        """Return one column. Raises what reading a value raises."""
+        place = self.places.get(name)
+        return pa.nulls(len(values), self.types[name]) if place is None else place.read(values)
 
 
 def planned(schema: AvroSchema, stream: Stream, reading: AvroSchema | None = None) -> Plan:

@@ -6,12 +6,11 @@ halving, as in JSON; the records at fault are the rejects.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from operator import itemgetter
+from typing import Protocol
 
-import fastavro
 import numpy as np
 import pyarrow as pa
 
@@ -19,8 +18,10 @@ from contract import record_sections
 from contract.stream import Stream
 from pipeline.columns import schema_of
 from pipeline.land.formats import debezium
+from pipeline.land.formats.avro.decoded import Decoded, NotOneRecordError, decoded, one_record
 from pipeline.land.formats.avro.plan import Plan, planned
 from pipeline.land.formats.avro.schema import AvroSchema, UnreadableSchemaError
+from pipeline.land.formats.avro.values import Values, python_values
 from pipeline.land.formats.format import NONE, ParsedValues, RejectedRecord
 from pipeline.land.formats.near_names import why_no_column
 from pipeline.land.origins import Longs
@@ -28,10 +29,6 @@ from pipeline.land.origins import Longs
 LONGEST_REASON = 300
 _UNREADABLE = (ValueError, TypeError, ArithmeticError, NotImplementedError)
 """What Arrow and Python raise for a value that is not of a column's type."""
-
-_OP, _ROW = record_sections.OP, record_sections.ROW
-
-Record = Mapping[str, Any]
 
 
 class UnframedError(Exception):
@@ -44,8 +41,11 @@ class Written(Protocol):
     reading: AvroSchema | None
     """The schema that people read by, where that is another."""
 
-    def schema_of(self, value: bytes) -> int:
-        """Return the number of the schema that ``value`` was written by.
+    head_bytes: int
+    """How many bytes of a value say that."""
+
+    def schema_of(self, head: bytes) -> int:
+        """Return the number of the schema that values which begin with ``head`` were written by.
 
         Raises
         ------
@@ -53,8 +53,8 @@ class Written(Protocol):
         """
         ...
 
-    def body(self, value: bytes) -> bytes:
-        """Return ``value`` without what says of which schema it is."""
+    def bodies(self, values: Sequence[bytes]) -> Sequence[bytes]:
+        """Return ``values`` without what says of which schema they are."""
         ...
 
     def schema(self, number: int) -> AvroSchema:
@@ -80,8 +80,12 @@ class _Read:
     """Records of one schema that were read, and which value each is."""
 
     plan: Plan
-    records: list[Record]
-    indexes: list[int]
+    records: Decoded
+    indexes: Longs
+
+    def kept(self, rows: Longs) -> _Read:
+        """Return those of numbers ``rows`` alone."""
+        return _Read(self.plan, self.records.kept(rows), self.indexes[rows])
 
 
 @dataclass
@@ -98,23 +102,23 @@ class AvroRecords:
         """Return the rows and the rejects of ``values``. Never raises for what is in them."""
         rejected: list[RejectedRecord] = []
         tables: list[pa.Table] = []
-        indexes: list[int] = []
+        indexes: list[Longs] = []
         ignored, strangers, deletes = 0, list[int](), list[Longs]()
         for number, places in self._by_schema(values, rejected).items():
             try:
                 schema, plan = self.plan(number)
             except UnreadableSchemaError as error:
-                rejected += [RejectedRecord(place, str(error)) for place in places]
+                rejected += [RejectedRecord(place, str(error)) for place in places.tolist()]
                 continue
             read = self._read(schema, plan, values, places, rejected)
-            if self.stream.records.envelope is not None:
+            if self._is_event:
                 read, gone = _of_events(read, rejected)
                 deletes.append(gone)
             table, kept = self._rows(read, rejected)
             tables.append(table)
-            indexes += kept
+            indexes.append(kept)
             ignored += plan.ignored_keys * len(kept)
-            strangers += kept if plan.strange else []
+            strangers += kept.tolist() if plan.strange else []
         rejected.sort(key=lambda record: record.index)
         rows, order = self._in_order(tables, indexes)
         gone = np.sort(np.concatenate([NONE, *deletes]))
@@ -123,24 +127,39 @@ class AvroRecords:
     def why_no_column(self, value: bytes) -> str | None:
         """Return what ``value`` may have been meant to be; None where it has a column, or cannot be read at all."""
         try:
-            schema, _ = self.plan(self.written.schema_of(value))
-            found = _record(schema.physical, self.written.body(value))
-        except (UnframedError, UnreadableSchemaError, _NotOneRecordError):
+            schema, _ = self.plan(self.written.schema_of(value[: self.written.head_bytes]))
+            (body,) = self.written.bodies([value])
+            found = one_record(schema.physical, body)
+        except (UnframedError, UnreadableSchemaError, NotOneRecordError):
             return None
-        is_event = self.stream.records.envelope is not None
-        record = debezium.ROW.of(debezium.event_of(found)) if is_event else found
-        names = [str(path.steps[is_event]) for path in self.stream.value_paths.values() if len(path.steps) > is_event]
+        record = debezium.ROW.of(debezium.event_of(found)) if self._is_event else found
+        outer = int(self._is_event)
+        names = [str(path.steps[outer]) for path in self.stream.value_paths.values() if len(path.steps) > outer]
         return why_no_column(record, names) if isinstance(record, dict) else None
 
-    def _by_schema(self, values: Sequence[bytes], rejected: list[RejectedRecord]) -> dict[int, list[int]]:
-        found: dict[int, list[int]] = {}
-        of = self.written.schema_of
-        for place, value in enumerate(values):
+    @property
+    def _is_event(self) -> bool:
+        return self.stream.records.envelope is not None
+
+    def _by_schema(self, values: Sequence[bytes], rejected: list[RejectedRecord]) -> dict[int, Longs]:
+        """Return which values are of which schema; most often, all are of one."""
+        heads = list(map(itemgetter(slice(self.written.head_bytes)), values))
+        numbers: dict[bytes, int] = {}
+        faults: dict[bytes, str] = {}
+        for head in dict.fromkeys(heads):
             try:
-                found.setdefault(of(value), []).append(place)
+                numbers[head] = self.written.schema_of(head)
             except UnframedError as error:
-                rejected.append(RejectedRecord(place, str(error)))
-        return found
+                faults[head] = str(error)
+        if len(numbers) == 1 and not faults:
+            return dict.fromkeys(numbers.values(), np.arange(len(values)))
+        found: dict[int, list[int]] = {}
+        for place, head in enumerate(heads):
+            if head in faults:
+                rejected.append(RejectedRecord(place, faults[head]))
+            else:
+                found.setdefault(numbers[head], []).append(place)
+        return {number: np.array(places, dtype=np.int64) for number, places in found.items()}
 
     def plan(self, number: int) -> tuple[AvroSchema, Plan]:
         """Return a schema by its number, and how its records become rows; waits where it has to be asked for.
@@ -168,22 +187,17 @@ class AvroRecords:
             raise UnreadableSchemaError(self._refused[number]) from error
 
     def _read(
-        self, schema: AvroSchema, plan: Plan, values: Sequence[bytes], places: Sequence[int],
-        rejected: list[RejectedRecord],
-    ) -> _Read:  # fmt: skip
-        records: list[Record] = []
-        indexes: list[int] = []
-        physical, body = schema.physical, self.written.body
-        for place in places:
-            try:
-                records.append(_record(physical, body(values[place])))
-                indexes.append(place)
-            except _NotOneRecordError as error:
-                hint = self.written.hint(values[place])
-                rejected.append(RejectedRecord(place, _shortened(f"not of its schema: {error}{hint}")))
-        return _Read(plan, records, indexes)
+        self, schema: AvroSchema, plan: Plan, values: Sequence[bytes], places: Longs, rejected: list[RejectedRecord]
+    ) -> _Read:
+        mine = values if len(places) == len(values) else [values[place] for place in places.tolist()]
+        wanted = plan.wanted | ({(record_sections.OP,)} if self._is_event else frozenset())
+        records, rows, faults = decoded(schema, self.written.bodies(mine), wanted)
+        for row, said in faults.items():
+            reason = f"not of its schema: {said}{self.written.hint(mine[row])}"
+            rejected.append(RejectedRecord(int(places[row]), _shortened(reason)))
+        return _Read(plan, records, places[rows])
 
-    def _rows(self, read: _Read, rejected: list[RejectedRecord]) -> tuple[pa.Table, list[int]]:
+    def _rows(self, read: _Read, rejected: list[RejectedRecord]) -> tuple[pa.Table, Longs]:
         """Return the rows of what was read; a second reading is without what a column cannot hold."""
         schema = schema_of(self.stream.value_columns)
         for _ in range(2):
@@ -191,21 +205,21 @@ class AvroRecords:
             columns = [self._column(name, read, bad) for name in schema.names]
             if not bad:
                 break
-            rejected += [RejectedRecord(read.indexes[row], reason) for row, reason in bad.items()]
-            kept = [row for row in range(len(read.records)) if row not in bad]
-            read = _Read(read.plan, [read.records[row] for row in kept], [read.indexes[row] for row in kept])
+            rejected += [RejectedRecord(int(read.indexes[row]), reason) for row, reason in bad.items()]
+            read = read.kept(np.array([row for row in range(read.records.count) if row not in bad], dtype=np.int64))
         return pa.Table.from_arrays(columns, schema=schema), read.indexes
 
     def _column(self, name: str, read: _Read, bad: dict[int, str]) -> pa.Array:
+        values = read.plan.values(name, read.records)
         try:
-            return read.plan.column(name, read.records)
+            return read.plan.column(name, values)
         except _UNREADABLE:
-            for row, reason in _faults(lambda some: read.plan.column(name, some), read.records):
+            for row, reason in _faults(lambda some: read.plan.column(name, some), values):
                 bad.setdefault(row, _shortened(f"not of the schema: column {name!r}: {reason}"))
-            return pa.nulls(len(read.records), read.plan.types[name])
+            return pa.nulls(len(values), read.plan.types[name])
 
-    def _in_order(self, tables: list[pa.Table], indexes: list[int]) -> tuple[pa.Table, Longs]:
-        order = np.array(indexes, dtype=np.int64)
+    def _in_order(self, tables: list[pa.Table], indexes: list[Longs]) -> tuple[pa.Table, Longs]:
+        order = np.concatenate([NONE, *indexes])
         if not tables:
             return schema_of(self.stream.value_columns).empty_table(), order
         if len(tables) == 1:
@@ -216,43 +230,21 @@ class AvroRecords:
 
 def _of_events(read: _Read, rejected: list[RejectedRecord]) -> tuple[_Read, Longs]:
     """Return the records that are change events which say a row, and the indexes of deletes."""
-    ops = [op if isinstance(op := each.get(_OP), str) else None for each in read.records]
-    has_row = np.array([isinstance(each.get(_ROW), dict) for each in read.records], dtype=np.bool_)
-    indexes = np.array(read.indexes, dtype=np.int64)
-    keep, gone = debezium.sorted_out(pa.chunked_array([pa.array(ops, pa.string())]), has_row, indexes, rejected)
-    kept = np.flatnonzero(keep).tolist()
-    return _Read(read.plan, [read.records[row] for row in kept], [read.indexes[row] for row in kept]), gone
+    said = read.records.values((record_sections.OP,))
+    ops = pa.array([op if isinstance(op, str) else None for op in python_values(said)], pa.string())
+    has_row = read.records.there((record_sections.ROW,))
+    keep, gone = debezium.sorted_out(pa.chunked_array([ops]), has_row, read.indexes, rejected)
+    return read.kept(np.flatnonzero(keep)), gone
 
 
-class _NotOneRecordError(Exception):
-    """A body is not one record of its schema; the message says why."""
-
-
-def _record(physical: Any, body: bytes) -> Record:
-    file = io.BytesIO(body)
-    try:
-        found = fastavro.schemaless_reader(file, physical, None)
-    except EOFError as error:
-        raise _NotOneRecordError("the body ends in the middle of the record") from error
-    except UnicodeDecodeError as error:
-        raise _NotOneRecordError("a string of it is not UTF-8") from error
-    except IndexError as error:
-        raise _NotOneRecordError("it has a branch of a union, or a symbol, that its schema does not have") from error
-    except Exception as error:  # whatever fastavro makes of bytes that mean nothing
-        raise _NotOneRecordError(f"{type(error).__name__}: {error}") from error
-    if left := len(body) - file.tell():
-        raise _NotOneRecordError(f"{left} bytes are left behind the record")
-    return found  # type: ignore[return-value]  # the schema is of a record
-
-
-def _faults(read: Callable[[Sequence[Record]], pa.Array], records: Sequence[Record]) -> list[tuple[int, str]]:
-    """Return which of ``records`` cannot be read, and why, by halving."""
+def _faults(read: Callable[[Values], pa.Array], values: Values) -> list[tuple[int, str]]:
+    """Return which of ``values`` cannot be read, and why, by halving."""
     found: list[tuple[int, str]] = []
-    pieces = [(0, len(records))]
+    pieces = [(0, len(values))]
     while pieces:
         start, stop = pieces.pop()
         try:
-            read(records[start:stop])
+            read(values[start:stop])
         except _UNREADABLE as error:
             if stop - start == 1:
                 found.append((start, str(error)))

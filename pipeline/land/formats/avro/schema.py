@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import fastavro
@@ -15,6 +15,8 @@ _MOST_NESTED: Final = 60
 _MOST_LEAVES: Final = 10_000
 """Values of one record, arrays and maps counted once."""
 _SHOWN: Final = 200
+
+_PLAIN: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "string", "bytes", "enum", "fixed"})
 
 Node = Any
 """A schema as JSON has it: the name of a type, a list of branches, or an object."""
@@ -34,6 +36,9 @@ class AvroSchema:
     root: Node
     named: Mapping[str, Node]
     physical: Node
+
+    as_columns: bool = False
+    """Whether all its records have the same fields in the same order, each a value or null."""
 
     def resolved(self, node: Node) -> Node:
         """Return ``node``, or what it names."""
@@ -76,7 +81,19 @@ def read_schema(text: str | bytes, referred: Sequence[str] = ()) -> AvroSchema:
             f"its schema is no Avro schema: {type(error).__name__}: {error}"[:_SHOWN]
         ) from error
     _Weighed(named).weigh(root, 0)
-    return AvroSchema(root, named, _physical(root, named, set()))
+    found = AvroSchema(root, named, _physical(root, named, set()))
+    return replace(found, as_columns=_same_fields(found, root))
+
+
+def _same_fields(schema: AvroSchema, node: Node) -> bool:
+    found = schema.resolved(node)
+    of = kind(found)
+    if of == "union":
+        branches = list(schema.branches(found))
+        return len(found) == 2 and len(branches) == 1 and _same_fields(schema, branches[0])
+    if of in {"record", "error"}:
+        return all(_same_fields(schema, field["type"]) for field in found["fields"])
+    return of in _PLAIN
 
 
 def _json(text: str | bytes) -> Node:

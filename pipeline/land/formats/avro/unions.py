@@ -12,7 +12,7 @@ import pyarrow as pa
 from contract.stream_sections import Column
 from pipeline.columns import arrow_type
 from pipeline.land.formats.avro.schema import Node, kind
-from pipeline.land.formats.avro.values import Reader, Values, avro_type, reader
+from pipeline.land.formats.avro.values import Reader, Values, avro_type, python_values, reader
 
 _PYTHON: Final[Mapping[str, type]] = {
     "boolean": bool, "int": int, "long": int, "float": float, "double": float, "string": str, "enum": str,
@@ -30,6 +30,7 @@ class _BySort:
     column: Column
 
     def __call__(self, values: Values) -> pa.Array:
+        values = python_values(values)
         sorts = list(map(type, values))
         places: list[int] = []
         found: list[pa.Array] = []

@@ -20,9 +20,12 @@ from contract.zones import in_zone
 from pipeline.columns import arrow_type
 from pipeline.land.formats.avro.schema import Node, kind
 
-Values = Sequence[Any]
+Values = Sequence[Any] | pa.Array
 Reader = Callable[[Values], pa.Array]
-"""Values as fastavro gives them, or None, become those of a column. Raises what Arrow and Python raise for others."""
+"""Values as fastavro gives them, or Arrow arrays of the same types, become a column.
+
+Raises what Arrow and Python raise for values that it cannot hold.
+"""
 
 _US: Final = pa.timestamp("us", tz="UTC")
 _FIRST_DAY, _LAST_DAY = date(1, 1, 1).toordinal() - 719_163, date(9999, 12, 31).toordinal() - 719_163
@@ -63,15 +66,15 @@ def reader(node: Node, column: Column) -> Reader | None:
         ("date", "date"): _dates,
         ("time-millis", "time"): functools.partial(_clock, factor=1_000),
         ("time-micros", "time"): functools.partial(_clock, factor=1),
-        ("uuid", "string"): _uuids if of == "fixed" else functools.partial(pa.array, type=physical),
-        ("boolean", "bool"): functools.partial(pa.array, type=physical),
-        ("string", "string"): functools.partial(pa.array, type=physical),
-        ("enum", "string"): functools.partial(pa.array, type=physical),
-        ("bytes", "binary"): functools.partial(pa.array, type=physical),
-        ("fixed", "binary"): functools.partial(pa.array, type=physical),
-        ("float", "float32"): functools.partial(pa.array, type=physical),
+        ("uuid", "string"): _uuids if of == "fixed" else functools.partial(_arrow, wanted=physical),
+        ("boolean", "bool"): functools.partial(_arrow, wanted=physical),
+        ("string", "string"): functools.partial(_arrow, wanted=physical),
+        ("enum", "string"): functools.partial(_arrow, wanted=physical),
+        ("bytes", "binary"): functools.partial(_arrow, wanted=physical),
+        ("fixed", "binary"): functools.partial(_arrow, wanted=physical),
+        ("float", "float32"): functools.partial(_arrow, wanted=physical),
         ("float", "float64"): functools.partial(_cast, physical=physical, wanted=pa.float64()),
-        ("double", "float64"): functools.partial(pa.array, type=physical),
+        ("double", "float64"): functools.partial(_arrow, wanted=physical),
     }
     if (found := plain.get((name, wanted))) is not None:
         return found
@@ -116,8 +119,19 @@ def _whole(physical: pa.DataType, column: Column) -> Reader | None:
     return None
 
 
+def _arrow(values: Values, wanted: pa.DataType) -> pa.Array:
+    if not isinstance(values, pa.Array):
+        return pa.array(values, wanted)
+    return values if values.type == wanted else values.cast(wanted)
+
+
+def python_values(values: Values) -> Sequence[Any]:
+    """Return ``values`` as Python has them."""
+    return values.to_pylist() if isinstance(values, pa.Array) else values
+
+
 def _cast(values: Values, physical: pa.DataType, wanted: pa.DataType) -> pa.Array:
-    return pa.array(values, physical).cast(wanted)
+    return _arrow(values, physical).cast(wanted)
 
 
 def _spoken(column: Column) -> Reader | None:
@@ -138,7 +152,9 @@ def _text_us(text: str, column: Column) -> int:
 
 
 def _each(values: Values, read: Callable[[Any], object], column: Column) -> pa.Array:
-    return pa.array([None if value is None else read(value) for value in values], arrow_type(column.type))
+    return pa.array(
+        [None if value is None else read(value) for value in python_values(values)], arrow_type(column.type)
+    )
 
 
 def _timestamps(name: str, column: Column) -> Reader | None:
@@ -151,7 +167,7 @@ def _timestamps(name: str, column: Column) -> Reader | None:
 
 
 def _epochs(values: Values, unit: EpochUnit) -> pa.Array:
-    found = pa.array(values, pa.int64())
+    found = _arrow(values, pa.int64())
     per_second = PER_SECOND[unit]
     if per_second <= 10**6:
         us = pc.multiply_checked(found, 10**6 // per_second)
@@ -173,24 +189,26 @@ def _clock_times(values: Values, unit: EpochUnit, zone: str) -> pa.Array:
 
 
 def _dates(values: Values) -> pa.Array:
-    days = pa.array(values, pa.int64())
+    days = _arrow(values, pa.int64())
     _refuse_outside(days, _FIRST_DAY, _LAST_DAY, "outside the years 1 to 9999")
     return days.cast(pa.int32()).cast(pa.date32())
 
 
 def _clock(values: Values, factor: int) -> pa.Array:
-    us = pc.multiply_checked(pa.array(values, pa.int64()), factor)
+    us = pc.multiply_checked(_arrow(values, pa.int64()), factor)
     _refuse_outside(us, 0, _DAY_US - 1, "outside a day")
     return us.cast(pa.time64("us"))
 
 
 def _uuids(values: Values) -> pa.Array:
-    return pa.array([None if value is None else str(uuid.UUID(bytes=value)) for value in values], pa.string())
+    return pa.array(
+        [None if value is None else str(uuid.UUID(bytes=value)) for value in python_values(values)], pa.string()
+    )
 
 
 def _decimals(values: Values, node: Mapping[str, Any], column: Column) -> pa.Array:
     scale, digits = int(node.get("scale", 0)), decimal_digits(column.type) or (38, 0)
-    exact = [None if value is None else _decimal(value, scale, digits) for value in values]
+    exact = [None if value is None else _decimal(value, scale, digits) for value in python_values(values)]
     return pa.array(exact, arrow_type(column.type))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import itemgetter, methodcaller
 from typing import Protocol
 
 import fastavro.schema
@@ -36,21 +38,23 @@ class Registry(Protocol):
 class ByRegistry:
     """Records that begin with a zero byte and the id of their schema."""
 
+    head_bytes = framing.HEAD_BYTES
+
     def __init__(self, registry: Registry, reading: AvroSchema | None = None) -> None:
         self.reading = reading
         self._registry = registry
         self._unreadable: dict[int, str] = {}
         """What the registry has, and nobody can read by."""
 
-    def schema_of(self, value: bytes) -> int:
-        """Return the id that ``value`` begins with."""
-        if (found := framing.schema_id(value)) is None:
-            raise UnframedError(framing.why_unframed(value))
+    def schema_of(self, head: bytes) -> int:
+        """Return the id in ``head``."""
+        if (found := framing.schema_id(head)) is None:
+            raise UnframedError(framing.why_unframed(head))
         return found
 
-    def body(self, value: bytes) -> bytes:
-        """Return what stands behind the id."""
-        return value[framing.HEAD_BYTES :]
+    def bodies(self, values: Sequence[bytes]) -> Sequence[bytes]:
+        """Return what stands behind the ids."""
+        return list(map(itemgetter(slice(framing.HEAD_BYTES, None)), values))
 
     def schema(self, number: int) -> AvroSchema:
         """Return the schema of id ``number``."""
@@ -75,19 +79,21 @@ class ByRegistry:
 class ByFile:
     """Records of one schema, that of a file: nothing before them, or Avro's framing of single objects."""
 
+    head_bytes = 0
+
     def __init__(self, schema: AvroSchema) -> None:
         self.reading: AvroSchema | None = None
         self._schema = schema
         digest = fastavro.schema.fingerprint(fastavro.schema.to_parsing_canonical_form(schema.physical), "CRC-64-AVRO")
         self._single = framing.SINGLE_OBJECT + bytes.fromhex(digest)
 
-    def schema_of(self, value: bytes) -> int:  # noqa: ARG002 - there is one schema
+    def schema_of(self, head: bytes) -> int:  # noqa: ARG002 - there is one schema
         """Return the file's only number."""
         return 0
 
-    def body(self, value: bytes) -> bytes:
-        """Return ``value``, without the framing of single objects where it is of this schema."""
-        return value.removeprefix(self._single)
+    def bodies(self, values: Sequence[bytes]) -> Sequence[bytes]:
+        """Return ``values``, without the framing of single objects where it is of this schema."""
+        return list(map(methodcaller("removeprefix", self._single), values))
 
     def schema(self, number: int) -> AvroSchema:  # noqa: ARG002 - there is one schema
         """Return the file's schema."""
