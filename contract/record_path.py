@@ -43,6 +43,10 @@ class RecordPath:
         said = "".join(map(_written, self.steps)).removeprefix(".")
         return f"{ROOT}{'' if said.startswith('[') else '.'}{said}" if self.from_root else said
 
+    def inside(self, name: str) -> RecordPath:
+        """Return the path that begins at the record which holds this one's beginning as ``name``."""
+        return RecordPath((name, *self.steps), from_root=True)
+
     def of(self, record: object) -> object:
         """Return the value of ``record``; None where it, or something on the way to it, is null or missing.
 
@@ -161,7 +165,7 @@ PathText = Annotated[str, AfterValidator(_checked)]
 
 
 def meanings(path: RecordPath) -> Iterator[tuple[RecordPath, str]]:
-    """Yield each place that ``path`` leads through, and what has to be there: `an object`, `a list`, at last `a value`."""
+    """Yield each place that ``path`` leads through and what has to be there: an object, a list, at last a value."""
     for at in range(1, len(path.steps) + 1):
         behind = path.steps[at : at + 1]
         meant = "a value" if not behind else "an object" if isinstance(behind[0], str) else "a list"

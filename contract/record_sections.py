@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -10,6 +10,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from contract.file_format import Delimiter, Mark
 from contract.sections import Section
 from contract.uri import without_credentials
+
+ROW: Final = "after"
+"""What holds the row in a change event."""
+OP: Final = "op"
+"""What says in a change event what became of the row."""
 
 RecordFormatName = Literal["json", "avro", "csv"]
 

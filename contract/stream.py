@@ -15,7 +15,8 @@ from pydantic import AfterValidator, Field, ValidationError, create_model
 from contract.errors import StreamFileError
 from contract.features import CellType, Declared, Feature, cell_types
 from contract.kind import DEFAULT, Kind, faults, kinds
-from contract.record_sections import Records
+from contract.record_path import RecordPath
+from contract.record_sections import ROW, Records
 from contract.sections import GateSection, ModelSection, Scheme, Section
 from contract.stream_checks import check
 from contract.stream_faults import with_lines
@@ -82,6 +83,14 @@ class Stream(Section):
         """The columns that come from records' values, and not from what stands beside them."""
         return {name: column for name, column in self.columns.items() if column.in_value}
 
+    @property
+    def value_paths(self) -> dict[str, RecordPath]:
+        """Where each of them is in a record's value; in a change event, `after` holds all that do not begin at it."""
+        own = {name: column.path_in_value(name) for name, column in self.value_columns.items()}
+        if self.records.envelope is None:
+            return {name: RecordPath(path.steps) for name, path in own.items()}
+        return {name: path if path.from_root else path.inside(ROW) for name, path in own.items()}
+
     def registered_model(self, scheme: Scheme | None = None) -> str:
         """Name of the registered model that this stream trains under ``scheme``."""
         cumulative = (scheme or self.model.scheme) == "cumulative"
@@ -136,4 +145,9 @@ def stream_class(kind: Kind) -> type[Stream]:
 
 def column_line(text: str, source: str, column: str, key: str = "") -> int:
     """Return the line of ``column``, or of its ``key``, in the stream file ``text``."""
-    return line_of(compose(text, source)[0], ["columns", column, key])[0]
+    return key_line(text, source, "columns", column, key)
+
+
+def key_line(text: str, source: str, *keys: str) -> int:
+    """Return the line of what ``keys`` lead to in the stream file ``text``."""
+    return line_of(compose(text, source)[0], list(keys))[0]

@@ -11,7 +11,8 @@ import yaml
 from contract.column_types import family, may_be_id
 from contract.errors import StreamFileError
 from contract.features import COLUMN_TYPES, FORMS, Cyclic, Declared, Number, are_plain, least_columns
-from contract.record_path import meanings
+from contract.record_path import RecordPath, meanings
+from contract.record_sections import OP, ROW
 from contract.stream_yaml import line_of
 
 if TYPE_CHECKING:
@@ -64,9 +65,17 @@ def _refuse_one_name_twice(stream: Stream, node: yaml.Node, source: str) -> None
 
 def _refuse_one_place_twice(stream: Stream, node: yaml.Node, source: str) -> None:
     """Each value of a record is read once, as one thing."""
+    op = RecordPath((OP,), from_root=True)
+    for name, path in stream.value_paths.items():
+        if path == op and stream.columns[name].type != "string":
+            line, _ = line_of(node, ["columns", name, "type"])
+            raise StreamFileError(source, line, f"columns.{name}: {op} is text, so the column is a string")
     seen: dict[tuple[str, str], tuple[str, str]] = {}
+    if stream.records.envelope is not None:
+        seen["path", str(RecordPath((ROW,), from_root=True))] = ("the envelope", "an object")
+    paths = stream.value_paths
     for name, column in stream.columns.items():
-        for place, meant in _places(name, column):
+        for place, meant in _places(column, paths.get(name)):
             twin, before = seen.setdefault(place, (name, meant))
             if twin == name or (meant == before and meant != "a value"):
                 continue
@@ -78,10 +87,10 @@ def _refuse_one_place_twice(stream: Stream, node: yaml.Node, source: str) -> Non
             raise StreamFileError(source, line, f"columns.{name}{key and f'.{key}'}: {problem}")
 
 
-def _places(name: str, column: Column) -> Iterator[tuple[tuple[str, str], str]]:
+def _places(column: Column, in_value: RecordPath | None) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield where a record has the column, and what it leads through."""
-    if column.in_value:
-        yield from ((("path", str(place)), meant) for place, meant in meanings(column.path_in_value(name)))
+    if in_value is not None:
+        yield from ((("path", str(place)), meant) for place, meant in meanings(in_value))
     elif (path := column.path_in_key) is not None:
         yield from ((("key", str(place)), meant) for place, meant in meanings(path))
     elif column.header is not None:
