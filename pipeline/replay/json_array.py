@@ -30,12 +30,23 @@ def read_json_array(source: str, file: io.BufferedReader, stream: Stream, on_bad
     SourceFileError: what follows is no JSON, or breaks off.
     """
     columns = JsonColumns(source, stream)
-    elements = _Elements(source, file, stream.written.encoding)
-    for number, found in enumerate(elements):
+    for number, line, found in json_array_values(source, file, stream.written.encoding):
         try:
-            yield SourceRow(number, elements.line, columns.row(found, elements.line))
+            yield SourceRow(number, line, columns.row(found, line))
         except SourceFileError as error:
             on_bad(error)
+
+
+def json_array_values(source: str, file: io.BufferedReader, encoding: str) -> Iterator[tuple[int, int, object]]:
+    """Yield number, line and value of each element of the array.
+
+    Raises
+    ------
+    SourceFileError: what follows is no JSON, or breaks off.
+    """
+    elements = _Elements(source, file, encoding)
+    for number, found in enumerate(elements):
+        yield number, elements.line, found
 
 
 class _Elements:
