@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -14,7 +12,7 @@ import pytest
 
 from infra.settings import Settings
 from tests.e2e.conftest import run_command
-from tests.e2e.given import GIVEN, NEEDS_NOTHING, Line
+from tests.e2e.given import GIVEN, NEEDS_NOTHING, Line, clone
 from tests.pages import commands, matches
 from tests.services import PORT_VARIABLES, ROOT, infra, port_block, settings_for
 
@@ -30,13 +28,6 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
             yield found
         finally:
             infra("down", environ=found.settings, check=False)
-
-
-def clone(path: Path) -> Path:
-    """Return a clone that shares this one's Python environment."""
-    subprocess.run(["git", "clone", "-q", os.fspath(ROOT), os.fspath(path)], check=True)
-    (path / ".venv").symlink_to(ROOT / ".venv", target_is_directory=True)
-    return path
 
 
 def _ports(environ: Mapping[str, str]) -> dict[str, str]:

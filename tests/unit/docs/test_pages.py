@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 import pytest
+import yaml
 from markdown_it.token import Token
 
 from docs.generate.command_help import PROGRAMS, contexts
@@ -73,6 +74,7 @@ def test_every_command_and_flag_that_a_page_names_is_there() -> None:
     known = _options()
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE))
+    entry_points = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))["entry_points"]
     seen = 0
     for page in pages():
         for text in _prose(tokens(page)):
@@ -83,6 +85,10 @@ def test_every_command_and_flag_that_a_page_names_is_there() -> None:
                 flags = {word.partition("=")[0] for word in words if re.fullmatch(r"--?[a-z].*", word)}
                 assert flags <= known[name], f"{page}: {text}"
                 seen += 1
+            for entry in re.findall(r"mlflow run \S+.* -e (\w+)", text):
+                assert entry in entry_points, f"{page}: {text}"
+            for parameter in re.findall(r"-P (\w+)=", text):
+                assert any(parameter in point["parameters"] for point in entry_points.values()), f"{page}: {text}"
             for target in re.findall(r"(?:^|[ &])make ([a-z-]+)", text):
                 assert target in targets, f"{page}: {text}"
     assert seen > 50
