@@ -78,7 +78,7 @@ def _notebook(services: dict[str, str]) -> None:
     """Keep the first picture that the notebook draws; the notebook itself is committed without any."""
     with tempfile.TemporaryDirectory() as directory:
         executed = Path(directory) / "executed.ipynb"
-        command = [Path(sys.executable).parent / "jupyter-execute", NOTEBOOK, f"--output={executed}"]
+        command = [str(Path(sys.executable).parent / "jupyter-execute"), str(NOTEBOOK), f"--output={executed}"]
         subprocess.run(command, check=True, env={**os.environ, **services})  # noqa: S603 - our own notebook
         cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
     shown = (output.get("data", {}) for cell in cells for output in cell.get("outputs", ()))
