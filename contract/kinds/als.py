@@ -29,7 +29,7 @@ class Als(ModelSection):
     implicit: Bool = Field(default=False, description="a rating says how sure a preference is, not how high")
     alpha: Real = Field(default=1.0, ge=0, le=1e15, description="implicit: how much surer a rating of 1 makes")
     train_share: Real = Field(default=0.9, gt=0, lt=1, description="of the ratings, fitted; the rest measures")
-    seed: Int = Field(default=1, ge=-(2**62), lt=2**62)
+    seed: Int = Field(default=1, ge=-(2**62), lt=2**62, description="of the random start")
     scheme: Scheme = Field(default="cumulative", description="batches of their own share few users and items")
 
     @property

@@ -19,9 +19,9 @@ class KMeans(ClusteringSection):
     later: ClassVar = frozenset({"kind", "seeds"})
 
     kind: Literal["kmeans"] = "kmeans"
-    k: K
+    k: K = Field(description="number of clusters, or the numbers to try")
     seeds: Int = Field(default=1, ge=1, le=100, description="fits of a fixed k, from seeds that follow each other")
-    tol: Real = Field(default=1e-4, gt=0)
+    tol: Real = Field(default=1e-4, gt=0, description="it ends where no centre moves further")
 
     @model_validator(mode="after")
     def _seeds_once(self) -> KMeans:
