@@ -65,6 +65,11 @@ def dialect_of(lines: Sequence[str]) -> Dialect:
     return Dialect(delimiter, rows[0] if has_header else None, len(rows[0]) if has_header else width, tuple(notes))
 
 
+def delimiter_of(lines: Sequence[str], notes: list[str]) -> str:
+    """Return what stands between the cells of ``lines``."""
+    return _delimiter(lines, notes)[0]
+
+
 def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     """Return the first rows, of those that can be read."""
     reader = csv.reader(lines, strict=True, delimiter=delimiter)
