@@ -328,6 +328,43 @@ def test_a_json_array_of_objects(tmp_path: Path, encoding: str, monkeypatch: pyt
     assert read(write(tmp_path / "a.json", "[ ]", encoding), stream) == []
 
 
+@pytest.mark.parametrize("piece", [7, 2**16])
+def test_the_features_of_geojson_are_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr(json_array, "_PIECE", piece)
+    stream = stream_of({"id": "string", "x": "float64"})
+    features = '[\n{"type": "Feature", "id": "a", "x": 1},\n\n{"type": "Feature", "id": "b", "x": 2}]'
+    bodies = [
+        f'{{"type": "FeatureCollection", "features": {features}}}',
+        f'\ufeff {{"name" : "a,\\"}}", "crs": {{"type": []}},\n"type":"FeatureCollection", "features" : {features}\n}}',
+        f'{{"features": {features}, "bbox": [1, 2], "type": "FeatureCollection"}}',
+    ]
+    for body in bodies:
+        rows = list(read_rows(write(tmp_path / "a.geojson", body), stream, _stop))
+        assert [(row.number, row.values) for row in rows] == [(0, {"id": "a", "x": 1.0}), (1, {"id": "b", "x": 2.0})]
+        assert [row.line for row in rows] == [body[: body.index(mark)].count("\n") + 1 for mark in ('"a"', '"b"')]
+    os.mkfifo(pipe := tmp_path / "pipe")
+    writing = threading.Thread(target=pipe.write_text, args=(bodies[0],))
+    writing.start()
+    assert len(read(pipe, stream)) == 2
+    writing.join()
+    empty = '{"type": "FeatureCollection", "features": [], "bbox": []}'
+    assert read(write(tmp_path / "a.json", empty), stream) == []
+    # Objects, one a line, may hold such a collection, or a list of that name.
+    for line in (
+        f'{{"x": 1, "id": "c", "area": {empty}}}',
+        '{"features": [1, 2], "x": 1, "id": "c", "type": "Feature"}',
+    ):
+        assert read(write(tmp_path / "a.json", f"{line}\n{line}\n"), stream) == [{"id": "c", "x": 1.0}] * 2
+    for body, said in [
+        (bodies[0][:-1], "a.json:4: not JSON: '}' is missing"),
+        (f"{bodies[0]}\n{empty}", "a.json:5: not JSON: something follows"),
+        ('{"type": "FeatureCollection"}', "a.json:1: not JSON: ',' is missing"),
+        ('{"type": "FeatureCollection", "features": {}}', r"a.json:1: not JSON: '\[' is missing"),
+    ]:
+        with pytest.raises(SourceFileError, match=said):
+            list(read_rows(write(tmp_path / "a.json", body), stream, _ignore))
+
+
 def test_a_json_array_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "LONGEST_ROW", 2**20)
     path = write(tmp_path / "a.json", '[{"x": 1}, {"x": "' + "0" * 2**24)
