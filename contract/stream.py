@@ -15,6 +15,8 @@ from pydantic import AfterValidator, Field, ValidationError, create_model
 from contract.errors import StreamFileError
 from contract.features import CellType, Declared, Feature, cell_types
 from contract.kind import DEFAULT, Kind, faults, kinds
+from contract.record_path import RecordPath
+from contract.record_sections import ROW, Records
 from contract.sections import GateSection, ModelSection, Scheme, Section
 from contract.stream_checks import check
 from contract.stream_faults import with_lines
@@ -37,6 +39,7 @@ class Stream(Section):
     id: tuple[str, ...] = Field(default=(), description="columns that name a row; default: partition-offset")
     event_time: str | None = None
     source: Source | None = None
+    records: Records = Records()
     cut: Cut
     rejects: Rejects = Rejects()
     features: tuple[Declared, ...] = ()
@@ -74,6 +77,19 @@ class Stream(Section):
         """Name that a data file has for ``column``, or its place there, from 1."""
         told = self.columns[column].name_in_file
         return column if told is None else told
+
+    @property
+    def value_columns(self) -> dict[str, Column]:
+        """The columns that come from records' values, and not from what stands beside them."""
+        return {name: column for name, column in self.columns.items() if column.in_value}
+
+    @property
+    def value_paths(self) -> dict[str, RecordPath]:
+        """Where each of them is in a record's value; in a change event, `after` holds all that do not begin at it."""
+        own = {name: column.path_in_value(name) for name, column in self.value_columns.items()}
+        if self.records.envelope is None:
+            return {name: RecordPath(path.steps) for name, path in own.items()}
+        return {name: path if path.from_root else path.inside(ROW) for name, path in own.items()}
 
     def registered_model(self, scheme: Scheme | None = None) -> str:
         """Name of the registered model that this stream trains under ``scheme``."""

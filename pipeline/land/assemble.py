@@ -16,7 +16,7 @@ from pipeline.land.broker_state import BrokerState
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read, read_start
 from pipeline.land.dead_letters import DeadLetters
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.group_member import GroupMember
 from pipeline.land.lag import Lag
 from pipeline.land.lander import BatchLog, Lander
@@ -75,7 +75,7 @@ def assemble(
         store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
     )
     begun_topic = BegunTopic(topic, topic_id, stream, address, stop)
-    patient, record_format = PatientStore(settings, stop, put_durations), JsonRecords(stream)
+    patient, record_format = PatientStore(settings, stop, put_durations), WholeRecords(stream)
     lander = Lander(
         stream, cut, store=patient, writer=writer, start=chain_start, partitions=partitions,
         # What was fetched of another topic under this name cannot be older than this check's answer.

@@ -23,7 +23,7 @@ from contract.stream import Stream
 from pipeline.command_line import Command
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import read_start
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.land_again import LandAgainOutcome, LandingAgain
 from pipeline.land.newest_parts import newest_parts
 from pipeline.land.reject import Reject
@@ -102,7 +102,7 @@ def _listed(
 
 
 def _json(named: RejectedPart, reject: Reject) -> str:
-    fields = {
+    fields: dict[str, object] = {
         "lane": named.lane,
         "offset": reject.offset,
         "timestamp_ms": reject.timestamp_ms,
@@ -111,6 +111,8 @@ def _json(named: RejectedPart, reject: Reject) -> str:
         "key_base64": _base64(reject.key),
         "value_base64": _base64(reject.value),
     }
+    if reject.headers:
+        fields["headers_base64"] = [[name, _base64(value)] for name, value in reject.headers]
     return json.dumps(fields)
 
 
@@ -158,7 +160,7 @@ def _land_again(store: ObjectStore, stream: Stream, stream_path: str) -> None:
     refuse_changed_types(
         store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
     )
-    _say(stream_path, LandingAgain(store, stream, JsonRecords(stream), writer).run())
+    _say(stream_path, LandingAgain(store, stream, WholeRecords(stream), writer).run())
 
 
 def _say(stream_path: str, outcome: LandAgainOutcome) -> None:

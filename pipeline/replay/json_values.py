@@ -8,9 +8,9 @@ from typing import NoReturn
 
 from contract.errors import SourceFileError
 from contract.stream import Stream
-from pipeline.replay.cells import Reader, Value, reader, text_readers
+from pipeline.cells import Reader, Value, reader, text_readers
+from pipeline.numerals import Numerals
 from pipeline.replay.header import UnknownNameError
-from pipeline.replay.numerals import Numerals
 from pipeline.replay.rows import Row
 
 

@@ -11,7 +11,7 @@ import orjson
 
 from contract.errors import SourceFileError, StopError
 from contract.origin import NO_ROWS, Origin, with_row
-from pipeline.replay.cells import Value
+from pipeline.cells import Value
 from pipeline.replay.earlier_rows import EarlierFiles, EarlierRows
 from pipeline.replay.limits import Limits
 from pipeline.replay.rows import OnBad, SourceRow

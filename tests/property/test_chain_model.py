@@ -27,9 +27,10 @@ from pipeline.land.chain import Writer
 from pipeline.land.chain_start import ChainStart, begin_or_read
 from pipeline.land.fetched_records import FetchedRecords
 from pipeline.land.formats.format import ParsedValues
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.lander import Lander
 from pipeline.land.verify import verify_stream
+from tests.chunks import chunk
 from tests.memory_store import MemoryStore
 
 LANES = 3
@@ -82,7 +83,7 @@ class Schedule(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store = MemoryStore()
-        self.parser = JsonRecords(STREAM)
+        self.parser = WholeRecords(STREAM)
         self.start = begin_or_read(self.store, "model", "model", "id", dict.fromkeys(range(LANES), 0))
         self.topic: list[list[bytes]] = [[] for _ in range(LANES)]
         self.times: list[list[int]] = [[] for _ in range(LANES)]
@@ -187,12 +188,10 @@ class Schedule(RuleBasedStateMachine):
         if values:
             self.reading[number][lane] = (epoch, offset + len(values))
             parsed: Future[ParsedValues] = Future()
-            parsed.set_result(self.parser.parse(values))
             offsets = np.arange(offset, offset + len(values))
-            times = np.array(self.times[lane][offset : offset + len(values)])
-            self.landers[number].take(
-                FetchedRecords(lane, epoch, offset, values, [None] * len(values), offsets, times, parsed)
-            )
+            records = chunk(values, times_ms=np.array(self.times[lane][offset : offset + len(values)]))
+            parsed.set_result(self.parser.parse(records))
+            self.landers[number].take(FetchedRecords(lane, epoch, offset, records, offsets, parsed))
         epoch, offset = self.reading[number][lane]
         if offset >= len(self.topic[lane]):
             self.landers[number].reach_end(lane, epoch, offset, offset)

@@ -10,7 +10,7 @@ from contract.errors import ChainError, StreamFileError
 from contract.stream_sections import Cut
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.newest_parts import newest_parts
@@ -86,7 +86,7 @@ def test_a_part_of_nothing_but_rejects_has_no_type_and_what_was_landed_again_has
     keys = newest_parts(store, "s", "s", writer)
     assert len(list(store.list_objects("s/lane="))) == 1 and keys == []
     _check(store, path, keys)
-    assert LandingAgain(store, load_stream(path), JsonRecords(load_stream(path)), writer).run().rows == 3
+    assert LandingAgain(store, load_stream(path), WholeRecords(load_stream(path)), writer).run().rows == 3
     keys = newest_parts(store, "s", "s", writer)
     assert keys == ["s/again/00000000.parquet"]
     with pytest.raises(StreamFileError, match=r"0\.parquet was landed with float64"):
