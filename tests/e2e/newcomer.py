@@ -78,12 +78,13 @@ class Newcomer:
         )
         return said
 
-    def landed(self, rows: int) -> None:
-        """Land all there is: all of ``rows``, in three batches, none rejected, and each offset in one place."""
+    def landed(self, rows: int) -> str:
+        """Land ``rows`` in three batches, none rejected, each offset in one place; return what was said."""
         said = self.pipeline("land", "--exit-when-idle", "2s")
         assert f"landed {rows:,} rows in 3 batches, rejected 0" in said, said
         assert "warning" not in said, said
         assert "every offset is in exactly one place" in self.pipeline("verify", "--against-topic")
+        return said
 
     def asked(self, server: PredictionServer, first: Mapping[str, Any]) -> None:
         """Ask each version's routes for a row, of which ``first`` is the stream's first."""
