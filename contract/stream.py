@@ -145,4 +145,9 @@ def stream_class(kind: Kind) -> type[Stream]:
 
 def column_line(text: str, source: str, column: str, key: str = "") -> int:
     """Return the line of ``column``, or of its ``key``, in the stream file ``text``."""
-    return line_of(compose(text, source)[0], ["columns", column, key])[0]
+    return key_line(text, source, "columns", column, key)
+
+
+def key_line(text: str, source: str, *keys: str) -> int:
+    """Return the line of what ``keys`` lead to in the stream file ``text``."""
+    return line_of(compose(text, source)[0], list(keys))[0]
