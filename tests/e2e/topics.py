@@ -13,6 +13,7 @@ from typing import Any
 import fastavro
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
 from tests.schema_registry import RunningRegistry
 
 PARTITIONS = 3
@@ -22,7 +23,7 @@ Record = tuple[bytes | None, bytes | None]
 
 def fill(services: Mapping[str, str], topic: str, records: Sequence[Record]) -> None:
     """Make ``topic`` and send ``records`` to its partitions in turn."""
-    address = {"bootstrap.servers": services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]}
+    address: dict[str, str | int | float | bool] = {"bootstrap.servers": services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]}
     AdminClient(address).create_topics([NewTopic(topic, PARTITIONS)])[topic].result(20)
     producer = Producer({**address, "acks": "all", "linger.ms": 5})
     for number, (key, value) in enumerate(records):
