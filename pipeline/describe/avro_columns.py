@@ -50,8 +50,8 @@ def schemas_of(values: Sequence[bytes], records: Mapping[str, Any]) -> list[Avro
     problem = "no record is framed"
     for number in ids[:_MOST_SCHEMAS]:
         try:
-            found = registry.schema(number)
-            schemas.append(read_schema(found.text, found.referred))
+            registered = registry.schema(number)
+            schemas.append(read_schema(registered.text, registered.referred))
         except UnreadableSchemaError as error:
             problem = f"schema id {number}: {error}"
     if not schemas:

@@ -41,7 +41,7 @@ def csv_columns(values: Sequence[bytes]) -> tuple[list[TableColumn], int, dict[s
         found[place] = column
     texts = [column for column in found.values() if isinstance(column, TextColumn)]
     marks = marks_of(texts, delimiter, notes)
-    columns, words = columns_of(found, marks)
+    columns, words = columns_of(found, marks, {})
     written: dict[str, Any] = {} if delimiter == "," else {"delimiter": delimiter}
     written |= {} if marks[0] == "." else {"decimal": marks[0]}
     written |= {} if marks[1] is None else {"thousands": marks[1]}

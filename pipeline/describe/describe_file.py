@@ -11,12 +11,14 @@ from contract.column_types import may_be_id
 from contract.errors import SourceFileError
 from contract.kind import kinds
 from contract.proposal import ColumnFacts, Proposal, Table
+from contract.record_path import RecordPath
 from pipeline.describe.column_meaning import Marks, Meaning, facts_of, marks_of, meaning_of, null_words, snake
 from pipeline.describe.description import DescribedColumn, Description
 from pipeline.describe.json_column import JsonColumn
 from pipeline.describe.names import column_names, stream_name
 from pipeline.describe.tables import FileTable, Found, Key
 from pipeline.describe.text_column import TextColumn
+from pipeline.replay.opened import STANDARD_INPUT
 
 BATCHES = 3
 _LONGEST_ID = 64
@@ -49,18 +51,20 @@ def description_of(table: FileTable, path: Path, name: str | None = None) -> Des
     texts = [found.text if isinstance(found, JsonColumn) else found for found in usable.values()]
     cells = [found for found in texts if isinstance(found, TextColumn)]
     marks = marks_of(cells, str(table.source.get("delimiter", ",")), notes)
-    columns, words = columns_of(usable, marks)
+    columns, words = columns_of(usable, marks, table.labels)
     called = stream_name(name or _bare(path))
     _tell(table, notes)
     return finished(
         columns, table.rows, table.rows, name=called, topic=called, what=_what(table, path),
-        source=_source(table, marks), null_values=["", *words], notes=notes, not_columns=unusable,
+        source=_source(table, marks, path), null_values=["", *words], notes=notes, not_columns=unusable,
     )  # fmt: skip
 
 
-def columns_of(usable: Mapping[Key, Found], marks: Marks) -> tuple[list[TableColumn], list[str]]:
+def columns_of(
+    usable: Mapping[Key, Found], marks: Marks, labels: Mapping[Key, str]
+) -> tuple[list[TableColumn], list[str]]:
     """Return the columns with what they are taken for, and the words that mean a missing value."""
-    names = column_names([_own_name(key) for key in usable])
+    names = column_names([labels.get(key, _plain_name(key)) for key in usable])
     meanings = [meaning_of(_own_name(key), found, marks) for key, found in usable.items()]
     typed = [
         (found, meaning.type)
@@ -72,7 +76,9 @@ def columns_of(usable: Mapping[Key, Found], marks: Marks) -> tuple[list[TableCol
         for (key, found), name, meaning in zip(usable.items(), names, meanings, strict=True)
     ]
     for column in columns:
-        if column.key != column.name:
+        if isinstance(column.key, RecordPath):
+            column.meaning.keys["path"] = str(column.key)
+        elif column.key != column.name:
             column.meaning.keys["from"] = column.key
     return columns, words
 
@@ -102,7 +108,11 @@ def _usable(table: FileTable) -> tuple[dict[Key, Found], dict[str, str]]:
 
 
 def _own_name(key: Key) -> str:
-    return key if isinstance(key, str) else f"column_{key}"
+    return f"column_{key}" if isinstance(key, int) else str(key)
+
+
+def _plain_name(key: Key) -> str:
+    return "_".join(map(str, key.steps)) if isinstance(key, RecordPath) else _own_name(key)
 
 
 def _missing(found: Found, words: Sequence[str]) -> int:
@@ -116,7 +126,8 @@ def _described(column: TableColumn, rows: int, *, all_seen: bool) -> DescribedCo
     notes = list(column.meaning.notes)
     if rows and column.missing >= rows:
         notes.append("no value in any row")
-    return DescribedColumn(column.name, column.meaning.type, rows > 0 and column.missing == 0, keys, "; ".join(notes))
+    required = all_seen and rows > 0 and column.missing == 0
+    return DescribedColumn(column.name, column.meaning.type, required, column.meaning.keys, "; ".join(notes))
 
 
 def event_time(facts: Sequence[ColumnFacts]) -> str | None:
@@ -144,9 +155,9 @@ def best_proposal(table: Table) -> Proposal | None:
     return max((found for found in proposals if found is not None), key=lambda found: found.likeliness, default=None)
 
 
-def _source(table: FileTable, marks: tuple[str, str | None]) -> dict[str, Any]:
+def _source(table: FileTable, marks: Marks, path: Path) -> dict[str, Any]:
     decimal, thousands = marks
-    found = dict(table.source)
+    found = ({} if path == STANDARD_INPUT else {"path": str(path)}) | table.source
     if decimal != ".":
         found["decimal"] = decimal
     if thousands is not None:
@@ -157,7 +168,8 @@ def _source(table: FileTable, marks: tuple[str, str | None]) -> dict[str, Any]:
 def _tell(table: FileTable, notes: list[str]) -> None:
     if table.bad:
         notes.append(
-            f"{table.bad:,} rows cannot be read, and `replay --skip-bad` leaves them out; the first: {table.first_bad}"
+            f"{counted(table.bad, 'row')} cannot be read, which `replay --skip-bad` leaves out; the first: "
+            f"{table.first_bad}"
         )
 
 
@@ -167,4 +179,9 @@ def _bare(path: Path) -> str:
 
 
 def _what(table: FileTable, path: Path) -> str:
-    return f"{table.rows:,} rows of {path.name or path}"
+    return f"{counted(table.rows, 'row')} of {path.name or path}"
+
+
+def counted(number: int, thing: str) -> str:
+    """Return `1 row`, or `2 rows`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -19,7 +19,7 @@ from pipeline.describe.arrow_column import ArrowColumn
 from pipeline.describe.avro_columns import avro_columns, schemas_of
 from pipeline.describe.column_meaning import Meaning, meaning_of
 from pipeline.describe.csv_lines import csv_columns
-from pipeline.describe.describe_file import TableColumn, finished
+from pipeline.describe.describe_file import TableColumn, counted, finished
 from pipeline.describe.description import DescribedColumn, Description
 from pipeline.describe.names import column_names, stream_name
 from pipeline.describe.nested import column_of, leaves_of
@@ -73,7 +73,9 @@ def _records(values: Sequence[bytes], told: Told) -> dict[str, Any]:
     framed = [value for value in values if schema_id(value) is not None]
     json = [value for value in values if value.lstrip()[:1] == b"{"]
     registry = {} if told.schema_registry is None else {"schema_registry": told.schema_registry}
-    if told.format in {None, "json"} and len(json) >= len(values) * _MOSTLY:
+    if told.format == "json":
+        return registry
+    if told.format is None and len(json) >= len(values) * _MOSTLY:
         return {}
     if len(framed) >= len(values) * _MOSTLY and told.format != "csv" and told.schema_file is None:
         if not registry:
@@ -82,7 +84,7 @@ def _records(values: Sequence[bytes], told: Told) -> dict[str, Any]:
                 f"are, --schema-registry http://…"
             )
         bare = framed[0][HEAD_BYTES:].lstrip()[:1] == b"{"
-        return registry if bare and told.format != "avro" else {"format": "avro", **registry}
+        return registry if bare and told.format is None else {"format": "avro", **registry}
     if told.schema_file is not None or told.format == "avro":
         if told.schema_file is None:
             raise ConfigurationError("Avro records are read by a schema: --schema-registry, or --schema-file")
@@ -95,7 +97,6 @@ def _of_json(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
     objects = [found for value in values if isinstance(found := _json(value[head:]), dict)]
     if not objects:
         raise ConfigurationError(f"topic {sample.topic!r} has no JSON object among the {len(values):,} looked at")
-    notes: list[str] = []
     if _are_events(objects):
         records["envelope"] = "debezium"
         objects = [row for found in objects if isinstance(row := _event(found).get("after"), dict)]
@@ -113,7 +114,7 @@ def _of_json(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
             meaning.keys["path"] = str(leaf.path)
         missing = sum(value is None for value in leaf.values)
         columns.append(TableColumn(str(leaf.path), name, found, meaning, missing))
-    return _finished(sample, told, columns, len(objects), records, notes, faults)
+    return _finished(sample, told, columns, len(objects), records=records, faults=faults)
 
 
 def _json(value: bytes) -> object:
@@ -156,7 +157,7 @@ def _of_avro(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
         meaning.varies = getattr(found, "varies", True)
         columns.append(TableColumn(str(field.path), field.name, found, meaning, values_of.null_count))
     required = {field.name for field in fields if field.required}
-    return _finished(sample, told, columns, rows.num_rows, records, [], faults, required=required)
+    return _finished(sample, told, columns, rows.num_rows, records=records, faults=faults, required=required)
 
 
 def _path(path: RecordPath, name: str) -> dict[str, Any]:
@@ -165,25 +166,27 @@ def _path(path: RecordPath, name: str) -> dict[str, Any]:
 
 def _of_csv(sample: Sample, values: Sequence[bytes], records: dict[str, Any], told: Told) -> Description:
     columns, rows, written, words, notes = csv_columns(values)
-    return _finished(sample, told, columns, rows, records | written, notes, {}, words=words)
+    return _finished(sample, told, columns, rows, records=records | written, notes=notes, words=words)
 
 
 def _finished(
-    sample: Sample, told: Told, columns: Sequence[TableColumn], rows: int, records: dict[str, Any], notes: list[str],
-    faults: Mapping[str, str], *, words: Sequence[str] = (), required: Collection[str] = (),
+    sample: Sample, told: Told, columns: Sequence[TableColumn], rows: int, *, records: dict[str, Any],
+    notes: Sequence[str] = (), faults: Mapping[str, str] | None = None, words: Sequence[str] = (),
+    required: Collection[str] = (),
 ) -> Description:  # fmt: skip
     called = stream_name(told.name or sample.topic)
     what = f"{len(sample.values):,} of {sample.total:,} records of topic {sample.topic}"
     found = finished(
         columns, rows, sample.total, all_seen=sample.is_whole, name=called, topic=sample.topic, what=what,
-        records=records, null_values=["", *words], notes=notes, not_columns=faults,
+        records=records, null_values=["", *words], notes=notes, not_columns=faults or {}, of_records=True,
     )  # fmt: skip
     if required:
         found = replace(found, columns=[replace(c, required=c.name in required) for c in found.columns])
     values = [value for value in sample.values if value is not None]
     parsed = _landed(_stream(sample, found.columns, records, found.null_values), values)
     if parsed.rejected:
-        said = f"{len(parsed.rejected):,} of the records looked at would be rejected; the first: {parsed.rejected[0].reason}"
+        reason = parsed.rejected[0].reason
+        said = f"{counted(len(parsed.rejected), 'record')} of those looked at would be rejected; the first: {reason}"
         found = replace(found, notes=[*found.notes, said])
     return found
 

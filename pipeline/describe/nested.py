@@ -30,7 +30,7 @@ def leaves_of(records: Sequence[Mapping[str, object]]) -> list[Leaf]:
     """Return what lies at each path of ``records``, in the order in which the paths are met."""
     found: dict[tuple[Step, ...], Leaf] = {}
     for number, record in enumerate(records):
-        for steps, value in _walk(record, ()):
+        for steps, value in walk(record, ()):
             if (leaf := found.get(steps)) is None:
                 if len(found) >= _MOST_PATHS:
                     continue
@@ -43,14 +43,14 @@ def leaves_of(records: Sequence[Mapping[str, object]]) -> list[Leaf]:
     return list(found.values())
 
 
-def _walk(value: object, steps: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], object]]:
+def walk(value: object, steps: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], object]]:
     """Yield each value inside ``value`` and its path; a list that is too long, or nothing, is yielded itself."""
     if isinstance(value, dict) and value and len(steps) < MOST_STEPS:
         for name, inner in value.items():
-            yield from _walk(inner, (*steps, name))
+            yield from walk(inner, (*steps, name))
     elif isinstance(value, list) and 0 < len(value) <= MOST_ITEMS and steps and len(steps) < MOST_STEPS:
         for place, inner in enumerate(value):
-            yield from _walk(inner, (*steps, place))
+            yield from walk(inner, (*steps, place))
     elif steps and (value is not None and value not in ({}, [])):
         yield steps, value
     elif steps and value is None:
