@@ -85,12 +85,15 @@ class Numbers:
         except pa.ArrowInvalid:
             return False
         bounds = pc.min_max(floats).as_py()
-        lengths = pc.binary_length(values)
         if (
-            bounds["min"] is None or not math.isfinite(bounds["max"] - bounds["min"])
-            or pc.any(pc.is_nan(floats)).as_py() or _any_of_many_digits(values, lengths)
-            or _any_long_whole(values, lengths) or _any_padded(values)
-        ):  # fmt: skip
+            bounds["min"] is None
+            or not math.isfinite(bounds["max"] - bounds["min"])
+            or pc.any(pc.is_nan(floats)).as_py()
+        ):
+            return False
+        odd = values.filter(_odd(values))
+        # What a double does not keep needs the digits of all values.
+        if (len(odd) and not self.takes(odd.to_pylist())) or self._long or not self._exact:
             return False
         exponent = pc.any(pc.match_substring(values, "e", ignore_case=True)).as_py()
         if not exponent and not pc.any(pc.match_substring(values, ".")).as_py():
@@ -131,13 +134,14 @@ def _any_padded(values: pa.Array) -> bool:
     return bool(pc.any(padded).as_py() or pc.any(signed).as_py())
 
 
-def _any_of_many_digits(values: pa.Array, lengths: pa.Array) -> bool:
-    """Whether a number may have more digits than a double keeps; a zero before the point is none of them."""
+def _odd(values: pa.Array) -> pa.Array:
+    """Return which numbers need a closer look: those of more digits than a double keeps, 007, and long whole ones.
+
+    A zero before the point is none of its digits.
+    """
+    lengths = pc.binary_length(values)
     signs, zeros = pc.starts_with(values, "-"), pc.match_substring_regex(values, r"^-?0\.")
-    extra = pc.add(signs.cast(pa.int32()), zeros.cast(pa.int32()))
-    return bool(pc.any(pc.greater(pc.subtract(lengths, extra), _DOUBLE_CHARACTERS)).as_py())
-
-
-def _any_long_whole(values: pa.Array, lengths: pa.Array) -> bool:
-    long = pc.greater(lengths, _SAFE_CHARACTERS)
-    return bool(pc.any(long).as_py() and pc.any(pc.and_(long, pc.invert(pc.match_substring(values, ".")))).as_py())
+    digits = pc.subtract(lengths, pc.add(signs.cast(pa.int32()), zeros.cast(pa.int32())))
+    long = pc.and_(pc.greater(lengths, _SAFE_CHARACTERS), pc.invert(pc.match_substring(values, ".")))
+    padded = pc.match_substring_regex(values, r"^[-+]?0[0-9]")
+    return pc.or_(pc.or_(pc.greater(digits, _DOUBLE_CHARACTERS), long), padded)

@@ -62,6 +62,7 @@ MARKS: Final[tuple[tuple[Mark, Mark | None], ...]] = (
 )  # fmt: skip
 _NUMERALS: Final = [Numerals(decimal, thousands, percent) for percent in (False, True) for decimal, thousands in MARKS]
 _PLAIN: Final = _NUMERALS[0]
+_GROUPED: Final = r"^[-+]?[1-9]\d{0,2}(\.\d{2,3})*\.\d{3}$"
 _MOST_BOOLEANS = 24
 _BOTH_NEEDED = frozenset("tfyn")
 
@@ -179,17 +180,23 @@ class TextColumn:
             self._take_ints(ints, values)
             return True
         if plain is not None and plain.take_floats(values):
-            others = [numbers for numbers in self.numbers if numbers is not plain]
-            texts = pc.unique(values).to_pylist() if others else []
-            self.numbers = [plain, *(numbers for numbers in others if numbers.takes(texts))]
+            self.numbers = [numbers for numbers in self.numbers if numbers is plain or self._covered(numbers, values)]
             self._only_numbers()
             return True
-        for times in self.times[:1]:
+        for times in self.times[:2]:
             if times.take_fast(values):
                 self.numbers, self.booleans = [], None
-                self.times = [times, *(other for other in self.times[1:] if self._covers(times, other, values))]
+                self.times = [times, *(other for other in self.times if self._covers(times, other, values))]
                 return True
         return False
+
+    @staticmethod
+    def _covered(numbers: Numbers, values: pa.Array) -> bool:
+        """Whether ``numbers`` reads what is written with a point: as a fraction, or between groups of three."""
+        if numbers.numerals.decimal == ".":
+            return numbers.take_floats(values)
+        grouped = numbers.numerals.thousands == "." and pc.all(pc.match_substring_regex(values, _GROUPED)).as_py()
+        return bool(grouped) and numbers.takes(pc.unique(values).to_pylist())
 
     @staticmethod
     def _covers(times: Times, other: Times, values: pa.Array) -> bool:
