@@ -87,11 +87,12 @@ def where() -> Path | None:
 
 @contextlib.contextmanager
 def kept(command: str, *, shown: bool = False, and_to: logging.Handler | None = None) -> Iterator[None]:
-    """Write what libraries say during the block to `<command>.log`, and name it where the block ends by an error.
+    """Write what libraries say to `<command>-libraries.log`, and name it where the block ends by an error.
 
     ``shown``: to the root logger's handlers as well; ``and_to`` is one more handler.
     """
-    file = _opened(directory() / f"{command}.log")
+    # `<command>.log` is that of the service which a supervised command is.
+    file = _opened(directory() / f"{command}-libraries.log")
     handlers: list[logging.Handler] = [found for found in (file, and_to) if found is not None]
     loggers = [_Logger(name) for name in _LOGGERS]
     # Else MLflow would give its loggers other handlers when it is imported.
