@@ -20,10 +20,13 @@ from contract.log_lines import Formatter
 
 JVM: Final = "jvm"
 """Name of the logger that hears each line of the JVM's."""
-_LOGGERS: Final = (
-    *(JVM, "mlflow", "alembic", "sqlalchemy.engine", "huey", "py4j", "pyspark", "py.warnings", "matplotlib"),
-    "urllib3",
-)
+_LOGGERS: Final = {
+    **dict.fromkeys((JVM, "mlflow", "alembic"), logging.INFO),
+    # They have a line for each call, or for each font.
+    **dict.fromkeys(
+        ("sqlalchemy.engine", "huey", "py4j", "pyspark", "py.warnings", "matplotlib", "urllib3"), logging.WARNING
+    ),
+}
 _STYLE: Final = "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"
 # With the one file before it: what a day of a trainer's says, of one that fails at each look.
 MOST_BYTES: Final = 5_000_000
@@ -62,11 +65,11 @@ def _opened(path: Path) -> _File | None:
 
 
 @contextlib.contextmanager
-def _listening(name: str, handlers: list[logging.Handler], *, shown: bool) -> Iterator[None]:
+def _listening(name: str, level: int, handlers: list[logging.Handler], *, shown: bool) -> Iterator[None]:
     logger = logging.getLogger(name)
     was = (logger.handlers, logger.propagate, logger.level)
     logger.handlers, logger.propagate = handlers, shown
-    logger.setLevel(logging.INFO)
+    logger.setLevel(level)
     try:
         yield
     finally:
@@ -129,8 +132,8 @@ def kept(command: str, *, shown: bool = False, and_to: logging.Handler | None = 
     with contextlib.ExitStack() as until_the_end:
         until_the_end.enter_context(_left_by_mlflow())
         until_the_end.enter_context(_warnings_captured())
-        for name in _LOGGERS:
-            until_the_end.enter_context(_listening(name, handlers or [logging.NullHandler()], shown=shown))
+        for name, level in _LOGGERS.items():
+            until_the_end.enter_context(_listening(name, level, handlers or [logging.NullHandler()], shown=shown))
         if file is not None:
             _files.append(file)
             until_the_end.callback(file.close)
