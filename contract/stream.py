@@ -15,6 +15,8 @@ from pydantic import AfterValidator, Field, ValidationError, create_model
 from contract.errors import StreamFileError
 from contract.features import CellType, Declared, Feature, cell_types
 from contract.kind import DEFAULT, Kind, faults, kinds
+from contract.record_path import RecordPath
+from contract.record_sections import ROW, Records
 from contract.sections import GateSection, ModelSection, Scheme, Section
 from contract.stream_checks import check
 from contract.stream_faults import with_lines
@@ -30,13 +32,16 @@ class Stream(Section):
     The last four are as the kind of model has them: `contract.kind`.
     """
 
-    name: Name
-    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$"), AfterValidator(no_dots)]
-    columns: dict[ColumnName, Column] = Field(min_length=1)
-    null_values: tuple[str, ...] = ("",)
+    name: Name = Field(description="names the batches, the consumer group, the experiment and the registered model")
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$"), AfterValidator(no_dots)] = Field(
+        description="the Kafka topic"
+    )
+    columns: dict[ColumnName, Column] = Field(min_length=1, description="name → mapping, or the type alone")
+    null_values: tuple[str, ...] = Field(default=("",), description="cells of a text file that mean missing")
     id: tuple[str, ...] = Field(default=(), description="columns that name a row; default: partition-offset")
-    event_time: str | None = None
+    event_time: str | None = Field(default=None, description="timestamp column that says when the row happened")
     source: Source | None = None
+    records: Records = Records()
     cut: Cut
     rejects: Rejects = Rejects()
     features: tuple[Declared, ...] = ()
@@ -61,6 +66,12 @@ class Stream(Section):
         return tuple(dict.fromkeys((*self.inputs, *self.model.columns, *self.id)))
 
     @property
+    def read_columns(self) -> tuple[str, ...]:
+        """The columns of which training asks the parts: those, and when a row happened."""
+        happened = () if self.event_time is None else (self.event_time,)
+        return tuple(dict.fromkeys((*self.trained_columns, *happened)))
+
+    @property
     def written(self) -> Source:
         """How a data file is written, whichever is replayed."""
         return self.source or Source()
@@ -74,6 +85,19 @@ class Stream(Section):
         """Name that a data file has for ``column``, or its place there, from 1."""
         told = self.columns[column].name_in_file
         return column if told is None else told
+
+    @property
+    def value_columns(self) -> dict[str, Column]:
+        """The columns that come from records' values, and not from what stands beside them."""
+        return {name: column for name, column in self.columns.items() if column.in_value}
+
+    @property
+    def value_paths(self) -> dict[str, RecordPath]:
+        """Where each of them is in a record's value; in a change event, `after` holds all that do not begin at it."""
+        own = {name: column.path_in_value(name) for name, column in self.value_columns.items()}
+        if self.records.envelope is None:
+            return {name: RecordPath(path.steps) for name, path in own.items()}
+        return {name: path if path.from_root else path.inside(ROW) for name, path in own.items()}
 
     def registered_model(self, scheme: Scheme | None = None) -> str:
         """Name of the registered model that this stream trains under ``scheme``."""
@@ -123,10 +147,18 @@ def stream_class(kind: Kind) -> type[Stream]:
     if kind.identity is not None:
         fields["identity"] = (kind.identity, kind.identity())
     if kind.has_features:
-        fields["features"] = (tuple[Feature, ...], Field(min_length=1))
+        fields["features"] = (
+            tuple[Feature, ...],
+            Field(min_length=1, description="what a row is clustered by, in order"),
+        )
     return create_model("Stream", __base__=Stream, **fields)
 
 
 def column_line(text: str, source: str, column: str, key: str = "") -> int:
     """Return the line of ``column``, or of its ``key``, in the stream file ``text``."""
-    return line_of(compose(text, source)[0], ["columns", column, key])[0]
+    return key_line(text, source, "columns", column, key)
+
+
+def key_line(text: str, source: str, *keys: str) -> int:
+    """Return the line of what ``keys`` lead to in the stream file ``text``."""
+    return line_of(compose(text, source)[0], list(keys))[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,13 @@ import yaml
 from contract.column_types import family, may_be_id
 from contract.errors import StreamFileError
 from contract.features import COLUMN_TYPES, FORMS, Cyclic, Declared, Number, are_plain, least_columns
+from contract.record_path import RecordPath, meanings
+from contract.record_sections import OP, ROW
 from contract.stream_yaml import line_of
 
 if TYPE_CHECKING:
     from contract.stream import Stream
+    from contract.stream_sections import Column
 
 
 def check(stream: Stream, node: yaml.Node, source: str) -> None:
@@ -26,6 +30,8 @@ def check(stream: Stream, node: yaml.Node, source: str) -> None:
     _refuse_case_twins(stream, node, source)
     _refuse_one_name_twice(stream, node, source)
     _check_source(stream, node, source)
+    _refuse_one_place_twice(stream, node, source)
+    _check_places_in_lines(stream, node, source)
     _check_columns(stream, node, source)
     _refuse_too_many_features(stream, node, source)
 
@@ -45,7 +51,7 @@ def _refuse_case_twins(stream: Stream, node: yaml.Node, source: str) -> None:
 
 def _refuse_one_name_twice(stream: Stream, node: yaml.Node, source: str) -> None:
     lines: dict[str | int, tuple[str, int]] = {}
-    for name, column in stream.columns.items():
+    for name, column in stream.value_columns.items():
         line, _ = line_of(node, ["columns", name, "from"])
         in_file = stream.name_in_file(name)
         twin, before = lines.setdefault(in_file, (name, line))
@@ -57,17 +63,68 @@ def _refuse_one_name_twice(stream: Stream, node: yaml.Node, source: str) -> None
             raise StreamFileError(source, line, f"{key}: {problem}")
 
 
+def _refuse_one_place_twice(stream: Stream, node: yaml.Node, source: str) -> None:
+    """Each value of a record is read once, as one thing."""
+    op = RecordPath((OP,), from_root=True)
+    for name, path in stream.value_paths.items():
+        if path == op and stream.columns[name].type != "string":
+            line, _ = line_of(node, ["columns", name, "type"])
+            raise StreamFileError(source, line, f"columns.{name}: {op} is text, so the column is a string")
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    if stream.records.envelope is not None:
+        seen["path", str(RecordPath((ROW,), from_root=True))] = ("the envelope", "an object")
+    paths = stream.value_paths
+    for name, column in stream.columns.items():
+        for place, meant in _places(column, paths.get(name)):
+            twin, before = seen.setdefault(place, (name, meant))
+            if twin == name or (meant == before and meant != "a value"):
+                continue
+            key = place[0] if getattr(column, place[0]) else ""
+            both = f"and of {twin!r} it is {before}" if before != meant else f"and {twin!r} is read from there too"
+            line, _ = line_of(node, ["columns", name, key])
+            twin_line, _ = line_of(node, ["columns", twin])
+            problem = f"{place[0]} {place[1]} is {meant} of this column, {both} (line {twin_line})"
+            raise StreamFileError(source, line, f"columns.{name}{key and f'.{key}'}: {problem}")
+
+
+def _places(column: Column, in_value: RecordPath | None) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield where a record has the column, and what it leads through."""
+    if in_value is not None:
+        yield from ((("path", str(place)), meant) for place, meant in meanings(in_value))
+    elif (path := column.path_in_key) is not None:
+        yield from ((("key", str(place)), meant) for place, meant in meanings(path))
+    elif column.header is not None:
+        yield ("header", repr(column.header)), "a value"
+    else:
+        yield ("key" if column.key else "timestamp", "true"), "a value"
+
+
 def _check_source(stream: Stream, node: yaml.Node, source: str) -> None:
     written = stream.written
-    if written.key is not None and written.key not in stream.columns:
+    if written.key is not None and written.key not in stream.value_columns:
         line, _ = line_of(node, ["source", "key"])
-        known = ", ".join(stream.columns)
+        known = ", ".join(stream.value_columns)
         raise StreamFileError(source, line, f"source.key: {written.key!r} is not a column; the columns are {known}")
-    for name, column in stream.columns.items():
+    for name, column in stream.value_columns.items():
         if not written.header and not isinstance(column.name_in_file, int):
             line, _ = line_of(node, ["columns", name, "from"])
             problem = "the file has no header, so its place in a row is needed: `from: 1` is the first"
             raise StreamFileError(source, line, f"columns.{name}.from: {problem}")
+
+
+def _check_places_in_lines(stream: Stream, node: yaml.Node, source: str) -> None:
+    """Refuse CSV records of which some columns have a place, and others none, or a path."""
+    columns = stream.value_columns if stream.records.format == "csv" else {}
+    for name in (name for name, column in columns.items() if column.path is not None):
+        line, _ = line_of(node, ["columns", name, "path"])
+        raise StreamFileError(
+            source, line, f"columns.{name}.path: the records are CSV lines, and nothing lies in a cell"
+        )
+    told = {name for name, column in columns.items() if isinstance(column.name_in_file, int)}
+    if told and (untold := [name for name in columns if name not in told]):
+        line, _ = line_of(node, ["columns", untold[0]])
+        problem = "the records are CSV lines, and other columns say their place: `from: 1` is the first"
+        raise StreamFileError(source, line, f"columns.{untold[0]}: {problem}")
 
 
 def _check_columns(stream: Stream, node: yaml.Node, source: str) -> None:

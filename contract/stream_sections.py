@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from contract.column_types import ColumnType, is_numeric
 from contract.file_format import DateFormat, Delimiter, Encoding, Mark, NameInFile, ZoneName, has_year, has_zone
 from contract.moment import EpochUnit
+from contract.record_path import PathText, RecordPath, record_path
 from contract.sections import Bool, Duration, Int, Real, Section, Size
 
 CUMULATIVE_SUFFIX = "-cumulative"
@@ -45,19 +46,37 @@ PackageName = Annotated[str, Field(pattern=r"^[\w-]+(\.[\w-]+)*$")]
 DATED = frozenset({"timestamp", "date", "time"})
 
 
+def _key_place(given: Any) -> Any:
+    if given is True or given is None:
+        return given
+    if isinstance(given, str):
+        record_path(given)
+        return given
+    raise ValueError("is `true` for all of a record's key, or a path in a key that is JSON")
+
+
+HeaderName = Annotated[str, Field(min_length=1, max_length=249)]
+
+
 class Column(Section):
     """One column. `timestamp` is microseconds, UTC; on the wire it is ISO 8601 text, or a number of ``epoch``.
 
-    What `from`, `format` and `percent` say is how the data file is written.
+    What `from`, `format` and `percent` say is how the data file is written, and text in a header or a key.
     """
 
-    type: ColumnType
+    type: ColumnType = Field(description="one of the types, or another name of one")
     required: Bool = Field(default=False, description="a record without it, or with null, is rejected")
     epoch: EpochUnit | None = Field(default=None, description="unit of a timestamp that counts from 1970")
     zone: ZoneName | None = Field(default=None, description="of times that name none, by default UTC")
     format: DateFormat | None = Field(default=None, description="how text writes its dates, in strptime's letters")
     percent: Bool = Field(default=False, description="cells of a text file have a % behind the number")
     name_in_file: NameInFile | None = Field(default=None, alias="from", description="its name or place in the file")
+    path: PathText | None = Field(default=None, description="where in a record's value it is, by default at its name")
+    header: HeaderName | None = Field(default=None, description="the record's header whose value it is")
+    key: Annotated[bool | str | None, BeforeValidator(_key_place)] = Field(
+        default=None, description="the record's key, or a path in one that is JSON"
+    )
+    timestamp: Bool = Field(default=False, description="the record's own time")
 
     @model_validator(mode="before")
     @classmethod
@@ -80,12 +99,37 @@ class Column(Section):
             raise ValueError(f"`percent` is of a number, and this column is {self.type}")
         return self
 
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Column:
+        places = [name for name in ("path", "header", "key", "timestamp") if getattr(self, name)]
+        if len(places) > 1:
+            raise ValueError(f"`{places[0]}` and `{places[1]}` are two places, and a value is in one")
+        if self.timestamp and (self.type != "timestamp" or any((self.epoch, self.zone, self.format))):
+            raise ValueError("`timestamp: true` is the record's time as Kafka has it: the type is timestamp, as it is")
+        if self.name_in_file is not None and (self.header or self.key or self.timestamp):
+            raise ValueError(f"`from` is what a data file calls the column, and `{places[0]}` is no part of a file")
+        return self
+
+    @property
+    def in_value(self) -> bool:
+        """Whether it comes from the record's value."""
+        return self.header is None and self.key is None and not self.timestamp
+
+    def path_in_value(self, name: str) -> RecordPath:
+        """Return where in the record's value, or in its envelope's row, the column ``name`` is."""
+        return RecordPath((name,)) if self.path is None else record_path(self.path)
+
+    @property
+    def path_in_key(self) -> RecordPath | None:
+        """Where in a key that is JSON it is; None where it is not, or all of the key."""
+        return record_path(self.key) if isinstance(self.key, str) else None
+
 
 class Source(Section):
     """What replay reads when it is given no file, and how any file that it reads is written."""
 
-    path: str | None = None
-    package: PackageName | None = None
+    path: str | None = Field(default=None, description="path of the file, of a directory, or a pattern")
+    package: PackageName | None = Field(default=None, description="installed package that holds it")
     delimiter: Delimiter | None = Field(default=None, description="of a text file; found where it is not given")
     encoding: Encoding = Field(default="utf-8", description="of a text file")
     header: Bool = Field(default=True, description="whether the first line of a text file names the columns")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from contract.batch import KEY, OFFSET, PARTITION, TIMESTAMP
 from contract.column_types import decimal_digits
 from contract.stream import Stream
+from contract.stream_sections import Column
 
 ARROW_TYPES: dict[str, pa.DataType] = {
     "int32": pa.int32(),
@@ -37,9 +40,14 @@ def column_type_of(found: pa.DataType) -> str | None:
     return _NAMES.get(found)
 
 
+def schema_of(columns: Mapping[str, Column]) -> pa.Schema:
+    """Return ``columns``, all nullable: what is required is checked row by row."""
+    return pa.schema([pa.field(name, arrow_type(column.type)) for name, column in columns.items()])
+
+
 def stream_schema(stream: Stream) -> pa.Schema:
-    """Return the stream's own columns, all nullable: what is required is checked row by row."""
-    return pa.schema([pa.field(name, arrow_type(column.type)) for name, column in stream.columns.items()])
+    """Return the stream's own columns."""
+    return schema_of(stream.columns)
 
 
 def part_schema(stream: Stream) -> pa.Schema:

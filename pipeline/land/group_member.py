@@ -22,11 +22,11 @@ from pipeline.fault import fault_point
 from pipeline.land.begun_topic import BegunTopic
 from pipeline.land.broker_state import BrokerState
 from pipeline.land.fetched_records import FetchedRecords
-from pipeline.land.formats.format import RecordFormat
+from pipeline.land.formats.format import Chunk, RecordFormat
 from pipeline.land.lag import Lag
 from pipeline.land.lander import Lander
 from pipeline.land.lander_thread import PATIENCE_S, LanderThread, PartitionEnd, Work
-from pipeline.land.origins import Origins
+from pipeline.land.origins import HeadersOf, Origins
 from pipeline.land.patient_store import StoppedError
 from pipeline.land.topic import explain
 
@@ -155,16 +155,19 @@ class GroupMember:
                 return None
             offsets = offsets[-len(messages) :]
         self._positions[lane] = int(offsets[-1]) + 1
-        values = list(map(Message.value, messages))
+        chunk = Chunk(
+            values=list(map(Message.value, messages)),
+            keys=list(map(Message.key, messages)),
+            headers=HeadersOf(messages),
+            timestamps_ms=np.fromiter((time for _, time in map(Message.timestamp, messages)), np.int64, len(messages)),
+        )
         return FetchedRecords(
             lane=lane,
             epoch=self._epochs[lane],
             position=position,
-            values=values,
-            keys=list(map(Message.key, messages)),
+            chunk=chunk,
             offsets=offsets,
-            timestamps_ms=np.fromiter((time for _, time in map(Message.timestamp, messages)), np.int64, len(messages)),
-            parsed=self._parsing.submit(self._format.parse, values),
+            parsed=self._parsing.submit(self._format.parse, chunk),
             origins=Origins(messages, offsets, any_key=self._keys_are_values),
         )
 

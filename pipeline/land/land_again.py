@@ -18,12 +18,12 @@ from pipeline.columns import part_schema
 from pipeline.land.again_chain import AgainChain, OvertakenError
 from pipeline.land.chain import Writer
 from pipeline.land.fetched_records import FetchedRecords
-from pipeline.land.formats.format import ParsedValues, RecordFormat
+from pipeline.land.formats.format import NONE, Chunk, ParsedValues, RecordFormat
 from pipeline.land.open_part import PART_BYTES, PART_ROWS, OpenPart
 from pipeline.land.origins import Longs
 from pipeline.land.parsed_records import ParsedRecords, parsed_records
 from pipeline.land.reject_reasons import RejectReasons
-from pipeline.land.rejected_records import RejectedPart, read_rejects, rejected_stream
+from pipeline.land.rejected_records import RejectedPart, headers_in, read_rejects, rejected_stream
 from pipeline.object_store import ObjectStore
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,8 @@ class LandAgainOutcome:
     landed: list[LandedAgain]
     reasons: RejectReasons
     rejected: int = 0
+    skipped: int = 0
+    """Of the rejected, those that the stream file skips by now: they landed as rejects, and are counted as such."""
 
     @property
     def rows(self) -> int:
@@ -54,7 +56,9 @@ class _Piece:
 
     def add(self, records: ParsedRecords) -> None:
         """Append rows; what lies between them stays where it is."""
-        joined = dataclasses.replace(records, rejects=(), gaps=(), strangers=(), first_offset=self.rows.next_offset)
+        joined = dataclasses.replace(
+            records, rejects=(), gaps=(), strangers=(), skipped=NONE, deletes=NONE, first_offset=self.rows.next_offset
+        )
         self.rows.add(joined)
         self.offsets.append(records.offsets)
 
@@ -136,24 +140,21 @@ class LandingAgain:
             for first in range(0, table.num_rows, CHUNK_RECORDS):
                 records = self._parse(lane, table.slice(first, CHUNK_RECORDS))
                 outcome.reasons.count(lane, records.rejects)
-                outcome.rejected += len(records.rejects)
+                outcome.rejected += len(records.rejects) + len(records.skipped)
+                outcome.skipped += len(records.skipped)
                 yield records
 
     def _parse(self, lane: int, rejects: pa.Table) -> ParsedRecords:
-        values = rejects["value"].to_pylist()
+        chunk = Chunk(
+            values=rejects["value"].to_pylist(),
+            keys=rejects[KEY].to_pylist(),
+            headers=headers_in(rejects),
+            timestamps_ms=rejects[TIMESTAMP].cast(pa.int64()).to_numpy(),
+        )
         offsets = rejects[OFFSET].to_numpy()
         parsed: Future[ParsedValues] = Future()
-        parsed.set_result(self._format.parse(values))
-        fetched = FetchedRecords(
-            lane=lane,
-            epoch=0,
-            position=int(offsets[0]),
-            values=values,
-            keys=rejects[KEY].to_pylist(),
-            offsets=offsets,
-            timestamps_ms=rejects[TIMESTAMP].cast(pa.int64()).to_numpy(),
-            parsed=parsed,
-        )
+        parsed.set_result(self._format.parse(chunk))
+        fetched = FetchedRecords(lane, epoch=0, position=int(offsets[0]), chunk=chunk, offsets=offsets, parsed=parsed)
         records = parsed_records(fetched, int(offsets[0]))
         return records if self._stream.rejects.no_column == "warn" else _without_strangers(records)
 

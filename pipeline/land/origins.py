@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ import numpy.typing as npt
 from contract.origin import HEADER, Origin, origin_of
 
 Longs = npt.NDArray[np.int64]
+Headers = Sequence[tuple[str, bytes | None]]
+"""Name and value of each header of a record."""
 _HEADERS = operator.methodcaller("headers")
 
 
@@ -25,6 +27,27 @@ class WithHeaders(Protocol):
     def headers(self) -> Any:
         """Return name and value of each header."""
         ...
+
+
+class HeadersOf(Sequence[Headers]):
+    """The headers of ``records``, each asked for when it is looked at."""
+
+    def __init__(self, records: Sequence[WithHeaders]) -> None:
+        self._records = records
+
+    def __len__(self) -> int:
+        """Return how many records there are."""
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, place: int) -> Headers: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Headers]: ...
+    def __getitem__(self, place: int | slice) -> Headers | Sequence[Headers]:
+        """Return the headers of the record at ``place``."""
+        if isinstance(place, slice):
+            return HeadersOf(self._records[place])
+        return self._records[place].headers() or ()
 
 
 class Origins:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from contract.batch import KEY, OFFSET, PARTITION, TIMESTAMP
 from pipeline.land.fetched_records import FetchedRecords
+from pipeline.land.formats.format import NONE
 from pipeline.land.origins import NO_ORIGINS, Longs, Origins
 from pipeline.land.reject import Reject
 
@@ -36,6 +37,9 @@ class ParsedRecords:
     origins: Origins = NO_ORIGINS
     strangers: tuple[Reject, ...] = ()
     """Rows of whose records' keys none is a column."""
+    skipped: Longs = field(default_factory=lambda: NONE)
+    """Offsets of records that are meant to make no row, and of these those which say that a row is gone."""
+    deletes: Longs = field(default_factory=lambda: NONE)
 
     @property
     def size_bytes(self) -> int:
@@ -73,6 +77,8 @@ class ParsedRecords:
             ignored_keys=self.ignored_keys + following.ignored_keys,
             origins=self.origins.then(following.origins, self.first_offset),
             strangers=(*self.strangers, *following.strangers),
+            skipped=np.concatenate([self.skipped, following.skipped]),
+            deletes=np.concatenate([self.deletes, following.deletes]),
         )
 
     def _part(self, start: int, stop: int | None, first_offset: int, next_offset: int) -> ParsedRecords:
@@ -94,6 +100,8 @@ class ParsedRecords:
             ignored_keys=self.ignored_keys if start == 0 else 0,
             origins=self.origins,
             strangers=tuple(r for r in self.strangers if first_offset <= r.offset < next_offset),
+            skipped=_between(self.skipped, first_offset, next_offset),
+            deletes=_between(self.deletes, first_offset, next_offset),
         )
 
 
@@ -101,8 +109,8 @@ def parsed_records(fetched: FetchedRecords, expected_offset: int) -> ParsedRecor
     """Return the records of ``fetched``, parsed, from ``expected_offset`` on."""
     parsed = fetched.parsed.result()
     chosen = parsed.indexes
-    offsets, timestamps = fetched.offsets[chosen], fetched.timestamps_ms[chosen]
-    lengths = _lengths(fetched.values)
+    offsets, timestamps = fetched.offsets[chosen], fetched.chunk.timestamps_ms[chosen]
+    lengths = _lengths(fetched.chunk.values)
     rejects = tuple(_reject(fetched, record.index, record.reason) for record in parsed.rejected)
     strangers = tuple(_reject(fetched, index, "none of its keys is a column") for index in parsed.strangers)
     return ParsedRecords(
@@ -118,16 +126,33 @@ def parsed_records(fetched: FetchedRecords, expected_offset: int) -> ParsedRecor
         ignored_keys=parsed.ignored_keys,
         origins=fetched.origins,
         strangers=strangers,
+        skipped=fetched.offsets[parsed.skipped],
+        deletes=fetched.offsets[parsed.deletes],
     )
+
+
+def stretches(offsets: Longs) -> list[tuple[int, int]]:
+    """Return ascending ``offsets`` as stretches [from, to) without a hole."""
+    if not len(offsets):
+        return []
+    breaks = np.flatnonzero(np.diff(offsets) > 1)
+    starts, ends = offsets[np.concatenate([[0], breaks + 1])], offsets[np.append(breaks, -1)] + 1
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def _between(offsets: Longs, first: int, end: int) -> Longs:
+    low, high = np.searchsorted(offsets, [first, end])
+    return offsets[low:high]
 
 
 def _reject(fetched: FetchedRecords, index: int, reason: str) -> Reject:
     return Reject(
         offset=int(fetched.offsets[index]),
-        timestamp_ms=int(fetched.timestamps_ms[index]),
-        key=fetched.keys[index],
-        value=fetched.values[index],
+        timestamp_ms=int(fetched.chunk.timestamps_ms[index]),
+        key=fetched.chunk.keys[index],
+        value=fetched.chunk.values[index],
         reason=reason,
+        headers=tuple(fetched.chunk.headers[index]),
     )
 
 
@@ -140,11 +165,12 @@ def no_records(schema: pa.Schema, first_offset: int, next_offset: int) -> Parsed
 
 
 def _with_coordinates(rows: pa.Table, fetched: FetchedRecords, chosen: Longs) -> pa.Table:
-    keys = fetched.keys if len(chosen) == len(fetched.keys) else [fetched.keys[index] for index in chosen.tolist()]
+    all_keys = fetched.chunk.keys
+    keys = all_keys if len(chosen) == len(all_keys) else [all_keys[index] for index in chosen.tolist()]
     columns = {
         PARTITION: pa.array(np.full(len(chosen), fetched.lane, dtype=np.int32)),
         OFFSET: pa.array(fetched.offsets[chosen]),
-        TIMESTAMP: pa.array(fetched.timestamps_ms[chosen]).cast(pa.timestamp("ms", tz="UTC")),
+        TIMESTAMP: pa.array(fetched.chunk.timestamps_ms[chosen]).cast(pa.timestamp("ms", tz="UTC")),
         KEY: pa.array(keys, type=pa.binary()),
     }
     for name, values in columns.items():

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from pipeline.land.origins import Headers
 
 _REJECTS_SCHEMA = pa.schema(
     [
@@ -21,6 +24,11 @@ _REJECTS_SCHEMA = pa.schema(
 )
 
 
+HEADERS: Final = "headers"
+"""A column of rejects that have some; objects of earlier landing have none."""
+_HEADERS_TYPE = pa.list_(pa.struct([pa.field("name", pa.string(), nullable=False), pa.field("value", pa.binary())]))
+
+
 @dataclass(frozen=True)
 class Reject:
     """A record that is no row, as its rejects object keeps it."""
@@ -30,15 +38,17 @@ class Reject:
     key: bytes | None
     value: bytes | None
     reason: str
+    headers: Headers = ()
 
     @property
     def size_bytes(self) -> int:
         """Bytes that it keeps in memory."""
-        return len(self.key or b"") + len(self.value or b"")
+        headers = sum(len(name) + len(value or b"") for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers
 
 
 def encode_rejects(lane: int, rejects: Sequence[Reject]) -> bytes:
-    """Return rejected records as a Parquet file: coordinates, raw bytes, reason."""
+    """Return rejected records as a Parquet file: coordinates, raw bytes, reason, and headers where there are some."""
     table = pa.table(
         {
             "_partition": pa.array([lane] * len(rejects), pa.int32()),
@@ -52,6 +62,9 @@ def encode_rejects(lane: int, rejects: Sequence[Reject]) -> bytes:
         },
         schema=_REJECTS_SCHEMA,
     )
+    if any(reject.headers for reject in rejects):
+        kept = [[{"name": name, "value": value} for name, value in reject.headers] for reject in rejects]
+        table = table.append_column(HEADERS, pa.array(kept, _HEADERS_TYPE))
     body = io.BytesIO()
     pq.write_table(table, body, compression="zstd")
     return body.getvalue()

@@ -24,7 +24,8 @@ from contract.batch import (
 from contract.errors import ChainError
 from pipeline.land.again_chain import AgainChain
 from pipeline.land.chain import Chain, listed_lanes
-from pipeline.land.reject import Reject
+from pipeline.land.origins import Headers
+from pipeline.land.reject import HEADERS, Reject
 from pipeline.land.reject_reasons import RejectReasons
 from pipeline.object_store import ObjectStore
 from pipeline.parquet_bytes import read_table
@@ -98,7 +99,7 @@ def read_rejects(
 ) -> pa.Table:
     """Return the records that the part's rejects object holds and that were not landed again, by offset.
 
-    Columns: `_partition`, `_offset`, `_timestamp`, `_key`, `value`, `reason`.
+    Columns: `_partition`, `_offset`, `_timestamp`, `_key`, `value`, `reason`, and in newer ones `headers`.
 
     Raises
     ------
@@ -136,8 +137,17 @@ def rejects_in(table: pa.Table) -> Iterator[Reject]:
     # As a number: a producer may write any timestamp, and Python's dates end with the year 9999.
     timestamps = table[TIMESTAMP].cast(pa.int64())
     columns = (table[OFFSET], timestamps, table[KEY], table["value"], table["reason"])
-    for offset, timestamp, key, value, reason in zip(*columns, strict=True):
-        yield Reject(offset.as_py(), timestamp.as_py(), key.as_py(), value.as_py(), reason.as_py())
+    for headers, (offset, timestamp, key, value, reason) in zip(
+        headers_in(table), zip(*columns, strict=True), strict=True
+    ):
+        yield Reject(offset.as_py(), timestamp.as_py(), key.as_py(), value.as_py(), reason.as_py(), headers)
+
+
+def headers_in(table: pa.Table) -> list[Headers]:
+    """Return the headers of each record of a rejects object's ``table``; earlier landing kept none."""
+    if HEADERS not in table.column_names:
+        return [()] * table.num_rows
+    return [tuple((found["name"], found["value"]) for found in kept) for kept in table[HEADERS].to_pylist()]
 
 
 def newest_reasons(store: ObjectStore, stream: str, rejected: RejectedStream) -> RejectReasons:

@@ -23,12 +23,11 @@ from contract.errors import ConfigurationError
 from contract.stream import Stream
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import read_start
-from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.land_again import LandAgainOutcome, LandingAgain
-from pipeline.land.newest_parts import newest_parts
+from pipeline.land.newest_parts import refuse_unreadable_parts
+from pipeline.land.record_format import record_format
 from pipeline.land.reject import Reject
 from pipeline.land.rejected_records import RejectedPart, RejectedStream, rejected_stream, rejects_in, tables
-from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.store_probe import refuse_racing_store
@@ -109,7 +108,7 @@ def _listed(
 
 
 def _json(named: RejectedPart, reject: Reject) -> str:
-    fields = {
+    fields: dict[str, object] = {
         "lane": named.lane,
         "offset": reject.offset,
         "timestamp_ms": reject.timestamp_ms,
@@ -118,6 +117,8 @@ def _json(named: RejectedPart, reject: Reject) -> str:
         "key_base64": _base64(reject.key),
         "value_base64": _base64(reject.value),
     }
+    if reject.headers:
+        fields["headers_base64"] = [[name, _base64(value)] for name, value in reject.headers]
     return json.dumps(fields)
 
 
@@ -162,10 +163,9 @@ def _land_again(store: ObjectStore, stream: Stream, stream_path: str) -> None:
         return
     refuse_racing_store(store)
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", start.topic_id)
-    refuse_changed_types(
-        store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
-    )
-    _say(stream_path, LandingAgain(store, stream, JsonRecords(stream), writer).run())
+    refuse_unreadable_parts(store, stream, stream_path, writer)
+    records, _ = record_format(stream, stream_path)
+    _say(stream_path, LandingAgain(store, stream, records, writer).run())
 
 
 def _say(stream_path: str, outcome: LandAgainOutcome) -> None:

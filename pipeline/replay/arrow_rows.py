@@ -22,8 +22,8 @@ from contract.plain_values import decimal_text
 from contract.stream import Stream
 from contract.stream_sections import Column
 from contract.zones import in_zone
+from pipeline.cells import Reader, Value, epoch, text_readers
 from pipeline.columns import stream_schema
-from pipeline.replay.cells import Reader, Value, epoch, text_readers
 from pipeline.replay.header import places_in_file
 from pipeline.replay.rows import OnBad, Row, SourceRow
 

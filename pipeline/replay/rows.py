@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from contract.errors import SourceFileError
-from pipeline.replay.cells import Value
+from pipeline.cells import Value
 
 Row = dict[str, Value]
 OnBad = Callable[[SourceFileError], None]

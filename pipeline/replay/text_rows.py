@@ -10,8 +10,8 @@ from typing import IO
 
 from contract.errors import SourceFileError
 from contract.stream import Stream
+from pipeline.cells import Value, readers
 from pipeline.replay import lines as lines_module
-from pipeline.replay.cells import Value, readers
 from pipeline.replay.header import places_in_file, places_in_rows
 from pipeline.replay.lines import BrokenOffError, Lines
 from pipeline.replay.rows import OnBad, Row, SourceRow

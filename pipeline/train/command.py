@@ -13,8 +13,10 @@ from console.commands import Command
 from console.exit_codes import DONE, TERMINATED
 from console.progress import put_line
 from contract.errors import ChainError
+from pipeline.landed_types import LandedTypes
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
+from pipeline.train.earlier_columns import EarlierColumns
 from pipeline.train.lease import Lease
 from pipeline.train.ledger.edits import Registered
 from pipeline.train.ledger.ledger import Ledger
@@ -88,13 +90,15 @@ class TrainCommand:
         self._store = ObjectStore.answering(stored)
         self._registry = Registry(tracking, series.model)
         self._ledger = Ledger(self._store, series.model)
+        self._landed = LandedTypes(self._store)
 
     def plan(self) -> tuple[list[Step], tuple[SealedBatch, ...]]:
         """Return what each batch needs, and the batches; Spark is not needed for that."""
         batches = sealed_batches(self._store, self._series.stream.name)
         keys = self._series.keys(batches)
         registered = Registered.look(self._registry, self._ledger)
-        return plan(self._series.commands, keys, registered, self._selection), batches
+        earlier = EarlierColumns(self._series, self._landed, batches)
+        return plan(self._series.commands, keys, registered, self._selection, earlier), batches
 
     def is_restoring(self) -> bool:
         """Whether a restore of the model was begun and has not ended."""
@@ -103,8 +107,8 @@ class TrainCommand:
     def say_nothing_to_do(self, steps: list[Step], batches: tuple[SealedBatch, ...]) -> None:
         """Say that there is nothing to do, and which versions were trained otherwise."""
         for step in steps:
-            if step.action is Action.LEAVE:
-                click.echo(f"{self._series.model} version {step.batch}: {step.action.value}")
+            if step.action in {Action.LEAVE, Action.EARLIER}:
+                click.echo(f"{self._series.model} version {step.batch}: {step.said}")
         click.echo(f"{self._series.model}: nothing to do, {len(batches)} batches have their versions")
 
     def work(self, wait_s: float) -> None:

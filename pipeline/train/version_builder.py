@@ -13,6 +13,7 @@ from contract.batch import Manifest, manifest_key
 from contract.model_version import TAG_REASON, TAG_RESULTS
 from contract.version_facts import FACTS_FILE, facts_to_json, told_metrics
 from pipeline.fault import fault_point
+from pipeline.landed_types import LandedTypes
 from pipeline.object_store import ObjectStore
 from pipeline.train.kinds.kind import Batch, Kind, Made, Pixels
 from pipeline.train.ledger.ledger import Artifact
@@ -76,7 +77,8 @@ class VersionBuilder:
         series, watch = self._series, Stopwatch(self._telling(batches[-1].number))
         manifests = [batch.manifest for batch in batches]
         spark = self._spark.session()
-        batch = Batch(spark, run.info.run_id, manifests, self._spark.scratch)
+        landed = LandedTypes(self._store).of(key for sealed in batches for key in sealed.filled)
+        batch = Batch(spark, run.info.run_id, manifests, self._spark.scratch, landed)
         with self._kind.fitted(batch, watch) as fitted, ThreadPoolExecutor(2) as beside:
             fault_point("train.fitted")
             happened = beside.submit(event_window_ms, spark, self._store.bucket, series.stream, manifests)

@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contract.stream import Stream, parse_stream
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
+from tests.chunks import chunk
 
 STREAM: Stream = parse_stream(
     """
@@ -141,7 +142,7 @@ def _expected(row: dict[str, Any]) -> dict[str, Any]:
 @example([(b'{"r":1,"x":{"a":1}', None), (b'"b":2}}', None), (b'{"r":5}', {"r": 5})])
 def test_each_record_is_one_row_or_one_reject(batch: list[tuple[bytes | None, dict[str, Any] | None]]) -> None:
     values = [value for value, _ in batch]
-    parsed = JsonRecords(STREAM).parse(values)
+    parsed = WholeRecords(STREAM).parse(chunk(values))
 
     places = sorted([*parsed.indexes.tolist(), *(record.index for record in parsed.rejected)])
     assert places == list(range(len(values)))
@@ -159,16 +160,16 @@ def test_a_record_means_the_same_alone_and_among_others(
     batch: list[tuple[bytes | None, dict[str, Any] | None]],
 ) -> None:
     values = [value for value, _ in batch]
-    together = JsonRecords(STREAM).parse(values)
+    together = WholeRecords(STREAM).parse(chunk(values))
     landed = dict(zip(together.indexes.tolist(), together.rows.to_pylist(), strict=True))
     for index, value in enumerate(values):
-        alone = JsonRecords(STREAM).parse([value]).rows.to_pylist()
+        alone = WholeRecords(STREAM).parse(chunk([value])).rows.to_pylist()
         assert alone == ([landed[index]] if index in landed else [])
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(valid, min_size=1, max_size=20))
 def test_keys_beyond_the_schema_are_ignored_and_counted(batch: list[tuple[bytes, dict[str, Any]]]) -> None:
-    parsed = JsonRecords(STREAM).parse([value for value, _ in batch])
+    parsed = WholeRecords(STREAM).parse(chunk([value for value, _ in batch]))
     assert parsed.rows.num_rows == len(batch)
     assert parsed.ignored_keys == sum("extra" in row for _, row in batch)

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from contract.errors import SourceFileError
 from contract.moment import PER_SECOND, EpochUnit, epoch_digits, text_us
 from contract.stream import Stream, parse_stream
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.replay.limits import limits_of
 from pipeline.replay.position import as_sent
 from pipeline.replay.rows import SourceRow
 from pipeline.replay.source import read_rows
+from tests.chunks import chunk
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -41,7 +42,7 @@ STREAMS = {unit: _stream(unit) for unit in (None, *PER_SECOND)}
 
 def _landed(stream: Stream, values: list[bytes]) -> list[int | str]:
     """Return what landing makes of the records: microseconds since 1970, or why they are rejected."""
-    parsed = JsonRecords(stream).parse(values)
+    parsed = WholeRecords(stream).parse(chunk(values))
     found: list[int | str] = [""] * len(values)
     for index, us in zip(parsed.indexes.tolist(), parsed.rows.column("t").cast(pa.int64()).to_pylist(), strict=True):
         found[index] = us
@@ -182,9 +183,9 @@ def test_a_record_alone_and_behind_finer_times_means_the_same(text: str) -> None
     stream = STREAMS[None]
     record = json.dumps({"x": 1, "t": text}, ensure_ascii=False).encode()
     finer = b'{"x":1,"t":"2024-01-01T00:00:00.123456789Z"}'
-    parser = JsonRecords(stream)
-    parser.parse([finer])
-    alone, behind = JsonRecords(stream).parse([record]), parser.parse([record])
+    parser = WholeRecords(stream)
+    parser.parse(chunk([finer]))
+    alone, behind = WholeRecords(stream).parse(chunk([record])), parser.parse(chunk([record]))
     assert alone.rows.to_pylist() == behind.rows.to_pylist()
 
 

@@ -10,24 +10,28 @@ from __future__ import annotations
 
 import logging
 import operator
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from contract.stream import Stream
-from pipeline.columns import stream_schema
-from pipeline.land.formats.format import ParsedValues, RejectedRecord
+from contract.column_types import family
+from contract.record_path import NoPlaceError, RecordPath, kind_of
+from contract.stream_sections import Column
+from pipeline.columns import schema_of
+from pipeline.land.formats.format import NONE, ParsedValues, RejectedRecord
+from pipeline.land.formats.framing import why_framed
+from pipeline.land.formats.json_layout import JsonLayout
 from pipeline.land.formats.near_names import why_no_column
 from pipeline.land.formats.wire_columns import UnreadableValueError, WireColumns
+from pipeline.land.origins import Longs
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +42,14 @@ _BEHIND_FIRST_BYTE = operator.itemgetter(slice(1, None))
 LONGEST_CHUNK = 10_000
 LONGEST_REASON = 300
 _UNEXPECTED_FIELD = "unexpected field"
+# Text, which is passed by, or a whole number that has a point.
+_POINTED = re.compile(rb'"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])(-?\d+)\.0+(?![\d.eE])')
+# What JSON may call a value of a column that is not text.
+_KINDS = {
+    **dict.fromkeys(("int32", "int64", "float32", "float64"), ("a number",)),
+    "decimal": ("a number", "text"),
+    "bool": ("true or false",),
+}
 
 
 class _NotOneRowPerRecordError(Exception):
@@ -46,64 +58,62 @@ class _NotOneRowPerRecordError(Exception):
 
 @dataclass
 class JsonRecords:
-    """Flat JSON objects as the format of one stream's records; any number of threads may share it."""
+    """JSON objects that have ``columns`` at ``paths``; any number of threads may share it.
 
-    stream: Stream
-    _columns: WireColumns = field(init=False)
+    The paths begin at the object, or at the change event that it is, or holds.
+    """
+
+    columns: Mapping[str, Column]
+    paths: Mapping[str, RecordPath]
+    is_event: bool = False
+    _wire: WireColumns = field(init=False)
+    _layout: JsonLayout = field(init=False)
     _ordinal: str = field(init=False)
     _prefixes: list[bytes] = field(init=False)
     _keys_beyond_schema: bool = field(init=False, default=False)
     _times_as_text: bool = field(init=False, default=False)
+    _points_in_whole: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Draw the secret key of the ordinal; a column name cannot begin with an underscore."""
         self._ordinal = f"_{secrets.token_hex(6)}"
-        self._columns = WireColumns(self.stream)
+        self._wire = WireColumns(self.columns)
+        self._layout = JsonLayout(self.paths, is_event=self.is_event)
+        # An envelope always holds more than the columns.
+        self._keys_beyond_schema = self.is_event
         key = self._ordinal.encode()
         self._prefixes = [b'\n{"%s":%d,' % (key, ordinal) for ordinal in range(LONGEST_CHUNK)]
 
-    def parse(self, values: Sequence[bytes | None]) -> ParsedValues:
+    def parse(self, values: Sequence[bytes]) -> ParsedValues:
         """Return the rows and the rejects of ``values``. Never raises for what is in them."""
-        tables: list[tuple[pa.Table, npt.NDArray[np.int64]]] = []
+        tables: list[tuple[pa.Table, Longs]] = []
         rejected: list[RejectedRecord] = []
         present, indexes = self._shaped_like_objects(values, rejected)
         for start in range(0, len(present), LONGEST_CHUNK):
             piece = slice(start, start + LONGEST_CHUNK)
             self._parse_piece(present[piece], indexes[piece], tables, rejected)
         rows, row_indexes = self._joined(tables)
-        rows, row_indexes = self._checked(rows, row_indexes, rejected)
-        ignored, strangers = 0, self._without_keys(values, rows, row_indexes)
-        if self._keys_beyond_schema:
-            ignored, strangers = self._look_at_keys(values, row_indexes)
-        rejected.sort(key=lambda record: record.index)
-        return ParsedValues(rows, row_indexes, rejected, ignored, tuple(strangers))
+        rows, row_indexes, deletes = self._layout.sorted_out(rows, row_indexes, rejected)
+        look = self._look_at_keys if self._keys_beyond_schema else self._look_at_nulls
+        ignored, strangers = look(values, rows, row_indexes)
+        return ParsedValues(rows, row_indexes, rejected, ignored, tuple(strangers), skipped=deletes, deletes=deletes)
 
-    def why_no_column(self, value: bytes | None) -> str | None:
+    def why_no_column(self, value: bytes) -> str | None:
         """Return what ``value`` may have been meant to be; None where it is no object, or one with a column."""
-        try:
-            record = orjson.loads(value or b"")
-        except orjson.JSONDecodeError:
-            return None
-        return why_no_column(record, self.stream.columns) if isinstance(record, dict) else None
+        found = _loaded(value)
+        return why_no_column(self._layout.record(found), self._layout.names) if isinstance(found, dict) else None
 
     def _shaped_like_objects(
-        self, values: Sequence[bytes | None], rejected: list[RejectedRecord]
-    ) -> tuple[list[bytes], npt.NDArray[np.int64]]:
+        self, values: Sequence[bytes], rejected: list[RejectedRecord]
+    ) -> tuple[list[bytes], Longs]:
         """Leave out what cannot be an object; the reader dies of some of it (a bare `null` heading a block)."""
-        longest = self.stream.rejects.max_record_bytes
-        # TypeError is a tombstone, IndexError an empty value; the common case is one pass in C.
-        with suppress(TypeError, IndexError):
-            present = cast("Sequence[bytes]", values)
-            shaped = list(map(_FIRST_BYTE, present)).count(_OPEN_BRACE) == len(present)
-            if shaped and max(map(len, present), default=0) <= longest:
-                return list(present), np.arange(len(present), dtype=np.int64)
+        # IndexError is an empty value; the common case is one pass in C.
+        with suppress(IndexError):
+            if list(map(_FIRST_BYTE, values)).count(_OPEN_BRACE) == len(values):
+                return list(values), np.arange(len(values), dtype=np.int64)
         kept, indexes = [], []
         for index, value in enumerate(values):
-            if value is not None and len(value) > longest:
-                reason = f"oversized: the value has {len(value)} bytes, {longest} are taken"
-                rejected.append(RejectedRecord(index, reason))
-                continue
-            stripped = value.strip(b" \t\r\n") if value is not None else None
+            stripped = value.strip(b" \t\r\n")
             if stripped and stripped[0] == _OPEN_BRACE:
                 kept.append(stripped)
                 indexes.append(index)
@@ -114,8 +124,8 @@ class JsonRecords:
     def _parse_piece(
         self,
         values: list[bytes],
-        indexes: npt.NDArray[np.int64],
-        tables: list[tuple[pa.Table, npt.NDArray[np.int64]]],
+        indexes: Longs,
+        tables: list[tuple[pa.Table, Longs]],
         rejected: list[RejectedRecord],
     ) -> None:
         if not values:
@@ -124,7 +134,7 @@ class JsonRecords:
             tables.append((self._read(values, as_text=self._times_as_text), indexes))
         except (pa.ArrowInvalid, UnreadableValueError, _NotOneRowPerRecordError) as error:
             if len(values) == 1:
-                if (table := self._with_finer_times(values)) is not None:
+                if (table := self._with_finer_times(values) or self._without_points(values)) is not None:
                     tables.append((table, indexes))
                     return
                 reason = self._why_no_row(values[0], error)
@@ -136,7 +146,7 @@ class JsonRecords:
 
     def _with_finer_times(self, values: list[bytes]) -> pa.Table | None:
         """Read again what Arrow's own reading of times may have refused; if that was it, more will come."""
-        if self._times_as_text or not self._columns.any_text:
+        if self._times_as_text or not self._wire.any_text:
             return None
         with suppress(pa.ArrowInvalid, UnreadableValueError, _NotOneRowPerRecordError):
             table = self._read(values, as_text=True)
@@ -144,8 +154,19 @@ class JsonRecords:
             return table
         return None
 
+    def _without_points(self, values: list[bytes]) -> pa.Table | None:
+        """Read again what has `1.0` where a whole number is meant; if that was it, more will come."""
+        if self._points_in_whole or not self._wire.any_whole or (plain := [*map(_as_whole, values)]) == values:
+            return None
+        with suppress(pa.ArrowInvalid, UnreadableValueError, _NotOneRowPerRecordError):
+            # Both may be in one record.
+            table = self._read(plain, as_text=self._times_as_text or self._wire.any_text)
+            self._points_in_whole = True
+            return table
+        return None
+
     def _read(self, values: list[bytes], *, as_text: bool) -> pa.Table:
-        body = self._lines(values)
+        body = self._lines([*map(_as_whole, values)] if self._points_in_whole else values)
         if b"\x00" in body:
             # The reader takes it for the end of its input.
             raise _NotOneRowPerRecordError
@@ -155,7 +176,7 @@ class JsonRecords:
             except pa.ArrowInvalid as error:
                 if _UNEXPECTED_FIELD not in str(error):
                     raise
-                logger.info("records hold keys beyond the schema; stream=%s", self.stream.name)
+                logger.info("records hold keys beyond the schema; columns=%d", len(self.columns))
                 self._keys_beyond_schema = True
         return self._read_lines(body, len(values), "ignore", as_text=as_text)
 
@@ -168,7 +189,8 @@ class JsonRecords:
         return b"".join(pieces)
 
     def _read_lines(self, body: bytes, count: int, beyond_schema: str, *, as_text: bool) -> pa.Table:
-        schema = self._columns.wire_schema(as_text=as_text).insert(0, pa.field(self._ordinal, pa.int64()))
+        schema = self._layout.schema(self._wire.wire_schema(as_text=as_text))
+        schema = schema.insert(0, pa.field(self._ordinal, pa.int64()))
         table = pj.read_json(
             pa.BufferReader(body),
             # One block: an object must not be split, nor a type guessed, at a block's edge.
@@ -182,71 +204,81 @@ class JsonRecords:
             # The reader copies strings unseen; Parquet and Spark need UTF-8.
             for column in table.columns:
                 column.validate(full=True)
-        return self._columns.read(table.remove_column(0), as_text=as_text)
+        return self._wire.read(self._layout.columns(table.remove_column(0)), as_text=as_text)
 
-    def _joined(self, tables: list[tuple[pa.Table, npt.NDArray[np.int64]]]) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    def _joined(self, tables: list[tuple[pa.Table, Longs]]) -> tuple[pa.Table, Longs]:
         if not tables:
-            return stream_schema(self.stream).empty_table(), np.empty(0, dtype=np.int64)
+            return schema_of(self.columns).empty_table(), NONE
         if len(tables) == 1:
             return tables[0]
         return pa.concat_tables([table for table, _ in tables]), np.concatenate([part for _, part in tables])
 
-    def _checked(
-        self, rows: pa.Table, indexes: npt.NDArray[np.int64], rejected: list[RejectedRecord]
-    ) -> tuple[pa.Table, npt.NDArray[np.int64]]:
-        """Reject the rows that lack a required value or hold a number that JSON does not know."""
-        bad = np.zeros(len(indexes), dtype=np.bool_)
-        for name, column in self.stream.columns.items():
-            values = rows.column(name)
-            if column.required and values.null_count:
-                bad |= _reject(rejected, indexes, bad, pc.is_null(values), f"column {name!r} is required, and absent")
-            if pa.types.is_floating(values.type):
-                wild = pc.invert(pc.fill_null(pc.is_finite(values), True))
-                if pc.any(wild).as_py():
-                    bad |= _reject(rejected, indexes, bad, wild, f"column {name!r} is NaN, infinite or out of range")
-        if not bad.any():
-            return rows, indexes
-        return rows.filter(pa.array(~bad)), indexes[~bad]
-
-    def _without_keys(
-        self, values: Sequence[bytes | None], rows: pa.Table, row_indexes: npt.NDArray[np.int64]
-    ) -> list[int]:
-        """Return which rows are of records without a key; only a row that is null throughout may be."""
+    def _look_at_nulls(self, values: Sequence[bytes], rows: pa.Table, row_indexes: Longs) -> tuple[int, list[int]]:
+        """Return which rows are of records without a column; only a row that is null throughout may be."""
         null = np.ones(len(row_indexes), dtype=np.bool_)
         for column in rows.columns:
             if not null.any() or not column.null_count:
-                return []
+                return 0, []
             null &= column.is_null().to_numpy()
-        return [index for index in row_indexes[null].tolist() if (values[index] or b"").strip(b"{} \t\r\n") == b""]
+        nulls = row_indexes[null].tolist() if rows.num_columns else []
+        return 0, [index for index in nulls if self._is_stranger(_loaded(values[index]))]
 
-    def _look_at_keys(
-        self, values: Sequence[bytes | None], row_indexes: npt.NDArray[np.int64]
-    ) -> tuple[int, list[int]]:
-        """Return how many keys are no columns, and which rows have no other keys."""
-        known = self.stream.columns.keys()
-        total, strangers = 0, []
+    def _is_stranger(self, found: object) -> bool:
+        return found is not None and not self._layout.has_a_column(found)
+
+    def _look_at_keys(self, values: Sequence[bytes], rows: pa.Table, row_indexes: Longs) -> tuple[int, list[int]]:
+        """Return how many keys are no columns, and which rows are of records without a column."""
+        known = self._layout.names
+        total, others = 0, []
         for index in row_indexes.tolist():
-            try:
-                keys = orjson.loads(values[index] or b"{}").keys()
-            except orjson.JSONDecodeError:
-                # Arrow takes a few texts that strict JSON does not, such as NaN under an ignored key.
+            if (found := _loaded(values[index])) is None:
                 total += 1
                 continue
-            beyond = len(keys - known)
-            total += beyond
-            if beyond == len(keys):
-                strangers.append(index)
-        return total, strangers
+            total += len(self._layout.record(found).keys() - known)
+            if rows.num_columns and self._is_stranger(found):
+                others.append(index)
+        return total, others
 
     def _why_no_row(self, value: bytes, error: Exception) -> str:
         if isinstance(error, _NotOneRowPerRecordError):
             return "not one JSON object"
         with suppress(orjson.JSONDecodeError):
             record = orjson.loads(value)
-            if isinstance(record, dict) and (fault := self._columns.fault(record)) is not None:
+            if isinstance(record, dict) and (fault := self._fault(record)) is not None:
                 return f"not of the schema: {fault}"
         said = str(error).removeprefix("JSON parse error: ").removesuffix(" in row 0").rstrip(".")
         return _not_json(value) or f"not of the schema: {said}"
+
+    def _fault(self, record: dict[str, object]) -> str | None:
+        if (fault := self._layout.fault(record)) is not None:
+            return fault
+        try:
+            found = self._layout.values(record)
+        except NoPlaceError as error:
+            return str(error)
+        deep = {} if self._layout.is_flat else found
+        wrong = (_fault_at(self.paths[name], self.columns[name], value) for name, value in deep.items())
+        return next(filter(None, wrong), None) or self._wire.fault(found)
+
+
+def _fault_at(path: RecordPath, column: Column, value: object) -> str | None:
+    """Return what is wrong with the kind of ``value``; Arrow tells only those of its own path."""
+    kinds = _KINDS.get(family(column.type), ("text",)) if column.epoch is None else ("a number", "text")
+    if value is None or (kind := kind_of(value)) in kinds:
+        return None
+    return f"path {path} holds {kind}, and the column is {column.type}"
+
+
+def _loaded(value: bytes) -> Any:
+    """Return what ``value`` holds; None for what Arrow takes and strict JSON does not, as NaN under an ignored key."""
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(value)
+    return None
+
+
+def _as_whole(value: bytes) -> bytes:
+    """Return JSON in which whole numbers have no point; it says the same."""
+    return _POINTED.sub(lambda found: found[1] or found[0], value)
 
 
 def _shortened(reason: str) -> str:
@@ -259,24 +291,10 @@ def _counts_up(ordinals: pa.ChunkedArray) -> bool:
     return bool((numbers == np.arange(len(numbers))).all())
 
 
-def _reject(
-    rejected: list[RejectedRecord],
-    indexes: npt.NDArray[np.int64],
-    already: npt.NDArray[np.bool_],
-    mask: pa.ChunkedArray,
-    reason: str,
-) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = mask.to_numpy().astype(np.bool_)
-    rejected.extend(RejectedRecord(int(index), reason) for index in indexes[found & ~already])
-    return found
-
-
-def _why_no_object(value: bytes | None) -> str:
-    if value is None:
-        return "tombstone: the record has no value"
+def _why_no_object(value: bytes) -> str:
     if not value.strip():
         return "empty: the record's value has no bytes"
-    return _not_json(value) or "JSON, but not an object"
+    return why_framed(value) or _not_json(value) or "JSON, but not an object"
 
 
 def _not_json(value: bytes) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 
 from contract.moment import EARLIEST_US, EPOCH, LATEST_US, PER_SECOND, EpochUnit, epoch_digits, epoch_us, text_us
 from contract.plain_values import base64_bytes, clock_time
-from contract.stream import Stream
 from contract.stream_sections import Column
-from pipeline.columns import stream_schema
+from pipeline.columns import schema_of
 
 _MICROSECONDS = pa.timestamp("us", tz="UTC")
 # Whole digits and digits of a second that are read exactly; with its factor a number still fits into 38 digits.
@@ -29,21 +28,26 @@ class UnreadableValueError(Exception):
 
 
 class WireColumns:
-    """The columns of ``stream`` as records carry them."""
+    """``columns`` as records carry them."""
 
-    def __init__(self, stream: Stream) -> None:
-        self._spoken = {name: read for name, column in stream.columns.items() if (read := _spoken(column)) is not None}
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self._spoken = {name: read for name, column in columns.items() if (read := _spoken(column)) is not None}
         """Columns of text that is read here, and never by Arrow."""
-        times = {name: column.epoch for name, column in stream.columns.items() if column.type == "timestamp"}
+        times = {name: column.epoch for name, column in columns.items() if column.type == "timestamp"}
         self._texts = [name for name, unit in times.items() if unit is None and name not in self._spoken]
         self._epochs: dict[str, EpochUnit] = {name: unit for name, unit in times.items() if unit is not None}
-        self._schema = stream_schema(stream)
+        self._schema = schema_of(columns)
         self._decimals = [field.name for field in self._schema if pa.types.is_decimal(field.type)]
 
     @property
     def any_text(self) -> bool:
         """Whether a column holds times as text that Arrow may read."""
         return bool(self._texts)
+
+    @property
+    def any_whole(self) -> bool:
+        """Whether a column holds integers."""
+        return any(pa.types.is_integer(field.type) for field in self._schema)
 
     def wire_schema(self, *, as_text: bool) -> pa.Schema:
         """Return the columns as Arrow is to read them; ``as_text`` leaves the reading of times to :meth:`read`."""
@@ -86,7 +90,7 @@ class WireColumns:
             raise ValueError("outside the years 1 to 9999")
         return found
 
-    def fault(self, record: dict[str, object]) -> str | None:
+    def fault(self, record: Mapping[str, object]) -> str | None:
         """Return what is wrong with the first of these columns of ``record``, or None."""
         of_times = (_fault(name, record.get(name), self._epochs.get(name)) for name in (*self._texts, *self._epochs))
         of_text = (self._fault_of_text(name, record.get(name)) for name in self._spoken)

@@ -14,7 +14,7 @@ from contract.stream import Stream, parse_stream
 from contract.stream_sections import Cut
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.object_store import ObjectStore
@@ -64,7 +64,7 @@ def landed(services: dict[str, str], make_lab: Callable[..., Lab]) -> tuple[Obje
         lander.reach_end(lane, 1, count, count)
     while not lander.land_tail():
         pass
-    LandingAgain(store, corrected, JsonRecords(corrected), writer).run()
+    LandingAgain(store, corrected, WholeRecords(corrected), writer).run()
     lander = Lander(
         corrected, Cut(rows=1_000), store=store, writer=writer, start=start, partitions=2, topic=Offsets()
     )  # fmt: skip

@@ -15,6 +15,7 @@ from contract.features import CLASSES, forms_with
 from contract.kind import DEFAULT, kinds
 from contract.kinds.clusters import Gate, Identity
 from contract.kinds.kmeans import KMeans
+from contract.record_sections import Records
 from contract.stream import stream_class
 from contract.stream_sections import Column, Cut, Rejects, Source
 from infra.settings import ROOT
@@ -27,6 +28,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "": stream_class(kinds()[DEFAULT]),
     "cut.": Cut,
     "source.": Source,
+    "records.": Records,
     "rejects.": Rejects,
     "model.": KMeans,
     "gate.": Gate,
@@ -115,7 +117,7 @@ def test_every_field_of_the_stream_file_is_on_its_page() -> None:
     }
     # A column's type is explained beside `columns`, and a section with fields of its own needs no row.
     fields |= {f"columns.*.{field.alias or name}" for name, field in Column.model_fields.items()} - {"columns.*.type"}
-    assert fields - {"rejects", "model", "gate", "identity"} == _documented("docs/streams.md")
+    assert fields - {"records", "rejects", "model", "gate", "identity"} == _documented("docs/streams.md")
 
 
 def _told_of_kinds() -> tuple[dict[str, dict[str, str]], set[str]]:

@@ -13,24 +13,25 @@ import pytest
 from contract.batch import manifest_from_json
 from contract.stream import Stream
 from contract.stream_sections import Cut
-from pipeline.land import batches, cuts, open_part, owned_lane, sealing
+from pipeline.land import batches, open_part, owned_lane, sealing
 from pipeline.land import lander as lander_module
 from pipeline.land.chain import Chain, Writer
 from pipeline.land.chain_start import begin_or_read
 from pipeline.land.fetched_records import FetchedRecords
 from pipeline.land.foreign_lanes import LaneOffsets
 from pipeline.land.formats.format import ParsedValues
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.lane_clock import LaneClock
 from pipeline.land.open_part import PART_BYTES, ROW_GROUP_BYTES, OpenPart
 from pipeline.land.parsed_records import ParsedRecords
 from pipeline.land.verify import verify_stream
+from tests.chunks import chunk
 from tests.memory_store import MemoryStore
 from tests.property.test_chain_model import STREAM, FakeTime
 
-PARSER = JsonRecords(STREAM)
+PARSER = WholeRecords(STREAM)
 
 
 class Offsets:
@@ -53,11 +54,12 @@ def _lander(store: MemoryStore, name: str, cut: Cut, lanes: int = 2, topic: Lane
 def fetched(
     lane: int, first: int, values: list[bytes], stream: Stream = STREAM, *, position: int | None = None
 ) -> FetchedRecords:
-    parsed: Future[ParsedValues] = Future()
-    parsed.set_result((PARSER if stream is STREAM else JsonRecords(stream)).parse(values))
     offsets = np.arange(first, first + len(values))
+    records = chunk(values, times_ms=offsets * 10)
+    parsed: Future[ParsedValues] = Future()
+    parsed.set_result((PARSER if stream is STREAM else WholeRecords(stream)).parse(records))
     at = first if position is None else position
-    return FetchedRecords(lane, 1, at, values, [None] * len(values), offsets, offsets * 10, parsed)
+    return FetchedRecords(lane, 1, at, records, offsets, parsed)
 
 
 def _records(first: int, count: int) -> list[bytes]:
@@ -154,7 +156,7 @@ def test_the_age_of_what_was_landed_again_cuts_its_own_batch_only(monkeypatch: p
     lander.take(fetched(0, 0, [b'{"n":1,"pad":"%s"}' % (b"x" * 2_000_000), b"poison"]))
     lander.land_tail()
     longer = STREAM.model_copy(update={"rejects": STREAM.rejects.model_copy(update={"max_record_bytes": 3_000_000})})
-    assert LandingAgain(store, longer, JsonRecords(longer), Writer("person", "id")).run().rows == 1
+    assert LandingAgain(store, longer, WholeRecords(longer), Writer("person", "id")).run().rows == 1
     deadline = time.monotonic() + 10
     while not lander.counts.batches and time.monotonic() < deadline:
         lander.tick()
@@ -246,7 +248,7 @@ def test_a_window_stays_sealed_behind_a_batch_that_age_cut_and_its_late_rows_are
     clock.now_s += 1.1
     one.tick()
     late = fetched(0, 15, _records(15, 2))
-    late.timestamps_ms[:] = 5
+    late.chunk.timestamps_ms[:] = 5
     # The next member has only what is stored.
     other = _lander(store, "other", cut, 1)
     other.own(0, 1)
@@ -279,14 +281,14 @@ def test_parts_of_before_there_was_a_clock_are_gone_on_from(clock: FakeTime) -> 
     (part,) = Chain(store, "model", 0).parts_from(0)
     assert part.early_rows == 0
     far = fetched(0, 10, _records(10, 10))
-    far.timestamps_ms[3] = 60_000
+    far.chunk.timestamps_ms[3] = 60_000
     other.take(far)
     assert other.land_tail() and other.counts.early_rows == 1
 
 
 def test_what_waits_behind_a_row_that_is_ahead_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owned_lane, "PART_BYTES", 2**20)
-    monkeypatch.setattr(cuts, "PART_BYTES", 2**20)
+    monkeypatch.setattr(open_part, "PART_BYTES", 2**20)
     store = MemoryStore()
     lander = _lander(store, "one", Cut(window=0.1), 1)
     lander.own(0, 1)
@@ -375,7 +377,7 @@ def _two_members(times_ms: list[list[int]], cut: Cut) -> tuple[MemoryStore, Land
 
 def _give(member: Lander, lane: int, first: int, values: list[bytes], times_ms: list[int]) -> None:
     records = fetched(lane, first, values)
-    records.timestamps_ms[:] = times_ms
+    records.chunk.timestamps_ms[:] = times_ms
     member.take(records)
 
 
@@ -415,7 +417,7 @@ def test_rows_that_landed_without_windows_do_not_set_the_clock_of_those_with(clo
     one.own(0, 1)
     one.begin(1)
     far = fetched(0, 0, _records(0, 11))
-    far.timestamps_ms[4] = 20 * 3_600_000
+    far.chunk.timestamps_ms[4] = 20 * 3_600_000
     one.take(far)
     one.reach_end(0, 1, 11, 11)
     one.land_tail()

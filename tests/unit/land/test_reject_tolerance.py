@@ -11,7 +11,7 @@ from contract.stream import Stream, parse_stream
 from contract.stream_sections import Cut
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.lander import Lander
 from tests.memory_store import MemoryStore
 from tests.unit.land.test_lander import Offsets, fetched
@@ -41,12 +41,12 @@ GOOD = b'{"id":1,"x":1.5}'
     ],
 )
 def test_the_hint(value: bytes, said: str) -> None:
-    assert said in str(JsonRecords(STREAM).why_no_column(value))
+    assert said in str(WholeRecords(STREAM).why_no_column(value))
 
 
 @pytest.mark.parametrize("value", [None, b"", b"[1]", b"\xff", b'{"id":null}'])
 def test_no_hint_for_what_is_no_object_or_has_a_column(value: bytes | None) -> None:
-    assert JsonRecords(STREAM).why_no_column(value) is None
+    assert WholeRecords(STREAM).why_no_column(value) is None
 
 
 def _lander(store: MemoryStore, stream: Stream, rows: int = 100) -> Lander:
@@ -59,7 +59,7 @@ def _lander(store: MemoryStore, stream: Stream, rows: int = 100) -> Lander:
         start=start,
         partitions=1,
         topic=Offsets(),
-        hint=JsonRecords(stream).why_no_column,
+        hint=WholeRecords(stream).why_no_column,
     )
     lander.own(0, 1)
     lander.begin(1)

@@ -13,7 +13,7 @@ from contract.stream_sections import Cut
 from pipeline.land.again_chain import AgainChain
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
 from pipeline.land.open_part import OpenPart
@@ -44,11 +44,11 @@ def _landed() -> MemoryStore:
     pads = (0, 30, 90, 30, 90)
     values = [b'{"n":%d,"p":"%s"}' % (n, b"x" * pad) for n, pad in enumerate(pads)]
     lander.take(fetched(0, 0, [*values, b"poison"], _taking(20)))
-    LandingAgain(store, _taking(60), JsonRecords(_taking(60)), WRITER).run()
+    LandingAgain(store, _taking(60), WholeRecords(_taking(60)), WRITER).run()
     lander.land_tail()
-    LandingAgain(store, _taking(60), JsonRecords(_taking(60)), WRITER).run()
+    LandingAgain(store, _taking(60), WholeRecords(_taking(60)), WRITER).run()
     _seal_all(store)
-    LandingAgain(store, _taking(200), JsonRecords(_taking(200)), WRITER).run()
+    LandingAgain(store, _taking(200), WholeRecords(_taking(200)), WRITER).run()
     return store
 
 
@@ -87,7 +87,7 @@ def test_rejects_land_again_in_objects_of_at_most_a_batchs_bytes() -> None:
     lander.take(fetched(0, 0, values, _taking(20)))
     lander.land_tail()
     by_bytes = _taking(60).model_copy(update={"cut": Cut(bytes=200)})
-    outcome = LandingAgain(store, by_bytes, JsonRecords(by_bytes), WRITER).run()
+    outcome = LandingAgain(store, by_bytes, WholeRecords(by_bytes), WRITER).run()
     assert [again.value_bytes for again in outcome.landed] == [200, 200, 50]
     assert _problems(store) == ""
 

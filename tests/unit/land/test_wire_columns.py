@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from contract.stream import parse_stream
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.whole_records import WholeRecords
+from tests.chunks import chunk
 
 STREAM = parse_stream(
     """
@@ -32,7 +33,7 @@ model: {k: 2}
 
 def landed(value: str) -> dict[str, Any] | str:
     """Return the row that a record becomes, or why it is rejected."""
-    parsed = JsonRecords(STREAM).parse([b'{"x":1}', value.encode(), b'{"x":1}'])
+    parsed = WholeRecords(STREAM).parse(chunk([b'{"x":1}', value.encode(), b'{"x":1}']))
     return parsed.rejected[0].reason if parsed.rejected else parsed.rows.to_pylist()[1]
 
 

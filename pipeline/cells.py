@@ -13,7 +13,7 @@ from contract.moment import EpochUnit, epoch_number, text_us, us_text
 from contract.plain_values import base64_bytes, clock_time, decimal_text
 from contract.stream import Stream
 from contract.stream_sections import Column
-from pipeline.replay.numerals import Numerals, whole
+from pipeline.numerals import Numerals, whole
 
 Value = int | float | bool | str | None
 Reader = Callable[[str], Value]
