@@ -14,8 +14,8 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
+from console.commands import Command
 from contract.errors import SourceFileError
-from pipeline.command_line import Command
 from pipeline.describe.as_json import as_json
 from pipeline.describe.describe_file import description_of
 from pipeline.describe.description import Description
@@ -28,7 +28,11 @@ NOTHING_TO_LEARN = 3
 """Exit code: a stream file was written, and no kind of model can learn from it."""
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=["ratings.csv > streams/ratings.yaml", "'data/*.csv.gz' --json"],
+    exits={NOTHING_TO_LEARN: "written, but no kind of model can learn from it"},
+)
 @click.argument("file")
 @click.option("--name", help="Of the stream and its topic; default: the file's.")
 @click.option("--json", "as_facts", is_flag=True, help="What was found, as one JSON object, for tools.")
@@ -36,10 +40,6 @@ def describe(file: str, name: str | None, *, as_facts: bool) -> None:
     """Look at a whole data file, and write a stream file for it.
 
     FILE is a file, a directory, a quoted pattern, or - (standard input).
-
-    \b
-    Example: python -m pipeline describe ratings.csv > streams/ratings.yaml
-    Exit codes: 0 written; 1 it cannot be read; 2 wrong flags; 3 written, but no kind of model can learn from it.
     """
     found = _of_file(Path(file), name)
     if as_facts:

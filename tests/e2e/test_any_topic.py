@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.schema_registry import running_registry
 
 from pipeline.cells import readers
 from tests.e2e import topics
 from tests.e2e.data_files import bring
 from tests.e2e.newcomer import Newcomer, prediction_server
 from tests.e2e.topics import Record
+from tests.schema_registry import running_registry
 from tests.services import port_block
 
 QUAKES, PLANTS = "earthquakes.json", "OPSD_conventional_power_plants_DE.csv"
