@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from console.commands import Command
+from console.exit_codes import UNUSABLE
+from console.progress import step
 from contract.errors import SourceFileError
 from pipeline.describe.as_json import as_json
 from pipeline.describe.describe_file import description_of
@@ -24,14 +24,11 @@ from pipeline.describe.tables import table_of
 from pipeline.replay.opened import STANDARD_INPUT, read_once
 from pipeline.replay.place import files_of
 
-NOTHING_TO_LEARN = 3
-"""Exit code: a stream file was written, and no kind of model can learn from it."""
-
 
 @click.command(
     cls=Command,
     examples=["ratings.csv > streams/ratings.yaml", "'data/*.csv.gz' --json"],
-    exits={NOTHING_TO_LEARN: "written, but no kind of model can learn from it"},
+    exits={UNUSABLE: "written, but no kind of model can learn from it"},
 )
 @click.argument("file")
 @click.option("--name", help="Of the stream and its topic; default: the file's.")
@@ -51,12 +48,13 @@ def describe(file: str, name: str | None, *, as_facts: bool) -> None:
         click.echo(f"look at: {note}", err=True)
     if not found.is_learnable:
         click.echo("no kind of model can learn from these columns; the stream file says what each would need", err=True)
-        sys.exit(NOTHING_TO_LEARN)
+        sys.exit(UNUSABLE)
 
 
 def _of_file(path: Path, name: str | None) -> Description:
-    with _kept(path) as file, _progress(file) as progress:
-        return description_of(table_of(file, progress), path, name)
+    with step(f"describe {path.name or path}", unit="bytes") as shown, _kept(path) as file:
+        shown.total = sum(each.stat().st_size for each in files_of(file) if each.exists()) or None
+        return description_of(table_of(file, shown.advance), path, name)
 
 
 @contextmanager
@@ -76,13 +74,3 @@ def _kept(path: Path) -> Iterator[Path]:
             raise SourceFileError(str(path), None, None, f"cannot be read: {error.strerror or error}") from error
         copy.flush()
         yield Path(copy.name)
-
-
-@contextmanager
-def _progress(path: Path) -> Iterator[Callable[[int], None]]:
-    columns = (TextColumn("describe"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    shown = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    with shown:
-        size = sum(file.stat().st_size for file in files_of(path) if file.exists())
-        task = shown.add_task("rows", total=size or None)
-        yield lambda count: shown.advance(task, count)
