@@ -22,6 +22,7 @@ from contract.stream import Stream
 from pipeline.command_line import Command
 from pipeline.replay.event_time import EventTime, event_time_of, refuse_unstampable
 from pipeline.replay.header import with_stream_file
+from pipeline.replay.json_record import JsonRecord, refuse_unsendable
 from pipeline.replay.limits import Limits, limits_of
 from pipeline.replay.opened import read_once
 from pipeline.replay.pace import EventPace, Pace
@@ -87,7 +88,8 @@ class _Reading:
         return with_stream_file(read_rows(self._path, self._stream, self.on_bad), self._stream_path)
 
     def as_sent(self, limits: Limits) -> Iterator[SentRow]:
-        return as_sent(self.rows(), limits, str(self._path), self.on_bad, self._stream.written.key)
+        record, key = JsonRecord(self._stream), self._stream.written.key
+        return as_sent(self.rows(), limits, str(self._path), self.on_bad, key, encode=record.of)
 
     def on_bad(self, error: SourceFileError) -> None:
         if not self._skip_bad:
@@ -123,6 +125,7 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
 ) -> None:
     """Send a data file to the topic, row by row and in order. What the topic holds of it is not sent again."""
     stream = load_stream(stream_path)
+    refuse_unsendable(stream, stream_path)
     path = Path(file_path) if file_path else default_path(stream, stream_path)
     file = FileId(source_id(path), fingerprint(path))
     settings = kafka_settings()
