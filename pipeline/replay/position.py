@@ -39,15 +39,15 @@ Held = Sequence[Mapping[str, Origin]]
 
 def as_sent(
     rows: Iterable[SourceRow], limits: Limits, path: str, on_bad: OnBad, key: str | None = None, *,
-    encode: Callable[[Row], bytes] = orjson.dumps,
+    record: Callable[[Row], object] = lambda row: row,
 ) -> Iterator[SentRow]:  # fmt: skip
-    """Yield ``rows`` with their values, as ``encode`` writes them, digests and what column ``key`` says.
+    """Yield ``rows`` with the ``record`` of each, digests and what column ``key`` says.
 
     ``on_bad`` takes one that is too long, and no digest is of it.
     """
     digest = NO_ROWS
     for row in rows:
-        value = encode(row.values)
+        value = orjson.dumps(record(row.values))
         its_key = None if key is None else _key(row.values[key])
         if (reason := limits.refusal(len(value), len(its_key or b""))) is not None:
             on_bad(SourceFileError(row.path or path, row.line, None, f"{reason}; or leave it out with --skip-bad"))
