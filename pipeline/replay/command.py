@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from contract.errors import ConfigurationError, ServiceDownError, SourceFileError
+from contract.errors import ConfigurationError, ServiceDownError, SourceFileError, StreamFileError
 from contract.stream import Stream
 from pipeline.command_line import Command
 from pipeline.replay.event_time import EventTime, event_time_of, refuse_unstampable
@@ -33,9 +33,18 @@ from pipeline.replay.sending import Sending
 from pipeline.replay.source import read_rows
 from pipeline.replay.topic import ensure_topic, make_producer, refuse_retention
 from pipeline.settings import kafka_settings
-from pipeline.stream_file import load_stream
+from pipeline.stream_file import line_of_key, load_stream
 
 _SHOW_EVERY = 1_000
+_ANOTHER = "replay the file to a topic of its own, by a stream file without `records`"
+
+
+def _refuse_other_formats(stream: Stream, stream_path: str) -> None:
+    records = stream.records
+    if not records.plain_json:
+        key = "format" if records.format != "json" else "schema_registry"
+        problem = f"replay sends JSON alone, and landing would take none of it; {_ANOTHER}"
+        raise StreamFileError(stream_path, line_of_key(stream_path, "records", key), f"records.{key}: {problem}")
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,7 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
 ) -> None:
     """Send a data file to the topic, row by row and in order. What the topic holds of it is not sent again."""
     stream = load_stream(stream_path)
+    _refuse_other_formats(stream, stream_path)
     path = Path(file_path) if file_path else default_path(stream, stream_path)
     file = FileId(source_id(path), fingerprint(path))
     settings = kafka_settings()
