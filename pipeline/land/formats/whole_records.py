@@ -74,20 +74,21 @@ class WholeRecords:
         for index, value in enumerate(chunk.values):
             if value is None and self.stream.records.tombstones == "skip" and chunk.keys[index] is not None:
                 skipped.append(index)
-            elif (reason := _why_not_looked_at(value, longest)) is not None:
+            elif (reason := self._why_not_looked_at(value, longest)) is not None:
                 rejected.append(RejectedRecord(index, reason))
             elif value is not None:
                 present.append(value)
                 places.append(index)
         return present, np.array(places, dtype=np.int64), np.array(skipped, dtype=np.int64)
 
-
-def _why_not_looked_at(value: bytes | None, longest: int) -> str | None:
-    if value is None:
-        return "tombstone: the record has no value"
-    if len(value) > longest:
-        return f"oversized: the value has {len(value)} bytes, {longest} are taken"
-    return None
+    def _why_not_looked_at(self, value: bytes | None, longest: int) -> str | None:
+        if value is None and self.stream.records.tombstones == "skip":
+            return "tombstone: the record has neither key nor value"
+        if value is None:
+            return "tombstone: the record has no value; `records: {tombstones: skip}` passes it by"
+        if len(value) > longest:
+            return f"oversized: the value has {len(value)} bytes, {longest} are taken"
+        return None
 
 
 def _still_rows(places: Longs, strangers: tuple[int, ...], indexes: Longs) -> tuple[int, ...]:
