@@ -32,12 +32,14 @@ class Stream(Section):
     The last four are as the kind of model has them: `contract.kind`.
     """
 
-    name: Name
-    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$"), AfterValidator(no_dots)]
-    columns: dict[ColumnName, Column] = Field(min_length=1)
-    null_values: tuple[str, ...] = ("",)
+    name: Name = Field(description="names the batches, the consumer group, the experiment and the registered model")
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$"), AfterValidator(no_dots)] = Field(
+        description="the Kafka topic"
+    )
+    columns: dict[ColumnName, Column] = Field(min_length=1, description="name → mapping, or the type alone")
+    null_values: tuple[str, ...] = Field(default=("",), description="cells of a text file that mean missing")
     id: tuple[str, ...] = Field(default=(), description="columns that name a row; default: partition-offset")
-    event_time: str | None = None
+    event_time: str | None = Field(default=None, description="timestamp column that says when the row happened")
     source: Source | None = None
     records: Records = Records()
     cut: Cut
@@ -62,6 +64,12 @@ class Stream(Section):
     def trained_columns(self) -> tuple[str, ...]:
         """The columns that training reads, each once."""
         return tuple(dict.fromkeys((*self.inputs, *self.model.columns, *self.id)))
+
+    @property
+    def read_columns(self) -> tuple[str, ...]:
+        """The columns of which training asks the parts: those, and when a row happened."""
+        happened = () if self.event_time is None else (self.event_time,)
+        return tuple(dict.fromkeys((*self.trained_columns, *happened)))
 
     @property
     def written(self) -> Source:
@@ -139,7 +147,10 @@ def stream_class(kind: Kind) -> type[Stream]:
     if kind.identity is not None:
         fields["identity"] = (kind.identity, kind.identity())
     if kind.has_features:
-        fields["features"] = (tuple[Feature, ...], Field(min_length=1))
+        fields["features"] = (
+            tuple[Feature, ...],
+            Field(min_length=1, description="what a row is clustered by, in order"),
+        )
     return create_model("Stream", __base__=Stream, **fields)
 
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from contract.errors import StopError, SwatheError
+from console.ending import ended
+from contract.errors import StopError
 from infra import settings
 from infra.bring import conda, jars, source_package
 from infra.progress import Progress
@@ -50,6 +51,8 @@ def main() -> None:
     for listed in sorted(source_package.LOCKS.glob("*.in")):
         with progress.step(f"requirements/sources/{listed.stem}.txt"):
             compile_requirements(f"sources/{listed.stem}", "--no-deps")
+    with progress.step("requirements/data-files.txt"):
+        compile_requirements("data-files", "--no-deps")
     cache = settings.load().cache
     for listed in sorted(Path(settings.ROOT / "infra").glob("*/jars.in")):
         with progress.step(str(listed.with_suffix(".lock").relative_to(settings.ROOT))):
@@ -58,7 +61,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with ended():
         main()
-    except SwatheError as error:
-        sys.exit(f"error: {error}")

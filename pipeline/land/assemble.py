@@ -19,12 +19,11 @@ from pipeline.land.dead_letters import DeadLetters
 from pipeline.land.group_member import GroupMember
 from pipeline.land.lag import Lag
 from pipeline.land.lander import BatchLog, Lander
-from pipeline.land.newest_parts import newest_parts
+from pipeline.land.newest_parts import refuse_unreadable_parts
 from pipeline.land.patient_store import Durations, PatientStore
 from pipeline.land.record_format import record_format
 from pipeline.land.schema_registry import SchemaRegistry
 from pipeline.land.topic import Topic, make_consumer, offsets_at
-from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import FIRST_ANSWER_S, ObjectStore
 from pipeline.settings import kafka_settings, store_settings
 from pipeline.store_probe import refuse_racing_store
@@ -58,7 +57,7 @@ def assemble(
     records, registry = record_format(stream, stream_path, stop)
     address = kafka["bootstrap.servers"]
     topic = Topic(stream.topic, kafka)
-    topic_id, partitions = topic.describe()
+    topic_id, partitions = topic.describe_new()
     # What is wrong at the start is said at once; later the line waits.
     store = ObjectStore(settings, attempts=1, read_timeout_s=FIRST_ANSWER_S)
     store.ensure_bucket()
@@ -74,9 +73,7 @@ def assemble(
     starts = offsets_at(consumer, stream.topic, partitions, start or "earliest", address)
     chain_start = begin_or_read(store, stream.name, stream.topic, topic_id, starts)
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", topic_id)
-    refuse_changed_types(
-        store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
-    )
+    refuse_unreadable_parts(store, stream, stream_path, writer)
     begun_topic = BegunTopic(topic, topic_id, stream, address, stop)
     patient = PatientStore(settings, stop, put_durations)
     lander = Lander(

@@ -13,22 +13,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from console.commands import Command
+from console.output import output
 from contract import remedies
 from contract.errors import ConfigurationError
 from contract.stream import Stream
-from pipeline.command_line import Command
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import read_start
 from pipeline.land.land_again import LandAgainOutcome, LandingAgain
-from pipeline.land.newest_parts import newest_parts
+from pipeline.land.newest_parts import refuse_unreadable_parts
 from pipeline.land.record_format import record_format
 from pipeline.land.reject import Reject
 from pipeline.land.rejected_records import RejectedPart, RejectedStream, rejected_stream, rejects_in, tables
-from pipeline.landed_types import refuse_changed_types
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.store_probe import refuse_racing_store
@@ -38,7 +37,14 @@ _SHOWN_BYTES = 80
 _AFTER = re.compile(r"(\d{1,10})-(\d{1,19})")
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=[
+        "--stream streams/flights.yaml",
+        "--stream streams/flights.yaml --reason 'is required' --limit 5",
+        "--stream streams/flights.yaml --land-again",
+    ],
+)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--land-again", is_flag=True, help="Land those that parse now; the next batch holds their rows.")
 @click.option("--lane", type=click.IntRange(min=0), help="List those of this lane only.")
@@ -121,7 +127,7 @@ def _base64(value: bytes | None) -> str | None:
 
 
 def _print(stream: str, found: RejectedStream, wanted: Iterator[tuple[RejectedPart, Reject]], limit: int) -> None:
-    console = Console(width=140)
+    console = output(width=140)
     table = Table("lane-offset", "batch", "reason", "value", title=f"rejects of stream {stream}")
     place = ""
     for named, reject in itertools.islice(wanted, limit):
@@ -157,9 +163,7 @@ def _land_again(store: ObjectStore, stream: Stream, stream_path: str) -> None:
         return
     refuse_racing_store(store)
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", start.topic_id)
-    refuse_changed_types(
-        store, stream, stream_path, newest_parts(store, stream.name, stream.topic, writer), stream.columns
-    )
+    refuse_unreadable_parts(store, stream, stream_path, writer)
     records, _ = record_format(stream, stream_path)
     _say(stream_path, LandingAgain(store, stream, records, writer).run())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import tenacity
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -14,6 +14,7 @@ from contract.errors import AccessDeniedError, ConfigurationError, ServiceDownEr
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 6.0
+NEW_TOPIC_S = 3.0
 LOOK_TIMEOUT_S = 2.0
 
 _DENIED = {
@@ -29,6 +30,9 @@ _LEADERLESS = {
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError._UNKNOWN_PARTITION,
 }
+
+# What a broker says too of a topic that was made just now, and that it was not told of yet.
+_UNKNOWN = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}
 
 # Ours to decide: exactly-once rests on them.
 _FIXED: Mapping[str, str | bool] = {
@@ -82,13 +86,20 @@ def make_consumer(
         raise ConfigurationError(f"librdkafka refuses its settings: {error.args[0].str()}") from error
 
 
+def _asking_again(codes: Collection[int], within_s: float) -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, KafkaException) and error.args[0].code() in codes
+        ),
+        stop=tenacity.stop_after_delay(within_s),
+        wait=tenacity.wait_fixed(0.1),
+        reraise=True,
+    )
+
+
 # A partition that was made just now has no leader for a moment.
-_with_leader = tenacity.Retrying(
-    retry=tenacity.retry_if_exception(lambda error: error.args[0].code() in _LEADERLESS),
-    stop=tenacity.stop_after_delay(TIMEOUT_S),
-    wait=tenacity.wait_fixed(0.1),
-    reraise=True,
-)
+_with_leader = _asking_again(_LEADERLESS, TIMEOUT_S)
+_once_known = _asking_again(_UNKNOWN, NEW_TOPIC_S)
 
 
 class Topic:
@@ -111,11 +122,21 @@ class Topic:
         ServiceDownError: no broker answers.
         ConfigurationError: there is no such topic.
         """
-        futures = self._admin.describe_topics(TopicCollection([self.name]), request_timeout=TIMEOUT_S)
         try:
-            found = futures[self.name].result()
+            return self._described()
         except KafkaException as error:
             raise explain(error, self._address, self.name) from error
+
+    def describe_new(self) -> tuple[str, int]:
+        """As :meth:`describe`; whether there is none is asked for ``NEW_TOPIC_S``, as it may be made just now."""
+        try:
+            return _once_known(self._described)
+        except KafkaException as error:
+            raise explain(error, self._address, self.name) from error
+
+    def _described(self) -> tuple[str, int]:
+        futures = self._admin.describe_topics(TopicCollection([self.name]), request_timeout=TIMEOUT_S)
+        found = futures[self.name].result()
         return str(found.topic_id), len(found.partitions)
 
     def high_watermarks(self, lanes: Iterable[int]) -> dict[int, int]:
@@ -152,9 +173,13 @@ class Topic:
 def watermarks(consumer: Consumer, topic: str, lane: int, address: str) -> tuple[int, int]:
     """Return the lane's first offset and the one after its last."""
     try:
-        low, high = _with_leader(consumer.get_watermark_offsets, TopicPartition(topic, lane), timeout=TIMEOUT_S)
+        return _watermarks(consumer, topic, lane)
     except KafkaException as error:
         raise explain(error, address, topic) from error
+
+
+def _watermarks(consumer: Consumer, topic: str, lane: int) -> tuple[int, int]:
+    low, high = _with_leader(consumer.get_watermark_offsets, TopicPartition(topic, lane), timeout=TIMEOUT_S)
     return low, high
 
 
@@ -170,7 +195,10 @@ def committed_offsets(consumer: Consumer, topic: str, lanes: int, address: str) 
 
 def offsets_at(consumer: Consumer, topic: str, lanes: int, start: str | int, address: str) -> dict[int, int]:
     """Return per lane the offset that ``start`` means: ``earliest``, ``latest``, or ms since the epoch."""
-    ends = {lane: watermarks(consumer, topic, lane, address) for lane in range(lanes)}
+    try:
+        ends = {lane: _once_known(_watermarks, consumer, topic, lane) for lane in range(lanes)}
+    except KafkaException as error:
+        raise explain(error, address, topic) from error
     if start == "earliest":
         return {lane: low for lane, (low, _) in ends.items()}
     if start == "latest":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,8 @@ from pipeline.land.chain import Chain, listed_lanes, part_of
 from pipeline.land.chain_start import ChainStart, read_start
 from pipeline.land.origins import Longs
 from pipeline.land.verify_again import AgainProof, RejectedOffsets, check_again
+from pipeline.land.verify_columns import ColumnProof, LandedObject, column_proofs
+from pipeline.landed_types import LandedColumns
 from pipeline.object_store import ObjectStore
 from pipeline.parquet_bytes import parquet_file, read_table
 
@@ -84,6 +86,8 @@ class Proof:
     lanes: dict[int, LaneProof] = field(default_factory=dict)
     rows_again_unsealed: int = 0
     """Rows that were landed again and wait for their batch."""
+    columns: dict[str, list[ColumnProof]] = field(default_factory=dict)
+    """Per column, the types that it was landed with, and in which batches."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -94,6 +98,8 @@ class _Reading:
     store: ObjectStore
     start: ChainStart
     proof: Proof
+    landed: dict[str, LandedObject]
+    on_part: Callable[[], None]
     rejected: list[RejectedOffsets] = field(default_factory=list)
 
     def say(self, problem: str) -> None:
@@ -103,14 +109,24 @@ class _Reading:
         return self.proof.lanes.setdefault(lane, LaneProof(lane, self.start.offset(lane), next_offset))
 
 
-def verify_stream(store: ObjectStore, stream: str) -> Proof:
-    """Check every object of ``stream``, and that together they cover each offset once."""
+def verify_stream(
+    store: ObjectStore,
+    stream: str,
+    landed: dict[str, LandedObject] | None = None,
+    on_part: Callable[[], None] = lambda: None,
+) -> Proof:
+    """Check every object of ``stream``, and that together they cover each offset once.
+
+    ``landed`` is given the columns of each object with rows, by its key; ``on_part`` is called for each part that
+    was looked at.
+    """
     proof = Proof(stream)
     start = read_start(store, stream)
     if start is None:
         proof.problems.append(f"stream {stream!r} has landed nothing: there is no _chain.json")
         return proof
-    reading = _Reading(store, start, proof)
+    landed = {} if landed is None else landed
+    reading = _Reading(store, start, proof, landed, on_part)
     ends: dict[int, Lane] = {}
     listed: list[tuple[int, LandedAgain]] = []
     next_again = 0
@@ -122,9 +138,11 @@ def verify_stream(store: ObjectStore, stream: str) -> Proof:
     # Behind the manifests and before the tails: so every object that a manifest names, and every part of its
     # rejects, has been seen, even while the stream is being landed.
     again = check_again(store, stream, start.topic_id, listed, proof.problems)
+    landed |= again.landed
     for lane in sorted({*start.starts, *ends, *listed_lanes(store, stream)}):
         _check_tail(reading, stream, lane, ends.get(lane))
     _count_again(proof, again, reading.rejected)
+    proof.columns = column_proofs(landed.values())
     return proof
 
 
@@ -220,9 +238,10 @@ def _check_tail(reading: _Reading, stream: str, lane: int, end: Lane | None) -> 
 
 
 def _check_part(reading: _Reading, lane: int, batch: int | None, part: Part) -> None:
+    reading.on_part()
     try:
         rejected = _rejected_offsets(reading, part)
-        starts, ends = _covered(reading, lane, part, rejected)
+        starts, ends = _covered(reading, lane, batch, part, rejected)
     except (pa.ArrowInvalid, KeyError, ValueError, OSError) as error:
         reading.say(f"{part.key} cannot be read: {error}")
         return
@@ -280,7 +299,7 @@ def misfits(starts: Longs, ends: Longs, first: int, end: int) -> list[tuple[str,
     return wrong
 
 
-def _covered(reading: _Reading, lane: int, part: Part, rejected: Longs) -> tuple[Longs, Longs]:
+def _covered(reading: _Reading, lane: int, batch: int | None, part: Part, rejected: Longs) -> tuple[Longs, Longs]:
     """Return starts and ends of what the part's rows, its ``rejected`` offsets and its gaps cover."""
     found = reading.store.get(part.key)
     if found is None:
@@ -293,6 +312,8 @@ def _covered(reading: _Reading, lane: int, part: Part, rejected: Longs) -> tuple
             reading.say(f"{part.key}: {name} is {value!r} in the metadata, {footer.get(name)!r} in the footer")
     rows = file.read([PARTITION, OFFSET], use_threads=False)
     offsets: Longs = rows.column(OFFSET).to_numpy()
+    if len(offsets):
+        reading.landed[part.key] = LandedObject(batch, LandedColumns.of(file.metadata))
     if len(offsets) != part.rows:
         reading.say(f"{part.key} holds {len(offsets)} rows, not {part.rows}")
     if not (rows.column(PARTITION).to_numpy() == lane).all() or not (np.diff(offsets) > 0).all():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ from contract.batch import FOOTER_KEY, OFFSET, PARTITION, LandedAgain
 from contract.errors import ChainError
 from pipeline.land.again_chain import AgainChain
 from pipeline.land.origins import Longs
+from pipeline.land.verify_columns import LandedObject
+from pipeline.landed_types import LandedColumns
 from pipeline.object_store import ObjectStore
 from pipeline.parquet_bytes import parquet_file
 
@@ -34,6 +37,8 @@ class AgainProof:
 
     offsets: Mapping[int, Longs]
     batches: Mapping[int, Longs]
+    landed: Mapping[str, LandedObject] = field(default_factory=dict)
+    """The columns of each object."""
 
     @property
     def waiting(self) -> int:
@@ -80,14 +85,19 @@ def check_again(
         for batch, again in listed
         if again.sequence < len(stored) and stored[again.sequence] != again
     ]
-    read = [(again, offsets) for again in stored if len(offsets := _offsets(store, again, topic_id, problems))]
-    proof = AgainProof({}, {})
-    return proof if not read else _by_lane(read, batch_of, problems)
+    landed: dict[str, LandedObject] = {}
+    read = []
+    for again in stored:
+        offsets, columns = _read(store, again, topic_id, problems)
+        if len(offsets):
+            read.append((again, offsets))
+            landed[again.key] = LandedObject(batch_of.get(again.sequence), columns)
+    return dataclasses.replace(_by_lane(read, batch_of, problems), landed=landed)
 
 
-def _offsets(store: ObjectStore, again: LandedAgain, topic_id: str, problems: list[str]) -> Longs:
-    """Return the offsets of the rows of ``again``; what contradicts its metadata goes to ``problems``."""
-    none: Longs = np.empty(0, dtype=np.int64)
+def _read(store: ObjectStore, again: LandedAgain, topic_id: str, problems: list[str]) -> tuple[Longs, LandedColumns]:
+    """Return offsets and columns of the rows of ``again``; what contradicts its metadata goes to ``problems``."""
+    none = np.empty(0, dtype=np.int64), LandedColumns(())
     found, head = store.get(again.key), store.head(again.key)
     if found is None or head is None:
         problems.append(f"{again.key} was listed and is gone")
@@ -108,7 +118,7 @@ def _offsets(store: ObjectStore, again: LandedAgain, topic_id: str, problems: li
         problems.append(f"{again.key} holds {len(offsets)} rows, not {again.rows}")
     if not (rows.column(PARTITION).to_numpy() == again.lane).all() or not (np.diff(offsets) > 0).all():
         problems.append(f"{again.key} holds rows of another lane, or not in the order of their offsets")
-    return offsets
+    return offsets, LandedColumns.of(file.metadata)
 
 
 def _by_lane(read: Sequence[tuple[LandedAgain, Longs]], batch_of: Mapping[int, int], problems: list[str]) -> AgainProof:

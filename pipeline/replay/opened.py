@@ -16,6 +16,7 @@ from typing import IO, Any, Final, Literal, NamedTuple, cast
 import pyarrow as pa
 
 from contract.errors import SourceFileError
+from pipeline.near_files import near_files
 from pipeline.replay.lines import BROKEN
 
 STANDARD_INPUT = Path("-")
@@ -23,8 +24,8 @@ Form = Literal["text", "json", "parquet", "arrow"]
 
 _PACKED: Final = {".gz": "gzip", ".zip": "zip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
 _FORMS: Final[dict[str, Form]] = {
-    ".csv": "text", ".tsv": "text", ".txt": "text", ".json": "json", ".jsonl": "json",
-    ".ndjson": "json", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
+    ".csv": "text", ".tsv": "text", ".txt": "text", ".json": "json", ".jsonl": "json", ".ndjson": "json",
+    ".geojson": "json", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
 _PACKED_BY_BYTES: Final = {
     b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\xfd7zXZ\x00": "xz",
@@ -61,8 +62,9 @@ class _WithHead(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        found = self._head[: len(buffer)] or self._piece(len(buffer))
-        self._head = self._head[len(found) :]
+        # What has come already, beyond the head, can be looked at before it is read.
+        held, self._head = self._head[: len(buffer)], self._head[len(buffer) :]
+        found = held if len(held) == len(buffer) else held + self._piece(len(buffer) - len(held))
         buffer[: len(found)] = found
         return len(found)
 
@@ -143,4 +145,5 @@ def readable(path: Path) -> Iterator[None]:
         raise SourceFileError(str(path), None, None, f"not a zip file: {error}") from error
     except BROKEN as error:
         reason = getattr(error, "strerror", None) or error
-        raise SourceFileError(str(path), None, None, f"cannot be read: {reason}") from error
+        near = near_files(path) if isinstance(error, FileNotFoundError) else ""
+        raise SourceFileError(str(path), None, None, f"cannot be read: {reason}{near}") from error

@@ -8,10 +8,15 @@ from typing import Never
 
 import click
 
+from console import progress
+from console.commands import Command
+from console.exit_codes import DONE, TERMINATED
+from console.progress import put_line
 from contract.errors import ChainError
-from pipeline.command_line import Command
+from pipeline.landed_types import LandedTypes
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
+from pipeline.train.earlier_columns import EarlierColumns
 from pipeline.train.lease import Lease
 from pipeline.train.ledger.edits import Registered
 from pipeline.train.ledger.ledger import Ledger
@@ -23,7 +28,18 @@ from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, Series, open_
 from pipeline.train.settings import TrackingSettings, spark_settings, tracking_settings
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=[
+        "--stream streams/flights.yaml",
+        "--stream streams/flights.yaml --scheme cumulative",
+        "--stream streams/flights.yaml --batch 2 --model flights-again",
+    ],
+    exits={
+        DONE: "each batch has its version, if only as failed because its rows cannot be trained",
+        TERMINATED: "ended by SIGTERM; the run ends as KILLED, and the next training does it again",
+    },
+)
 @click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
 @click.option(
     "--scheme",
@@ -74,13 +90,15 @@ class TrainCommand:
         self._store = ObjectStore.answering(stored)
         self._registry = Registry(tracking, series.model)
         self._ledger = Ledger(self._store, series.model)
+        self._landed = LandedTypes(self._store)
 
     def plan(self) -> tuple[list[Step], tuple[SealedBatch, ...]]:
         """Return what each batch needs, and the batches; Spark is not needed for that."""
         batches = sealed_batches(self._store, self._series.stream.name)
         keys = self._series.keys(batches)
         registered = Registered.look(self._registry, self._ledger)
-        return plan(self._series.commands, keys, registered, self._selection), batches
+        earlier = EarlierColumns(self._series, self._landed, batches)
+        return plan(self._series.commands, keys, registered, self._selection, earlier), batches
 
     def is_restoring(self) -> bool:
         """Whether a restore of the model was begun and has not ended."""
@@ -89,8 +107,8 @@ class TrainCommand:
     def say_nothing_to_do(self, steps: list[Step], batches: tuple[SealedBatch, ...]) -> None:
         """Say that there is nothing to do, and which versions were trained otherwise."""
         for step in steps:
-            if step.action is Action.LEAVE:
-                click.echo(f"{self._series.model} version {step.batch}: {step.action.value}")
+            if step.action in {Action.LEAVE, Action.EARLIER}:
+                click.echo(f"{self._series.model} version {step.batch}: {step.said}")
         click.echo(f"{self._series.model}: nothing to do, {len(batches)} batches have their versions")
 
     def work(self, wait_s: float) -> None:
@@ -113,12 +131,16 @@ class TrainCommand:
             spark.close()
 
     def _take(self, steps: list[Step], batches: tuple[SealedBatch, ...], lease: Lease, spark: SparkOnDemand) -> None:
-        # Imported while the JVM starts; nothing-to-do does without mlflow and pyspark.
-        from pipeline.train.assemble import open_trainer  # noqa: PLC0415
+        series, wanted = self._series, [step for step in steps if step.is_work]
+        with progress.step(f"train {series.model}", total=len(wanted), unit="versions") as shown:
+            shown.say("starting Spark")
+            # Imported while the JVM starts; nothing-to-do does without mlflow and pyspark.
+            from pipeline.train.assemble import open_trainer  # noqa: PLC0415
 
-        series = self._series
-        trainer = open_trainer(
-            series, store=self._store, tracking=self._tracking, registry=self._registry, lease=lease, spark=spark
-        )
-        for outcome in trainer.take(steps, batches):
-            click.echo(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
+            trainer = open_trainer(
+                series, store=self._store, tracking=self._tracking, registry=self._registry, lease=lease, spark=spark,
+                told=shown.say,
+            )  # fmt: skip
+            for outcome in trainer.take(steps, batches):
+                put_line(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
+                shown.reach(sum(step.batch <= outcome.batch for step in wanted))

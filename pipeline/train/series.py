@@ -14,7 +14,7 @@ from contract.sections import Scheme
 from contract.series_commands import SeriesCommands
 from contract.stream import Stream
 from contract.uri import without_credentials
-from pipeline.landed_types import refuse_changed_types
+from pipeline.landed_types import LandedTypes, refuse_changed_types
 from pipeline.object_store import ObjectStore
 from pipeline.stream_file import load_stream
 from pipeline.train.read.batches import SealedBatch, check_parts
@@ -64,15 +64,13 @@ class Series:
         ChainError: an object is gone or altered.
         """
         read = {batch.number: batch for number in numbers for batch in self.trained_on(batches, number)}
-        filled = [[part.key for part in batch.manifest.parts if part.rows] for batch in read.values()]
-        keys = dict.fromkeys(key for parts in filled for key in (*parts[:1], *parts[-1:]))
-        keys |= dict.fromkeys(again.key for batch in read.values() for again in batch.manifest.again)
         try:
-            refuse_changed_types(store, self.stream, self.commands.stream_file, keys, self.stream.trained_columns)
+            landed = LandedTypes(store).of(key for batch in read.values() for key in batch.filled)
         except ChainError:
             # What is gone or altered is told with its batch.
             check_parts(store, tuple(read.values()))
             raise
+        refuse_changed_types(self.stream, self.commands.stream_file, landed, self.stream.read_columns)
 
     def read_again(self) -> Series:
         """Return the series as the stream file says now; scheme and model stay what they are.

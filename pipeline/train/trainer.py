@@ -65,7 +65,7 @@ class Trainer:
             self._publisher.finish(step.version)
             return "was registered, is ready now"
         if step.action is not Action.TRAIN:
-            return str(step.action.value)
+            return step.said
         earlier = self._runs.of_batch(step.batch)
         for run in earlier:
             record = self._publisher.record(run)

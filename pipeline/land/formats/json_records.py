@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import operator
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -41,6 +42,8 @@ _BEHIND_FIRST_BYTE = operator.itemgetter(slice(1, None))
 LONGEST_CHUNK = 10_000
 LONGEST_REASON = 300
 _UNEXPECTED_FIELD = "unexpected field"
+# Text, which is passed by, or a whole number that has a point.
+_POINTED = re.compile(rb'"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])(-?\d+)\.0+(?![\d.eE])')
 # What JSON may call a value of a column that is not text.
 _KINDS = {
     **dict.fromkeys(("int32", "int64", "float32", "float64"), ("a number",)),
@@ -69,6 +72,7 @@ class JsonRecords:
     _prefixes: list[bytes] = field(init=False)
     _keys_beyond_schema: bool = field(init=False, default=False)
     _times_as_text: bool = field(init=False, default=False)
+    _points_in_whole: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Draw the secret key of the ordinal; a column name cannot begin with an underscore."""
@@ -130,7 +134,7 @@ class JsonRecords:
             tables.append((self._read(values, as_text=self._times_as_text), indexes))
         except (pa.ArrowInvalid, UnreadableValueError, _NotOneRowPerRecordError) as error:
             if len(values) == 1:
-                if (table := self._with_finer_times(values)) is not None:
+                if (table := self._with_finer_times(values) or self._without_points(values)) is not None:
                     tables.append((table, indexes))
                     return
                 reason = self._why_no_row(values[0], error)
@@ -150,8 +154,19 @@ class JsonRecords:
             return table
         return None
 
+    def _without_points(self, values: list[bytes]) -> pa.Table | None:
+        """Read again what has `1.0` where a whole number is meant; if that was it, more will come."""
+        if self._points_in_whole or not self._wire.any_whole or (plain := [*map(_as_whole, values)]) == values:
+            return None
+        with suppress(pa.ArrowInvalid, UnreadableValueError, _NotOneRowPerRecordError):
+            # Both may be in one record.
+            table = self._read(plain, as_text=self._times_as_text or self._wire.any_text)
+            self._points_in_whole = True
+            return table
+        return None
+
     def _read(self, values: list[bytes], *, as_text: bool) -> pa.Table:
-        body = self._lines(values)
+        body = self._lines([*map(_as_whole, values)] if self._points_in_whole else values)
         if b"\x00" in body:
             # The reader takes it for the end of its input.
             raise _NotOneRowPerRecordError
@@ -259,6 +274,11 @@ def _loaded(value: bytes) -> Any:
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(value)
     return None
+
+
+def _as_whole(value: bytes) -> bytes:
+    """Return JSON in which whole numbers have no point; it says the same."""
+    return _POINTED.sub(lambda found: found[1] or found[0], value)
 
 
 def _shortened(reason: str) -> str:

@@ -44,6 +44,11 @@ class WireColumns:
         """Whether a column holds times as text that Arrow may read."""
         return bool(self._texts)
 
+    @property
+    def any_whole(self) -> bool:
+        """Whether a column holds integers."""
+        return any(pa.types.is_integer(field.type) for field in self._schema)
+
     def wire_schema(self, *, as_text: bool) -> pa.Schema:
         """Return the columns as Arrow is to read them; ``as_text`` leaves the reading of times to :meth:`read`."""
         kinds = {name: pa.decimal128(_DIGITS, epoch_digits(unit)) for name, unit in self._epochs.items()}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from contract.batch import Manifest
 from contract.kind import half, kinds
 from contract.version_facts import VersionFacts
+from pipeline.landed_types import LandedColumns
 from pipeline.object_store import ObjectStore
 from pipeline.train.mlflow_client.artifact import Code
 from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry
@@ -49,6 +50,8 @@ class Batch:
     manifests: Sequence[Manifest]
     scratch: Callable[[str], str] = str
     """Where every process of Spark's can write, for a local path."""
+    landed: Mapping[str, LandedColumns] = field(default_factory=dict)
+    """The columns of each part, which may be others than the stream file's by now."""
 
     @property
     def number(self) -> int:
@@ -144,6 +147,8 @@ def _reason(failed: Sequence[Check], relative: Sequence[Check], champion: int | 
         return "; ".join(f"{check.name} is {_say(check.value)}, limit {check.limit:.4g}" for check in failed)
     if relative:
         return f"passed every check, beside champion version {champion}"
+    if champion is not None:
+        return f"passed the absolute checks; champion version {champion} was measured otherwise, and holds nobody back"
     return "passed the absolute checks; there is no champion to be compared with"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from contract.errors import ConfigurationError, StopError
@@ -20,6 +20,7 @@ class Action(enum.Enum):
     """What a batch needs."""
 
     NOTHING = "nothing to do"
+    EARLIER = "trained with other columns"
     LEAVE = "trained with other parameters or an earlier revision, and left alone"
     FINISH = "registered, but not yet ready, failed or given its alias"
     TRAIN = "no version yet"
@@ -33,6 +34,14 @@ class Step:
     key: str
     action: Action
     version: RegisteredVersion | None
+    columns: str = ""
+    """How the columns differed with which the version was trained."""
+
+    @property
+    def said(self) -> str:
+        """What a person is told of it."""
+        told = str(self.action.value)
+        return f"{told} ({self.columns}), and left alone" if self.action is Action.EARLIER else told
 
     @property
     def is_work(self) -> bool:
@@ -54,7 +63,17 @@ def parse_selection(text: str) -> str | int:
     raise ConfigurationError(f"batch={text} is neither `pending`, `all` nor a number from 1")
 
 
-def plan(commands: SeriesCommands, keys: Sequence[str], registered: Registered, selection: str | int) -> list[Step]:
+Earlier = Callable[[int, str], str | None]
+"""Returns how the columns differed with which a batch's version has a train key; None: it is for another reason."""
+
+
+def plan(
+    commands: SeriesCommands,
+    keys: Sequence[str],
+    registered: Registered,
+    selection: str | int,
+    earlier: Earlier = lambda *_: None,
+) -> list[Step]:
     """Return a step for each selected batch, in order; ``keys`` are the train keys of batches 1..n.
 
     Raises
@@ -64,7 +83,7 @@ def plan(commands: SeriesCommands, keys: Sequence[str], registered: Registered, 
     StopError: a selected batch was trained under another key, and was asked for by name.
     """
     check_registry(commands, registered, len(keys))
-    steps = [_step(batch, key, registered.versions.get(batch)) for batch, key in enumerate(keys, start=1)]
+    steps = [_step(batch, key, registered.versions.get(batch), earlier) for batch, key in enumerate(keys, start=1)]
     if isinstance(selection, int):
         steps = [_turn_of(selection, steps, commands)]
     if selection != PENDING:
@@ -78,13 +97,16 @@ def plan(commands: SeriesCommands, keys: Sequence[str], registered: Registered, 
     return steps
 
 
-def _step(batch: int, key: str, version: RegisteredVersion | None) -> Step:
+def _step(batch: int, key: str, version: RegisteredVersion | None, earlier: Earlier) -> Step:
     if version is None:
         return Step(batch, key, Action.TRAIN, None)
     if TAG_STATE not in version.tags or is_unsettled(version):
         return Step(batch, key, Action.FINISH, version)
-    same = version.tags.get(TAG_TRAIN_KEY) == key
-    return Step(batch, key, Action.NOTHING if same else Action.LEAVE, version)
+    found = version.tags.get(TAG_TRAIN_KEY, "")
+    if found == key:
+        return Step(batch, key, Action.NOTHING, version)
+    columns = earlier(batch, found)
+    return Step(batch, key, Action.EARLIER if columns else Action.LEAVE, version, columns or "")
 
 
 def _turn_of(batch: int, steps: Sequence[Step], commands: SeriesCommands) -> Step:

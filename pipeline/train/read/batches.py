@@ -27,6 +27,11 @@ class SealedBatch:
         """The batch's number, from 1."""
         return self.manifest.batch
 
+    @property
+    def filled(self) -> list[str]:
+        """Keys of its objects that have rows."""
+        return [held.key for held in self.manifest.objects if held.rows]
+
 
 def sealed_batches(store: ObjectStore, stream: str, *, known: tuple[SealedBatch, ...] = ()) -> tuple[SealedBatch, ...]:
     """Return the stream's batches 1..n in order; those in ``known`` are not read again.

@@ -5,33 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import reduce
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
-from pyspark.sql import types as st
 
 from contract.batch import OFFSET, PARTITION, Manifest
-from contract.column_types import decimal_digits
 from contract.errors import ChainError, DataError
 from contract.features import CellType, Log, Number, columns_of, most_columns
 from contract.model_version import ROW_ID
 from contract.stream import Stream
+from pipeline.landed_types import LandedColumns
 from pipeline.train.read.aggregate import aggregate
 from pipeline.train.read.layout import partition_of, partitions_for
+from pipeline.train.read.parts import Parts, read_parts
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
-
-SPARK_TYPES: Final[dict[str, st.DataType]] = {
-    "int32": st.IntegerType(),
-    "int64": st.LongType(),
-    "float32": st.FloatType(),
-    "float64": st.DoubleType(),
-    "bool": st.BooleanType(),
-    "string": st.StringType(),
-    "timestamp": st.TimestampType(),
-    "date": st.DateType(),
-}
+    from pyspark.sql import Column, SparkSession
 
 
 @dataclass(frozen=True)
@@ -43,13 +35,21 @@ class FeatureRange:
     high: float | None
 
 
-def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Sequence[Manifest]) -> DataFrame:
+def read_rows(
+    spark: SparkSession,
+    bucket: str,
+    stream: Stream,
+    manifests: Sequence[Manifest],
+    landed: Mapping[str, LandedColumns] = MappingProxyType({}),
+) -> DataFrame:
     """Return the rows of ``manifests``: row id, partition, offset, and what the model reads, null if missing.
 
-    Ordered by partition and offset, in partitions that depend on the manifests alone.
+    Ordered by partition and offset, in partitions that depend on the manifests alone. ``landed`` are the columns of
+    their parts, as :attr:`Batch.landed` has them.
     """
-    paths = [f"s3a://{bucket}/{part.key}" for manifest in manifests for part in manifest.objects if part.rows]
-    parts = spark.read.schema(_schema(stream)).parquet(*paths)
+    names = tuple(dict.fromkeys((*stream.id, *stream.inputs)))
+    alike = read_parts(spark, Parts(bucket, manifests, landed), stream, names, (PARTITION, OFFSET))
+    parts = reduce(DataFrame.union, alike)
     count = partitions_for(sum(manifest.rows for manifest in manifests), most_columns(stream.features))
     rows = parts.select(
         row_id(stream).alias(ROW_ID),
@@ -59,17 +59,6 @@ def read_rows(spark: SparkSession, bucket: str, stream: Stream, manifests: Seque
     )
     placed = rows.repartitionById(count, partition_of(manifests, count))
     return placed.sortWithinPartitions(PARTITION, OFFSET)
-
-
-def _schema(stream: Stream) -> st.StructType:
-    names = dict.fromkeys((*stream.id, *stream.inputs))
-    fields = [st.StructField(name, spark_type(stream.columns[name].type)) for name in names]
-    return st.StructType([*fields, st.StructField(PARTITION, st.IntegerType()), st.StructField(OFFSET, st.LongType())])
-
-
-def spark_type(kind: str) -> st.DataType:
-    digits = decimal_digits(kind)
-    return SPARK_TYPES[kind] if digits is None else st.DecimalType(*digits)
 
 
 def _as_double(name: str) -> Column:

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,6 +19,7 @@ import httpx
 import pytest
 from confluent_kafka import TopicPartition
 
+from contract.errors import ConfigurationError
 from pipeline.land.topic import Topic
 from tests.line import ROOT, Line, record, wait_for
 from tests.services import port_block
@@ -248,7 +250,9 @@ def test_a_terminal_shows_how_far_landing_is(line: Line) -> None:
     assert process.wait(10) == 0, shown
     said = shown.decode()
     assert "100 rows landed" in said and "50 open for" in said and "1 batches" in said
-    assert "part landed" not in said and "landed 150 rows in 2 batches" in line.log.read_text()
+    # What is printed goes where standard output goes, also while the line is shown.
+    printed = line.log.read_text()
+    assert "part landed" not in said and "landed 150 rows in 2 batches" in printed and "batch 1 of" in printed
 
 
 def test_keys_beyond_the_schema_are_counted(line: Line) -> None:
@@ -366,6 +370,18 @@ def test_what_no_broker_says_of_a_partition_is_told_once(line: Line, caplog: pyt
     line.add_partitions(8)
     wait_for(lambda: topic.high_watermarks([0, 7]) == {0: 0, 7: 0})
     assert "offset known again" in caplog.text
+
+
+def test_a_topic_that_is_made_as_landing_starts_is_asked_for_again(line: Line) -> None:
+    """Brokers say that there is none until they were told of it."""
+    topic = Topic(line.name, {"bootstrap.servers": line.services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]})
+    with pytest.raises(ConfigurationError, match="has no topic"):
+        topic.describe()
+    making = threading.Timer(0.5, line.make_topic)
+    making.start()
+    topic_id, partitions = topic.describe_new()
+    making.join()
+    assert (topic_id, partitions) == topic.describe() and partitions == 1
 
 
 def test_verify_sees_an_altered_and_a_missing_part(line: Line) -> None:

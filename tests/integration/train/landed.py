@@ -47,13 +47,21 @@ def flights(stream: Stream) -> pa.Table:
 
 
 def land(
-    store: ObjectStore, stream: Stream, batches: Sequence[pa.Table], *, parts: int = 1, lanes: int = 1
+    store: ObjectStore,
+    stream: Stream,
+    batches: Sequence[pa.Table],
+    *,
+    parts: int = 1,
+    lanes: int = 1,
+    behind: Manifest | None = None,
 ) -> list[Manifest]:
-    """Land ``batches`` behind those that are there; each lane's share is cut into ``parts``."""
+    """Land ``batches``, after the batch ``behind``; each lane's share is cut into ``parts``."""
     store.ensure_bucket()
     manifests: list[Manifest] = []
     next_offset, next_sequence = dict.fromkeys(range(lanes), 0), dict.fromkeys(range(lanes), 0)
-    for number, batch in enumerate(batches, start=1):
+    for end in behind.lanes if behind else ():
+        next_offset[end.lane], next_sequence[end.lane] = end.next_offset, end.next_sequence
+    for number, batch in enumerate(batches, start=behind.batch + 1 if behind else 1):
         held: list[Lane] = []
         for lane in range(lanes):
             share = batch.take(pa.array(range(lane, batch.num_rows, lanes), pa.int64()))

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 from pyspark import StorageLevel
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as fn
 from pyspark.sql import types as st
 
-from contract.batch import OFFSET, PARTITION, TIMESTAMP, Manifest
+from contract.batch import OFFSET, PARTITION, TIMESTAMP
 from contract.errors import DataError
 from contract.kinds.als import Als
 from contract.stream import Stream
 from pipeline.train.kinds.kind import Batch
-from pipeline.train.read.rows import SPARK_TYPES, check_rows
+from pipeline.train.read.parts import COORDINATE_TYPES, Parts, read_parts, spark_type
+from pipeline.train.read.rows import check_rows
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import Column
 
 # Names that no column of a stream can have: theirs begin with a letter.
 TRAINED: Final = "_trained"
@@ -66,7 +69,7 @@ def read_ratings(batch: Batch, bucket: str, stream: Stream) -> Iterator[Ratings]
     ChainError: the parts hold other rows than the manifests say.
     """
     model = stream.section(Als)
-    records = _records(batch.spark, bucket, stream, batch.manifests)
+    records = _records(batch, bucket, stream)
     counted = _counted(records, model, batch.number)
     check_rows(counted["records"], batch.manifests)
     _refuse_untrainable(counted, model, batch.number)
@@ -77,20 +80,21 @@ def read_ratings(batch: Batch, bucket: str, stream: Stream) -> Iterator[Ratings]
         rows.unpersist()
 
 
-def _records(spark: SparkSession, bucket: str, stream: Stream, manifests: Sequence[Manifest]) -> DataFrame:
+def _records(batch: Batch, bucket: str, stream: Stream) -> DataFrame:
     """Return all records: user and item as text, rating as float32, coordinates and the batch."""
-    model = stream.section(Als)
+    model, spark, manifests = stream.section(Als), batch.spark, batch.manifests
     batches = {
         f"s3a://{bucket}/{part.key}": manifest.batch for manifest in manifests for part in manifest.objects if part.rows
     }
-    fields = [st.StructField(name, SPARK_TYPES[stream.columns[name].type]) for name in model.columns]
-    coordinates = {PARTITION: st.IntegerType(), OFFSET: st.LongType(), TIMESTAMP: st.TimestampType()}
-    schema = st.StructType([*fields, *(st.StructField(name, kind) for name, kind in coordinates.items())])
     if not batches:
+        fields = [st.StructField(name, spark_type(stream.columns[name].type)) for name in model.columns]
+        schema = st.StructType([*fields, *(st.StructField(name, kind) for name, kind in COORDINATE_TYPES.items())])
         return _typed(spark.createDataFrame([], schema), model).withColumn(BATCH, fn.lit(0))
-    parts = spark.read.schema(schema).parquet(*batches)
+    alike = read_parts(spark, Parts(bucket, manifests, batch.landed), stream, model.columns, [*COORDINATE_TYPES])
+    with_path = reduce(
+        DataFrame.union, (_typed(parts, model).withColumn(_HERE, fn.input_file_name()) for parts in alike)
+    )
     numbers = spark.createDataFrame(pa.table({_HERE: [*batches], BATCH: pa.array([*batches.values()], pa.int32())}))
-    with_path = _typed(parts, model).withColumn(_HERE, fn.input_file_name())
     # What is of no batch is missing then, and the number of records tells.
     return with_path.join(fn.broadcast(numbers), _HERE).drop(_HERE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,6 +54,8 @@ class Comparison:
     reference_key: str
     quality: Mapping[str, float]
     change: Change | None
+    apart: str = ""
+    """Why it is not compared with the version before, where there is one."""
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -81,7 +83,7 @@ class Comparison:
     def sentences(self) -> list[str]:
         """What the version's description says of it."""
         if self.change is None:
-            return []
+            return [self.apart] if self.apart else []
         return [self.change.sentence, _identity_sentence(self.lineage)]
 
 
@@ -111,6 +113,7 @@ class Comparer:
             reference_key=key,
             quality=reference.score(scoring, reference.rows, reference.cells),
             change=change,
+            apart="" if change or earlier is None else _apart(earlier, scoring),
         )
 
     def _change(
@@ -156,6 +159,24 @@ def _change(
         f"{of_clusters:.3f}); on the reference sample both agree to an adjusted Rand index of {agreement:.3f}."
     )
     return Change(earlier, counts, metrics, drift.band(max(by_feature[worst], of_clusters)), sentence)
+
+
+def _apart(earlier: Predecessor, scoring: ClusterNumbers) -> str:
+    before, now = (dict.fromkeys(numbers.encoding.declared) for numbers in (earlier.scoring, scoring))
+    gone = _names(each for each in before if each not in now)
+    come = _names(each for each in now if each not in before)
+    told = [f"{said} {names}" for said, names in (("without", gone), ("with", come)) if names]
+    how = ", ".join(told) or "in another order"
+    return (
+        f"Not compared with version {earlier.number}, whose features are others (now {how}): all clusters have new "
+        f"labels, and the reference sample is one of these features."
+    )
+
+
+def _names(declared: Iterable[Sequence[str | bool]]) -> str:
+    names = [f"`{feature[0]}`" for feature in declared]
+    more = len(names) - _FATES_SAID
+    return ", ".join(names[:_FATES_SAID]) + (f" and {more} more" if more > 0 else "")
 
 
 def _profile(scoring: ClusterNumbers, sample: Sample) -> Profile:

@@ -89,7 +89,8 @@ def prepared_rows(
     clusters = section.fewest
     if said < clusters:
         raise DataError(f"{said} rows are fewer than the {clusters} clusters that must come of them")
-    rows = read_rows(batch.spark, bucket, stream, manifests).persist(StorageLevel.MEMORY_AND_DISK)
+    _refuse_absent(batch, stream, said)
+    rows = read_rows(batch.spark, bucket, stream, manifests, batch.landed).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         with watch.measured("read"):
             found, ranges = measure(rows, stream)
@@ -104,6 +105,17 @@ def prepared_rows(
             prepared.rows.unpersist()
     finally:
         rows.unpersist()
+
+
+def _refuse_absent(batch: Batch, stream: Stream, rows: int) -> None:
+    """Tell a feature that was no column yet from one without values."""
+    landed = {name for columns in batch.landed.values() for name, _ in columns.types}
+    for name in stream.inputs:
+        if landed and name not in landed:
+            raise DataError(
+                f"feature {name!r} has no value in any of the {rows} rows: they were landed before it was a column of "
+                f"the stream file"
+            )
 
 
 def _prepared(rows: DataFrame, stream: Stream, impute: str, fit_scaler: FitScaler) -> Prepared:

@@ -47,7 +47,7 @@ class MediansKind:
     def fitted(self, batch: Batch, watch: Stopwatch) -> Iterator[FittedMedians]:
         """Read and check the rows of ``batch`` and fit; what Spark keeps of them is let go with the block."""
         features, section = tuple(self._stream.inputs), self._stream.section(Medians)
-        rows = read_rows(batch.spark, self._bucket, self._stream, batch.manifests).cache()
+        rows = read_rows(batch.spark, self._bucket, self._stream, batch.manifests, batch.landed).cache()
         try:
             with watch.measured("read"):
                 found, ranges = measure(rows, self._stream)

@@ -72,6 +72,16 @@ def test_another_key_is_left_alone_when_pending_and_refused_by_name() -> None:
     assert actions(found, 2) == [(2, Action.TRAIN)]
 
 
+def test_a_version_of_other_columns_is_found_by_its_key_and_left_alone_however_it_is_asked_for() -> None:
+    found = versions({"state": "ready", "train_key": "narrow"}, {"state": "ready", "train_key": "old"})
+    told = {(1, "narrow"): "x was int32"}
+    steps = plan(COMMANDS, KEYS, Registered(found, Noted()), 1, lambda *asked: told.get(asked))
+    assert [(step.action, step.is_work) for step in steps] == [(Action.EARLIER, False)]
+    assert steps[0].said == "trained with other columns (x was int32), and left alone"
+    with pytest.raises(StopError, match="version 2 of model 'm' was trained with other parameters"):
+        plan(COMMANDS, KEYS, Registered(found, Noted()), 2, lambda *asked: told.get(asked))
+
+
 def test_a_number_is_taken_in_its_turn_only() -> None:
     with pytest.raises(ConfigurationError, match="before batch 1 has its version") as refused:
         planned({}, 2)

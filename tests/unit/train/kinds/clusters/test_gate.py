@@ -85,4 +85,8 @@ def test_what_could_not_be_measured_fails_its_check() -> None:
     "tags", [{"reference": "r"}, {**TAGS, "reference": "another"}, {**TAGS, "ref_silhouette": "nan"}]
 )
 def test_a_champion_that_was_measured_otherwise_holds_nobody_back(tags: dict[str, str]) -> None:
-    assert decided(tags, ref__silhouette=-1.0).earned == "champion"
+    found = decided(tags, ref__silhouette=-1.0)
+    assert found.earned == "champion"
+    assert found.reason == (
+        "passed the absolute checks; champion version 3 was measured otherwise, and holds nobody back"
+    )
