@@ -244,7 +244,7 @@ HOSTILE_SCHEMAS: list[tuple[str, str]] = [
 def test_a_hostile_schema_is_refused_with_words(text: str, words: str) -> None:
     class Registry(MemoryRegistry):
         def schema(self, number: int) -> Any:
-            from pipeline.land.schema_registry import RegisteredSchema
+            from pipeline.land.registry_client import RegisteredSchema
 
             return RegisteredSchema(text)
 
