@@ -96,7 +96,14 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
         batch_log=BatchLines(), put_durations=put_histogram(metrics, stream.name),
     )  # fmt: skip
     metrics.register(
-        LandingCollector(landing.lander, stream.name, lag=landing.lag, store=landing.store, broker=landing.broker)
+        LandingCollector(
+            landing.lander,
+            stream.name,
+            lag=landing.lag,
+            store=landing.store,
+            broker=landing.broker,
+            registry=landing.registry,
+        )
     )
     with served(metrics, metrics_port), progress(landing):
         landing.member.run()

@@ -207,7 +207,7 @@ def flat_schemas(draw: st.DrawFn, depth: int = 2) -> Any:
 
 def _values(of: Any) -> st.SearchStrategy[Any]:
     if isinstance(of, list):
-        return st.one_of(map(_values, of))
+        return st.one_of([_values(branch) for branch in of])
     if isinstance(of, dict):
         if of["type"] == "record":
             return st.fixed_dictionaries({field["name"]: _values(field["type"]) for field in of["fields"]})
@@ -224,7 +224,7 @@ def _values(of: Any) -> st.SearchStrategy[Any]:
 
 
 def _leaves(schema: Any, steps: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    found = []
+    found: list[tuple[str, ...]] = []
     for field in schema["fields"]:
         of = field["type"]
         inner = next(each for each in of if each != "null") if isinstance(of, list) else of
