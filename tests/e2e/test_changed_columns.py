@@ -82,9 +82,7 @@ def _land(lab: ChangingLab, seed: int, behind: Any = None) -> Any:
 
 
 @pytest.mark.long
-def test_a_column_comes_one_goes_one_is_wider_and_none_narrower(
-    services: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_column_comes_one_goes_one_is_wider_and_none_narrower(services: dict[str, str], tmp_path: Path) -> None:
     lab = ChangingLab(services, tmp_path)
     first = _land(lab, 1)
     code, said = lab.train()
