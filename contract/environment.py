@@ -15,6 +15,7 @@ PREFIX = "SWATHE_"
 KNOWN: Mapping[str, str] = {
     "SWATHE_CACHE": "directory of downloaded parts, shared by all clones (default ~/.cache/swathe)",
     "SWATHE_DATA": "directory of the services' data, logs and credentials (default .local)",
+    "SWATHE_LOGS": "directory of what Spark and MLflow say (default: logs in SWATHE_DATA or SWATHE_CACHE)",
     "SWATHE_PORT_KAFKA": "port of the Kafka broker (default 19092)",
     "SWATHE_PORT_KAFKA_CONTROLLER": "port of the KRaft controller (default 19093)",
     "SWATHE_PORT_MINIO": "port of MinIO's S3 API (default 19000)",

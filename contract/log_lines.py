@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from typing import TextIO
 
 from contract.uri import without_credentials
 
@@ -15,8 +17,16 @@ class Formatter(logging.Formatter):
         return without_credentials(super().format(record))
 
 
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Standard error as it is when a line comes: while a bar is shown, lines go above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def to_stderr(level: int, style: str) -> None:
     """Send what is logged from ``level`` on to stderr."""
-    out = logging.StreamHandler()
+    out = _Stderr()
     out.setFormatter(Formatter(style))
     logging.basicConfig(level=level, handlers=[out])

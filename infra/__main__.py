@@ -13,9 +13,12 @@ def main() -> None:
 
         launch(sys.argv[2:])
     else:
-        from infra.cli import main as command_line  # noqa: PLC0415
+        from console.ending import ended, run  # noqa: PLC0415
 
-        command_line()
+        with ended():
+            from infra.cli import cli  # noqa: PLC0415
+
+            run(cli, prog_name="python -m infra")
 
 
 if __name__ == "__main__":

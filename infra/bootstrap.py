@@ -184,4 +184,5 @@ if __name__ == "__main__":
     except (BootstrapError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("interrupted; run the same command again and it goes on")
+        sys.stderr.write("\ninterrupted; run the same command again and it goes on\n")
+        sys.exit(130)

@@ -9,8 +9,10 @@ import sys
 
 import click
 
+from console.commands import Group
+from console.exit_codes import DONE, FAILED
 from contract import remedies
-from contract.errors import ConfigurationError, SwatheError
+from contract.errors import ConfigurationError
 from infra import settings
 from infra.bring import source_package, toolchain
 from infra.layout import Layout
@@ -24,16 +26,7 @@ from infra.services import shell_environment
 from infra.services.all import REQUIRED, all_services, wanted_services
 
 
-def main() -> None:
-    """Run the command line; every error that is raised on purpose ends as one message and exit code 1."""
-    try:
-        cli(prog_name="python -m infra", standalone_mode=True)
-    except SwatheError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Group, examples=["up", "logs mlflow --follow"])
 def cli() -> None:
     """Kafka, MinIO, MLflow and the prediction server on this machine.
 
@@ -41,21 +34,21 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(examples=[""])
 def setup() -> None:
     """Find or bring Java, Kafka, MinIO and Spark's S3 jars; nothing is started."""
     tools = toolchain.bring(settings.load(), Progress())
     click.echo(f"Java {tools.java_home}\nKafka {tools.kafka_jars}\nMinIO {tools.minio}", err=True)
 
 
-@cli.command()
+@cli.command(examples=["recbole"])
 @click.argument("package")
 def install(package: str) -> None:
     """Install a package that holds the data file of a stream file, such as recbole; no set-up does it."""
     source_package.install(package, Progress())
 
 
-@cli.command()
+@cli.command(examples=["", "--without serving"])
 @click.option("--without", multiple=True, help="Leave out an optional service (serving, watchdog). Repeatable.")
 def up(without: tuple[str, ...]) -> None:
     """Start what is not running, and wait until everything answers."""
@@ -72,17 +65,19 @@ def up(without: tuple[str, ...]) -> None:
     click.echo(f"For your shell: {remedies.set_environment()}", err=True)
 
 
-@cli.command()
+@cli.command(examples=[""])
 def down() -> None:
     """Stop everything; data stays."""
     if not stopping.down(settings.load(), progress=Progress()):
         click.echo("No services were running.", err=True)
 
 
-@cli.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@cli.command(
+    examples=["", "--json"], exits={DONE: "all of them run and answer", FAILED: "something does not run or answer"}
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON document.")
 def status(as_json: bool) -> None:
-    """Show what runs and whether it answers; exit code 1 if something does not."""
+    """Show what runs and whether it answers."""
     asked = settings.load()
     layout = Layout(asked.data)
     found = looking.status(running_settings.load_or(layout, asked), layout)
@@ -98,10 +93,10 @@ def status(as_json: bool) -> None:
             f"{remedies.service_log(ill[0])} shows why.",
             err=True,
         )
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
-@cli.command(name="logs")
+@cli.command(name="logs", examples=["", "kafka mlflow --lines 20", "serving --follow"])
 @click.argument("services", nargs=-1)
 @click.option("-f", "--follow", is_flag=True, help="Go on showing lines as they come.")
 @click.option("-n", "--lines", default=50, show_default=True, help="Lines to begin with, per service.")
@@ -116,8 +111,8 @@ def show_logs(services: tuple[str, ...], follow: bool, lines: int) -> None:
             click.echo(line)
 
 
-@cli.command()
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object, for programs.")
+@cli.command(examples=["", "--json"])
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON document.")
 def env(as_json: bool) -> None:
     """Print the environment of the services, to source: eval "$(python -m infra env)"."""
     asked = settings.load()
@@ -129,7 +124,7 @@ def env(as_json: bool) -> None:
     click.echo(json.dumps(found, indent=1) if as_json else shell_environment.shell_lines(found))
 
 
-@cli.command()
+@cli.command(examples=["", "--yes"])
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clean(yes: bool) -> None:
     """Remove the data: topics, batches, runs, models, logs, credentials."""
@@ -138,12 +133,23 @@ def clean(yes: bool) -> None:
     if not layout.data.exists():
         click.echo(f"{layout.data} is not there: nothing to remove.", err=True)
         return
-    if not yes:
-        click.confirm(f"Remove all topics, batches, runs and models in {layout.data}?", abort=True)
+    if not (yes or _agrees(f"Remove all topics, batches, runs and models in {layout.data}?")):
+        click.echo("Nothing was removed.", err=True)
+        sys.exit(FAILED)
     cleaning.clean(layout)
 
 
-@cli.command()
+def _agrees(question: str) -> bool:
+    try:
+        return click.confirm(question)
+    except click.Abort:
+        # Ctrl-C; where nobody can be asked, nobody agrees.
+        if sys.stdin.isatty():
+            raise
+        return False
+
+
+@cli.command(examples=["kafka .local"])
 @click.argument("service")
 @click.argument("data_directory")
 def run(service: str, data_directory: str) -> None:

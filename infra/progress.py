@@ -1,50 +1,35 @@
-"""What a long step says while it works: a line with a clock on a terminal, plain lines elsewhere."""
+"""What a step of the services says: that it begins, how far it is, and how long it took."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 
+from console import progress
+from console.progress import Step
 from contract.errors import StopError
 
 Say = Callable[[str], None]
-_HEARTBEAT_S = 20.0
 
 
 class Progress:
     """Says on ``console`` (standard error by default) which step runs, and how long it took."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = console or progress.stderr()
 
     @contextlib.contextmanager
-    def step(self, what: str) -> Iterator[Say]:
-        """Announce ``what``; the block may call what it is given to say how far it is."""
-        begun = last_said = time.monotonic()
-
-        def say(detail: str) -> None:
-            nonlocal last_said
-            elapsed_s = time.monotonic() - begun
-            if status is not None:
-                status.update(f"{what} · {elapsed_s:.0f} s · {detail[:80]}")
-            elif time.monotonic() - last_said >= _HEARTBEAT_S:
-                last_said = time.monotonic()
-                self.console.print(f"{what} · {elapsed_s:.0f} s · {detail[:80]}", markup=False)
-
-        if self.console.is_terminal:
-            status = self.console.status(what)
-            with status:
-                yield say
-        else:
-            status = None
+    def step(self, what: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
+        """Announce ``what``, of ``total`` units; the block may tell the step that it is given how far it is."""
+        if not progress.draws_bars(self.console):
             self.console.print(f"{what} …", markup=False)
-            yield say
-        self.console.print(f"{what}: done in {time.monotonic() - begun:.1f} s", markup=False)
+        with progress.step(what, total=total, unit=unit, console=self.console) as shown:
+            yield shown
+        self.console.print(f"{what}: done in {shown.elapsed_s:.1f} s", markup=False)
 
 
 def run(argv: Sequence[str], *, env: Mapping[str, str], say: Say, failure: str) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib
 import logging
-import sys
 from collections.abc import Mapping
 from typing import Final
 
 import click
 
+from console import library_log
+from console.commands import Group
+from console.ending import run
 from contract import log_lines
-from contract.errors import SwatheError
 
 # A command's client libraries are imported only when it is the one that runs: importing mlflow takes seconds.
 _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -28,7 +29,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
 
@@ -44,25 +45,18 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group(cls=_LazyGroup, context_settings={"max_content_width": 110})
-@click.option("--verbose", is_flag=True, help="Log every step.")
-def main(*, verbose: bool) -> None:
+@click.group(cls=_LazyGroup, examples=["land --help", "status --stream streams/flights.yaml"])
+@click.option("--verbose", is_flag=True, help="Log every step, and what Spark and MLflow say.")
+@click.pass_context
+def main(context: click.Context, *, verbose: bool) -> None:
     """From a topic to model versions. The services are found through the environment: `python -m infra env`."""
     log_lines.to_stderr(logging.INFO if verbose else logging.WARNING, "%(asctime)s %(levelname)s %(name)s %(message)s")
+    context.with_resource(library_log.kept(context.invoked_subcommand or "pipeline", shown=verbose))
     if not verbose:
         # What librdkafka tries again by itself is no news; what it gives up comes back as an error of ours.
         for client in ("pipeline.replay.librdkafka", "pipeline.land.librdkafka"):
             logging.getLogger(client).setLevel(logging.CRITICAL)
 
 
-def run() -> None:
-    """Run the command line; an error of ours becomes one message and exit code 1."""
-    try:
-        main(prog_name="python -m pipeline")
-    except SwatheError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    run()
+    run(main, prog_name="python -m pipeline")

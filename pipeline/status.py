@@ -10,15 +10,16 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from console.commands import Command
+from console.exit_codes import FAILED
+from console.output import output
 from contract import remedies
 from contract.batch import Manifest, Part, manifest_from_json, manifest_prefix
 from contract.errors import ChainError, ServiceDownError, SwatheError
 from contract.model_version import TAG_BATCH, TAG_STATE
 from contract.stream import Stream
-from pipeline.command_line import Command
 from pipeline.land.again_chain import AgainChain
 from pipeline.land.chain import Chain, listed_lanes
 from pipeline.land.chain_start import ChainStart, read_start
@@ -84,21 +85,22 @@ class StreamStatus:
     unreachable: list[str] = field(default_factory=list)
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=["--stream streams/flights.yaml", "--stream streams/flights.yaml --json"],
+    exits={FAILED: "a service could not be asked; what the others know is shown"},
+)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON document.")
 def status(stream_path: str, *, as_json: bool) -> None:
-    """Show a stream's batches, the versions trained from them, its lanes and their lag.
-
-    Exits with 1 if a service could not be asked, and shows what the others know.
-    """
+    """Show a stream's batches, the versions trained from them, its lanes and their lag."""
     found = look(load_stream(stream_path), stream_path)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(found), indent=1))
     else:
         _print(found, stream_path)
     if found.unreachable:
-        raise SystemExit(1)
+        raise SystemExit(FAILED)
 
 
 def look(stream: Stream, stream_file: str) -> StreamStatus:
@@ -238,7 +240,7 @@ def _topic(stream: Stream, found: StreamStatus) -> dict[int, _LaneEnds]:
 
 
 def _print(found: StreamStatus, stream_path: str) -> None:
-    console = Console(width=110)
+    console = output(width=110)
     batches = Table("batch", "rows", "rejected", "cut by", "sealed at", "versions", title=f"stream {found.stream}")
     for batch in found.batches:
         versions = ", ".join(f"{model} v{batch.batch} {state}" for model, state in batch.versions.items())

@@ -7,6 +7,7 @@ from pathlib import Path
 from contract.errors import StreamFileError
 from contract.stream import Stream, column_line, parse_stream
 from contract.stream_yaml import LONGEST_BYTES, too_long
+from pipeline.near_files import near_files
 
 
 def load_stream(path: str | Path) -> Stream:
@@ -32,7 +33,8 @@ def _text(path: str | Path) -> str:
         where = (
             "" if Path(path).is_absolute() else f" (looked for in {Path.cwd()}; from elsewhere, give its whole path)"
         )
-        raise StreamFileError(str(path), None, f"cannot be read: {error.strerror}{where}") from error
+        near = near_files(Path(path)) if isinstance(error, FileNotFoundError) else ""
+        raise StreamFileError(str(path), None, f"cannot be read: {error.strerror}{where}{near}") from error
     if len(body) > LONGEST_BYTES:
         raise too_long(str(path))
     try:

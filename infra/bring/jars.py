@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -48,8 +48,10 @@ def directory(lock: Path, cache: Path) -> Path:
     return cache / "jars" / f"{lock.parent.name}-{sha256(lock.read_bytes()).hexdigest()[:12]}"
 
 
-def bring(lock: Path, cache: Path) -> Path:
+def bring(lock: Path, cache: Path, on_jar: Callable[[], None] = lambda: None) -> Path:
     """Return the directory that holds exactly the jars of ``lock``, downloaded and checked if need be.
+
+    ``on_jar`` is called for each that is there.
 
     Raises
     ------
@@ -62,6 +64,7 @@ def bring(lock: Path, cache: Path) -> Path:
     with whole_directory(target) as temporary, ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
         for jar, source in pool.map(lambda jar: (jar, _checked(jar, context)), read_lock(lock)):
             (temporary / jar.filename).hardlink_to(source)
+            on_jar()
     return target
 
 

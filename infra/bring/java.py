@@ -15,9 +15,10 @@ from pathlib import Path
 
 import httpx
 
+from console.progress import Step
 from contract.errors import ConfigurationError, StopError
 from infra.files import whole_directory
-from infra.progress import Progress, Say
+from infra.progress import Progress
 
 OLDEST = 17
 _PINNED = Path(__file__).parent / "temurin.json"
@@ -43,9 +44,11 @@ def home(cache: Path, progress: Progress, environ: Mapping[str, str] = os.enviro
             f"{platform.system()} {platform.machine()}. {_INSTALL_YOURSELF}"
         )
     target = _target(cache)
-    with progress.step(f"Java {json.loads(_PINNED.read_text())['version']} (Temurin), because none was found") as say:
+    with progress.step(
+        f"Java {json.loads(_PINNED.read_text())['version']} (Temurin), because none was found", unit="bytes"
+    ) as step:
         with whole_directory(target) as temporary:
-            _download(pinned["url"], pinned["sha256"], temporary / "jdk.tar.gz", say)
+            _download(pinned["url"], pinned["sha256"], temporary / "jdk.tar.gz", step)
             with tarfile.open(temporary / "jdk.tar.gz") as archive:
                 # An attribute, not an argument: Python 3.11 takes that one from 3.11.4 on only.
                 archive.extraction_filter = getattr(tarfile, "tar_filter", None)
@@ -92,17 +95,16 @@ def _target(cache: Path) -> Path:
     return cache / f"java-{json.loads(_PINNED.read_text())['version']}"
 
 
-def _download(url: str, digest: str, target: Path, say: Say) -> None:
-    received, hashed = 0, sha256()
+def _download(url: str, digest: str, target: Path, step: Step) -> None:
+    hashed = sha256()
     try:
         with httpx.stream("GET", url, follow_redirects=True, timeout=60) as answer, target.open("wb") as file:
             answer.raise_for_status()
-            size = int(answer.headers.get("content-length", 0))
+            step.total = int(answer.headers.get("content-length", 0)) or None
             for chunk in answer.iter_bytes(1 << 20):
                 file.write(chunk)
                 hashed.update(chunk)
-                received += len(chunk)
-                say(f"{received / 1e6:.0f} of {size / 1e6:.0f} MB")
+                step.advance(len(chunk))
     except (httpx.HTTPError, OSError) as error:
         raise StopError(f"Java could not be downloaded from {url} ({error}). {_INSTALL_YOURSELF}") from error
     if hashed.hexdigest() != digest:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from contract.errors import StopError, SwatheError
+from console.ending import ended
+from contract.errors import StopError
 from infra import settings
 from infra.bring import conda, jars, source_package
 from infra.progress import Progress
@@ -58,7 +59,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with ended():
         main()
-    except SwatheError as error:
-        sys.exit(f"error: {error}")

@@ -5,6 +5,7 @@ The project publishes source only since 2025; `go install` is its own documented
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import secrets
@@ -13,6 +14,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from console.progress import Step
 from contract.errors import ConfigurationError, StopError
 from infra.bring.golang import Go, toolchain
 from infra.progress import Progress, run
@@ -79,14 +81,14 @@ def _build(cache: Path, progress: Progress, environ: Mapping[str, str]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.parent / f".{secrets.token_hex(8)}"
     try:
-        with progress.step("MinIO, built from source (about 4 minutes on 2 cores, once)") as say:
+        with progress.step("MinIO, built from source (about 4 minutes on 2 cores, once)", unit="packages") as step:
             run(
                 [
                     *(str(go.binary), "install", "-v", "-trimpath", "-ldflags", "-s -w"),
                     f"github.com/minio/minio@{VERSION}",
                 ],
                 env={**go.environment, "GOBIN": str(work), "CGO_ENABLED": "0"},
-                say=say,
+                say=functools.partial(_compiled, step),
                 failure="MinIO could not be built. Check the network and the disk's free space, then run the same "
                 "command again (it goes on where it was), or set MINIO_BIN to a MinIO of your own",
             )
@@ -95,6 +97,12 @@ def _build(cache: Path, progress: Progress, environ: Mapping[str, str]) -> Path:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def _compiled(step: Step, package: str) -> None:
+    """Count what `go install -v` names: a package a line."""
+    step.say(package)
+    step.advance()
 
 
 def _check_source(go: Go, built: Path) -> None:

@@ -30,13 +30,13 @@ def install(package: str, progress: Progress) -> None:
             f"there is no lock for package {package!r} (only for {', '.join(locked())}): install it into "
             f"{sys.prefix} as any other package, or give `replay` the file itself with --file"
         )
-    with progress.step(f"package {package}, without what it depends on") as say:
+    with progress.step(f"package {package}, without what it depends on") as step:
         run(
             [
                 *(sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable, "--require-hashes"),
                 *("--no-deps", "--only-binary", ":all:", "-r", str(LOCKS / f"{package}.txt")),
             ],
             env=os.environ,
-            say=say,
+            say=step.say,
             failure=f"{package} could not be installed into {sys.prefix}. Check the network, then run again",
         )

@@ -51,8 +51,8 @@ def bring(settings: Settings, progress: Progress) -> Toolchain:
 def _jars(what: str, lock: Path, settings: Settings, progress: Progress) -> Path:
     if jars.directory(lock, settings.cache).exists():
         return jars.bring(lock, settings.cache)
-    with progress.step(f"{what} ({len(jars.read_lock(lock))} of them)"):
-        return jars.bring(lock, settings.cache)
+    with progress.step(what, total=len(jars.read_lock(lock)), unit="jars") as step:
+        return jars.bring(lock, settings.cache, step.advance)
 
 
 def spark_jars(settings: Settings) -> tuple[Path, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from console.ending import run
 from infra.demo.demo import main
 
 if __name__ == "__main__":
-    main()
+    run(main, prog_name="python -m infra.demo")

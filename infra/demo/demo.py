@@ -15,6 +15,8 @@ from typing import Any, Final
 import click
 import httpx
 
+from console import progress
+from console.commands import Command
 from contract import remedies
 
 STREAM: Final = "streams/flights.yaml"
@@ -29,7 +31,7 @@ ROW: Final[Mapping[str, int | None]] = {
 ROUTES_WITHIN_S: Final = 60.0
 
 
-@click.command()
+@click.command(cls=Command, examples=[""])
 def main() -> None:
     """Bring the services up, replay and land the flights, train a version per batch, ask the routes."""
     walked(STREAM, "mlflow run . --env-manager local", _show_answers)
@@ -96,14 +98,19 @@ def _show_answers(url: str) -> None:
 def ready_versions(server: httpx.Client, url: str, model: str) -> list[dict[str, Any]]:
     """Return, and show, the versions of ``model`` once the server at ``url`` has picked all ready ones up."""
     deadline = time.monotonic() + ROUTES_WITHIN_S
-    while True:
-        models = server.get("/api/models").raise_for_status().json()
-        found = [version for each in models if each["name"] == model for version in each["versions"]]
-        if len(found) >= 3 and all(version["state"] == "ready" for version in found):
-            break
-        if time.monotonic() > deadline:
-            raise click.ClickException(f"the prediction server does not serve three versions of {model!r}: {models}")
-        time.sleep(0.2)
+    with progress.step(f"waiting for the routes of {model}", total=3, unit="versions") as step:
+        while True:
+            models = server.get("/api/models").raise_for_status().json()
+            found = [version for each in models if each["name"] == model for version in each["versions"]]
+            ready = [version for version in found if version["state"] == "ready"]
+            step.reach(len(ready))
+            if len(found) >= 3 and len(ready) == len(found):
+                break
+            if time.monotonic() > deadline:
+                raise click.ClickException(
+                    f"the prediction server does not serve three versions of {model!r}: {models}"
+                )
+            time.sleep(0.2)
     versions = sorted(found, key=lambda version: int(version["version"]))
     click.secho(f"\n$ curl {url}/api/models", bold=True)
     for version in versions:

@@ -15,6 +15,9 @@ import click
 import httpx
 import yaml
 
+from console import progress
+from console.commands import Command
+from console.ending import run as run_command
 from contract import remedies
 from infra.demo.demo import STREAM, run, service_environment, with_own_programs
 
@@ -24,7 +27,7 @@ ROWS: Final = 20_000
 WITHIN_S: Final = 300.0
 
 
-@click.command()
+@click.command(cls=Command, examples=["", "--batches 5 --rate 2000"])
 @click.option("--batches", type=click.IntRange(min=1), default=3, show_default=True, help="How many to wait for.")
 @click.option("--rate", type=click.FloatRange(min=1), default=4_000, show_default=True, help="Rows a second.")
 def main(batches: int, rate: float) -> None:
@@ -103,16 +106,17 @@ def _versions(server: httpx.Client) -> int:
 def _wait(server: httpx.Client, version: int, workers: list[subprocess.Popen[bytes]]) -> float:
     """Return the monotonic second at which the version's route first answered."""
     deadline = time.monotonic() + WITHIN_S
-    while time.monotonic() < deadline:
-        if any(worker.poll() is not None for worker in workers):
-            raise click.ClickException("landing or training has ended; its log, named above, says why")
-        if server.get(f"/api/{NAME}/v{version}/cluster-stats").status_code == 200:
-            return time.monotonic()
-        time.sleep(0.1)
+    with progress.step(f"waiting for the routes of version {version}"):
+        while time.monotonic() < deadline:
+            if any(worker.poll() is not None for worker in workers):
+                raise click.ClickException("landing or training has ended; its log, named above, says why")
+            if server.get(f"/api/{NAME}/v{version}/cluster-stats").status_code == 200:
+                return time.monotonic()
+            time.sleep(0.1)
     raise click.ClickException(
         f"version {version} of {NAME!r} does not answer after {WITHIN_S:g} s; see the logs above"
     )
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, prog_name="python -m infra.demo.live")

@@ -8,6 +8,8 @@ from typing import Any, Final
 import click
 import httpx
 
+from console.commands import Command
+from console.ending import run as run_command
 from contract import remedies
 from infra.demo.demo import ready_versions, shortened, walked
 
@@ -20,7 +22,7 @@ ASKED: Final = {
 }
 
 
-@click.command()
+@click.command(cls=Command, examples=[""])
 def main() -> None:
     """Bring the ratings and the services, train a recommender per batch, ask for recommendations."""
     install = remedies.install_source("recbole").strip("`")
@@ -44,4 +46,4 @@ def _ask(server: httpx.Client, url: str, path: str, body: dict[str, Any] | None 
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, prog_name="python -m infra.demo.ratings")

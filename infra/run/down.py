@@ -48,12 +48,12 @@ def stop(settings: Settings, layout: Layout, progress: Progress) -> None:
     ------
     StopError: a process does not end, or a port stays in use.
     """
-    with progress.step("Stopping the services") as say:
+    with progress.step("Stopping the services") as step:
         if layout.credentials.exists():
             supervisor = Supervisor(settings, layout, credentials.load(layout))
             if supervisor.answers():
                 supervisor.shutdown()
-                _wait_for_orderly_end(layout, say)
+                _wait_for_orderly_end(layout, step.say)
         try:
             end(layout.mark(), patience_s=_PATIENCE_S)
         except TimeoutError as error:

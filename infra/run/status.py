@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.table import Table
 
+from console.output import output
 from contract.errors import ServiceDownError
 from infra import credentials
 from infra.layout import Layout
@@ -97,7 +97,7 @@ def show(found: list[ServiceStatus]) -> None:
         if each.off:
             answers = "off"
         shown.add_row(each.service, each.state, str(each.pid or ""), each.address, answers)
-    terminal = Console()
+    terminal = output()
     # Into a file or a pipe nothing is folded: lines are for grep there.
-    console = terminal if terminal.is_terminal else Console(width=200)
+    console = terminal if terminal.is_terminal else output(width=200)
     console.print(shown)

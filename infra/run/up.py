@@ -102,10 +102,11 @@ def _wait(services: Sequence[Service], supervisor: Supervisor, layout: Layout, p
     waiting = {service.name: service for service in services if service.probe is not None}
     processes: dict[str, set[int]] = {name: set() for name in waiting}
     begun = time.monotonic()
-    with progress.step(f"Starting {', '.join(waiting)}") as say:
+    with progress.step(f"Starting {', '.join(waiting)}", total=len(waiting), unit="answer") as step:
         while waiting:
             reasons = {name: reason for name, service in waiting.items() if (reason := _no_answer(service))}
             waiting = {name: waiting[name] for name in reasons}
+            step.reach(len(processes) - len(waiting))
             states = supervisor.states()
             for name, service in waiting.items():
                 processes[name] |= {states[name].pid} - {0}
@@ -113,7 +114,7 @@ def _wait(services: Sequence[Service], supervisor: Supervisor, layout: Layout, p
                 if gave_up or time.monotonic() - begun > service.start_s:
                     raise _failure(service, reasons[name], layout)
             if waiting:
-                say(f"waiting for {', '.join(waiting)}")
+                step.say(f"waiting for {', '.join(waiting)}")
                 time.sleep(0.2)
 
 

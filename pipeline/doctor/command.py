@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
 import logging
 import sys
 from collections.abc import Iterator
 
 import click
 
+from console.commands import Command
+from console.exit_codes import DONE, FAILED
 from contract import remedies
 from contract.errors import ChainError, ConfigurationError, SwatheError
 from contract.series_commands import SeriesCommands
 from contract.stream import Stream
 from contract.units import seconds
-from pipeline.command_line import Command
-from pipeline.doctor.finding import Finding
+from pipeline.doctor.finding import Examination, Finding
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.stream_file import load_stream
@@ -27,7 +30,15 @@ from pipeline.train.settings import TrackingSettings, tracking_settings
 logger = logging.getLogger(__name__)
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=[
+        "--stream streams/flights.yaml",
+        "--stream streams/flights.yaml --json",
+        "--stream streams/flights.yaml --older-than 1d --fix",
+    ],
+    exits={DONE: "what is left is listed, or was put away", FAILED: "something could not be asked or put away"},
+)
 @click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
 @click.option("--model", "models", multiple=True, help="Registered model beside the stream's own two. Repeatable.")
 @click.option(
@@ -37,7 +48,8 @@ logger = logging.getLogger(__name__)
     help="Leave alone what is younger, where nothing else tells whether it is still in the making.",
 )
 @click.option("--fix", is_flag=True, help="Do what is listed; without this, nothing is changed.")
-def doctor(*, stream_path: str, models: tuple[str, ...], older_than: str, fix: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON document.")
+def doctor(*, stream_path: str, models: tuple[str, ...], older_than: str, fix: bool, as_json: bool) -> None:
     """List what killed processes have left, and with --fix put it away."""
     try:
         older_than_s = seconds(older_than)
@@ -46,17 +58,23 @@ def doctor(*, stream_path: str, models: tuple[str, ...], older_than: str, fix: b
     stream = load_stream(stream_path)
     tracking, store = tracking_settings(), ObjectStore.answering(store_settings())
     series, unreadable = series_of(store, stream_path, stream, models)
-    found = [*map(_unreadable, unreadable), *_look(series, stream, tracking, store, older_than_s)]
-    for finding in found:
-        click.echo(f"{finding.kind} {finding.name}: {finding.why} → {finding.remedy}")
-    fixes = [finding for finding in found if finding.fix is not None]
-    if not fix:
+    found = []
+    for finding in [*map(_unreadable, unreadable), *_look(series, stream, tracking, store, older_than_s)]:
+        if not as_json:
+            click.echo(f"{finding.kind} {finding.name}: {finding.why} → {finding.remedy}")
+        found.append(finding)
+    # MLflow's client prints the address of each run that it ends, where the one document is to be.
+    with contextlib.redirect_stdout(sys.stderr):
+        examination = Examination(stream.name, found, [finding for finding in found if fix and _put_away(finding)])
+    if as_json:
+        click.echo(json.dumps(examination.as_json(), indent=1))
+    elif fix:
+        click.echo(f"{len(examination.put_away)} of {len(found)} things put away")
+    else:
+        fixes = examination.fixes
         hint = f"; {remedies.doctor_fix(stream_path, models, older_than)} does what is listed" if fixes else ""
         click.echo(f"{len(found)} things found, {len(fixes)} of them can be put away here{hint}")
-        return
-    failed = [finding for finding in fixes if not _put_away(finding)]
-    click.echo(f"{len(fixes) - len(failed)} of {len(found)} things put away")
-    sys.exit(1 if failed else 0)
+    sys.exit(FAILED if fix and len(examination.put_away) < len(examination.fixes) else DONE)
 
 
 def _look(
@@ -106,7 +124,8 @@ def _versions(tracking: TrackingSettings, model: str) -> dict[int, RegisteredVer
 
 
 def _put_away(finding: Finding) -> bool:
-    assert finding.fix is not None  # noqa: S101 - the caller chose those that have one
+    if finding.fix is None:
+        return False
     try:
         finding.fix()
     except (SwatheError, OSError) as error:

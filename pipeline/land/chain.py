@@ -162,6 +162,11 @@ def listed_lanes(store: ObjectStore, stream: str) -> set[int]:
     return {int(name.removeprefix("lane=")) for name in folders if name.removeprefix("lane=").isdigit()}
 
 
+def parts_listed(store: ObjectStore, stream: str) -> int:
+    """Return how many parts of all lanes there are; none of them is read."""
+    return sum(1 for lane in listed_lanes(store, stream) for _ in store.list_objects(lane_prefix(stream, lane)))
+
+
 def part_of(found: StoredObject) -> Part:
     """Return the part whose object is ``found``, from its metadata.
 

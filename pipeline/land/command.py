@@ -12,13 +12,15 @@ from datetime import datetime
 import click
 from prometheus_client import CollectorRegistry
 
+from console.commands import Command
+from console.exit_codes import ALL_REJECTED, DONE
+from console.progress import put_line
 from contract import remedies
 from contract.batch import Manifest
 from contract.errors import ConfigurationError
 from contract.stream import Stream
 from contract.stream_sections import Cut
 from contract.units import seconds, size_bytes
-from pipeline.command_line import Command
 from pipeline.land.assemble import assemble
 from pipeline.land.landing_counts import LandingCounts
 from pipeline.land.metrics import LandingCollector, put_histogram, served
@@ -26,10 +28,6 @@ from pipeline.land.progress_line import progress
 from pipeline.stream_file import load_stream
 
 logger = logging.getLogger(__name__)
-
-
-# Told apart from an error, after which landing again would do the same: these records have landed.
-ALL_REJECTED = 3
 
 
 class _Unit(click.ParamType[float]):
@@ -48,7 +46,17 @@ class _Unit(click.ParamType[float]):
 DURATION, SIZE = _Unit("duration"), _Unit("size")
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=[
+        "--stream streams/flights.yaml --exit-when-idle 5s",
+        "--stream streams/flights.yaml --rows 20000 --max-age 30s --metrics-port 9100",
+    ],
+    exits={
+        DONE: "it came to the end, or was told to leave (Ctrl-C, SIGTERM) and landed what it held",
+        ALL_REJECTED: "it came to the end, records landed, and every one of them was rejected",
+    },
+)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--rows", type=click.IntRange(min=1), help="Cut a batch after this many rows, over all lanes together.")
 @click.option("--bytes", "bytes_", type=SIZE, help="Cut a batch after this many bytes of records, e.g. 64MB.")
@@ -71,10 +79,7 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     metrics_port: int | None,
     start: str | None,
 ) -> None:
-    """Land the topic's records as batches. A flag about the cut replaces all of the stream file's `cut`.
-
-    Exits with 3 if it came to the end, records landed, and every one of them was rejected; with 1 after any error.
-    """
+    """Land the topic's records as batches. A flag about the cut replaces all of the stream file's `cut`."""
     stream = load_stream(stream_path)
     flags = {"rows": rows, "bytes": bytes_, "window": window, "max_age": max_age, "idle": idle}
     cut = stream.cut
@@ -126,7 +131,7 @@ class BatchLines:
         """Say what ``batch`` holds, and why it was cut."""
         offsets = ", ".join(f"{lane}:{first}-{end}" for lane, (first, end) in batch.offsets.items())
         rows = f"{batch.rows:,} rows" + (f", {batch.rows_again:,} of them landed again" if batch.again else "")
-        click.echo(f"batch {batch.batch} of {batch.stream}: {rows}, offsets {offsets or '–'}, cut by {batch.cut}")
+        put_line(f"batch {batch.batch} of {batch.stream}: {rows}, offsets {offsets or '–'}, cut by {batch.cut}")
 
 
 def _summarise(landed: LandingCounts, stream_path: str) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections import deque
 
-from rich.console import Console
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
 from rich.table import Column
 from rich.text import Text
 
+from console.progress import live
 from pipeline.land.assemble import Landing
 from pipeline.land.broker_state import BrokerState
 from pipeline.land.lag import Lag
@@ -68,16 +67,12 @@ class LandingColumn(ProgressColumn):
 
 def progress(landing: Landing) -> Progress:
     """Return the progress line of ``landing``; without a terminal, let landing log its steps."""
-    terminal = sys.stderr.isatty()
-    if not terminal:
-        logging.getLogger("pipeline.land").setLevel(logging.INFO)
-    shown = Progress(
+    shown = live(
         SpinnerColumn(),
         LandingColumn(landing.lander, lag=landing.lag, store=landing.store, broker=landing.broker),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not terminal,
     )
+    if shown.disable:
+        logging.getLogger("pipeline.land").setLevel(logging.INFO)
     shown.add_task("landing")
     return shown

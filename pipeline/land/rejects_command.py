@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from console.commands import Command
+from console.output import output
 from contract import remedies
 from contract.errors import ConfigurationError
 from contract.stream import Stream
-from pipeline.command_line import Command
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import read_start
 from pipeline.land.formats.whole_records import WholeRecords
@@ -37,7 +37,14 @@ _SHOWN_BYTES = 80
 _AFTER = re.compile(r"(\d{1,10})-(\d{1,19})")
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=[
+        "--stream streams/flights.yaml",
+        "--stream streams/flights.yaml --reason 'is required' --limit 5",
+        "--stream streams/flights.yaml --land-again",
+    ],
+)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--land-again", is_flag=True, help="Land those that parse now; the next batch holds their rows.")
 @click.option("--lane", type=click.IntRange(min=0), help="List those of this lane only.")
@@ -120,7 +127,7 @@ def _base64(value: bytes | None) -> str | None:
 
 
 def _print(stream: str, found: RejectedStream, wanted: Iterator[tuple[RejectedPart, Reject]], limit: int) -> None:
-    console = Console(width=140)
+    console = output(width=140)
     table = Table("lane-offset", "batch", "reason", "value", title=f"rejects of stream {stream}")
     place = ""
     for named, reject in itertools.islice(wanted, limit):

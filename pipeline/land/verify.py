@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,7 @@ class _Reading:
     store: ObjectStore
     start: ChainStart
     proof: Proof
+    on_part: Callable[[], None]
     landed: dict[str, LandedObject]
     rejected: list[RejectedOffsets] = field(default_factory=list)
 
@@ -102,10 +103,15 @@ class _Reading:
         return self.proof.lanes.setdefault(lane, LaneProof(lane, self.start.offset(lane), next_offset))
 
 
-def verify_stream(store: ObjectStore, stream: str, landed: dict[str, LandedObject] | None = None) -> Proof:
+def verify_stream(
+    store: ObjectStore,
+    stream: str,
+    on_part: Callable[[], None] = lambda: None,
+    landed: dict[str, LandedObject] | None = None,
+) -> Proof:
     """Check every object of ``stream``, and that together they cover each offset once.
 
-    ``landed`` is given the columns of each object with rows, by its key.
+    ``on_part`` is called for each part that was looked at; ``landed`` is given the columns of each object with rows.
     """
     proof = Proof(stream)
     start = read_start(store, stream)
@@ -113,7 +119,7 @@ def verify_stream(store: ObjectStore, stream: str, landed: dict[str, LandedObjec
         proof.problems.append(f"stream {stream!r} has landed nothing: there is no _chain.json")
         return proof
     landed = {} if landed is None else landed
-    reading = _Reading(store, start, proof, landed)
+    reading = _Reading(store, start, proof, on_part, landed)
     ends: dict[int, Lane] = {}
     listed: list[tuple[int, LandedAgain]] = []
     next_again = 0
@@ -222,6 +228,7 @@ def _check_tail(reading: _Reading, stream: str, lane: int, end: Lane | None) -> 
 
 
 def _check_part(reading: _Reading, lane: int, batch: int | None, part: Part) -> None:
+    reading.on_part()
     try:
         rejected = _rejected_offsets(reading, part)
         starts, ends = _covered(reading, lane, batch, part, rejected)

@@ -7,12 +7,15 @@ import json
 import sys
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from console.commands import Command
+from console.exit_codes import DONE, FAILED
+from console.output import output
+from console.progress import step
 from contract.errors import ChainError
 from contract.stream import Stream
-from pipeline.command_line import Command
+from pipeline.land.chain import parts_listed
 from pipeline.land.chain_start import ChainStart, read_start, refuse_other_topic
 from pipeline.land.topic import Topic, make_consumer, watermarks
 from pipeline.land.verify import BatchProof, Proof, verify_stream
@@ -22,19 +25,25 @@ from pipeline.settings import kafka_settings, store_settings
 from pipeline.stream_file import load_stream
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=["--stream streams/flights.yaml --against-topic", "--stream streams/flights.yaml --json"],
+    exits={DONE: "the proof holds", FAILED: "the proof fails, or could not be made"},
+)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
-@click.option("--json", "as_json", is_flag=True, help="Print the proof as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON document.")
 @click.option("--against-topic", is_flag=True, help="Compare both ends with the topic's watermarks too.")
 def verify(stream_path: str, *, as_json: bool, against_topic: bool) -> None:
-    """Prove from the objects that each offset is in exactly one batch, reject or gap; exit 1 if it is not so.
+    """Prove from the objects that each offset is in exactly one batch, reject or gap.
 
     Says too where columns changed, and whether the stream file can read what was landed.
     """
     stream = load_stream(stream_path)
     store = ObjectStore.answering(store_settings())
     landed: dict[str, LandedObject] = {}
-    proof = verify_stream(store, stream.name, landed)
+    with step(f"verify {stream.name}", unit="parts") as shown:
+        shown.total = parts_listed(store, stream.name)
+        proof = verify_stream(store, stream.name, shown.advance, landed)
     proof.problems += unreadable_columns(stream, stream_path, landed)
     start = read_start(store, stream.name)
     if against_topic and start is not None:
@@ -43,7 +52,7 @@ def verify(stream_path: str, *, as_json: bool, against_topic: bool) -> None:
         click.echo(json.dumps({**dataclasses.asdict(proof), "holds": not proof.problems}, indent=1))
     else:
         _print(proof)
-    sys.exit(1 if proof.problems else 0)
+    sys.exit(FAILED if proof.problems else DONE)
 
 
 def _compare_with_topic(stream: Stream, start: ChainStart, proof: Proof) -> None:
@@ -87,7 +96,7 @@ def _landed_again(batch: BatchProof) -> str:
 
 
 def _print(proof: Proof) -> None:
-    console = Console(width=110)
+    console = output(width=110)
     batches = Table(
         "batch", "rows", "rejected", "landed again", "gaps", "lane: offsets", "cut by", title=f"stream {proof.stream}"
     )

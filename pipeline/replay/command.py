@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from console.commands import Command
+from console.exit_codes import INTERRUPTED
+from console.progress import Step, put_line, step
 from contract.errors import ConfigurationError, ServiceDownError, SourceFileError
 from contract.stream import Stream
-from pipeline.command_line import Command
 from pipeline.replay.event_time import EventTime, event_time_of, refuse_unstampable
 from pipeline.replay.header import with_stream_file
 from pipeline.replay.limits import Limits, limits_of
@@ -34,8 +34,6 @@ from pipeline.replay.source import read_rows
 from pipeline.replay.topic import ensure_topic, make_producer, refuse_retention
 from pipeline.settings import kafka_settings
 from pipeline.stream_file import load_stream
-
-_SHOW_EVERY = 1_000
 
 
 @dataclass(frozen=True)
@@ -77,14 +75,17 @@ SPEED = _Speed()
 class _Reading:
     """Reads the file, from its first row at each call, and counts the rows that cannot be read or sent."""
 
-    def __init__(self, path: Path, stream: Stream, stream_path: str, *, skip_bad: bool) -> None:
+    def __init__(self, path: Path, stream: Stream, stream_path: str, shown: Step, *, skip_bad: bool) -> None:
         self._path, self._stream, self._stream_path, self._skip_bad = path, stream, stream_path, skip_bad
+        self._shown = shown
         self.bad = 0
         self.first_bad: SourceFileError | None = None
 
     def rows(self) -> Iterator[SourceRow]:
         self.bad, self.first_bad = 0, None
-        return with_stream_file(read_rows(self._path, self._stream, self.on_bad), self._stream_path)
+        for row in with_stream_file(read_rows(self._path, self._stream, self.on_bad), self._stream_path):
+            self._shown.done = row.number + 1
+            yield row
 
     def as_sent(self, limits: Limits) -> Iterator[SentRow]:
         return as_sent(self.rows(), limits, str(self._path), self.on_bad, self._stream.written.key)
@@ -96,7 +97,14 @@ class _Reading:
         self.first_bad = self.first_bad or error
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=[
+        "--stream streams/flights.yaml",
+        "--stream streams/flights.yaml --rate 500 --jitter",
+        "--stream streams/mine.yaml --file 'data/*.csv' --skip-bad",
+    ],
+)
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option(
     "--file", "file_path", help="A file, directory, quoted pattern, or - (standard input); default: `source`."
@@ -129,32 +137,37 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
     if speed and (rate or jitter):
         raise ConfigurationError("--speed paces by the event time, --rate and --jitter by the clock: give one of them")
     when = event_time_of(stream) if speed or stamp else None
-    reading = _Reading(path, stream, stream_path, skip_bad=skip_bad)
-    if when is not None and stamp:
-        if read_once(path):
-            raise ConfigurationError("--stamp reads all rows before it sends one, and standard input is read once")
-        refuse_unstampable(_limited(reading.rows(), limit), when, str(path))
-    topic = ensure_topic(stream.topic, partitions, settings)
-    if stamp:
-        refuse_retention(stream.topic, topic.config)
-    read = functools.partial(reading.as_sent, limits_of(stream, topic.record_bytes, settings))
-    found = GoOn(range(topic.partitions), read(), 0) if again else go_on(file, path, stream, topic, settings, read)
-    sending = Sending(
-        make_producer(settings, topic.record_bytes), stream.topic, file.place, found.next_rows,
-        keyed=stream.written.key is not None, already_there=min(found.passed, limit or found.passed),
-    )  # fmt: skip
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        pacing = _Pacing(Pace(rate, jitter=jitter), EventPace(speed) if speed else None, when, stamp=stamp)
-        _send_all(sending, found.rows, pacing, limit, stop)
-    finally:
-        unacknowledged = sending.finish()
-        _report(sending, reading, path, unacknowledged, settings["bootstrap.servers"])
+    with step(f"replay {path.name or path}", total=limit, unit="rows") as shown:
+        reading = _Reading(path, stream, stream_path, shown, skip_bad=skip_bad)
+        if when is not None and stamp:
+            if read_once(path):
+                raise ConfigurationError("--stamp reads all rows before it sends one, and standard input is read once")
+            shown.say("looking at event times")
+            refuse_unstampable(_limited(reading.rows(), limit), when, str(path))
+        topic = ensure_topic(stream.topic, partitions, settings)
+        if stamp:
+            refuse_retention(stream.topic, topic.config)
+        read = functools.partial(reading.as_sent, limits_of(stream, topic.record_bytes, settings))
+        shown.say("comparing with what the topic holds")
+        found = GoOn(range(topic.partitions), read(), 0) if again else go_on(file, path, stream, topic, settings, read)
+        sending = Sending(
+            make_producer(settings, topic.record_bytes), stream.topic, file.place, found.next_rows,
+            keyed=stream.written.key is not None, already_there=min(found.passed, limit or found.passed),
+        )  # fmt: skip
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        shown.say("sending")
+        try:
+            pacing = _Pacing(Pace(rate, jitter=jitter), EventPace(speed) if speed else None, when, stamp=stamp)
+            _send_all(sending, found.rows, pacing, limit, stop)
+        finally:
+            shown.say("waiting for acknowledgements")
+            unacknowledged = sending.finish()
+            _report(sending, reading, path, unacknowledged, settings["bootstrap.servers"])
     if stop.is_set():
         click.echo("stopped before the end of the file; the same command goes on from here", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 def _limited(rows: Iterator[SourceRow], limit: int | None) -> Iterator[SourceRow]:
@@ -164,27 +177,21 @@ def _limited(rows: Iterator[SourceRow], limit: int | None) -> Iterator[SourceRow
 def _send_all(
     sending: Sending, rows: Iterator[SentRow], pacing: _Pacing, limit: int | None, stop: threading.Event
 ) -> None:
-    columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("rows", total=limit)
-        for row in rows:
-            number = row.row.number
-            if stop.is_set() or (limit is not None and number >= limit):
-                break
-            if not sending.holds(number):
-                pacing.send(sending, row, stop)
-            if number % _SHOW_EVERY == 0:
-                progress.update(task, completed=number)
+    for row in rows:
+        number = row.row.number
+        if stop.is_set() or (limit is not None and number >= limit):
+            break
+        if not sending.holds(number):
+            pacing.send(sending, row, stop)
 
 
 def _report(sending: Sending, reading: _Reading, path: Path, unacknowledged: int, address: str) -> None:
     said = f"sent {sending.sent - unacknowledged:,} rows of {path.name or path} to topic {sending.topic}"
     if sending.already_there:
         said += f"; {sending.already_there:,} were there already"
-    click.echo(said)
+    put_line(said)
     if reading.bad:
-        click.echo(f"skipped {reading.bad:,} rows that cannot be used; the first: {reading.first_bad}", err=True)
+        put_line(f"skipped {reading.bad:,} rows that cannot be used; the first: {reading.first_bad}", err=True)
     if unacknowledged:
         reason = sending.first_failure or "no acknowledgement in time"
         raise ServiceDownError("kafka", address, f"{unacknowledged:,} rows were not acknowledged: {reason}")

@@ -16,6 +16,7 @@ from typing import IO, Any, Final, Literal, NamedTuple, cast
 import pyarrow as pa
 
 from contract.errors import SourceFileError
+from pipeline.near_files import near_files
 from pipeline.replay.lines import BROKEN
 
 STANDARD_INPUT = Path("-")
@@ -143,4 +144,5 @@ def readable(path: Path) -> Iterator[None]:
         raise SourceFileError(str(path), None, None, f"not a zip file: {error}") from error
     except BROKEN as error:
         reason = getattr(error, "strerror", None) or error
-        raise SourceFileError(str(path), None, None, f"cannot be read: {reason}") from error
+        near = near_files(path) if isinstance(error, FileNotFoundError) else ""
+        raise SourceFileError(str(path), None, None, f"cannot be read: {reason}{near}") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from contract import remedies
 from contract.errors import SourceFileError
 from contract.stream import Stream
+from pipeline.near_files import near_files
 from pipeline.replay.opened import read_once, readable
 
 _FINGERPRINT_BYTES = 1 << 20
@@ -46,7 +47,7 @@ def _found(path: Path, stream_path: Path) -> Path:
     beside, here = stream_path.resolve().parent / path, Path.cwd() / path
     found = [place for place in (beside, here) if place.exists() or _matching(place)]
     if not found:
-        places = f"looked for as {beside}" + (f" and {here}" if here != beside else "")
+        places = f"looked for as {beside}" + (f" and {here}" if here != beside else "") + near_files(beside)
         raise SourceFileError(str(stream_path), None, None, f"source.path {str(path)!r}: no such file; {places}")
     if len(found) == 2 and beside.resolve() != here.resolve():
         reason = f"source.path {str(path)!r} is both {beside} and {here}; write the whole path of the one that is meant"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from pipeline.object_store import ObjectStore
 from pipeline.train.kinds.kind import Opened, open_kind
@@ -28,8 +29,12 @@ def open_trainer(
     lease: Lease,
     spark: SparkOnDemand,
     stopping: threading.Event | None = None,
+    told: Callable[[str], None] = lambda _: None,
 ) -> Trainer:
-    """Return a trainer of ``series``; what fails while ``stopping`` is set was killed, and ends as KILLED."""
+    """Return a trainer of ``series``; what fails while ``stopping`` is set was killed, and ends as KILLED.
+
+    ``told`` hears what is being done, again and again.
+    """
     runs = Runs(tracking, series.stream.name, series.model)
     artifacts = ArtifactStore(runs, tracking.uri)
     ledger = Ledger(store, series.model)
@@ -37,5 +42,5 @@ def open_trainer(
     publisher = Publisher(
         series, registry, ledger, kind=kind, runs=runs, artifacts=artifacts, lease=lease, uri=tracking.uri
     )
-    builder = VersionBuilder(series, store=store, runs=runs, artifacts=artifacts, spark=spark, kind=kind)
+    builder = VersionBuilder(series, store=store, runs=runs, artifacts=artifacts, spark=spark, kind=kind, told=told)
     return Trainer(series, kind=kind, store=store, runs=runs, publisher=publisher, builder=builder, stopping=stopping)

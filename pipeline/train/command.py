@@ -8,8 +8,11 @@ from typing import Never
 
 import click
 
+from console import progress
+from console.commands import Command
+from console.exit_codes import DONE, TERMINATED
+from console.progress import put_line
 from contract.errors import ChainError
-from pipeline.command_line import Command
 from pipeline.landed_types import LandedTypes
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
@@ -25,7 +28,18 @@ from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, Series, open_
 from pipeline.train.settings import TrackingSettings, spark_settings, tracking_settings
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=[
+        "--stream streams/flights.yaml",
+        "--stream streams/flights.yaml --scheme cumulative",
+        "--stream streams/flights.yaml --batch 2 --model flights-again",
+    ],
+    exits={
+        DONE: "each batch has its version, if only as failed because its rows cannot be trained",
+        TERMINATED: "ended by SIGTERM; the run ends as KILLED, and the next training does it again",
+    },
+)
 @click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
 @click.option(
     "--scheme",
@@ -117,12 +131,16 @@ class TrainCommand:
             spark.close()
 
     def _take(self, steps: list[Step], batches: tuple[SealedBatch, ...], lease: Lease, spark: SparkOnDemand) -> None:
-        # Imported while the JVM starts; nothing-to-do does without mlflow and pyspark.
-        from pipeline.train.assemble import open_trainer  # noqa: PLC0415
+        series, wanted = self._series, [step for step in steps if step.is_work]
+        with progress.step(f"train {series.model}", total=len(wanted), unit="versions") as shown:
+            shown.say("starting Spark")
+            # Imported while the JVM starts; nothing-to-do does without mlflow and pyspark.
+            from pipeline.train.assemble import open_trainer  # noqa: PLC0415
 
-        series = self._series
-        trainer = open_trainer(
-            series, store=self._store, tracking=self._tracking, registry=self._registry, lease=lease, spark=spark
-        )
-        for outcome in trainer.take(steps, batches):
-            click.echo(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
+            trainer = open_trainer(
+                series, store=self._store, tracking=self._tracking, registry=self._registry, lease=lease, spark=spark,
+                told=shown.say,
+            )  # fmt: skip
+            for outcome in trainer.take(steps, batches):
+                put_line(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
+                shown.reach(sum(step.batch <= outcome.batch for step in wanted))

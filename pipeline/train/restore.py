@@ -6,8 +6,9 @@ from typing import Final
 
 import click
 
+from console.commands import Command
+from console.progress import put_line, step
 from contract.errors import ConfigurationError
-from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
 from pipeline.train.lease import Lease
@@ -20,7 +21,7 @@ from pipeline.train.settings import TrackingSettings, tracking_settings
 _SHOWN: Final = 20
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=["flights", "flights --wait-s 60"])
 @click.argument("model")
 @click.option(
     "--wait-s",
@@ -49,9 +50,10 @@ def _restore(model: str, tracking: TrackingSettings, stored: StoreSettings, wait
         _refuse_unknown(store, registry)
         with Lease(store, model, wait_s=wait_s, on_wait=click.echo) as lease:
             done = False
-            for said in open_restorer(registry, Ledger(store, model), tracking, lease).restore():
-                click.echo(f"{model}: {said}")
-                done = True
+            with step(f"restore {model}"):
+                for said in open_restorer(registry, Ledger(store, model), tracking, lease).restore():
+                    put_line(f"{model}: {said}")
+                    done = True
     finally:
         registry.close()
     if not done:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from console.commands import Command
 from contract.errors import ChainError
-from pipeline.command_line import Command
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 from pipeline.train.lease import Lease
@@ -17,7 +17,7 @@ from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, open_series
 from pipeline.train.settings import tracking_settings
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=["--stream streams/flights.yaml", "--model flights-again"])
 @click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
 @click.option("--scheme", type=click.Choice(SCHEMES), default=FROM_FILE, show_default=True, help="Names the model.")
 @click.option("--model", default=FROM_STREAM, show_default=True, help="Registered model; default: the stream's name.")

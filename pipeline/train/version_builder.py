@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,6 +33,10 @@ from pipeline.train.train_key import data_digest
 logger = logging.getLogger(__name__)
 
 
+Told = Callable[[str], None]
+"""Hears what is being done, again and again."""
+
+
 class VersionBuilder:
     """Builds the versions of one series."""
 
@@ -45,9 +49,10 @@ class VersionBuilder:
         artifacts: ArtifactStore,
         spark: SparkOnDemand,
         kind: Kind,
+        told: Told = lambda _: None,
     ) -> None:
         self._series, self._store, self._runs = series, store, runs
-        self._artifacts, self._spark, self._kind = artifacts, spark, kind
+        self._artifacts, self._spark, self._kind, self._told = artifacts, spark, kind, told
 
     def failed(self, run: Run, key: str, manifests: Sequence[Manifest], reason: str) -> VersionRecord:
         series = self._series
@@ -69,7 +74,7 @@ class VersionBuilder:
         DataError: the rows cannot be trained.
         ModelArtifactError: numpy and Spark disagree, or the artifact did not arrive whole.
         """
-        series, watch = self._series, Stopwatch()
+        series, watch = self._series, Stopwatch(self._telling(batches[-1].number))
         manifests = [batch.manifest for batch in batches]
         spark = self._spark.session()
         landed = LandedTypes(self._store).of(key for sealed in batches for key in sealed.filled)
@@ -106,7 +111,7 @@ class VersionBuilder:
                 named = f"{series.model}-v{batch.number}"
                 with self._artifacts.begun(run.info.run_id, named, made.model_type, params) as logged:
                     with watch.measured("artifact"):
-                        artifact = self._upload(run, logged, path, described)
+                        artifact = self._upload(run, logged, path, described, watch.told)
                     fault_point("train.uploaded")
                     with watch.measured("pictures"):
                         self._show(run, batch.number, pictures, made)
@@ -158,15 +163,19 @@ class VersionBuilder:
         )
         self._runs.log(run_id, params, metrics, model=LoggedOn(artifact.model_id, dataset, digest))
 
-    def _upload(self, run: Run, logged: LoggedModel, path: Path, description: MlflowModel) -> Artifact:
+    def _upload(self, run: Run, logged: LoggedModel, path: Path, description: MlflowModel, told: Told) -> Artifact:
         """Bring the artifact at ``path`` to MLflow as ``logged`` and read it back; return where it is."""
         description.artifact_path, description.model_uuid = logged.artifact_location, logged.model_id
         description.run_id, description.model_id = run.info.run_id, logged.model_id
         description.save(str(path / "MLmodel"))
         hashed = digests(path)
-        self._artifacts.upload(logged, path)
+        self._artifacts.upload(logged, path, _sent_of(path, told))
+        told("upload, read back")
         self._artifacts.check(logged.artifact_location, hashed)
         return Artifact(logged.model_id, logged.artifact_location, hashed)
+
+    def _telling(self, number: int) -> Told:
+        return lambda what: self._told(f"version {number}: {what.replace('_', ' ')}")
 
     def _description(self, run: Run, manifests: Sequence[Manifest], sentences: Sequence[str]) -> str:
         series = self._series
@@ -177,3 +186,16 @@ class VersionBuilder:
             describe.route_url(series.serving_url, series.model, manifests[-1].batch, self._kind.link),
             sentences,
         )
+
+
+def _sent_of(path: Path, told: Told) -> Callable[[int], None]:
+    """Return what is called with the bytes of each file below ``path`` that was uploaded, and tells how many are."""
+    total = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    sent = 0
+
+    def add(size: int) -> None:
+        nonlocal sent
+        sent += size
+        told(f"upload, {sent / 1e6:.1f} of {total / 1e6:.1f} MB")
+
+    return add

@@ -9,8 +9,9 @@ import types
 
 import click
 
+from console.commands import Command
+from console.exit_codes import DONE
 from contract.errors import StopError
-from pipeline.command_line import Command
 from pipeline.settings import store_settings
 from pipeline.train.mlflow_client.mlflow_run_parent import Launcher
 from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, open_series
@@ -22,7 +23,11 @@ _LOOK_S = 0.2
 _STOP_S = 8.0
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=["--stream streams/flights.yaml", "--stream streams/flights.yaml --poll-s 5"],
+    exits={DONE: "it was told to leave (Ctrl-C, SIGTERM)"},
+)
 @click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
 @click.option(
     "--scheme",

@@ -1,21 +1,159 @@
-"""What is true of every command's flags."""
+"""What is true of every command: its flags, its help, its examples, its exit codes."""
 
 from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Iterator, Sequence
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from pipeline.__main__ import main
+from console import exit_codes
+from console.commands import Command, Group
+from infra.cli import cli as infra
+from infra.demo import demo, live, ratings
+from infra.run.status import ServiceStatus
+from pipeline.__main__ import main as pipeline
+from pipeline.doctor.finding import Examination, Finding
+from pipeline.land.reject_reasons import ReasonCount
+from pipeline.land.verify import BatchProof, LaneProof, Proof
+from pipeline.status import BatchStatus, LaneStatus, StreamStatus
+from serving.__main__ import main as serving
+from tests.services import ROOT
 
-COMMANDS = main.list_commands(click.Context(main))
+DOCS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+ROOTS = {
+    "python -m pipeline": pipeline,
+    "python -m infra": infra,
+    "python -m serving": serving,
+    "python -m infra.demo": demo.main,
+    "python -m infra.demo.live": live.main,
+    "python -m infra.demo.ratings": ratings.main,
+}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_flag_that_stands_twice_is_refused(name: str) -> None:
-    command = main.get_command(click.Context(main), name)
-    assert command is not None
-    option = next(parameter for parameter in command.params if isinstance(parameter, click.Option))
-    result = CliRunner().invoke(main, [name, option.opts[0], "a", option.opts[0], "b"])
+def commands(typed: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """Yield ``command`` and all below it, each as it is typed."""
+    yield typed, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from commands(f"{typed} {name}", below)
+
+
+ALL = dict(pair for typed, root in ROOTS.items() for pair in commands(typed, root))
+
+
+def _single_valued(command: click.Command) -> list[str]:
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    return [each.opts[0] for each in options if not (each.is_flag or each.multiple or each.count)]
+
+
+def test_all_commands_are_found() -> None:
+    assert {"python -m pipeline land", "python -m infra up", "python -m serving"} <= ALL.keys() and len(ALL) > 20
+
+
+@pytest.mark.parametrize("typed", ALL)
+def test_help_shows_examples_that_can_be_typed_and_the_exit_codes(typed: str) -> None:
+    command, (root, *names) = ALL[typed], _split(typed)
+    assert isinstance(command, Command | Group)
+    shown = CliRunner().invoke(ROOTS[root], [*names, "-h"], prog_name=root, terminal_width=110)
+    assert shown.exit_code == 0 and command.examples
+    assert (
+        shown.output == CliRunner().invoke(ROOTS[root], [*names, "--help"], prog_name=root, terminal_width=110).output
+    )
+    section = shown.output.partition("\nExamples:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(section) == len(command.examples)
+    for line in section:
+        assert line.startswith(f"  {typed}")
+        _parse(ROOTS[root], root, shlex.split(line.strip().removeprefix(root)))
+    codes = shown.output.partition("\nExit codes:\n")[2]
+    told = {int(code) for code in re.findall(r"^  (\d+) ", codes, re.MULTILINE)}
+    assert told == command.exits.keys() and {0, 1, 2, 130} <= told <= exit_codes.MEANINGS.keys()
+
+
+def _split(typed: str) -> list[str]:
+    root = max((root for root in ROOTS if f"{typed} ".startswith(f"{root} ")), key=len)
+    return [root, *typed.removeprefix(root).split()]
+
+
+def _parse(command: click.Command, name: str, words: list[str]) -> None:
+    """Read ``words`` as the command itself would, without running it."""
+    context = command.make_context(name, list(words))
+    if isinstance(command, click.Group):
+        below, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        assert below is not None and inner is not None
+        # What an example asks --help of is there, and that is all it asks.
+        if rest != ["--help"]:
+            _parse(inner, below, rest)
+
+
+@pytest.mark.parametrize("example", ["land --strem x", "lnd", "land", "land --stream a --rows many"])
+def test_an_example_that_cannot_be_typed_is_found(example: str) -> None:
+    with pytest.raises(click.UsageError):
+        _parse(pipeline, "python -m pipeline", shlex.split(example))
+
+
+@pytest.mark.parametrize("typed", [typed for typed, command in ALL.items() if _single_valued(command)])
+def test_a_flag_that_stands_twice_is_refused(typed: str) -> None:
+    root, *names = _split(typed)
+    option = _single_valued(ALL[typed])[0]
+    result = CliRunner().invoke(ROOTS[root], [*names, option, "1", option, "2"])
     assert result.exit_code == 2
-    assert f"{option.opts[0]} stands 2 times" in result.output
+    assert f"{option} stands 2 times" in result.output
+
+
+@pytest.mark.parametrize(
+    ("root", "word", "near"),
+    [
+        ("python -m pipeline", "stauts", "status"),
+        ("python -m infra", "statis", "status"),
+        ("python -m infra", "dwn", "down"),
+    ],
+)
+def test_a_misspelt_command_is_told_the_nearest(root: str, word: str, near: str) -> None:
+    result = CliRunner().invoke(ROOTS[root], [word])
+    assert result.exit_code == 2 and f"No such command '{word}'. Did you mean '{near}'?" in result.output
+
+
+def test_what_means_the_same_is_called_the_same() -> None:
+    """One name has one type, and a flag for programs is `--json`, everywhere."""
+    types: dict[str, set[str]] = {}
+    for command in ALL.values():
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                types.setdefault(parameter.opts[0], set()).add(parameter.type.name)
+                assert re.fullmatch(r"(-[a-z]|--[a-z]+(-[a-z]+)*)", parameter.opts[0])
+                assert parameter.help, parameter.opts
+    assert {name: found for name, found in types.items() if len(found) > 1} == {}
+
+
+def test_the_docs_have_the_same_exit_codes() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", DOCS, re.MULTILINE)
+    assert {int(code): meaning.replace("\\|", "|") for code, meaning in rows} == dict(exit_codes.MEANINGS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "documents", "more"),
+    [
+        ("python -m pipeline status --json", (StreamStatus, BatchStatus, LaneStatus, ReasonCount), ()),
+        ("python -m pipeline verify --json", (Proof, BatchProof, LaneProof), ("holds",)),
+        ("python -m infra status --json", (ServiceStatus,), ()),
+    ],
+)
+def test_the_docs_have_every_key_of_a_json_document(typed: str, documents: Sequence[type], more: Sequence[str]) -> None:
+    table = DOCS.partition(f"`{typed}`")[2].partition("\n`python")[0]
+    keys = {field.name for document in documents for field in dataclasses.fields(document)} | set(more)
+    assert keys <= set(re.findall(r"`([a-z_]+)`", table))
+
+
+def test_the_docs_have_every_key_of_the_doctors_findings() -> None:
+    finding = Finding("run", "a", "why", "remedy")
+    document = Examination("mine", [finding], []).as_json()
+    table = DOCS.partition("`python -m pipeline doctor --json`")[2].partition("\n`python")[0]
+    assert {*document, *document["findings"][0]} == set(re.findall(r"`([a-z_]+)`", table))

@@ -8,7 +8,7 @@ from pathlib import Path
 import serving.http
 
 ROOT = Path(__file__).resolve().parents[2]
-HALVES = ("contract", "infra", "pipeline", "scoring", "serving")
+HALVES = ("console", "contract", "infra", "pipeline", "scoring", "serving")
 
 
 def listed() -> set[str]:

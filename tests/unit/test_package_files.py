@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # The rooms of `infra` are used from a clone, which has all of their files.
-INSTALLED = ("contract", "scoring", "pipeline", "serving")
+INSTALLED = ("console", "contract", "scoring", "pipeline", "serving")
 
 
 def test_every_file_that_is_no_module_is_installed_with_its_package() -> None:

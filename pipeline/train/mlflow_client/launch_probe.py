@@ -1,4 +1,4 @@
-"""`mlflow run` against a tracking server that is down, or against none: one sentence at once.
+"""`mlflow run`: one sentence at once where the tracking server is down or none is named, and no line but its command's.
 
 MLflow's own command turns to its store before any code of the project runs: to a server with a traceback where that is
 down, and where no server is named to a database file that it makes for the purpose. It makes its plugins when it is
@@ -7,6 +7,9 @@ imported, and asks them for headers before each request (entry points in pyproje
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import logging
 import os
 import re
 import sys
@@ -18,7 +21,9 @@ from mlflow.tracking import get_tracking_uri
 from mlflow.tracking.default_experiment.abstract_context import DefaultExperimentProvider
 from mlflow.tracking.request_header.abstract_request_header_provider import RequestHeaderProvider
 
+from contract import log_lines
 from contract.errors import ServiceDownError
+from contract.model_version import LAUNCHES_EXPERIMENT
 from pipeline.train.settings import is_server, no_server
 
 TIMEOUT_S = 5.0
@@ -37,6 +42,23 @@ def _is_of_this_project() -> bool:
     return any(path.is_file() and _PROJECT.search(path.read_text(errors="replace")) for path in projects)
 
 
+def _logs_launches() -> bool:
+    """Whether the project's environment is set, as where its project is named by a git URL."""
+    return os.environ.get("MLFLOW_EXPERIMENT_NAME") == LAUNCHES_EXPERIMENT
+
+
+def _keep_its_lines() -> None:
+    """Send what `mlflow run` itself says to a log file, but for errors, until this process ends."""
+    from console import library_log  # noqa: PLC0415 - of no use to other programs that import mlflow
+
+    errors = logging.StreamHandler()
+    errors.setLevel(logging.ERROR)
+    errors.setFormatter(log_lines.Formatter("%(name)s: %(message)s"))
+    until_its_end = contextlib.ExitStack()
+    until_its_end.enter_context(library_log.kept("mlflow-run", and_to=errors))
+    atexit.register(until_its_end.close)
+
+
 class ServerNamed(DefaultExperimentProvider):
     """Ends `mlflow run` of this project with a clear error where no tracking server is named; names no experiment."""
 
@@ -49,6 +71,8 @@ class ServerNamed(DefaultExperimentProvider):
         uri = os.environ.get("MLFLOW_TRACKING_URI", "")
         if _is_mlflow_run() and not is_server(uri) and _is_of_this_project():
             raise SystemExit(f"error: {no_server(uri)}")
+        if _is_mlflow_run() and (_is_of_this_project() or _logs_launches()):
+            _keep_its_lines()
 
     def in_context(self) -> bool:
         """Return False: this names no experiment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,13 +52,14 @@ class ArtifactStore:
             self._discard(model)
             raise
 
-    def upload(self, model: LoggedModel, path: Path) -> None:
-        """Upload all files below ``path``."""
+    def upload(self, model: LoggedModel, path: Path, on_sent: Callable[[int], None] = lambda _: None) -> None:
+        """Upload all files below ``path``; ``on_sent`` hears of the bytes of each, from any thread."""
         repository = get_artifact_repository(model.artifact_location)
 
         def put(file: Path) -> None:
             folder = file.parent.relative_to(path)
             repository.log_artifact(str(file), None if folder == Path() else str(folder))  # type: ignore[no-untyped-call]
+            on_sent(file.stat().st_size)
 
         with mlflow_errors(self._uri), ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(put, [file for file in path.rglob("*") if file.is_file()]))

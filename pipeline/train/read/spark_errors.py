@@ -14,6 +14,7 @@ from py4j.protocol import Py4JError, Py4JJavaError, Py4JNetworkError  # type: ig
 from pyspark.errors import PySparkException
 
 from contract.errors import AccessDeniedError, ChainError, DataError, ServiceDownError, StopError, SwatheError
+from pipeline.train.read import jvm_output
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +135,10 @@ def causes_of(error: BaseException) -> tuple[Cause, ...]:
     return tuple(found)
 
 
+def _last_words() -> str:
+    return f" (its last words: {said})" if (said := jvm_output.last_words()) else ""
+
+
 @contextmanager
 def spark_errors(
     store: str, otherwise: Callable[[], object] = lambda: None, features: Sequence[str] = ()
@@ -159,10 +164,11 @@ def spark_errors(
         otherwise()
         if isinstance(error, Py4JNetworkError):
             raise StopError(
-                f"Spark's JVM has ended, most often for lack of memory; what it said is above. If so, {_MEMORY}"
+                f"Spark's JVM has ended{_last_words()}, most often for lack of memory. If so, {_MEMORY}"
             ) from error
-        said = causes[0] if causes else str(error).splitlines()[0][:_SHOWN]
-        raise StopError(f"Spark failed: {said}") from error
+        if causes:
+            raise StopError(f"Spark failed: {causes[0]}") from error
+        raise StopError(f"Spark failed: {str(error).splitlines()[0][:_SHOWN]}{_last_words()}") from error
     except OSError as error:
         if error.errno not in _NO_ROOM and _NOWHERE not in str(error):
             raise

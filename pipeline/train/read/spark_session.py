@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.settings import StoreSettings
+from pipeline.train.read.jvm_output import launch
 from pipeline.train.settings import SparkSettings
 
 if TYPE_CHECKING:
@@ -125,27 +126,29 @@ class SparkOnDemand:
 
         # It prints each error's stack as JSON before we can say it in one line.
         logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
+        configuration = self._configuration()
+        launch(configuration)
         builder = SparkSession.Builder()
+        for key, value in configuration.items():
+            builder = builder.config(key, value)
+        session = builder.getOrCreate()
+        self._let_it_read_the_store(session)
+        return session
+
+    def _configuration(self) -> dict[str, str]:
         local = self._is_local
-        for key, value in _CONF.items():
-            if local or not key.startswith("spark.driver."):
-                builder = builder.config(key, value)
+        found = {key: value for key, value in _CONF.items() if local or not key.startswith("spark.driver.")}
         # In one place, and known by its name and ours: a JVM that is killed leaves all of it.
         self._directory = self._directory or tempfile.mkdtemp(prefix=f"swathe-spark-{os.getpid()}-")
         if local:
-            builder = builder.config("spark.local.dir", self._directory)
+            found["spark.local.dir"] = self._directory
         options = f"-Djava.io.tmpdir={self._directory} {_ALWAYS}"
-        if self._short_lived:
-            options = f"{options} {_SHORT_LIVED}"
-        builder = builder.config("spark.driver.extraJavaOptions", options)
-        session = (
-            builder.master(self._settings.master)
-            .config("spark.jars", self._settings.jars)
-            .config("spark.driver.memory", self._settings.memory)
-            .getOrCreate()
-        )
-        self._let_it_read_the_store(session)
-        return session
+        return found | {
+            "spark.driver.extraJavaOptions": f"{options} {_SHORT_LIVED}" if self._short_lived else options,
+            "spark.master": self._settings.master,
+            "spark.jars": self._settings.jars,
+            "spark.driver.memory": self._settings.memory,
+        }
 
     def _let_it_read_the_store(self, session: SparkSession) -> None:
         # Set after the start: what the session is built with stands on the JVM's command line for all to read.

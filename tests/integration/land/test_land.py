@@ -250,7 +250,9 @@ def test_a_terminal_shows_how_far_landing_is(line: Line) -> None:
     assert process.wait(10) == 0, shown
     said = shown.decode()
     assert "100 rows landed" in said and "50 open for" in said and "1 batches" in said
-    assert "part landed" not in said and "landed 150 rows in 2 batches" in line.log.read_text()
+    # What is printed goes where standard output goes, also while the line is shown.
+    printed = line.log.read_text()
+    assert "part landed" not in said and "landed 150 rows in 2 batches" in printed and "batch 1 of" in printed
 
 
 def test_keys_beyond_the_schema_are_counted(line: Line) -> None:

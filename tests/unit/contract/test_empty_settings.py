@@ -83,7 +83,7 @@ def test_what_is_read_by_hand_is_read_behind_a_loader_or_holds_for_empty() -> No
     by_hand = re.compile(r"environ(?:\.get|\.pop)?[\[(]\"((?:SWATHE|AWS|MLFLOW|SPARK)_[A-Z_0-9]+)\"")
     found = {
         (str(path), name)
-        for part in ("contract", "scoring", "pipeline", "serving", "infra")
+        for part in ("console", "contract", "scoring", "pipeline", "serving", "infra")
         for path in Path(part).rglob("*.py")
         for name in by_hand.findall(path.read_text(encoding="utf-8"))
     }
@@ -93,7 +93,12 @@ def test_what_is_read_by_hand_is_read_behind_a_loader_or_holds_for_empty() -> No
         ("pipeline/train/mlflow_client/launch_probe.py", "MLFLOW_TRACKING_URI"),
         ("pipeline/train/series.py", "SWATHE_MLFLOW_URL"),
         ("pipeline/train/series.py", "MLFLOW_RUN_ID"),
+        ("pipeline/train/mlflow_client/launch_probe.py", "MLFLOW_EXPERIMENT_NAME"),
         ("infra/bootstrap.py", "SWATHE_CACHE"),
+        ("console/library_log.py", "SWATHE_LOGS"),
+        ("console/library_log.py", "MLFLOW_CONFIGURE_LOGGING"),
+        ("console/library_log.py", "SWATHE_DATA"),
+        ("console/library_log.py", "SWATHE_CACHE"),
     }
     # `infra demo` and `infra live` read what `infra env` has just printed.
     assert {entry for entry in found if entry[0] not in {"infra/demo/demo.py", "infra/demo/live.py"}} == read

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.ml import PipelineModel
 from pyspark.ml.feature import StringIndexerModel
 from pyspark.ml.recommendation import ALS, ALSModel
@@ -23,12 +25,16 @@ from scoring.ids import Ids
 from scoring.item_ratings import ItemRatings
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 # Names that no column of a stream can have.
 USER_PLACE: Final = "_user_place"
 ITEM_PLACE: Final = "_item_place"
 PREDICTION: Final = "prediction"
+
+# Spark's numbers of grouping sets: a bit for each column that is not in it.
+_SET: Final = "_set"
+_OF_USERS, _OF_ITEMS, _OF_ALL = 0b01, 0b10, 0b11
 
 _INDEXER: Final = "org.apache.spark.ml.feature.StringIndexerModel"
 
@@ -91,19 +97,16 @@ def vocabulary(ratings: Ratings) -> Vocabulary:
     ------
     DataError: there are fewer than two items, or more text in the names than a version holds.
     """
-    model, trained = ratings.model, ratings.trained
-    users, user_counts, user_means = _by_name(trained, model.user, model.rating)
-    items, item_counts, item_means = _by_name(trained, model.item, model.rating)
+    model, rated = ratings.model, _rated(ratings)
+    users, user_counts, user_means = _by_name(rated, model.user, _OF_USERS)
+    items, item_counts, item_means = _by_name(rated, model.item, _OF_ITEMS)
     if len(items) < 2:
         raise DataError(
             f"of the ratings, {int(user_counts.sum())} fell into the share of {model.train_share:g} that is fitted, of "
             f"{len(items)} items: too few to fit"
         )
-    own = fn.when(fn.col(TRAINED), fn.col(model.rating)).cast("double")
-    measures = (measure(own) for measure in (fn.min, fn.max, fn.avg, fn.stddev_pop))
-    found = ratings.rows.agg(fn.count(fn.lit(1)), *measures).first()
-    assert found is not None  # noqa: S101 - always one row
-    pairs, *spread = found
+    every = rated.filter(pc.field(_SET) == _OF_ALL)
+    pairs, *spread = (every.column(name)[0].as_py() for name in ("_pairs", "_low", "_high", "_mean", "_deviation"))
     try:
         ids = Ids.of(users), Ids.of(items)
     except ValueError as error:
@@ -111,10 +114,23 @@ def vocabulary(ratings: Ratings) -> Vocabulary:
     return Vocabulary(*ids, ItemRatings(item_counts, item_means), user_counts, user_means, pairs, *spread)
 
 
-def _by_name(trained: DataFrame, name: str, rating: str) -> tuple[list[str], Counts, Floats]:
+def _rated(ratings: Ratings) -> pa.Table:
+    """Return in one pass how often and how high each user and each item was rated in the trained share, and all."""
+    model = ratings.model
+    own = fn.when(fn.col(TRAINED), fn.col(model.rating)).cast("double")
+    measured = {"_count": fn.count, "_low": fn.min, "_high": fn.max, "_mean": fn.avg, "_deviation": fn.stddev_pop}
+    sets: list[list[Column]] = [[fn.col(model.user)], [fn.col(model.item)], []]
+    grouped = ratings.rows.groupingSets(sets, model.user, model.item)
+    return grouped.agg(
+        fn.grouping_id().cast("int").alias(_SET),
+        fn.count(fn.lit(1)).alias("_pairs"),
+        *(measure(own).alias(name) for name, measure in measured.items()),
+    ).toArrow()
+
+
+def _by_name(rated: pa.Table, name: str, of: int) -> tuple[list[str], Counts, Floats]:
     """Return the distinct names, sorted by code point, with how often and how high each was rated."""
-    measures = fn.count(fn.lit(1)).alias("_count"), fn.avg(fn.col(rating).cast("double")).alias("_mean")
-    table = trained.groupBy(name).agg(*measures).toArrow()
+    table = rated.filter((pc.field(_SET) == of) & (pc.field("_count") > 0))
     names = table.column(name).to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)
     counts, means = (table.column(column).to_numpy()[order] for column in ("_count", "_mean"))

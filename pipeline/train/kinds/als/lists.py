@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import functions as fn
@@ -41,7 +42,7 @@ FOLDER: Final = "lists"
 MOST_ASKED: Final = 1_000
 """Items that Spark is asked for per user: a list is shorter where nearly all of so many were rated by the user."""
 
-_MINE, _KEPT, _NAME, _SCORE, _LIST = "_mine", "_kept", "_name", "_score", "_list"
+_MINE, _RATED, _KEPT, _NAME, _SCORE, _LIST = "_mine", "_rated", "_kept", "_name", "_score", "_list"
 # Numbers and names of a user in a file.
 _CELLS: Final = 4 * LIST_ITEMS
 
@@ -72,11 +73,12 @@ def best_items(fitted: Fitted, ratings: Ratings) -> Iterator[Best]:
     rated = fn.sort_array(fn.collect_list(fn.struct(model.item, model.rating, ITEM_PLACE))).alias(_MINE)
     count = partitions_for(len(known.users), _CELLS)
     placed = fitted.indexed(ratings.trained).repartition(count, USER_PLACE)
-    mine = placed.groupBy(USER_PLACE, model.user).agg(rated)
-    asked = min(len(known.items), LIST_ITEMS + int(known.user_counts.max()), MOST_ASKED)
+    # A list of its own: taken out of the other one, it would be made anew for each item that is looked at.
+    mine = placed.groupBy(USER_PLACE, model.user).agg(rated, fn.collect_list(ITEM_PLACE).alias(_RATED))
     # Both sides: of a join that broadcasts one of them the other decides the tasks.
-    found = fitted.als.recommendForAllUsers(asked).repartition(count, USER_PLACE)
-    others = fn.filter("recommendations", lambda each: ~fn.array_contains(fn.col(_MINE)[ITEM_PLACE], each[ITEM_PLACE]))
+    found = _recommended(fitted).repartition(count, USER_PLACE)
+    first = fn.slice("recommendations", fn.lit(1), LIST_ITEMS + fn.size(_RATED))
+    others = fn.filter(first, lambda each: ~fn.array_contains(_RATED, each[ITEM_PLACE]))
     kept = fn.slice(others, 1, LIST_ITEMS).alias(_KEPT)
     rows = mine.join(found, USER_PLACE).select(USER_PLACE, model.user, _MINE, kept)
     rows = rows.persist(StorageLevel.MEMORY_AND_DISK)
@@ -84,6 +86,24 @@ def best_items(fitted: Fitted, ratings: Ratings) -> Iterator[Best]:
         yield Best(rows, model, known.items, len(known.users))
     finally:
         rows.unpersist()
+
+
+def _recommended(fitted: Fitted) -> DataFrame:
+    """Return of each user so many of the best items that, without those rated, a list is left.
+
+    Most users rated few items, and of those Spark is asked for fewer: what it does for one grows with what is asked.
+    """
+    of_users = fitted.vocabulary.user_counts
+    counts, users = np.sort(of_users), np.arange(len(of_users))
+    asked = np.minimum(LIST_ITEMS + counts, min(len(fitted.vocabulary.items), MOST_ASKED))
+    few = int(np.argmin((users + 1) * asked + users[::-1] * asked[-1]))
+    of_few = _best_of(fitted, of_users <= counts[few], int(asked[few]))
+    return of_few.unionAll(_best_of(fitted, of_users > counts[few], int(asked[-1])))
+
+
+def _best_of(fitted: Fitted, chosen: npt.NDArray[np.bool_], asked: int) -> DataFrame:
+    users = pa.table({USER_PLACE: pa.array(np.flatnonzero(chosen), pa.int32())})
+    return fitted.als.recommendForUserSubset(fitted.als.userFactors.sparkSession.createDataFrame(users), asked)
 
 
 def write_lists(best: Best, store: ObjectStore, model: str, run_id: str) -> str:

@@ -1,0 +1,123 @@
+"""What Spark's JVM, MLflow and other libraries say: kept in a log file of bounded size, out of a person's sight.
+
+What of it a person has to know comes back as an error of ours, and the file is named beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Final
+
+import click
+
+from console.progress import put_line
+from contract.log_lines import Formatter
+
+JVM: Final = "jvm"
+"""Name of the logger that hears each line of the JVM's."""
+_LOGGERS: Final = (
+    *(JVM, "mlflow", "alembic", "sqlalchemy.engine", "huey", "py4j", "pyspark", "py.warnings", "matplotlib"),
+    "urllib3",
+)
+_STYLE: Final = "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"
+# With the one file before it: what a day of a trainer's says, of one that fails at each look.
+MOST_BYTES: Final = 5_000_000
+
+
+def directory(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where the log files are: SWATHE_LOGS, else beside the services' own, else in the cache."""
+    if chosen := environ.get("SWATHE_LOGS"):
+        return Path(chosen).expanduser().absolute()
+    if data := environ.get("SWATHE_DATA"):
+        return Path(data).expanduser().absolute() / "logs"
+    return Path(environ.get("SWATHE_CACHE") or "~/.cache/swathe").expanduser().absolute() / "logs"
+
+
+class _File(RotatingFileHandler):
+    """A log that is made when there is something to say; one that takes no more is no reason to stop a training."""
+
+    has_lines = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.has_lines = True
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Say nothing: the disk is full, or the directory went."""
+
+
+def _opened(path: Path) -> _File | None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return None
+    file = _File(path, maxBytes=MOST_BYTES, backupCount=1, encoding="utf-8", errors="backslashreplace", delay=True)
+    file.setFormatter(Formatter(_STYLE))
+    return file
+
+
+class _Logger:
+    """One library's logger, and how it was."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+        self._was = (self._logger.handlers, self._logger.propagate, self._logger.level)
+
+    def give(self, handlers: list[logging.Handler], *, shown: bool) -> None:
+        self._logger.handlers, self._logger.propagate = list(handlers), shown
+        self._logger.setLevel(logging.INFO)
+
+    def give_back(self) -> None:
+        self._logger.handlers, self._logger.propagate = self._was[:2]
+        self._logger.setLevel(self._was[2])
+
+
+_files: list[_File] = []
+
+
+def where() -> Path | None:
+    """Return the log file of this process, None where nothing was said."""
+    return next((Path(file.baseFilename) for file in reversed(_files) if file.has_lines), None)
+
+
+@contextlib.contextmanager
+def kept(command: str, *, shown: bool = False, and_to: logging.Handler | None = None) -> Iterator[None]:
+    """Write what libraries say during the block to `<command>.log`, and name it where the block ends by an error.
+
+    ``shown``: to the root logger's handlers as well; ``and_to`` is one more handler.
+    """
+    file = _opened(directory() / f"{command}.log")
+    handlers: list[logging.Handler] = [found for found in (file, and_to) if found is not None]
+    loggers = [_Logger(name) for name in _LOGGERS]
+    # Else MLflow would give its loggers other handlers when it is imported.
+    configured = os.environ.get("MLFLOW_CONFIGURE_LOGGING")
+    os.environ["MLFLOW_CONFIGURE_LOGGING"] = "false"
+    logging.captureWarnings(True)
+    for logger in loggers:
+        logger.give(handlers or [logging.NullHandler()], shown=shown)
+    if file is not None:
+        _files.append(file)
+    try:
+        yield
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
+        raise
+    except Exception:
+        if log := where():
+            put_line(f"what Spark, MLflow and other libraries said is in {log}", err=True)
+        raise
+    finally:
+        logging.captureWarnings(False)
+        for logger in loggers:
+            logger.give_back()
+        if file is not None:
+            _files.remove(file)
+            file.close()
+        if configured is None:
+            del os.environ["MLFLOW_CONFIGURE_LOGGING"]
+        else:
+            os.environ["MLFLOW_CONFIGURE_LOGGING"] = configured
