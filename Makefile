@@ -17,7 +17,7 @@ RUN := .venv/bin/python
 # Variables given as arguments to make reach the commands too.
 export $(filter SWATHE_%,$(.VARIABLES))
 
-.PHONY: help setup up down status logs clean demo demo-ratings live test test-long lint lock conda bench screenshots
+.PHONY: help setup up down status logs clean demo demo-ratings live test test-long lint docs lock conda bench screenshots
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,11 @@ lint: ## ruff, mypy, import-linter
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
 	.venv/bin/lint-imports
+
+docs: ## The documentation site, build/docs/index.html: no warning, no link that leads nowhere
+	@$(DEV)
+	@rm -rf build/docs
+	$(RUN) -m sphinx --quiet --fail-on-warning --keep-going --jobs auto --conf-dir docs . build/docs
 
 lock: ## Resolve requirements/*.in and infra/*/jars.in anew
 	@$(DEV)

@@ -20,8 +20,9 @@ from typing import Any, Literal
 
 from contract.errors import ChainError
 
-MANIFEST_FORMAT = 2
-"""Adds to format 1 what has a default in the classes below; a manifest of format 1 stays readable."""
+MANIFEST_FORMAT = 3
+"""Formats 2 and 3 add to the one before what has a default in the classes below; all stay readable."""
+_SINCE_3 = frozenset({"skipped", "deletes"})
 
 # Columns that landing adds to the stream's own.
 PARTITION, OFFSET, TIMESTAMP, KEY = "_partition", "_offset", "_timestamp", "_key"
@@ -33,6 +34,8 @@ FOOTER_KEY = b"swathe"
 # Object metadata holds 2 KB: files beyond these are in the footer only.
 SOURCES_NOTED = 10
 SOURCES = "all_sources"
+SKIPPED = "skipped"
+"""Stretches [from, to) of offsets, in the footer; earlier landing skipped nothing."""
 
 CutReason = Literal["rows", "bytes", "window", "max_age", "idle", "part_size"]
 
@@ -100,8 +103,8 @@ class Rejects:
 class Part:
     """One landed stretch of a lane: offsets ``first_offset`` ≤ o < ``next_offset``.
 
-    ``rows`` + rejected rows + ``gap_records`` = ``next_offset`` − ``first_offset``. Timestamps are Kafka's,
-    in ms since the epoch, UTC; None where the part holds no row. ``value_bytes`` adds up the values of the
+    ``rows`` + rejected rows + ``gap_records`` + ``skipped`` = ``next_offset`` − ``first_offset``. Timestamps are
+    Kafka's, in ms since the epoch, UTC; None where the part holds no row. ``value_bytes`` adds up the values of the
     records that became rows, ``bytes`` is the size of the object.
 
     ``sources`` are the last headers of the replayed files whose records lie in it (``contract/origin.py``), in the
@@ -130,6 +133,10 @@ class Part:
     """Rows that were too far ahead of the lane's clock to move it; parts landed before there was one have none."""
     sources: tuple[str, ...] = ()
     sources_seen: int | None = None
+    skipped: int = 0
+    """Records that are meant to make no row: tombstones, and change events that say a row is gone."""
+    deletes: int = 0
+    """These events, of the skipped."""
 
     @property
     def rejected(self) -> int:
@@ -197,6 +204,7 @@ class Manifest:
     lanes: tuple[Lane, ...]
     again: tuple[LandedAgain, ...] = ()
     next_again: int = 0
+    skipped: int = 0
     format: int = MANIFEST_FORMAT
 
     @property
@@ -249,6 +257,7 @@ def seal(
         rows=sum(part.rows for part in holding_rows),
         rejected=sum(part.rejected for part in parts),
         gap_records=sum(part.gap_records for part in parts),
+        skipped=sum(part.skipped for part in parts),
         min_timestamp_ms=min(earliest, default=None),
         max_timestamp_ms=max(latest, default=None),
         sealed_at_ms=sealed_at_ms,
@@ -279,22 +288,29 @@ def manifest_from_json(body: bytes, key: str) -> Manifest:
                 f"its format is {found!r}, and 1 to {MANIFEST_FORMAT} are read; use the version that wrote it"
             )
         lanes = fields.pop("lanes")
-        if found == 1:
-            _refuse_later_fields(Manifest, [fields])
-            _refuse_later_fields(Lane, lanes)
-            _refuse_later_fields(Part, [part for lane in lanes for part in lane["parts"]])
+        _refuse_later_fields(found, Manifest, [fields])
+        _refuse_later_fields(found, Lane, lanes)
+        _refuse_later_fields(found, Part, [part for lane in lanes for part in lane["parts"]])
         again = tuple(LandedAgain(**landed) for landed in fields.pop("again", ()))
         return Manifest(lanes=tuple(_lane(lane) for lane in lanes), again=again, format=found, **fields)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ChainError(f"{key} is not a batch manifest that this version of Swathe wrote: {error}") from error
 
 
-def _refuse_later_fields(kind: type[Manifest | Lane | Part], found: Iterable[dict[str, Any]]) -> None:
-    """A field that format 1 does not have got there by hand: no reader of that time would have looked at it."""
-    required = {field.name for field in dataclasses.fields(kind) if _is_required(field)}
+def _refuse_later_fields(
+    manifest_format: int, kind: type[Manifest | Lane | Part], found: Iterable[dict[str, Any]]
+) -> None:
+    """A field that the format does not have got there by hand: no reader of that time would have looked at it."""
+    known = {field.name for field in dataclasses.fields(kind)} - _later_fields(manifest_format, kind)
     for fields in found:
-        if later := sorted(fields.keys() - required):
-            raise ValueError(f"format 1 has no field {later[0]!r}")
+        if later := sorted(fields.keys() - known):
+            raise ValueError(f"format {manifest_format} has no field {later[0]!r}")
+
+
+def _later_fields(manifest_format: int, kind: type[Manifest | Lane | Part]) -> frozenset[str]:
+    """Return the fields that came after the format."""
+    added = frozenset(field.name for field in dataclasses.fields(kind) if not _is_required(field))
+    return {1: added, 2: added & _SINCE_3}.get(manifest_format, frozenset())
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
@@ -303,9 +319,8 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 
 def as_sealed(part: Part, manifest_format: int) -> Part:
     """Return ``part`` as a manifest of this format tells it; earlier versions may seal parts that later ones land."""
-    if manifest_format > 1:
-        return part
-    unknown = {field.name: field.default for field in dataclasses.fields(Part) if not _is_required(field)}
+    later = _later_fields(manifest_format, Part)
+    unknown = {field.name: field.default for field in dataclasses.fields(Part) if field.name in later}
     return dataclasses.replace(part, **unknown)  # type: ignore[arg-type]  # of the fields' own types
 
 

@@ -32,7 +32,7 @@ KNOWN: Mapping[str, str] = {
     "SWATHE_STORE_URL": "S3 endpoint, if not the one in AWS_ENDPOINT_URL_S3",
     "SWATHE_SCHEMA_REGISTRY_USERNAME": "name that the schema registry asks for (default: none)",
     "SWATHE_SCHEMA_REGISTRY_PASSWORD": "password or token that goes with the name",
-    "SWATHE_SCHEMA_REGISTRY_CA_FILE": "PEM file of who signed the schema registry's certificate (default: the system's)",
+    "SWATHE_SCHEMA_REGISTRY_CA_FILE": "PEM file of who signed the schema registry's certificate (default: system's)",
     "SWATHE_SCHEMA_REGISTRY_CERTIFICATE_FILE": "PEM file of our certificate, where the schema registry asks for one",
     "SWATHE_SCHEMA_REGISTRY_KEY_FILE": "PEM file of its key, if it is not in the same file",
     "SWATHE_SPARK_JARS": "comma-separated jars that let Spark read s3a://",

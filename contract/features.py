@@ -37,8 +37,12 @@ def _form(given: object) -> object:
     return given
 
 
+Missing = Literal["mean", "median", "flag"]
+_MISSING: Final = "what replaces a missing value; flag: the mean, and a 0/1 column that says so"
+
+
 class _Declared(Section):
-    column: str
+    column: str = Field(description="the column; it may stand several times, each time in another form")
     weight: Real = Field(default=1.0, gt=0, le=1e6, description="of its distances beside those of other features")
 
 
@@ -48,8 +52,8 @@ _As = BeforeValidator(_form)
 class Number(_Declared):
     """A number, as it is."""
 
-    form: Annotated[Literal["number"], _As] = Field(default="number", alias="as")
-    missing: Literal["mean", "median", "flag"] | None = None
+    form: Annotated[Literal["number"], _As] = Field(default="number", alias="as", description="form")
+    missing: Missing | None = Field(default=None, description=_MISSING)
 
     @property
     def is_plain(self) -> bool:
@@ -60,25 +64,27 @@ class Number(_Declared):
 class Log(_Declared):
     """The logarithm of 1 + a number's magnitude, with its sign: for heavy tails."""
 
-    form: Annotated[Literal["log"], _As] = Field(alias="as")
-    missing: Literal["mean", "median", "flag"] | None = None
+    form: Annotated[Literal["log"], _As] = Field(alias="as", description="form")
+    missing: Missing | None = Field(default=None, description=_MISSING)
 
 
 class Category(_Declared):
     """A 0/1 column for each of its most frequent values, and one for all others."""
 
-    form: Annotated[Literal["category"], _As] = Field(alias="as")
-    max_categories: Int = Field(default=32, ge=2, le=256)
-    missing: Literal["flag"] | None = None
+    form: Annotated[Literal["category"], _As] = Field(alias="as", description="form")
+    max_categories: Int = Field(default=32, ge=2, le=256, description="values with a column of their own")
+    missing: Literal["flag"] | None = Field(
+        default=None, description="a missing value has a 0/1 column; without it, it is an other one"
+    )
 
 
 class Cyclic(_Declared):
     """The hour, weekday or month of a time, as a point on a circle."""
 
-    form: Annotated[Literal["cyclic"], _As] = Field(alias="as")
-    of: Literal["hour", "weekday", "month"]
-    zone: Annotated[str, AfterValidator(zone_name)] = "UTC"
-    missing: Literal["mean", "median", "flag"] | None = None
+    form: Annotated[Literal["cyclic"], _As] = Field(alias="as", description="form")
+    of: Literal["hour", "weekday", "month"] = Field(description="what comes round")
+    zone: Annotated[str, AfterValidator(zone_name)] = Field(default="UTC", description="zone of the clock")
+    missing: Missing | None = Field(default=None, description=_MISSING)
 
 
 Declared = Number | Log | Category | Cyclic

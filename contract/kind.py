@@ -7,7 +7,7 @@ A kind is an entry point of the group `swathe.kinds`: its name is what `model: {
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from contract.errors import ConfigurationError
+from contract.proposal import Proposal, Table
 from contract.sections import GateSection, ModelSection, Section
 
 GROUP: Final = "swathe.kinds"
@@ -31,7 +32,8 @@ class Kind:
 
     ``model``, ``gate`` and ``identity`` are its sections of a stream file; ``identity`` is None where no part of a
     version has a name that goes on. ``training`` and ``serving`` say where its two halves are, as `module:attribute`:
-    each half imports its own only, and only when it is used.
+    each half imports its own only, and only when it is used. ``propose`` says what it would make of a table that nobody
+    has described, None where it can make nothing of it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Kind:
     serving: str
     identity: type[Section] | None = None
     has_features: bool = True
+    propose: Callable[[Table], Proposal | None] | None = None
 
 
 @cache

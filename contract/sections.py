@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Strict
+from pydantic import AllowInfNan, BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 
 from contract.units import seconds, size_bytes
 
@@ -15,8 +15,8 @@ Scheme = Literal["disjoint", "cumulative"]
 Int = Annotated[int, Strict()]
 Bool = Annotated[bool, Strict()]
 Real = Annotated[float, Strict(), AllowInfNan(False)]
-Duration = Annotated[float, BeforeValidator(seconds)]
-Size = Annotated[int, BeforeValidator(size_bytes)]
+Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema({"type": "string", "format": "duration"})]
+Size = Annotated[int, BeforeValidator(size_bytes), WithJsonSchema({"type": "string", "format": "size"})]
 
 
 class Section(BaseModel):
@@ -33,8 +33,8 @@ class ModelSection(Section):
     most_width: ClassVar[int | None] = None
     """Numbers of a row at most: a feature is one or more of them."""
 
-    kind: str
-    scheme: Scheme = "disjoint"
+    kind: str = Field(description="what each batch becomes")
+    scheme: Scheme = Field(default="disjoint", description="each batch alone, or batches 1 to i together")
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -32,12 +32,14 @@ class Stream(Section):
     The last four are as the kind of model has them: `contract.kind`.
     """
 
-    name: Name
-    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$"), AfterValidator(no_dots)]
-    columns: dict[ColumnName, Column] = Field(min_length=1)
-    null_values: tuple[str, ...] = ("",)
+    name: Name = Field(description="names the batches, the consumer group, the experiment and the registered model")
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$"), AfterValidator(no_dots)] = Field(
+        description="the Kafka topic"
+    )
+    columns: dict[ColumnName, Column] = Field(min_length=1, description="name → mapping, or the type alone")
+    null_values: tuple[str, ...] = Field(default=("",), description="cells of a text file that mean missing")
     id: tuple[str, ...] = Field(default=(), description="columns that name a row; default: partition-offset")
-    event_time: str | None = None
+    event_time: str | None = Field(default=None, description="timestamp column that says when the row happened")
     source: Source | None = None
     records: Records = Records()
     cut: Cut
@@ -145,10 +147,18 @@ def stream_class(kind: Kind) -> type[Stream]:
     if kind.identity is not None:
         fields["identity"] = (kind.identity, kind.identity())
     if kind.has_features:
-        fields["features"] = (tuple[Feature, ...], Field(min_length=1))
+        fields["features"] = (
+            tuple[Feature, ...],
+            Field(min_length=1, description="what a row is clustered by, in order"),
+        )
     return create_model("Stream", __base__=Stream, **fields)
 
 
 def column_line(text: str, source: str, column: str, key: str = "") -> int:
     """Return the line of ``column``, or of its ``key``, in the stream file ``text``."""
-    return line_of(compose(text, source)[0], ["columns", column, key])[0]
+    return key_line(text, source, "columns", column, key)
+
+
+def key_line(text: str, source: str, *keys: str) -> int:
+    """Return the line of what ``keys`` lead to in the stream file ``text``."""
+    return line_of(compose(text, source)[0], list(keys))[0]

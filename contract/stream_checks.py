@@ -101,9 +101,9 @@ def _places(column: Column, in_value: RecordPath | None) -> Iterator[tuple[tuple
 
 def _check_source(stream: Stream, node: yaml.Node, source: str) -> None:
     written = stream.written
-    if written.key is not None and written.key not in stream.columns:
+    if written.key is not None and written.key not in stream.value_columns:
         line, _ = line_of(node, ["source", "key"])
-        known = ", ".join(stream.columns)
+        known = ", ".join(stream.value_columns)
         raise StreamFileError(source, line, f"source.key: {written.key!r} is not a column; the columns are {known}")
     for name, column in stream.value_columns.items():
         if not written.header and not isinstance(column.name_in_file, int):

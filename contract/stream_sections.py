@@ -64,7 +64,7 @@ class Column(Section):
     What `from`, `format` and `percent` say is how the data file is written, and text in a header or a key.
     """
 
-    type: ColumnType
+    type: ColumnType = Field(description="one of the types, or another name of one")
     required: Bool = Field(default=False, description="a record without it, or with null, is rejected")
     epoch: EpochUnit | None = Field(default=None, description="unit of a timestamp that counts from 1970")
     zone: ZoneName | None = Field(default=None, description="of times that name none, by default UTC")
@@ -128,8 +128,8 @@ class Column(Section):
 class Source(Section):
     """What replay reads when it is given no file, and how any file that it reads is written."""
 
-    path: str | None = None
-    package: PackageName | None = None
+    path: str | None = Field(default=None, description="path of the file, of a directory, or a pattern")
+    package: PackageName | None = Field(default=None, description="installed package that holds it")
     delimiter: Delimiter | None = Field(default=None, description="of a text file; found where it is not given")
     encoding: Encoding = Field(default="utf-8", description="of a text file")
     header: Bool = Field(default=True, description="whether the first line of a text file names the columns")

@@ -16,6 +16,7 @@ from contract import log_lines
 
 # A command's client libraries are imported only when it is the one that runs: importing mlflow takes seconds.
 _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "describe": ("pipeline.describe.command", "Look at a file or a topic, and write a stream file for it."),
     "replay": ("pipeline.replay.command", "Send a data file to the topic, row by row and in order."),
     "land": ("pipeline.land.command", "Land the topic's records as batches in the object store."),
     "status": ("pipeline.status", "Show a stream's batches, their versions, its lanes and their lag."),

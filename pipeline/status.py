@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ class BatchStatus:
     versions: dict[str, str]
     rows_again: int = 0
     """Of the rows, those that some batch had rejected at first."""
+    skipped: int = 0
+    """Records of its offsets that are meant to make no row."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,9 @@ class StreamStatus:
     """Records that were rejected and not landed again; None where it could not be asked."""
     rows_again_unsealed: int | None = None
     """Rows that were landed again and wait for their batch."""
+    skipped: int | None = None
+    """Records that are meant to make no row, and of these the change events that say one is gone."""
+    deletes: int | None = None
     reasons: list[ReasonCount] = field(default_factory=list)
     """Why the newest of the rejected records are."""
     unreachable: list[str] = field(default_factory=list)
@@ -135,7 +141,14 @@ def look(stream: Stream, stream_file: str) -> StreamStatus:
         states = {model: states[manifest.batch] for model, states in versions.items() if manifest.batch in states}
         found.batches.append(
             BatchStatus(
-                manifest.batch, manifest.rows, manifest.rejected, manifest.cut, sealed_at, states, manifest.rows_again
+                manifest.batch,
+                manifest.rows,
+                manifest.rejected,
+                manifest.cut,
+                sealed_at,
+                states,
+                manifest.rows_again,
+                manifest.skipped,
             )
         )
     return found
@@ -212,6 +225,8 @@ def _look_at_rejects(
 ) -> None:
     rejected = rejected_of(manifests, unsealed, AgainChain(store, stream.name).objects_from(0))
     found.rejected, found.rows_again_unsealed = rejected.rejected, rejected.waiting
+    parts = [*(part for manifest in manifests for part in manifest.parts), *itertools.chain(*unsealed.values())]
+    found.skipped, found.deletes = sum(part.skipped for part in parts), sum(part.deletes for part in parts)
     try:
         found.reasons = newest_reasons(store, stream.name, rejected).first()
     except ChainError as error:
@@ -241,11 +256,14 @@ def _topic(stream: Stream, found: StreamStatus) -> dict[int, _LaneEnds]:
 
 def _print(found: StreamStatus, stream_path: str) -> None:
     console = output(width=110)
-    batches = Table("batch", "rows", "rejected", "cut by", "sealed at", "versions", title=f"stream {found.stream}")
+    batches = Table(
+        "batch", "rows", "rejected", "skipped", "cut by", "sealed at", "versions", title=f"stream {found.stream}"
+    )
     for batch in found.batches:
         versions = ", ".join(f"{model} v{batch.batch} {state}" for model, state in batch.versions.items())
         rows = f"{batch.rows:,}" + (f", {batch.rows_again:,} again" if batch.rows_again else "")
-        batches.add_row(*(str(batch.batch), rows, f"{batch.rejected:,}", batch.cut, batch.sealed_at, versions or "–"))
+        without_row = f"{batch.rejected:,}", f"{batch.skipped:,}"
+        batches.add_row(*(str(batch.batch), rows, *without_row, batch.cut, batch.sealed_at, versions or "–"))
     console.print(batches)
     for lane in found.lanes:
         lag = "lag unknown" if lane.lag is None else f"lag {lane.lag:,}"
@@ -255,6 +273,9 @@ def _print(found: StreamStatus, stream_path: str) -> None:
         console.print(f"edited: {edit}", style="yellow", markup=False, soft_wrap=True)
     if found.rows_again_unsealed:
         console.print(f"{found.rows_again_unsealed:,} rows that were landed again wait for the next batch")
+    if found.skipped:
+        deletes = f", {found.deletes:,} of them deletes" if found.deletes else ""
+        console.print(f"{found.skipped:,} records were skipped: they are meant to make no row{deletes}")
     if found.rejected:
         click.echo(
             f"{found.rejected:,} records are rejected; {remedies.rejects(stream_path)} lists them. Why the newest are:"

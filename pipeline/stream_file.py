@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from contract.errors import StreamFileError
-from contract.stream import Stream, column_line, parse_stream
+from contract.stream import Stream, column_line, key_line, parse_stream
 from contract.stream_yaml import LONGEST_BYTES, too_long
 from pipeline.near_files import near_files
 
@@ -23,6 +23,11 @@ def load_stream(path: str | Path) -> Stream:
 def line_of_column(path: str | Path, column: str, key: str = "") -> int:
     """Return the line at which the stream file at ``path`` declares ``column``, or its ``key``."""
     return column_line(_text(path), str(path), column, key)
+
+
+def line_of_key(path: str | Path, *keys: str) -> int:
+    """Return the line at which the stream file at ``path`` has what ``keys`` lead to."""
+    return key_line(_text(path), str(path), *keys)
 
 
 def _text(path: str | Path) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from pydantic import Field
 
 from contract.kind import Kind
+from contract.proposal import ColumnFacts, Proposal, Table
 from contract.sections import Bool, GateSection, Int, ModelSection, Real, Scheme
 
 ID_TYPES: Final = ("int32", "int64", "string")
@@ -27,7 +29,7 @@ class Als(ModelSection):
     implicit: Bool = Field(default=False, description="a rating says how sure a preference is, not how high")
     alpha: Real = Field(default=1.0, ge=0, le=1e15, description="implicit: how much surer a rating of 1 makes")
     train_share: Real = Field(default=0.9, gt=0, lt=1, description="of the ratings, fitted; the rest measures")
-    seed: Int = Field(default=1, ge=-(2**62), lt=2**62)
+    seed: Int = Field(default=1, ge=-(2**62), lt=2**62, description="of the random start")
     scheme: Scheme = Field(default="cumulative", description="batches of their own share few users and items")
 
     @property
@@ -60,6 +62,61 @@ class AlsGate(GateSection):
     max_loss: Real = Field(default=0.05, ge=0, description="share by which it may be worse than the champion")
 
 
+_USER = re.compile(
+    r"user|customer|client|person|people|reviewer|rater|member|account|reader|visitor|listener", re.IGNORECASE
+)
+_ITEM = re.compile(
+    r"item|movie|film|book|product|song|track|artist|album|isbn|asin|anime|recipe|restaurant|business|joke|game|article|"
+    r"course|show|hotel|place|venue",
+    re.IGNORECASE,
+)
+_RATING = re.compile(r"rating|score|stars?$|overall|grade|likes?$|vote", re.IGNORECASE)
+_MOST_RATINGS = 101
+_FEW_COLUMNS = 4
+
+
+def propose(table: Table) -> Proposal | None:
+    """Return a recommender where a table has two columns that name things, and a small number that says how much."""
+    rating = next(iter(sorted(filter(_is_rating, table), key=lambda column: not _RATING.search(column.name))), None)
+    if rating is None:
+        return None
+    names = [column for column in table if column is not rating and _names_things(column, rating)]
+    users = [column for column in names if _USER.search(column.name)]
+    items = [column for column in names if _ITEM.search(column.name) and not _USER.search(column.name)]
+    if users and items and _RATING.search(rating.name):
+        return _recommender(users[0], items[0], rating, 0.9, ())
+    if len(names) == 2 and len(table.columns) <= _FEW_COLUMNS:
+        note = (
+            f"model: taken for ratings, as {names[0].name} and {names[1].name} name things and {rating.name} is small"
+        )
+        return _recommender(names[0], names[1], rating, 0.7, (note,))
+    return None
+
+
+def _recommender(
+    user: ColumnFacts, item: ColumnFacts, rating: ColumnFacts, likeliness: float, notes: tuple[str, ...]
+) -> Proposal:
+    model = {"kind": "als", "user": user.name, "item": item.name, "rating": rating.name}
+    return Proposal(likeliness, model, notes=notes)
+
+
+def _is_rating(column: ColumnFacts) -> bool:
+    return (
+        column.type in RATING_TYPES and not column.is_id and not column.missing and column.distinct is not None
+        and 1 < column.distinct <= _MOST_RATINGS and column.low is not None and column.high is not None
+        and -100 <= column.low < column.high <= 100
+    )  # fmt: skip
+
+
+def _names_things(column: ColumnFacts, rating: ColumnFacts) -> bool:
+    """Whether it names what comes again and again, and more of it than there are ratings."""
+    distinct = column.rows if column.distinct is None else column.distinct
+    return (
+        column.type in ID_TYPES and not column.missing and not column.is_unique
+        and distinct > max(2, rating.distinct or 0) / (4 if column.is_id else 1) and distinct > 1
+    )  # fmt: skip
+
+
 KIND: Final = Kind(
     name="als",
     model=Als,
@@ -67,4 +124,5 @@ KIND: Final = Kind(
     training="pipeline.train.kinds.als.kind:AlsKind",
     serving="serving.kinds.als.kind:KIND",
     has_features=False,
+    propose=propose,
 )

@@ -37,9 +37,9 @@ class ClusteringSection(ModelSection):
 
     forms: ClassVar = frozenset(FORMS)
 
-    seed: Int = Field(default=1, ge=-(2**62), lt=2**62)
-    impute: Literal["mean", "median"] = "mean"
-    max_iter: Int = Field(default=20, ge=1, le=1000)
+    seed: Int = Field(default=1, ge=-(2**62), lt=2**62, description="of the random start")
+    impute: Literal["mean", "median"] = Field(default="mean", description="what replaces a missing value")
+    max_iter: Int = Field(default=20, ge=1, le=1000, description="iterations at most")
 
     @property
     def fewest(self) -> int:

@@ -23,7 +23,7 @@ class GaussianMixture(ClusteringSection):
 
     kind: Literal["gaussian-mixture"]
     k: Int = Field(ge=2, le=MOST_COMPONENTS, description="components, each of them a cluster")
-    max_iter: Int = Field(default=100, ge=1, le=1000)
+    max_iter: Int = Field(default=100, ge=1, le=1000, description="iterations at most")
     tol: Real = Field(default=0.01, gt=0, description="it ends where the log-likelihood of all rows rises by no more")
 
     @property

@@ -1,4 +1,4 @@
-"""Jars from Maven Central by jgo's resolver, pinned by checksum in a lock file beside their list.
+"""Jars, and what else Maven Central has, by jgo's resolver, pinned by checksum in a lock file beside their list.
 
 `jars.in` lists coordinates and, after a minus, what to leave out; `jars.lock` every jar with its SHA-256.
 """
@@ -25,7 +25,7 @@ _DOWNLOADS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Jar:
-    """One jar: ``group:artifact:version`` and the SHA-256 of its bytes."""
+    """One jar: ``group:artifact:version``, with ``:classifier:type`` if it is none, and the SHA-256 of its bytes."""
 
     coordinate: str
     sha256: str
@@ -33,8 +33,14 @@ class Jar:
     @property
     def filename(self) -> str:
         """Name of the jar file, unique within a lock."""
-        _, artifact, version = self.coordinate.split(":")
-        return f"{artifact}-{version}.jar"
+        _, artifact, version, *other = self.coordinate.split(":")
+        return f"{artifact}-{version}-{other[0]}.{other[1]}" if other else f"{artifact}-{version}.jar"
+
+    def artifact(self, context: MavenContext) -> Artifact:
+        """Return it as the resolver knows it."""
+        group, artifact, version, *other = self.coordinate.split(":")
+        found: Artifact = context.project(group, artifact).at_version(version).artifact(*other)
+        return found
 
 
 def read_lock(lock: Path) -> list[Jar]:
@@ -116,7 +122,7 @@ def _locked(artifact: Artifact) -> Jar:
 
 
 def _checked(jar: Jar, context: MavenContext) -> Path:
-    artifact = context.create_dependency(jar.coordinate).artifact
+    artifact = jar.artifact(context)
     for _ in range(2):
         try:
             path: Path = artifact.resolve()

@@ -27,20 +27,20 @@ _INSTALL_YOURSELF = (
 )
 
 
-def home(cache: Path, progress: Progress, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the home of a Java that runs here, brought into ``cache`` if this machine has none.
+def home(cache: Path, progress: Progress, environ: Mapping[str, str] = os.environ, *, oldest: int = OLDEST) -> Path:
+    """Return the home of a Java that runs here, ``oldest`` or newer, brought into ``cache`` if this machine has none.
 
     Raises
     ------
     StopError: none was found and none could be brought.
     """
-    found = find(cache, environ)
+    found = find(cache, environ, oldest=oldest)
     if found is not None:
         return found
     pinned = _pinned()
     if pinned is None:
         raise ConfigurationError(
-            f"no Java {OLDEST} or newer was found in JAVA_HOME or on PATH, and none is pinned for "
+            f"no Java {oldest} or newer was found in JAVA_HOME or on PATH, and none is pinned for "
             f"{platform.system()} {platform.machine()}. {_INSTALL_YOURSELF}"
         )
     target = _target(cache)
@@ -54,23 +54,23 @@ def home(cache: Path, progress: Progress, environ: Mapping[str, str] = os.enviro
                 archive.extraction_filter = getattr(tarfile, "tar_filter", None)
                 archive.extractall(temporary)  # noqa: S202 (its checksum is the pinned one)
             (temporary / "jdk.tar.gz").unlink()
-        brought = find(cache, {})
+        brought = find(cache, {}, oldest=oldest)
     if brought is None:
         raise StopError(f"the Java in {target} does not run here; remove that directory. {_INSTALL_YOURSELF}")
     return brought
 
 
-def find(cache: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
+def find(cache: Path, environ: Mapping[str, str] = os.environ, *, oldest: int = OLDEST) -> Path | None:
     """Return the home of the first Java that runs and is new enough: JAVA_HOME, PATH, the cache."""
     candidates = [Path(environ["JAVA_HOME"]) / "bin" / "java"] if environ.get("JAVA_HOME") else []
     on_path = shutil.which("java", path=environ.get("PATH", ""))
     if on_path:
         candidates.append(Path(on_path))
     candidates += sorted(_target(cache).glob("*/bin/java")) + sorted(_target(cache).glob("*/Contents/Home/bin/java"))
-    return next((java_home for java in candidates if (java_home := _home_of(java)) is not None), None)
+    return next((java_home for java in candidates if (java_home := _home_of(java, oldest)) is not None), None)
 
 
-def _home_of(java: Path) -> Path | None:
+def _home_of(java: Path, oldest: int) -> Path | None:
     """Ask ``java`` itself: macOS has a stub that only says where to get one."""
     try:
         answer = subprocess.run(
@@ -80,7 +80,7 @@ def _home_of(java: Path) -> Path | None:
         return None
     version = re.search(r"^\s*java\.specification\.version = (?:1\.)?(\d+)", answer, re.MULTILINE)
     java_home = re.search(r"^\s*java\.home = (.+)$", answer, re.MULTILINE)
-    if version is None or java_home is None or int(version[1]) < OLDEST:
+    if version is None or java_home is None or int(version[1]) < oldest:
         return None
     return Path(java_home[1].strip())
 

@@ -51,6 +51,8 @@ def main() -> None:
     for listed in sorted(source_package.LOCKS.glob("*.in")):
         with progress.step(f"requirements/sources/{listed.stem}.txt"):
             compile_requirements(f"sources/{listed.stem}", "--no-deps")
+    with progress.step("requirements/data-files.txt"):
+        compile_requirements("data-files", "--no-deps")
     cache = settings.load().cache
     for listed in sorted(Path(settings.ROOT / "infra").glob("*/jars.in")):
         with progress.step(str(listed.with_suffix(".lock").relative_to(settings.ROOT))):

@@ -16,12 +16,13 @@ from pipeline.land.broker_state import BrokerState
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import begin_or_read, read_start
 from pipeline.land.dead_letters import DeadLetters
-from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.group_member import GroupMember
 from pipeline.land.lag import Lag
 from pipeline.land.lander import BatchLog, Lander
 from pipeline.land.newest_parts import refuse_unreadable_parts
 from pipeline.land.patient_store import Durations, PatientStore
+from pipeline.land.record_format import record_format
+from pipeline.land.schema_registry import SchemaRegistry
 from pipeline.land.topic import Topic, make_consumer, offsets_at
 from pipeline.object_store import FIRST_ANSWER_S, ObjectStore
 from pipeline.settings import kafka_settings, store_settings
@@ -39,6 +40,7 @@ class Landing:
     lag: Lag
     store: PatientStore
     broker: BrokerState
+    registry: SchemaRegistry | None = None
 
 
 def assemble(
@@ -52,6 +54,7 @@ def assemble(
     SwatheError: a service does not answer, or topic and landed objects contradict each other.
     """
     kafka, settings = kafka_settings(), store_settings()
+    records, registry = record_format(stream, stream_path, stop)
     address = kafka["bootstrap.servers"]
     topic = Topic(stream.topic, kafka)
     topic_id, partitions = topic.describe_new()
@@ -72,18 +75,18 @@ def assemble(
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", topic_id)
     refuse_unreadable_parts(store, stream, stream_path, writer)
     begun_topic = BegunTopic(topic, topic_id, stream, address, stop)
-    patient, record_format = PatientStore(settings, stop, put_durations), WholeRecords(stream)
+    patient = PatientStore(settings, stop, put_durations)
     lander = Lander(
         stream, cut, store=patient, writer=writer, start=chain_start, partitions=partitions,
         # What was fetched of another topic under this name cannot be older than this check's answer.
         topic=topic, topic_check=begun_topic,
         dead_letters=DeadLetters(stream.topic, kafka, stop) if dlq else None, batch_log=batch_log,
-        hint=record_format.why_no_column,
+        hint=records.why_no_column,
     )  # fmt: skip
     lag = Lag(consumer, stream.topic, lander.lanes, broker)
     member = GroupMember(
-        consumer, lander, record_format,
+        consumer, lander, records,
         topic=begun_topic, broker=broker, lag=lag, exit_when_idle_s=exit_when_idle_s, stop=stop,
         keys_are_values=stream.written.key is not None,
     )  # fmt: skip
-    return Landing(member, lander, lag, patient, broker)
+    return Landing(member, lander, lag, patient, broker, registry)

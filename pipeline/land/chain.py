@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contract.batch import (
+    SKIPPED,
     SOURCES,
     SOURCES_NOTED,
     CutReason,
@@ -98,7 +99,7 @@ class Chain:
         attempt = f"{part.sequence:08d}-{secrets.token_hex(8)}"
         rejects = self._put_rejects(part, attempt)
         facts = _facts(part, cut, writer, rejects, attempt)
-        body = part.close({**facts, "gaps": part.gaps, SOURCES: list(part.sources.values())})
+        body = part.close({**facts, "gaps": part.gaps, SKIPPED: part.skipped, SOURCES: list(part.sources.values())})
         key = part_key(self._stream, self._lane, part.sequence)
         fault_point("before-part")
         etag = self._store.put_if_absent(key, bytes(body), facts)
@@ -136,6 +137,8 @@ def _facts(part: OpenPart, cut: CutReason, writer: Writer, rejects: Rejects | No
         "rows": part.rows,
         "value_bytes": part.value_bytes,
         "gap_records": sum(end - start for start, end in part.gaps),
+        "skipped_records": part.skipped_records or None,
+        "deletes": part.deletes or None,
         "min_timestamp_ms": part.min_timestamp_ms,
         "max_timestamp_ms": part.max_timestamp_ms,
         "window": part.window,
@@ -203,6 +206,8 @@ def part_of(found: StoredObject) -> Part:
             writer=facts["writer"],
             sources=sources,
             sources_seen=sources_seen,
+            skipped=int(facts.get("skipped_records", 0)),
+            deletes=int(facts.get("deletes", 0)),
         )
     except (KeyError, ValueError) as error:
         raise ChainError(f"{found.key} is not a part that Swathe landed: {error!r} in its metadata") from error

@@ -136,6 +136,8 @@ class BatchLines:
 
 def _summarise(landed: LandingCounts, stream_path: str) -> None:
     said = f"landed {landed.rows:,} rows in {landed.batches.total()} batches, rejected {landed.rejected:,}"
+    if landed.skipped:
+        said += f", skipped {landed.skipped:,}" + (f" ({landed.deletes:,} of them deletes)" if landed.deletes else "")
     if landed.ignored_keys:
         said += f", ignored {landed.ignored_keys:,} keys that are not in the schema"
     if landed.late_rows:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contract.batch import CutReason
-from pipeline.land.open_part import PART_BYTES, PART_ROWS, OpenPart
+from pipeline.land.open_part import PART_ROWS, OpenPart
 from pipeline.land.owned_lane import OwnedLane
 from pipeline.land.parsed_records import ParsedRecords
 from pipeline.land.windows import Windows
@@ -39,7 +39,7 @@ def first_cut(
     points = [*_amount_cuts(records, room_rows, room_bytes)]
     if windows is not None and (point := _window_cut(records, part, windows, first_window)) is not None:
         points.append(point)
-    if part.rows + records.rows.num_rows >= PART_ROWS or part.encoded_bytes >= PART_BYTES:
+    if part.rows + records.rows.num_rows >= PART_ROWS or part.full:
         points.append(CutPoint(records.next_offset, "part_size"))
     return min(points, key=lambda point: point.offset, default=None)
 

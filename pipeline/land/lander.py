@@ -258,8 +258,8 @@ class Lander:
             self._read_again(lane)
             return
         logger.info(
-            "part landed; key=%s rows=%d rejected=%d cut=%s offsets=%d-%d",
-            *(part.key, part.rows, part.rejected, part.cut, part.first_offset, part.next_offset),
+            "part landed; key=%s rows=%d rejected=%d skipped=%d cut=%s offsets=%d-%d",
+            *(part.key, part.rows, part.rejected, part.skipped, part.cut, part.first_offset, part.next_offset),
         )
         self.counts.count(lane.open, part)
         if self._dead_letters is not None:

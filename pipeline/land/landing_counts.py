@@ -19,6 +19,10 @@ class LandingCounts:
 
     rows: int = 0
     rejected: int = 0
+    skipped: int = 0
+    """Records that are meant to make no row."""
+    deletes: int = 0
+    """Those of the skipped which say that a row is gone."""
     ignored_keys: int = 0
     late_rows: int = 0
     early_rows: int = 0
@@ -41,6 +45,8 @@ class LandingCounts:
             logger.warning("records are rejected; lane=%d offset=%d reason=%s", *reason.place, reason.reason)
         self.rows += part.rows
         self.rejected += len(part.rejects)
+        self.skipped += part.skipped_records
+        self.deletes += part.deletes
         self.ignored_keys += part.ignored_keys
         self.late_rows += part.late_rows
         self.early_rows += part.early_rows

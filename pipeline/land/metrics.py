@@ -37,6 +37,8 @@ class LandingCollector(Collector):
         landed = self._lander.counts
         yield self._counter("rows", "Rows landed", landed.rows)
         yield self._counter("rejected_records", "Records rejected", landed.rejected)
+        yield self._counter("skipped_records", "Records meant to make no row, and skipped", landed.skipped)
+        yield self._counter("deletes", "Change events, of the skipped, that say a row is gone", landed.deletes)
         yield self._counter("late_rows", "Rows that came after their window", landed.late_rows)
         yield self._counter("early_rows", "Rows too far ahead of their lane's clock to move it", landed.early_rows)
         yield self._counter("ignored_keys", "Keys that are not in the schema", landed.ignored_keys)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from contract.batch import FOOTER_KEY
 from pipeline.land.lane_clock import NO_CLOCK, LaneClock
-from pipeline.land.parsed_records import ParsedRecords
+from pipeline.land.parsed_records import ParsedRecords, stretches
 from pipeline.land.reject import Reject
 
 # A part is encoded in memory before its one PUT; beyond this it is landed, whatever the cut says.
@@ -21,6 +21,8 @@ PART_ROWS = 4_000_000
 ROW_GROUP_ROWS = 65_536
 # Large rows make smaller groups: what waits is not encoded yet.
 ROW_GROUP_BYTES = 16 * 2**20
+# Stretches of gaps and of skipped records, which are in the footer: some 2 MB of it.
+MOST_STRETCHES = 100_000
 # Replayed files that a part keeps the last header of.
 MOST_SOURCES = 10_000
 
@@ -47,13 +49,17 @@ class OpenPart:
         """Columns of the stream that have a value in some row."""
         self.rejects: list[Reject] = []
         self.gaps: list[tuple[int, int]] = []
+        self.skipped: list[tuple[int, int]] = []
+        """Stretches [from, to) of offsets whose records are meant to make no row."""
+        self.skipped_records = 0
+        self.deletes = 0
         self.sources: dict[str, str] = {}
         """Per replayed file the last header of its records, in the order of their offsets."""
         self.min_timestamp_ms: int | None = None
         self.max_timestamp_ms: int | None = None
         self.window: int | None = None
         self.opened_at: float | None = None
-        """Monotonic seconds at which the first row or reject came."""
+        """Monotonic seconds at which the first record came that is counted: a row, a reject, one that is skipped."""
         self.begun_at = 0.0
         """Monotonic seconds at which the first offset was passed."""
         self.grown_at = 0.0
@@ -72,6 +78,12 @@ class OpenPart:
         return self.next_offset == self.first_offset
 
     @property
+    def full(self) -> bool:
+        """Whether it is landed, whatever the cut says."""
+        stretches = len(self.gaps) + len(self.skipped)
+        return self.rows >= PART_ROWS or self.encoded_bytes >= PART_BYTES or stretches >= MOST_STRETCHES
+
+    @property
     def encoded_bytes(self) -> int:
         """Bytes of Parquet, of rows that wait for their row group, and of rejects so far."""
         return self._body.tell() + self._waiting_bytes + self._rejected_bytes
@@ -84,11 +96,12 @@ class OpenPart:
         if self.empty:
             self.begun_at = self.grown_at
         self.next_offset = records.next_offset
-        if self.opened_at is None and (records.rows.num_rows or records.rejects):
+        if self.opened_at is None and (records.rows.num_rows or records.rejects or len(records.skipped)):
             self.opened_at = self.grown_at
         self.rejects.extend(records.rejects)
         self._rejected_bytes += sum(reject.size_bytes for reject in records.rejects)
         self.gaps.extend(records.gaps)
+        self._skip(records)
         for source, header in records.origins.last(records.first_offset, records.next_offset).items():
             self.sources.pop(source, None)
             self.sources[source] = header
@@ -99,6 +112,14 @@ class OpenPart:
         self.strangers += len(records.strangers)
         if records.rows.num_rows:
             self._add_rows(records)
+
+    def _skip(self, records: ParsedRecords) -> None:
+        self.skipped_records += len(records.skipped)
+        self.deletes += len(records.deletes)
+        for start, end in stretches(records.skipped):
+            continues = self.skipped and self.skipped[-1][1] == start
+            first = self.skipped.pop()[0] if continues else start
+            self.skipped.append((first, end))
 
     def _add_rows(self, records: ParsedRecords) -> None:
         self.rows += records.rows.num_rows

@@ -131,6 +131,15 @@ def parsed_records(fetched: FetchedRecords, expected_offset: int) -> ParsedRecor
     )
 
 
+def stretches(offsets: Longs) -> list[tuple[int, int]]:
+    """Return ascending ``offsets`` as stretches [from, to) without a hole."""
+    if not len(offsets):
+        return []
+    breaks = np.flatnonzero(np.diff(offsets) > 1)
+    starts, ends = offsets[np.concatenate([[0], breaks + 1])], offsets[np.append(breaks, -1)] + 1
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
 def _between(offsets: Longs, first: int, end: int) -> Longs:
     low, high = np.searchsorted(offsets, [first, end])
     return offsets[low:high]

@@ -57,6 +57,7 @@ class LandingColumn(ProgressColumn):
         said += f" · {counts.batches.total()} batches"
         said += f" · lag {lag:,}" if lag is not None else ""
         said += f" · {counts.rejected:,} rejected" if counts.rejected else ""
+        said += f" · {counts.skipped:,} skipped" if counts.skipped else ""
         return Text(said + (f" · waiting for {waiting_for}" if (waiting_for := self._waiting_for()) else ""))
 
     def _waiting_for(self) -> str | None:

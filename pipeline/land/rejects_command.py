@@ -23,9 +23,9 @@ from contract.errors import ConfigurationError
 from contract.stream import Stream
 from pipeline.land.chain import Writer
 from pipeline.land.chain_start import read_start
-from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.land_again import LandAgainOutcome, LandingAgain
 from pipeline.land.newest_parts import refuse_unreadable_parts
+from pipeline.land.record_format import record_format
 from pipeline.land.reject import Reject
 from pipeline.land.rejected_records import RejectedPart, RejectedStream, rejected_stream, rejects_in, tables
 from pipeline.object_store import ObjectStore
@@ -164,7 +164,8 @@ def _land_again(store: ObjectStore, stream: Stream, stream_path: str) -> None:
     refuse_racing_store(store)
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", start.topic_id)
     refuse_unreadable_parts(store, stream, stream_path, writer)
-    _say(stream_path, LandingAgain(store, stream, WholeRecords(stream), writer).run())
+    records, _ = record_format(stream, stream_path)
+    _say(stream_path, LandingAgain(store, stream, records, writer).run())
 
 
 def _say(stream_path: str, outcome: LandAgainOutcome) -> None:

@@ -1,4 +1,4 @@
-"""Proves from the objects alone that every offset is in exactly one part of one batch, a reject, or a gap."""
+"""Proves from the objects alone that every offset is in exactly one part of one batch, a reject, skipped, or a gap."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from contract.batch import (
     FOOTER_KEY,
     OFFSET,
     PARTITION,
+    SKIPPED,
     LandedAgain,
     Lane,
     Manifest,
@@ -48,6 +49,10 @@ class LaneProof:
     landed_again: int = 0
     """Records that were rejected at first, and are rows of a batch or wait for one."""
     gap_records: int = 0
+    skipped: int = 0
+    """Records that are meant to make no row."""
+    deletes: int = 0
+    """Those of the skipped which say that a row is gone."""
     unsealed_rows: int = 0
     low_watermark: int | None = None
     high_watermark: int | None = None
@@ -67,6 +72,7 @@ class BatchProof:
     rejected: int
     landed_again_in: dict[str, int]
     gap_records: int
+    skipped: int
     offsets: Mapping[int, tuple[int, int]]
     cut: str
 
@@ -92,8 +98,8 @@ class _Reading:
     store: ObjectStore
     start: ChainStart
     proof: Proof
-    on_part: Callable[[], None]
     landed: dict[str, LandedObject]
+    on_part: Callable[[], None]
     rejected: list[RejectedOffsets] = field(default_factory=list)
 
     def say(self, problem: str) -> None:
@@ -106,12 +112,13 @@ class _Reading:
 def verify_stream(
     store: ObjectStore,
     stream: str,
-    on_part: Callable[[], None] = lambda: None,
     landed: dict[str, LandedObject] | None = None,
+    on_part: Callable[[], None] = lambda: None,
 ) -> Proof:
     """Check every object of ``stream``, and that together they cover each offset once.
 
-    ``on_part`` is called for each part that was looked at; ``landed`` is given the columns of each object with rows.
+    ``landed`` is given the columns of each object with rows, by its key; ``on_part`` is called for each part that
+    was looked at.
     """
     proof = Proof(stream)
     start = read_start(store, stream)
@@ -119,7 +126,7 @@ def verify_stream(
         proof.problems.append(f"stream {stream!r} has landed nothing: there is no _chain.json")
         return proof
     landed = {} if landed is None else landed
-    reading = _Reading(store, start, proof, on_part, landed)
+    reading = _Reading(store, start, proof, landed, on_part)
     ends: dict[int, Lane] = {}
     listed: list[tuple[int, LandedAgain]] = []
     next_again = 0
@@ -171,19 +178,22 @@ def _check_manifest(reading: _Reading, manifest: Manifest, ends: Mapping[int, La
             f"{key} lists other rejects landed again than numbers {next_again} to {manifest.next_again - 1}: "
             f"the batch before ends at {next_again}"
         )
-    totals = (sum(held.rows for held in manifest.objects), *_rejected_and_gaps(manifest))
-    if totals != (manifest.rows, manifest.rejected, manifest.gap_records):
-        reading.say(f"{key} says rows, rejected and gaps are not the sums of its objects: {totals}")
+    totals = (sum(held.rows for held in manifest.objects), *_without_rows(manifest))
+    if totals != (manifest.rows, manifest.rejected, manifest.gap_records, manifest.skipped):
+        reading.say(f"{key} says rows, rejected, gaps and skipped are not the sums of its objects: {totals}")
     reading.proof.batches.append(
         BatchProof(
             batch=manifest.batch, rows=manifest.rows, rows_again=manifest.rows_again, rejected=manifest.rejected,
-            landed_again_in={}, gap_records=manifest.gap_records, offsets=manifest.offsets, cut=manifest.cut,
+            landed_again_in={}, gap_records=manifest.gap_records, skipped=manifest.skipped,
+            offsets=manifest.offsets, cut=manifest.cut,
         )
     )  # fmt: skip
 
 
-def _rejected_and_gaps(manifest: Manifest) -> tuple[int, int]:
-    return sum(part.rejected for part in manifest.parts), sum(part.gap_records for part in manifest.parts)
+def _without_rows(manifest: Manifest) -> tuple[int, int, int]:
+    counts = [(part.rejected, part.gap_records, part.skipped) for part in manifest.parts]
+    rejected, gaps, skipped = map(sum, zip(*counts, strict=True)) if counts else (0, 0, 0)
+    return rejected, gaps, skipped
 
 
 def _check_lane(reading: _Reading, key: str, manifest: Manifest, lane: Lane) -> None:
@@ -194,16 +204,16 @@ def _check_lane(reading: _Reading, key: str, manifest: Manifest, lane: Lane) -> 
             reading.say(f"{key}: {part.key} begins at {part.first_offset}, expected was {offset}")
         found = reading.store.head(part.key)
         try:
-            stored = as_sealed(part_of(found), manifest.format) if found else None
+            landed = part_of(found) if found else None
         except ChainError as error:
             reading.say(f"{part.key} was altered: {error}")
         else:
-            if stored is None:
+            if landed is None:
                 reading.say(f"{key} names {part.key}, which does not exist")
-            elif stored != part:
+            elif (stored := as_sealed(landed, manifest.format)) != part:
                 reading.say(f"{part.key} was altered: {_difference(part, stored)}")
             else:
-                _check_part(reading, lane.lane, manifest.batch, part)
+                _check_part(reading, lane.lane, manifest.batch, landed)
         offset, sequence = part.next_offset, sequence + 1
     if offset != lane.next_offset:
         reading.say(f"{key} lane {lane.lane} says it ends at {lane.next_offset}, its parts end at {offset}")
@@ -245,6 +255,8 @@ def _check_part(reading: _Reading, lane: int, batch: int | None, part: Part) -> 
     totals.rows += part.rows
     totals.rejected += part.rejected
     totals.gap_records += part.gap_records
+    totals.skipped += part.skipped
+    totals.deletes += part.deletes
 
 
 def _count_again(proof: Proof, again: AgainProof, rejected: Sequence[RejectedOffsets]) -> None:
@@ -306,12 +318,23 @@ def _covered(reading: _Reading, lane: int, batch: int | None, part: Part, reject
         reading.say(f"{part.key} holds {len(offsets)} rows, not {part.rows}")
     if not (rows.column(PARTITION).to_numpy() == lane).all() or not (np.diff(offsets) > 0).all():
         reading.say(f"{part.key} holds rows of another lane, or not in the order of their offsets")
-    gaps: Longs = np.array(footer["gaps"], dtype=np.int64).reshape(-1, 2)
-    lengths = gaps[:, 1] - gaps[:, 0]
-    if (lengths < 1).any() or lengths.sum() != part.gap_records:
-        reading.say(f"{part.key}: the footer's gaps are not {part.gap_records} offsets")
+    stretches = np.concatenate(
+        [
+            _stretches(reading, part, "gaps", footer["gaps"], part.gap_records),
+            _stretches(reading, part, "skipped records", footer.get(SKIPPED, []), part.skipped),
+        ]
+    )
     single = np.concatenate([offsets, rejected])
-    return np.concatenate([single, gaps[:, 0]]), np.concatenate([single + 1, gaps[:, 1]])
+    return np.concatenate([single, stretches[:, 0]]), np.concatenate([single + 1, stretches[:, 1]])
+
+
+def _stretches(reading: _Reading, part: Part, what: str, found: object, count: int) -> Longs:
+    """Return what the footer says of ``what``, [from, to) each, which should be of ``count`` offsets."""
+    stretches: Longs = np.array(found, dtype=np.int64).reshape(-1, 2)
+    lengths = stretches[:, 1] - stretches[:, 0]
+    if (lengths < 1).any() or lengths.sum() != count:
+        reading.say(f"{part.key}: the footer's {what} are not {count} offsets")
+    return stretches
 
 
 def _rejected_offsets(reading: _Reading, part: Part) -> Longs:

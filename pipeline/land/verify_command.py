@@ -34,7 +34,7 @@ from pipeline.stream_file import load_stream
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON document.")
 @click.option("--against-topic", is_flag=True, help="Compare both ends with the topic's watermarks too.")
 def verify(stream_path: str, *, as_json: bool, against_topic: bool) -> None:
-    """Prove from the objects that each offset is in exactly one batch, reject or gap.
+    """Prove from the objects that each offset is in exactly one batch, reject or gap, or skipped.
 
     Says too where columns changed, and whether the stream file can read what was landed.
     """
@@ -43,7 +43,7 @@ def verify(stream_path: str, *, as_json: bool, against_topic: bool) -> None:
     landed: dict[str, LandedObject] = {}
     with step(f"verify {stream.name}", unit="parts") as shown:
         shown.total = parts_listed(store, stream.name)
-        proof = verify_stream(store, stream.name, shown.advance, landed)
+        proof = verify_stream(store, stream.name, landed, shown.advance)
     proof.problems += unreadable_columns(stream, stream_path, landed)
     start = read_start(store, stream.name)
     if against_topic and start is not None:
@@ -98,21 +98,24 @@ def _landed_again(batch: BatchProof) -> str:
 def _print(proof: Proof) -> None:
     console = output(width=110)
     batches = Table(
-        "batch", "rows", "rejected", "landed again", "gaps", "lane: offsets", "cut by", title=f"stream {proof.stream}"
-    )
+        "batch", "rows", "rejected", "landed again", "gaps", "skipped", "lane: offsets", "cut by",
+        title=f"stream {proof.stream}",
+    )  # fmt: skip
     for batch in proof.batches:
         offsets = ", ".join(f"{lane}: {first}-{end - 1}" for lane, (first, end) in batch.offsets.items())
         batches.add_row(
             *(str(batch.batch), f"{batch.rows:,}", f"{batch.rejected:,}", _landed_again(batch)),
-            *(f"{batch.gap_records:,}", offsets, batch.cut),
+            *(f"{batch.gap_records:,}", f"{batch.skipped:,}", offsets, batch.cut),
         )
     console.print(batches)
     for lane in proof.lanes.values():
-        total = lane.rows + lane.rejected + lane.landed_again + lane.gap_records
+        total = lane.rows + lane.rejected + lane.landed_again + lane.gap_records + lane.skipped
         console.print(
             f"lane {lane.lane}: offsets {lane.first_offset} to {lane.next_offset - 1} = {total:,} = {lane.rows:,} rows "
             f"+ {lane.rejected:,} rejected"
             + (f" + {lane.landed_again:,} rejected and landed again" if lane.landed_again else "")
+            + (f" + {lane.skipped:,} skipped" if lane.skipped else "")
+            + (f" ({lane.deletes:,} deletes)" if lane.deletes else "")
             + f" + {lane.gap_records:,} in gaps, in {lane.parts} parts"
             + (f"; {lane.unsealed_rows:,} rows wait for their batch" if lane.unsealed_rows else "")
         )

@@ -25,14 +25,15 @@ def read_arrow(path: Path, file: IO[bytes], stream: Stream, on_bad: OnBad) -> It
     SourceFileError: not Arrow, a column of the stream is missing, or the file is damaged.
     """
     try:
-        schema, batches = _open(path, file)
+        schema, batches = open_arrow(path, file)
         names = names_of(path, schema.names, stream)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise SourceFileError(str(path), None, None, f"not Arrow: {error}") from error
     yield from rows_of(str(path), readable_batches(str(path), batches), names, stream, on_bad)
 
 
-def _open(path: Path, file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+def open_arrow(path: Path, file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Return the schema and the batches of an Arrow file, which may be a stream of them."""
     is_file = file.read(len(_MAGIC)) == _MAGIC
     file.seek(0)
     if not is_file:

@@ -27,6 +27,7 @@ from pipeline.replay.opened import read_once
 from pipeline.replay.pace import EventPace, Pace
 from pipeline.replay.place import default_path, fingerprint, source_id
 from pipeline.replay.position import FileId, SentRow, as_sent
+from pipeline.replay.record import record_of
 from pipeline.replay.resume import GoOn, go_on
 from pipeline.replay.rows import SourceRow
 from pipeline.replay.sending import Sending
@@ -78,6 +79,7 @@ class _Reading:
     def __init__(self, path: Path, stream: Stream, stream_path: str, shown: Step, *, skip_bad: bool) -> None:
         self._path, self._stream, self._stream_path, self._skip_bad = path, stream, stream_path, skip_bad
         self._shown = shown
+        self._record = record_of(stream)
         self.bad = 0
         self.first_bad: SourceFileError | None = None
 
@@ -88,7 +90,8 @@ class _Reading:
             yield row
 
     def as_sent(self, limits: Limits) -> Iterator[SentRow]:
-        return as_sent(self.rows(), limits, str(self._path), self.on_bad, self._stream.written.key)
+        key = self._stream.written.key
+        return as_sent(self.rows(), limits, str(self._path), self.on_bad, key, record=self._record)
 
     def on_bad(self, error: SourceFileError) -> None:
         if not self._skip_bad:

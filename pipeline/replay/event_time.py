@@ -31,10 +31,13 @@ def event_time_of(stream: Stream) -> EventTime:
 
     Raises
     ------
-    ConfigurationError: the stream file names none.
+    ConfigurationError: the stream file names none, or one that is in no file.
     """
     if stream.event_time is None:
         raise ConfigurationError(f"--speed and --stamp need `event_time` in the stream file of {stream.name!r}")
+    if stream.event_time not in stream.value_columns:
+        problem = f"{stream.event_time!r}, the `event_time` of {stream.name!r}, is no part of a record's value"
+        raise ConfigurationError(f"{problem}: a file does not have it, and --speed and --stamp go by the file")
     return EventTime(stream.event_time, stream.columns[stream.event_time].epoch)
 
 

@@ -1,9 +1,10 @@
-"""Reads a JSON file that is one array of objects, row by row and in bounded memory."""
+"""Reads a JSON file that is one array of objects, or GeoJSON with one inside, row by row and in bounded memory."""
 
 from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 
 from contract.errors import SourceFileError
@@ -15,27 +16,59 @@ from pipeline.replay.rows import OnBad, SourceRow
 
 _PIECE = 2**16
 _SPACE = " \t\r\n"
+_FEATURES = "features"
+_KEY = re.compile(r'\s*[{,]\s*"([^"\\]*)"\s*:\s*')
+_FIRST_FEATURE = re.compile(r'\[\s*\{\s*"type"\s*:\s*"Feature"')
 
 
 def is_array(file: io.BufferedReader, encoding: str) -> bool:
-    """Whether the first character of ``file`` begins an array; nothing is read of it."""
-    return file.peek(1)[:64].decode(encoding, "ignore").lstrip("\ufeff \t\r\n").startswith("[")
+    """Whether ``file`` begins an array, or the object that GeoJSON has around one; nothing is read of it."""
+    head = file.peek(1).decode(encoding, "ignore").lstrip(f"\ufeff{_SPACE}")
+    return head.startswith("[") or _is_collection(head)
+
+
+def _is_collection(head: str) -> bool:
+    """Whether an object of this beginning is a FeatureCollection itself, and does not hold one as one of its values."""
+    place = 0
+    while found := _KEY.match(head, place):
+        if found[1] == "type":
+            return head.startswith('"FeatureCollection"', found.end())
+        if found[1] == _FEATURES:
+            return _FIRST_FEATURE.match(head, found.end()) is not None
+        try:
+            _, place = DECODER.raw_decode(head, found.end())
+        except (ValueError, RecursionError):
+            return False
+    return False
 
 
 def read_json_array(source: str, file: io.BufferedReader, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
     """Yield the objects of the array as rows; one that is none of the stream's goes to ``on_bad``, which may raise it.
+
+    Of GeoJSON, the features are the rows.
 
     Raises
     ------
     SourceFileError: what follows is no JSON, or breaks off.
     """
     columns = JsonColumns(source, stream)
-    elements = _Elements(source, file, stream.written.encoding)
-    for number, found in enumerate(elements):
+    for number, line, found in json_array_values(source, file, stream.written.encoding):
         try:
-            yield SourceRow(number, elements.line, columns.row(found, elements.line))
+            yield SourceRow(number, line, columns.row(found, line))
         except SourceFileError as error:
             on_bad(error)
+
+
+def json_array_values(source: str, file: io.BufferedReader, encoding: str) -> Iterator[tuple[int, int, object]]:
+    """Yield number, line and value of each element of the array.
+
+    Raises
+    ------
+    SourceFileError: what follows is no JSON, or breaks off.
+    """
+    elements = _Elements(source, file, encoding)
+    for number, found in enumerate(elements):
+        yield number, elements.line, found
 
 
 class _Elements:
@@ -51,6 +84,23 @@ class _Elements:
         self._text = self._text.removeprefix("\ufeff")
 
     def __iter__(self) -> Iterator[object]:
+        collected = self._next() == "{"
+        if collected:
+            self._mark("{")
+            while self._key() != _FEATURES:
+                self._element()
+                self._mark(",")
+        yield from self._array()
+        if collected:
+            while self._next() == ",":
+                self._mark(",")
+                self._key()
+                self._element()
+            self._mark("}")
+        if self._next():
+            raise BrokenOffError(self._source, self._at, None, "not JSON: something follows the array")
+
+    def _array(self) -> Iterator[object]:
         self._mark("[")
         if self._next() != "]":
             yield self._element()
@@ -58,8 +108,11 @@ class _Elements:
                 self._mark(",")
                 yield self._element()
         self._mark("]")
-        if self._next():
-            raise BrokenOffError(self._source, self._at, None, "not JSON: something follows the array")
+
+    def _key(self) -> object:
+        key = self._element()
+        self._mark(":")
+        return key
 
     def _next(self) -> str:
         """Pass the space before the next character, and return that; empty at the end of the file."""
@@ -71,7 +124,7 @@ class _Elements:
 
     def _mark(self, mark: str) -> None:
         if self._next() != mark:
-            raise BrokenOffError(self._source, self._at, None, f"not JSON: {mark!r} is missing here in the array")
+            raise BrokenOffError(self._source, self._at, None, f"not JSON: {mark!r} is missing here")
         self._pass(self._place + 1)
 
     def _element(self) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from io import BufferedReader
 
@@ -19,22 +20,36 @@ def read_json_lines(source: str, file: BufferedReader, stream: Stream, on_bad: O
     ------
     SourceFileError: the file breaks off.
     """
-    lines = Lines(source, file, stream.written.encoding)
-    lines.from_the_first(for_good=True)
     columns = JsonColumns(source, stream)
-    number = 0
-    while True:
+    for number, line, found in json_line_values(source, file, stream.written.encoding, on_bad):
+        try:
+            yield SourceRow(number, line, columns.row(found, line))
+        except SourceFileError as error:
+            on_bad(error)
+
+
+def json_line_values(
+    source: str, file: BufferedReader, encoding: str, on_bad: OnBad
+) -> Iterator[tuple[int, int, object]]:
+    """Yield number, line and value of each line that is JSON; others go to ``on_bad``, which may raise it.
+
+    Raises
+    ------
+    SourceFileError: the file breaks off.
+    """
+    lines = Lines(source, file, encoding)
+    lines.from_the_first(for_good=True)
+    for number in itertools.count():
         line = lines.begin_row()
         try:
             if text := next(lines).strip():
-                yield SourceRow(number, line, columns.row(_decoded(source, line, text), line))
+                yield number, line, _decoded(source, line, text)
         except StopIteration:
             return
         except BrokenOffError:
             raise
         except SourceFileError as error:
             on_bad(error)
-        number += 1
 
 
 def _decoded(source: str, line: int, text: str) -> object:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from contract.errors import SourceFileError
+from contract.record_path import NoPlaceError
 from contract.stream import Stream
 from pipeline.cells import Reader, Value, reader, text_readers
 from pipeline.numerals import Numerals
@@ -35,14 +36,18 @@ class JsonColumns:
         self._text: Mapping[str, Reader] = text_readers(stream)
         # Numbers of JSON are written in one way, whatever texts in the file look like.
         self._number = {name: reader(column, Numerals()) for name, column in stream.columns.items()}
-        self._keys = [(name, self._key(stream, name)) for name in stream.columns]
+        self._places = [(name, self._place(stream, name)) for name in stream.columns]
         self._types = {name: column.type for name, column in stream.columns.items()}
 
-    def _key(self, stream: Stream, column: str) -> str:
-        if isinstance(key := stream.name_in_file(column), int):
+    def _place(self, stream: Stream, column: str) -> Callable[[dict[str, object]], object]:
+        """Return what finds a column's value: by the name of its `from`, by its path, or by its own name."""
+        key, told = stream.name_in_file(column), stream.columns[column]
+        if isinstance(key, int):
             problem = f"{key} is a place, and the objects of {self._source} have names"
             raise UnknownNameError(self._source, None, column, problem)
-        return key
+        return (
+            told.path_in_value(column).of if told.name_in_file is None and told.path else lambda found: found.get(key)
+        )
 
     def row(self, found: object, line: int) -> Row:
         """Return the row that an object of ``line`` is.
@@ -54,8 +59,11 @@ class JsonColumns:
         if not isinstance(found, dict):
             raise SourceFileError(self._source, line, None, "JSON, but not an object")
         row: Row = {}
-        for name, key in self._keys:
-            value = found.get(key)
+        for name, place in self._places:
+            try:
+                value = place(found)
+            except NoPlaceError as error:
+                raise SourceFileError(self._source, line, name, str(error)) from error
             try:
                 row[name] = None if value is None else self._value(name, value)
             except (ValueError, OverflowError) as error:
@@ -71,4 +79,4 @@ class JsonColumns:
         if isinstance(value, bool) and self._types[name] == "bool":
             return value
         kind = "an object" if isinstance(value, dict) else "an array" if isinstance(value, list) else "true or false"
-        raise ValueError(f"{kind} is no {self._types[name]}; a column of a file is one plain value")
+        raise ValueError(f"{kind} is no {self._types[name]}; a column of a file is one plain value, at its `path`")

@@ -28,7 +28,7 @@ class BrokenOffError(SourceFileError):
     """The file cannot be read to its end: no row behind this line can be skipped to."""
 
 
-class _InUtf8(io.RawIOBase):
+class InUtf8(io.RawIOBase):
     """The bytes of ``file`` in UTF-8: what has line ends of its own, as UTF-16 does, has no lines of bytes."""
 
     def __init__(self, file: IO[bytes], encoding: str) -> None:
@@ -60,7 +60,7 @@ class Lines:
         self._named = encoding
         self._by_bytes = "\n".encode(encoding) == b"\n"
         self._encoding = encoding if self._by_bytes else "utf-8"
-        self._file = file if self._by_bytes else io.BufferedReader(cast("Any", _InUtf8(file, encoding)))
+        self._file = file if self._by_bytes else io.BufferedReader(cast("Any", InUtf8(file, encoding)))
         self._first: list[bytes] = []
         self._keeps_first = True
         self.begin_row()

@@ -24,8 +24,8 @@ Form = Literal["text", "json", "parquet", "arrow"]
 
 _PACKED: Final = {".gz": "gzip", ".zip": "zip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
 _FORMS: Final[dict[str, Form]] = {
-    ".csv": "text", ".tsv": "text", ".txt": "text", ".json": "json", ".jsonl": "json",
-    ".ndjson": "json", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
+    ".csv": "text", ".tsv": "text", ".txt": "text", ".json": "json", ".jsonl": "json", ".ndjson": "json",
+    ".geojson": "json", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow",
 }  # fmt: skip
 _PACKED_BY_BYTES: Final = {
     b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\xfd7zXZ\x00": "xz",
@@ -62,8 +62,9 @@ class _WithHead(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        found = self._head[: len(buffer)] or self._piece(len(buffer))
-        self._head = self._head[len(found) :]
+        # What has come already, beyond the head, can be looked at before it is read.
+        held, self._head = self._head[: len(buffer)], self._head[len(buffer) :]
+        found = held if len(held) == len(buffer) else held + self._piece(len(buffer) - len(held))
         buffer[: len(found)] = found
         return len(found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, NamedTuple
 
 import orjson
@@ -14,7 +14,7 @@ from contract.origin import NO_ROWS, Origin, with_row
 from pipeline.cells import Value
 from pipeline.replay.earlier_rows import EarlierFiles, EarlierRows
 from pipeline.replay.limits import Limits
-from pipeline.replay.rows import OnBad, SourceRow
+from pipeline.replay.rows import OnBad, Row, SourceRow
 
 
 class SentRow(NamedTuple):
@@ -38,15 +38,16 @@ Held = Sequence[Mapping[str, Origin]]
 
 
 def as_sent(
-    rows: Iterable[SourceRow], limits: Limits, path: str, on_bad: OnBad, key: str | None = None
-) -> Iterator[SentRow]:
-    """Yield ``rows`` with their values, digests and what column ``key`` says.
+    rows: Iterable[SourceRow], limits: Limits, path: str, on_bad: OnBad, key: str | None = None, *,
+    record: Callable[[Row], object] = lambda row: row,
+) -> Iterator[SentRow]:  # fmt: skip
+    """Yield ``rows`` with the ``record`` of each, digests and what column ``key`` says.
 
     ``on_bad`` takes one that is too long, and no digest is of it.
     """
     digest = NO_ROWS
     for row in rows:
-        value = orjson.dumps(row.values)
+        value = orjson.dumps(record(row.values))
         its_key = None if key is None else _key(row.values[key])
         if (reason := limits.refusal(len(value), len(its_key or b""))) is not None:
             on_bad(SourceFileError(row.path or path, row.line, None, f"{reason}; or leave it out with --skip-bad"))

@@ -22,12 +22,14 @@ from pipeline.replay.text_rows import read_text
 def read_rows(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
     """Yield the rows of ``path``, or of the files it stands for, one behind the other.
 
+    A column that is in no record's value is in no file.
     What cannot be read goes to ``on_bad``, which may raise it.
 
     Raises
     ------
     SourceFileError: no such file, a column of the stream is missing, or its form is none that is read.
     """
+    stream = stream.model_copy(update={"columns": stream.value_columns})
     files = files_of(path)
     if len(files) == 1:
         yield from _read(files[0], stream, on_bad)

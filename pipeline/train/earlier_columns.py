@@ -20,7 +20,7 @@ class EarlierColumns:
         self._series, self._landed, self._batches = series, landed, batches
 
     def __call__(self, batch: int, key: str) -> str | None:
-        """Return how the columns differed with which version ``batch`` has the train key ``key``; None: another reason."""
+        """Return how the columns differed with which ``batch`` has the train key ``key``; None: another reason."""
         bodies = [sealed.body for sealed in self._series.trained_on(self._batches, batch)]
         for types in self._had:
             stream = as_it_was(self._series.stream, types)

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Demo
+from tests.e2e.given import clone, mine
 from tests.services import ROOT
-
-STREAM = """
-name: mine
-topic: mine
-columns: {user: {type: string}, spent: {type: float64}, visits: {type: int32}}
-id: [user]
-cut: {rows: 500}
-features: [spent, visits]
-model: {k: 3}
-"""
 
 
 def _block(after: str) -> str:
@@ -31,20 +20,10 @@ def _block(after: str) -> str:
     return found[1]
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """A clone that shares this one's Python environment."""
-    path = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", os.fspath(ROOT), os.fspath(path)], check=True)
-    (path / ".venv").symlink_to(ROOT / ".venv", target_is_directory=True)
-    (path / "streams" / "mine.yaml").write_text(STREAM)
-    rows = "".join(f"u{n},{(n % 3) * 100 + n % 7},{(n % 3) * 10 + n % 5}\n" for n in range(1_200))
-    (path / "mine.csv").write_text(f"user,spent,visits\n{rows}")
-    return path
-
-
-def test_your_own_stream(demo: Demo, clone: Path) -> None:
-    said = demo.run("bash", "-euo", "pipefail", "-c", _block("## Your own stream"), cwd=clone)
+def test_your_own_data(demo: Demo, tmp_path: Path) -> None:
+    here = clone(tmp_path / "clone")
+    (here / "mine.csv").write_text(mine())
+    said = demo.run("bash", "-euo", "pipefail", "-c", _block("## Your own data"), cwd=here)
     assert "sent 1,200 rows of mine.csv to topic mine" in said
     assert "landed 1,200 rows in 3 batches" in said
     assert "mine version 3" in said
@@ -53,16 +32,12 @@ def test_your_own_stream(demo: Demo, clone: Path) -> None:
     assert (row["offset"], row["features"]) == (7, {"spent": 100.0, "visits": 12.0})
 
 
-def test_the_two_commands_are_the_ones_in_the_makefile() -> None:
+def test_its_commands_are_the_ones_in_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    commands = re.findall(r"^make (\S+)", _block("## Two commands"), flags=re.MULTILINE)
-    assert commands == ["demo", "down"]
-    for command in commands:
-        assert re.search(rf"^{command}: ## ", makefile, flags=re.MULTILINE)
-    # What they run is what test_demo.py and test_demo_ratings.py run.
-    assert "-m infra.demo" in makefile
-    assert _block("## Recommendations") == "make demo-ratings\n"
-    assert re.search(r"^demo-ratings: ## .*\n.*\n.*-m infra\.demo\.ratings$", makefile, flags=re.MULTILINE)
+    # What they run is what test_demo.py and test_demo_ratings.py run; test_pages.py types the whole page.
+    assert "\nmake demo " in _block("## Two commands") and "make demo-ratings\n" in (ROOT / "README.md").read_text()
+    for target, module in (("demo", "infra.demo"), ("demo-ratings", "infra.demo.ratings")):
+        assert re.search(rf"^{target}: ## .*\n.*\n.*-m {module}$", makefile, flags=re.MULTILINE)
 
 
 @pytest.mark.long

@@ -6,7 +6,7 @@ import io
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -46,6 +46,7 @@ STREAM = parse_stream(
             "topic": "model",
             "columns": {"n": {"type": "int64", "required": True}},
             "cut": {"rows": 5},
+            "records": {"tombstones": "skip"},
             "rejects": {"max_share": 1.0},
             "features": ["n"],
             "model": {"k": 2},
@@ -85,7 +86,7 @@ class Schedule(RuleBasedStateMachine):
         self.store = MemoryStore()
         self.parser = WholeRecords(STREAM)
         self.start = begin_or_read(self.store, "model", "model", "id", dict.fromkeys(range(LANES), 0))
-        self.topic: list[list[bytes]] = [[] for _ in range(LANES)]
+        self.topic: list[list[bytes | None]] = [[] for _ in range(LANES)]
         self.times: list[list[int]] = [[] for _ in range(LANES)]
         self.now_ms = [0] * LANES
         self.landers = [self._new(number) for number in range(WRITERS)]
@@ -124,13 +125,13 @@ class Schedule(RuleBasedStateMachine):
             if move.seek_epoch is not None and move.lane in self.reading[number]:
                 self.reading[number][move.lane] = (move.seek_epoch, move.next_offset)
 
-    @rule(lane=lane_numbers, count=st.integers(1, 12), poison=st.booleans())
-    def produce(self, lane: int, count: int, *, poison: bool) -> None:
-        """Records come."""
+    @rule(lane=lane_numbers, count=st.integers(0, 12), others=st.lists(st.sampled_from([b"poison", None]), max_size=3))
+    def produce(self, lane: int, count: int, others: Sequence[bytes | None] = ()) -> None:
+        """Records come, and such as are no rows: None is a tombstone."""
         for _ in range(count):
             self._send(lane, 0)
-        if poison:
-            self._send(lane, 0, b"poison")
+        for value in others:
+            self._send(lane, 0, value)
 
     @precondition(lambda self: self.cut.window is not None)
     @rule(lane=lane_numbers, steps_ms=st.lists(st.sampled_from([-BACK_MS, AHEAD_MS]), min_size=1, max_size=2))
@@ -145,10 +146,10 @@ class Schedule(RuleBasedStateMachine):
         """For a while no record comes."""
         self.now_ms[lane] += GAP_MS
 
-    def _send(self, lane: int, step_ms: int, value: bytes | None = None) -> None:
+    def _send(self, lane: int, step_ms: int, value: bytes | None = b"") -> None:
         self.now_ms[lane] += MS_A_RECORD
         n = lane * 1_000_000 + len(self.topic[lane])
-        self.topic[lane].append(value or b'{"n":%d}' % n)
+        self.topic[lane].append(b'{"n":%d}' % n if value == b"" else value)
         self.times[lane].append(max(0, self.now_ms[lane] + step_ms))
 
     @initialize()
@@ -189,7 +190,8 @@ class Schedule(RuleBasedStateMachine):
             self.reading[number][lane] = (epoch, offset + len(values))
             parsed: Future[ParsedValues] = Future()
             offsets = np.arange(offset, offset + len(values))
-            records = chunk(values, times_ms=np.array(self.times[lane][offset : offset + len(values)]))
+            keys = [b"key"] * len(values)
+            records = chunk(values, keys=keys, times_ms=np.array(self.times[lane][offset : offset + len(values)]))
             parsed.set_result(self.parser.parse(records))
             self.landers[number].take(FetchedRecords(lane, epoch, offset, records, offsets, parsed))
         epoch, offset = self.reading[number][lane]
@@ -220,7 +222,7 @@ class Schedule(RuleBasedStateMachine):
         """A writer is stopped while another one takes its lanes, lands and seals, and parts grow old; it wakes up."""
         for lane in list(self.reading[stopped]):
             self.own(winner, lane)
-            self.produce(lane, count, poison=False)
+            self.produce(lane, count)
         self.read(winner, 15)
         self.time_passes(seconds, stopped)
         self.tick(stopped)
@@ -254,6 +256,7 @@ class Schedule(RuleBasedStateMachine):
         rows = [n for manifest in manifests for part in manifest.parts for n in self._column(part, "n").to_pylist()]
         assert Counter(rows) == sent
         assert sum(lane.rejected for lane in proof.lanes.values()) == sum(lane.count(b"poison") for lane in self.topic)
+        assert sum(lane.skipped for lane in proof.lanes.values()) == sum(lane.count(None) for lane in self.topic)
         if self.cut.window is not None:
             self._check_windows(manifests)
 
@@ -290,8 +293,8 @@ class Schedule(RuleBasedStateMachine):
         return pq.read_table(io.BytesIO(stored[0]), columns=[name]).column(name)
 
 
-def _number(value: bytes) -> int | None:
-    return None if value == b"poison" else int(value[5:-1])
+def _number(value: bytes | None) -> int | None:
+    return None if value in {b"poison", None} else int(value[5:-1])
 
 
 CUTS = pytest.mark.parametrize(

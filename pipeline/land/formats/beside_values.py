@@ -39,9 +39,12 @@ class BesideValues:
     ) -> tuple[pa.Table, Longs]:
         """Return ``rows`` with these columns, without those of which one cannot be read: they go to ``rejected``."""
         faults: _Faults = []
+        # A table without columns does not know how many rows it has.
+        columns = dict(zip(rows.column_names, rows.columns, strict=True))
         for name, values, wrong in self._columns(chunk, indexes):
-            rows = rows.append_column(name, values)
+            columns[name] = values
             faults += wrong
+        rows = pa.table(columns)
         if not faults:
             return rows, indexes
         bad = np.zeros(len(indexes), dtype=np.bool_)

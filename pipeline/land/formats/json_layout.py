@@ -73,7 +73,7 @@ class JsonLayout:
             return rows.select(names), indexes, NONE
         has_row = rows.column(_HAS_ROW).to_numpy().astype(np.bool_)
         keep, deletes = debezium.sorted_out(rows.column(_OP), has_row, indexes, rejected)
-        return rows.select(names).filter(pa.array(keep)), indexes[keep], deletes
+        return rows.filter(pa.array(keep)).select(names), indexes[keep], deletes
 
     def record(self, found: object) -> Mapping[str, object]:
         """Return the object that holds the columns: ``found``, or the row of the change event in it; else no keys."""

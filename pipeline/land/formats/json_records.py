@@ -27,6 +27,7 @@ from contract.record_path import NoPlaceError, RecordPath, kind_of
 from contract.stream_sections import Column
 from pipeline.columns import schema_of
 from pipeline.land.formats.format import NONE, ParsedValues, RejectedRecord
+from pipeline.land.formats.framing import why_framed
 from pipeline.land.formats.json_layout import JsonLayout
 from pipeline.land.formats.near_names import why_no_column
 from pipeline.land.formats.wire_columns import UnreadableValueError, WireColumns
@@ -293,7 +294,7 @@ def _counts_up(ordinals: pa.ChunkedArray) -> bool:
 def _why_no_object(value: bytes) -> str:
     if not value.strip():
         return "empty: the record's value has no bytes"
-    return _not_json(value) or "JSON, but not an object"
+    return why_framed(value) or _not_json(value) or "JSON, but not an object"
 
 
 def _not_json(value: bytes) -> str | None:

@@ -14,14 +14,8 @@ from pipeline.columns import stream_schema
 from pipeline.land.formats.beside_values import BesideValues
 from pipeline.land.formats.checked_rows import checked_rows
 from pipeline.land.formats.format import NONE, Chunk, ParsedValues, RejectedRecord, ValueFormat
-from pipeline.land.formats.json_records import JsonRecords
+from pipeline.land.formats.value_format import Schemas, value_format
 from pipeline.land.origins import Longs
-
-
-def value_format(stream: Stream) -> ValueFormat:
-    """Return what reads the values of the stream's records."""
-    is_event = stream.records.envelope is not None
-    return JsonRecords(stream.value_columns, stream.value_paths, is_event=is_event)
 
 
 @dataclass
@@ -29,12 +23,13 @@ class WholeRecords:
     """The records of one stream; any number of threads may share it."""
 
     stream: Stream
+    schemas: Schemas | None = None
     values: ValueFormat = field(init=False)
     _beside: BesideValues = field(init=False)
 
     def __post_init__(self) -> None:
         """Take the stream's format of values."""
-        self.values = value_format(self.stream)
+        self.values = value_format(self.stream, self.schemas)
         self._beside = BesideValues(self.stream)
         self._names = stream_schema(self.stream).names
 
@@ -79,20 +74,21 @@ class WholeRecords:
         for index, value in enumerate(chunk.values):
             if value is None and self.stream.records.tombstones == "skip" and chunk.keys[index] is not None:
                 skipped.append(index)
-            elif (reason := _why_not_looked_at(value, longest)) is not None:
+            elif (reason := self._why_not_looked_at(value, longest)) is not None:
                 rejected.append(RejectedRecord(index, reason))
             elif value is not None:
                 present.append(value)
                 places.append(index)
         return present, np.array(places, dtype=np.int64), np.array(skipped, dtype=np.int64)
 
-
-def _why_not_looked_at(value: bytes | None, longest: int) -> str | None:
-    if value is None:
-        return "tombstone: the record has no value"
-    if len(value) > longest:
-        return f"oversized: the value has {len(value)} bytes, {longest} are taken"
-    return None
+    def _why_not_looked_at(self, value: bytes | None, longest: int) -> str | None:
+        if value is None and self.stream.records.tombstones == "skip":
+            return "tombstone: the record has neither key nor value"
+        if value is None:
+            return "tombstone: the record has no value; `records: {tombstones: skip}` passes it by"
+        if len(value) > longest:
+            return f"oversized: the value has {len(value)} bytes, {longest} are taken"
+        return None
 
 
 def _still_rows(places: Longs, strangers: tuple[int, ...], indexes: Longs) -> tuple[int, ...]:

@@ -93,8 +93,8 @@ def test_a_bar_has_no_colour_where_none_is_wanted_and_fits_a_narrow_terminal() -
 
 def test_a_pipe_gets_plain_lines_whatever_colour_is_forced() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LONG], cwd=ROOT, env={**os.environ, "TERM": "xterm", "FORCE_COLOR": "1"}, capture_output=True,
-        text=True, timeout=20, check=True,
+        [sys.executable, "-c", LONG], cwd=ROOT, env={**os.environ, "TERM": "xterm", "FORCE_COLOR": "1"},
+        capture_output=True, text=True, timeout=20, check=True,
     )  # fmt: skip
     assert done.stdout == "one jumped\n"
     lines = [line for line in done.stderr.splitlines() if line.startswith("counting sheep · ")]

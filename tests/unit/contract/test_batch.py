@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contract.batch import Lane, Manifest, Part, Rejects, manifest_from_json, manifest_to_json, seal
+from contract.batch import Lane, Manifest, Part, Rejects, as_sealed, manifest_from_json, manifest_to_json, seal
 from contract.errors import ChainError
 
 
@@ -53,6 +53,27 @@ def test_a_manifest_of_the_first_format_is_read() -> None:
     assert manifest_from_json(json.dumps(_format_1()).encode(), "k") == dataclasses.replace(_manifest(), format=1)
 
 
+def test_a_manifest_of_the_second_format_is_read_and_knows_nothing_of_skipped_records() -> None:
+    fields = json.loads(manifest_to_json(dataclasses.replace(_manifest(), format=2)))
+    part = fields["lanes"][0]["parts"][0]
+    for held, later in ((fields, ["skipped"]), (part, ["skipped", "deletes"])):
+        for name in later:
+            del held[name]
+    assert manifest_from_json(json.dumps(fields).encode(), "k") == dataclasses.replace(_manifest(), format=2)
+    for held, name in ((fields, "skipped"), (part, "deletes")):
+        held[name] = 0
+        with pytest.raises(ChainError, match=f"format 2 has no field '{name}'"):
+            manifest_from_json(json.dumps(fields).encode(), "k")
+        del held[name]
+
+
+def test_a_part_is_told_as_its_manifest_could() -> None:
+    landed = dataclasses.replace(_manifest().parts[0], skipped=3, deletes=1, early_rows=2)
+    assert as_sealed(landed, 3) == landed
+    assert as_sealed(landed, 2) == dataclasses.replace(landed, skipped=0, deletes=0)
+    assert as_sealed(landed, 1) == dataclasses.replace(landed, skipped=0, deletes=0, early_rows=0)
+
+
 def _later_fields(kind: type[Manifest | Lane | Part]) -> list[str]:
     known = {Manifest: _format_1(), Lane: _format_1()["lanes"][0], Part: _format_1()["lanes"][0]["parts"][0]}[kind]
     return [field.name for field in dataclasses.fields(kind) if field.name not in known]
@@ -70,7 +91,7 @@ def test_what_came_later_has_a_default_and_is_not_in_the_first_format(
             manifest_from_json(json.dumps(fields).encode(), "k")
 
 
-@pytest.mark.parametrize("number", [0, 3, "2", None])
+@pytest.mark.parametrize("number", [0, 4, "2", None])
 def test_an_unknown_format_is_refused_with_a_word(number: object) -> None:
     with pytest.raises(ChainError, match="use the version that wrote it"):
         manifest_from_json(json.dumps({**_format_1(), "format": number}).encode(), "k")

@@ -36,7 +36,9 @@ b==2 ; sys_platform == 'win32' \\
     assert conda.pinned_requirements(lock) == ["a==1", "b==2; sys_platform == 'win32'"]
 
 
-@pytest.mark.parametrize("name", ["base", "dev", "uv", "go", *(f"sources/{name}" for name in source_package.locked())])
+@pytest.mark.parametrize(
+    "name", ["base", "dev", "uv", "go", "data-files", *(f"sources/{name}" for name in source_package.locked())]
+)
 def test_every_requirement_is_locked_with_a_hash_and_no_host(name: str) -> None:
     listed = re.findall(r"^([a-z0-9][a-z0-9-]*)", (REQUIREMENTS / f"{name}.in").read_text(), re.MULTILINE)
     lock = (REQUIREMENTS / f"{name}.txt").read_text()

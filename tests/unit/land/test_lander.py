@@ -13,7 +13,7 @@ import pytest
 from contract.batch import manifest_from_json
 from contract.stream import Stream
 from contract.stream_sections import Cut
-from pipeline.land import batches, cuts, open_part, owned_lane, sealing
+from pipeline.land import batches, open_part, owned_lane, sealing
 from pipeline.land import lander as lander_module
 from pipeline.land.chain import Chain, Writer
 from pipeline.land.chain_start import begin_or_read
@@ -288,7 +288,7 @@ def test_parts_of_before_there_was_a_clock_are_gone_on_from(clock: FakeTime) -> 
 
 def test_what_waits_behind_a_row_that_is_ahead_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owned_lane, "PART_BYTES", 2**20)
-    monkeypatch.setattr(cuts, "PART_BYTES", 2**20)
+    monkeypatch.setattr(open_part, "PART_BYTES", 2**20)
     store = MemoryStore()
     lander = _lander(store, "one", Cut(window=0.1), 1)
     lander.own(0, 1)

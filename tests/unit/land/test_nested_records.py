@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from contract.stream import Stream, parse_stream
@@ -15,8 +16,8 @@ from tests.chunks import chunk
 
 
 def stream(columns: str, more: str = "") -> Stream:
-    text = f"name: s\ntopic: s\ncolumns:\n  x: float64\n{columns}\n{more}\ncut: {{rows: 1}}\nfeatures: [x]\nmodel: {{k: 2}}\n"
-    return parse_stream(text, "s.yaml")
+    rest = "cut: {rows: 1}\nfeatures: [x]\nmodel: {k: 2}\n"
+    return parse_stream(f"name: s\ntopic: s\ncolumns:\n  x: float64\n{columns}\n{more}\n{rest}", "s.yaml")
 
 
 def landed(of: Stream, *values: object, **beside: Any) -> list[dict[str, Any] | str]:
@@ -62,7 +63,7 @@ def test_a_value_is_at_its_path() -> None:
     [
         ({"properties": "text"}, "path properties.mag: properties is text, and not an object"),
         ({"properties": [1]}, "path properties.mag: properties is a list, and not an object"),
-        ({"geometry": {"coordinates": {"0": 1}}}, "path geometry.coordinates[0]: geometry.coordinates is an object, and not a list"),
+        ({"geometry": {"coordinates": {}}}, "path geometry.coordinates[0]: geometry.coordinates is an object, and not"),
         ({"properties": {"mag": {"value": 1}}}, "path properties.mag holds an object, and the column is float64"),
         ({"properties": {"mag": "4.5"}}, "path properties.mag holds text, and the column is float64"),
         ({"l": [1, 2]}, "path l[1].n: l[1] is a number, and not an object"),
@@ -73,3 +74,164 @@ def test_a_path_through_something_else_rejects_its_record_alone_and_is_named(val
     before, found, behind = landed(NESTED, {"x": 1}, value, {"x": 3})
     assert said in str(found)
     assert isinstance(before, dict) and isinstance(behind, dict) and (before["x"], behind["x"]) == (1, 3)
+
+
+BESIDE = stream(
+    "  who: {type: string, header: user}\n  n: {type: int32, header: n}\n  raw: {type: binary, header: raw}\n"
+    "  day: {type: date, header: day, format: '%d.%m.%Y'}\n  price: {type: 'decimal(6,2)', header: price}\n"
+    "  at: {type: timestamp, header: at, epoch: s}\n  k: {type: string, key: true}\n"
+    "  sent: {type: timestamp, timestamp: true}\n"
+)
+SENT_MS = 1_700_000_000_123
+
+
+def beside(*headers: tuple[str, bytes | None], key: bytes | None = b"k") -> list[dict[str, Any] | str]:
+    """Return what becomes of a record between two others, of which the first has all headers and the last none."""
+    plain = [("user", b"me"), ("n", b"1")]
+    return landed(
+        BESIDE, {"x": 1}, {"x": 2}, {"x": 3}, headers=[plain, list(headers), ()], keys=[b"a", key, None],
+        times_ms=np.array([0, SENT_MS, -1]),
+    )  # fmt: skip
+
+
+def test_headers_the_key_and_the_time_are_read_as_the_cells_of_a_file_are() -> None:
+    texts = [("day", b"31.01.2024"), ("price", b"12.5"), ("at", b"1700000000"), ("raw", b"\xff\x00"), ("n", b"7.0")]
+    first, found, bare = beside(("user", b"one"), *texts, ("user", "zwölf".encode()))
+    assert isinstance(first, dict) and (first["who"], first["n"], first["k"]) == ("me", 1, "a")
+    assert found == {
+        "x": 2.0, "who": "zwölf", "n": 7, "raw": b"\xff\x00", "day": date(2024, 1, 31), "price": Decimal("12.50"),
+        "at": datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC), "k": "k",
+        "sent": datetime(2023, 11, 14, 22, 13, 20, 123_000, UTC),
+    }  # fmt: skip
+    # What is not there, or has no value, is null; so is the time that Kafka does not know.
+    assert bare == {**dict.fromkeys(BESIDE.columns), "x": 3.0}
+    assert beside(("user", None), ("n", b""))[1] == {
+        **dict.fromkeys(BESIDE.columns), "x": 2.0, "k": "k", "sent": datetime(2023, 11, 14, 22, 13, 20, 123_000, UTC),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (("n", b"many"), "column 'n': "),
+        (("n", b"2147483648"), "column 'n': 2147483648 does not fit into 32 bits"),
+        (("user", b"\xff"), "column 'who': header 'user' is not UTF-8"),
+        (("day", b"2024-01-31"), "column 'day': "),
+        (("price", b"1.234"), "column 'price': 1.234 has more than 4 digits before the point and 2 behind it"),
+    ],
+)
+def test_a_header_that_is_none_of_its_columns_type_rejects_its_record_alone(
+    header: tuple[str, bytes], said: str
+) -> None:
+    before, found, behind = beside(header)
+    assert said in str(found) and isinstance(before, dict) and isinstance(behind, dict)
+
+
+def test_a_key_that_is_no_text_and_a_time_beyond_all_years_reject_their_records_alone() -> None:
+    assert "column 'k': the key is not UTF-8" in str(beside(key=b"\xff")[1])
+    times = np.array([2**62, 5])
+    beyond, behind = landed(BESIDE, {"x": 1}, {"x": 2}, times_ms=times)
+    assert beyond == "column 'sent': the record's time is outside the years 1 to 9999" and isinstance(behind, dict)
+
+
+def test_a_path_leads_into_a_key_that_is_json() -> None:
+    of = stream("  id: {type: int64, key: id, required: true}\n  part: {type: string, key: 'of.part'}")
+    keys = [b'{"id":1,"of":{"part":"a"},"more":2}', b"7", b'{"id":"x"}', b'{"id":2,"of":3}', None, b'{"id":5}']
+    first, *others, last = landed(of, *({"x": n} for n in range(6)), keys=keys)
+    assert first == {"x": 0.0, "id": 1, "part": "a"} and last == {"x": 5.0, "id": 5, "part": None}
+    reasons = [
+        "key: JSON, but not an object", "key: not of the schema: ", "path of.part: of is a number",
+        "column 'id' is required, and absent",
+    ]  # fmt: skip
+    for found, said in zip(others, reasons, strict=True):
+        assert said in str(found)
+
+
+def test_a_column_beside_the_value_may_be_required_and_its_stream_may_have_none_in_it() -> None:
+    of = parse_stream(
+        "name: s\ntopic: s\ncolumns:\n  n: {type: float64, header: n, required: true}\n"
+        "cut: {rows: 1}\nfeatures: [n]\nmodel: {k: 2}\n",
+        "s.yaml",
+    )
+    found = landed(of, {}, {"any": 1}, b"text", headers=[[("n", b"1.5")], [], []])
+    assert found[:2] == [{"n": 1.5}, "column 'n' is required, and absent"] and "not JSON" in str(found[2])
+    assert WholeRecords(of).parse(chunk([b"{}"], headers=[[("n", b"nan")]])).rejected[0].reason.startswith("column 'n'")
+
+
+TOMBSTONES = stream("  s: string", "records: {tombstones: skip}")
+
+
+def test_a_tombstone_is_skipped_where_the_stream_file_says_so_and_has_a_key() -> None:
+    values, keys = [{"x": 1}, None, None, b"", {"x": 2}], [b"a", b"a", None, b"b", None]
+    found = landed(TOMBSTONES, *values, keys=keys)
+    assert found[1] == "skipped" and "tombstone: the record has neither key nor value" in str(found[2])
+    assert "empty" in str(found[3]) and found[0] == {"x": 1.0, "s": None} and found[4] == {"x": 2.0, "s": None}
+    rejecting = landed(stream("  s: string"), *values, keys=keys)
+    assert str(rejecting[1]).startswith("tombstone: the record has no value")
+
+
+EVENTS = stream(
+    "  id: {type: int64, required: true}\n  name: string\n  city: {type: string, path: address.city}\n"
+    "  op: {type: string, path: $.op}\n  table: {type: string, path: $.source.table}\n"
+    "  at: {type: timestamp, path: $.ts_ms, epoch: ms}",
+    "records: {tombstones: skip, envelope: debezium}",
+)
+
+
+def event(op: object, after: object, **more: object) -> dict[str, object]:
+    return {"before": {"id": 0}, "after": after, "op": op, "source": {"table": "t", "lsn": 1}, "ts_ms": 1_000, **more}
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_change_events_are_rows_deletes_or_rejects_with_words(*, wrapped: bool) -> None:
+    row = {"x": 0.5, "id": 1, "name": "ä", "address": {"city": "Ulm"}, "other": [1]}
+    events = [
+        event("c", row),
+        event("r", row),
+        event("u", row),
+        event("d", None),
+        event("t", None),
+        event("m", None, message={}),
+        event("c", None),
+        event("z", row),
+        event(None, row),
+        event(5, row),
+        event("u", "text"),
+        {"op": "c"},
+        {"x": 1},
+        event("c", {}),
+        event("u", {"id": 3, "address": 4}),
+    ]
+    given = [{"schema": {"type": "struct"}, "payload": each} for each in events] if wrapped else events
+    found = landed(EVENTS, *given, None, keys=[b"k"] * (len(given) + 1))
+    expected = {
+        "x": 0.5, "id": 1, "name": "ä", "city": "Ulm", "table": "t", "at": datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
+    }  # fmt: skip
+    assert found[:5] == [*({**expected, "op": op} for op in "cru"), "skipped", found[4]] and found[-1] == "skipped"
+    reasons = [
+        "change event 't': the table was emptied", "change event 'm': a message", "change event 'c' without a row",
+        "change event 'z': not one that is known", "no change event: `op` is missing", "`op` is a number",
+        "after is text, and not an object", "without a row in `after`", "no change event: `op` is missing",
+        "column 'id' is required, and absent", "address is a number, and not an object",
+    ]  # fmt: skip
+    for reason, said in zip(found[4:-1], reasons, strict=True):
+        assert said in str(reason)
+    parsed = WholeRecords(EVENTS).parse(chunk([json.dumps(each).encode() for each in given]))
+    assert parsed.deletes.tolist() == [3] and parsed.strangers == ()
+
+
+def test_an_event_whose_row_has_none_of_the_columns_is_a_stranger() -> None:
+    of = stream("  name: string", "records: {envelope: debezium}")
+    parsed = WholeRecords(of).parse(chunk([json.dumps(event("c", {"other": 1})).encode()] * 3))
+    assert parsed.strangers == (0, 1, 2) and parsed.ignored_keys == 3
+    assert "its keys are 'other'" in str(WholeRecords(of).why_no_column(json.dumps(event("c", {"other": 1})).encode()))
+
+
+def test_a_change_event_without_a_column_in_it_still_says_what_became_of_its_row() -> None:
+    of = parse_stream(
+        "name: s\ntopic: s\ncolumns:\n  n: {type: float64, header: n}\nrecords: {envelope: debezium}\n"
+        "cut: {rows: 1}\nfeatures: [n]\nmodel: {k: 2}\n",
+        "s.yaml",
+    )
+    found = landed(of, event("c", {"a": 1}), event("d", None), event("t", None), headers=[[("n", b"1")]] * 3)
+    assert found[:2] == [{"n": 1.0}, "skipped"] and "emptied" in str(found[2])

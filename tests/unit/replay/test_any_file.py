@@ -6,6 +6,7 @@ import bz2
 import codecs
 import gzip
 import io
+import json
 import lzma
 import os
 import sys
@@ -21,15 +22,17 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from contract.errors import SourceFileError, StreamFileError
+from contract.errors import ConfigurationError, SourceFileError, StreamFileError
 from contract.origin import Origin
 from contract.stream import Stream, parse_stream
 from pipeline.replay import json_array, lines
+from pipeline.replay.event_time import event_time_of
 from pipeline.replay.header import with_stream_file
 from pipeline.replay.limits import limits_of
 from pipeline.replay.opened import read_once
 from pipeline.replay.place import default_path, files_of, fingerprint, source_id
 from pipeline.replay.position import as_sent, changed_beginning
+from pipeline.replay.record import record_of
 from pipeline.replay.source import read_rows
 
 SHORT = {"id": "int32", "x": "float64", "s": "string", "t": "timestamp"}
@@ -326,6 +329,104 @@ def test_a_json_array_of_objects(tmp_path: Path, encoding: str, monkeypatch: pyt
         with pytest.raises(SourceFileError, match=said):
             list(read_rows(write(tmp_path / "a.json", text, encoding), stream, _ignore))
     assert read(write(tmp_path / "a.json", "[ ]", encoding), stream) == []
+
+
+@pytest.mark.parametrize("piece", [7, 2**16])
+def test_the_features_of_geojson_are_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr(json_array, "_PIECE", piece)
+    stream = stream_of({"id": "string", "x": "float64"})
+    features = '[\n{"type": "Feature", "id": "a", "x": 1},\n\n{"type": "Feature", "id": "b", "x": 2}]'
+    bodies = [
+        f'{{"type": "FeatureCollection", "features": {features}}}',
+        f'\ufeff {{"name" : "a,\\"}}", "crs": {{"type": []}},\n"type":"FeatureCollection", "features" : {features}\n}}',
+        f'{{"features": {features}, "bbox": [1, 2], "type": "FeatureCollection"}}',
+    ]
+    for body in bodies:
+        rows = list(read_rows(write(tmp_path / "a.geojson", body), stream, _stop))
+        assert [(row.number, row.values) for row in rows] == [(0, {"id": "a", "x": 1.0}), (1, {"id": "b", "x": 2.0})]
+        assert [row.line for row in rows] == [body[: body.index(mark)].count("\n") + 1 for mark in ('"a"', '"b"')]
+    os.mkfifo(pipe := tmp_path / "pipe")
+    writing = threading.Thread(target=pipe.write_text, args=(bodies[0],))
+    writing.start()
+    assert len(read(pipe, stream)) == 2
+    writing.join()
+    empty = '{"type": "FeatureCollection", "features": [], "bbox": []}'
+    assert read(write(tmp_path / "a.json", empty), stream) == []
+    # Objects, one a line, may hold such a collection, or a list of that name.
+    for line in (
+        f'{{"x": 1, "id": "c", "area": {empty}}}',
+        '{"features": [1, 2], "x": 1, "id": "c", "type": "Feature"}',
+    ):
+        assert read(write(tmp_path / "a.json", f"{line}\n{line}\n"), stream) == [{"id": "c", "x": 1.0}] * 2
+    for body, said in [
+        (bodies[0][:-1], "a.json:4: not JSON: '}' is missing"),
+        (f"{bodies[0]}\n{empty}", "a.json:5: not JSON: something follows"),
+        ('{"type": "FeatureCollection"}', "a.json:1: not JSON: ',' is missing"),
+        ('{"type": "FeatureCollection", "features": {}}', r"a.json:1: not JSON: '\[' is missing"),
+    ]:
+        with pytest.raises(SourceFileError, match=said):
+            list(read_rows(write(tmp_path / "a.json", body), stream, _ignore))
+
+
+NESTED = {
+    "x": {"type": "float64", "path": "properties.mag"},
+    "lon": {"type": "float64", "path": "geometry.coordinates[0]"},
+    "depth": {"type": "float64", "path": "geometry.coordinates[2]"},
+    "s": {"type": "string", "path": 'a."b.c"[1][0]'},
+    "id": "string",
+    "who": {"type": "string", "header": "who"},
+    "key": {"type": "string", "key": True},
+    "at": {"type": "timestamp", "timestamp": True},
+}
+
+
+def test_deep_columns_are_read_from_json_and_sent_as_deep(tmp_path: Path) -> None:
+    body = {"id": "a", "properties": {"mag": 2, "s": 1}, "geometry": {"coordinates": [1.5, 2.5, 3.5]}}
+    bodies = [body | {"a": {"b.c": [None, ["y"]]}, "who": "z"}, {"geometry": None, "a": {"b.c": []}}, {}]
+    stream = stream_of(NESTED)
+    path = write(tmp_path / "a.json", "".join(f"{json.dumps(each)}\n" for each in bodies))
+    rows = read(path, stream)
+    # What stands beside a record's value is in no file.
+    assert rows[0] == {"x": 2.0, "lon": 1.5, "depth": 3.5, "s": "y", "id": "a"}
+    assert rows[1:] == [dict.fromkeys(rows[0])] * 2
+    record = record_of(stream)
+    sent = [record(row) for row in rows]
+    assert sent[0] == {
+        "properties": {"mag": 2.0},
+        "geometry": {"coordinates": [1.5, None, 3.5]},
+        "a": {"b.c": [None, ["y"]]},
+        "id": "a",
+    }
+    # Landing finds them where replay has put them.
+    columns = stream.value_columns
+    assert [{name: column.path_in_value(name).of(each) for name, column in columns.items()} for each in sent] == rows
+    (text,) = read(write(tmp_path / "a.csv", "x,lon,depth,s,id\n2,1.5,3.5,y,a\n"), stream)
+    assert text == rows[0]
+    for wrong, said in [
+        ({"properties": 1}, "a.json:1: column 'x': path properties.mag: properties is .*, and not an object"),
+        ({"geometry": {"coordinates": {}}}, "column 'lon': .*geometry.coordinates is an object, and not a list"),
+        ({"properties": {"mag": {}}}, "column 'x': unreadable value {}: an object is no float64.* at its `path`"),
+    ]:
+        with pytest.raises(SourceFileError, match=said):
+            read(write(tmp_path / "a.json", json.dumps(wrong)), stream)
+    # What has a `from` is read by that, and sent by its path.
+    renamed = stream_of({"x": {"type": "float64", "path": "a.x", "from": "X"}})
+    assert record_of(renamed)(read(write(tmp_path / "a.json", '{"X": 1}'), renamed)[0]) == {"a": {"x": 1.0}}
+
+
+def test_a_file_is_sent_as_plain_json_alone() -> None:
+    for records, said in [
+        ({"format": "csv"}, "plain JSON, and the stream file says `records.format: csv`"),
+        ({"envelope": "debezium"}, "`records.envelope: debezium`"),
+        ({"schema_registry": "http://127.0.0.1:8081"}, "`records.schema_registry: http"),
+    ]:
+        with pytest.raises(ConfigurationError, match=said):
+            record_of(stream_of({"x": "float64"}, records=records))
+    assert record_of(stream_of({"x": "float64"}, records={"tombstones": "skip"}))({"x": 1.0}) == {"x": 1.0}
+    with pytest.raises(ConfigurationError, match="'at', the `event_time` of 's', is no part of a record's value"):
+        event_time_of(stream_of(NESTED, event_time="at"))
+    with pytest.raises(StreamFileError, match=r"source\.key: 'who' is not a column; the columns are x, lon"):
+        stream_of(NESTED, source={"key": "who"})
 
 
 def test_a_json_array_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

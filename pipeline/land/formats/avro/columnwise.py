@@ -1,0 +1,212 @@
+"""Many Avro records of one schema read at once, a field of all of them after the other; numpy does what a loop would.
+
+Each record has a place of its own in the bytes, which only grows, and which has to be its end when all fields are read:
+one that runs into its neighbour, or stops short, is at fault, and nothing of it is used. Schemas whose records do not
+all have the same fields in the same order (arrays, maps, unions of more than null and one type) are not read so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from contract.record_path import Step
+from pipeline.land.formats.avro.schema import AvroSchema, Node, kind
+from pipeline.land.origins import Longs
+
+Steps = tuple[Step, ...]
+Mask = npt.NDArray[np.bool_]
+
+TRUNCATED: Final = "the body ends in the middle of the record"
+NO_BRANCH: Final = "it has a branch of a union, or a symbol, that its schema does not have"
+NOT_UTF8: Final = "a string of it is not UTF-8"
+_TOO_LONG: Final = "a number of it has more than 64 bits"
+_LONGEST_VARINT: Final = 10
+
+
+@dataclass
+class Columns:
+    """Fields of records as Arrow arrays, null where the field, or what it lies in, is null.
+
+    ``faults`` says of records which are none why; the arrays hold nothing of use there.
+    """
+
+    fields: Mapping[Steps, pa.Array]
+    there: Mapping[Steps, Mask]
+    """Which records have what lies behind the steps of a record in them."""
+    faults: Mapping[int, str]
+
+
+def read_columns(schema: AvroSchema, bodies: Sequence[bytes], wanted: frozenset[Steps]) -> Columns:
+    """Return the fields ``wanted`` of records whose bytes are ``bodies``. Never raises for what is in them."""
+    reading = _Reading(schema, bodies, wanted)
+    reading.read(schema.root, (), None)
+    return reading.finished()
+
+
+class _Reading:
+    def __init__(self, schema: AvroSchema, bodies: Sequence[bytes], wanted: frozenset[Steps]) -> None:
+        self._schema, self._wanted = schema, wanted
+        self._count = len(bodies)
+        self._bodies = bodies
+        lengths = np.fromiter(map(len, bodies), np.int64, self._count)
+        self._ends = np.cumsum(lengths)
+        self._at = self._ends - lengths
+        # Whoever runs beyond the last record reads zeros, and is found out.
+        self._bytes = np.frombuffer(b"".join((*bodies, bytes(_LONGEST_VARINT))), np.uint8)
+        self._last = len(self._bytes) - _LONGEST_VARINT
+        self._faults: dict[int, str] = {}
+        self._fields: dict[Steps, pa.Array] = {}
+        self._there: dict[Steps, Mask] = {}
+
+    def finished(self) -> Columns:
+        for places, said in ((self._at > self._ends, TRUNCATED), (self._at < self._ends, "")):
+            for row in np.flatnonzero(places).tolist():
+                left = f"{self._ends[row] - self._at[row]} bytes are left behind the record"
+                self._faults.setdefault(row, said or left)
+        return Columns(self._fields, self._there, self._faults)
+
+    def read(self, node: Node, steps: Steps, rows: Longs | None) -> None:
+        """Read one field of ``rows``, None for all of them."""
+        found = self._schema.resolved(node)
+        of = kind(found)
+        if of == "union":
+            found, rows = self._branch(found, rows)
+            of = kind(found)
+        if of in {"record", "error"}:
+            self._there[steps] = self._mask(rows)
+            for field in found["fields"]:
+                self.read(field["type"], (*steps, field["name"]), rows)
+        elif of in {"string", "bytes"}:
+            self._text(of, steps, rows, self._varints(rows))
+        elif of == "fixed":
+            size = int(found["size"])
+            self._text(of, steps, rows, np.full(self._rows(rows), size, dtype=np.int64))
+        elif of in {"int", "long"}:
+            self._keep(steps, rows, self._varints(rows))
+        elif of == "enum":
+            self._symbols(found["symbols"], steps, rows)
+        elif of != "null":
+            self._plain(of, steps, rows)
+
+    def _branch(self, union: Sequence[Node], rows: Longs | None) -> tuple[Node, Longs]:
+        """Return the branch of a union that is not null, and the rows that are on it."""
+        chosen = self._varints(rows)
+        value = next((at for at, each in enumerate(union) if kind(self._schema.resolved(each)) != "null"), 0)
+        all_rows = np.arange(self._count) if rows is None else rows
+        self._fault(all_rows[(chosen != 0) & (chosen != 1)], NO_BRANCH)
+        return self._schema.resolved(union[value]), all_rows[chosen == value]
+
+    def _varints(self, rows: Longs | None) -> Longs:
+        """Return one number of each of ``rows``, and go on behind them."""
+        at = np.minimum(self._at if rows is None else self._at[rows], self._last)
+        first = self._bytes[at]
+        found = (first & 0x7F).astype(np.uint64)
+        length = np.ones(len(at), dtype=np.int64)
+        longer = np.flatnonzero(first > 0x7F)
+        for place in range(1, _LONGEST_VARINT):
+            if not len(longer):
+                break
+            more = self._bytes[np.minimum(at[longer] + place, len(self._bytes) - 1)]
+            found[longer] |= (more & 0x7F).astype(np.uint64) << np.uint64(7 * place)
+            length[longer] += 1
+            longer = longer[more > 0x7F]
+        self._fault(longer if rows is None else rows[longer], _TOO_LONG)
+        self._go_on(rows, length)
+        return (found >> np.uint64(1)).astype(np.int64) ^ -(found & np.uint64(1)).astype(np.int64)
+
+    def _text(self, of: str, steps: Steps, rows: Longs | None, lengths: Longs) -> None:
+        at = self._at if rows is None else self._at[rows]
+        room = (self._ends if rows is None else self._ends[rows]) - at
+        beyond = (lengths < 0) | (lengths > room)
+        if beyond.any():
+            places = np.flatnonzero(beyond)
+            self._fault(places if rows is None else rows[places], TRUNCATED)
+            lengths = np.where(beyond, 0, lengths)
+        if steps in self._wanted:
+            full = np.zeros(self._count, dtype=np.int64)
+            full[slice(None) if rows is None else rows] = lengths
+            data = self._gathered(at, lengths)
+            offsets = np.concatenate(([0], np.cumsum(full))).astype(np.int32)
+            self._fields[steps] = self._texts(of, offsets, data, self._mask(rows))
+        self._go_on(rows, lengths)
+
+    def _gathered(self, at: Longs, lengths: Longs) -> npt.NDArray[np.uint8]:
+        ends = np.cumsum(lengths)
+        return self._bytes[np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(at - ends + lengths, lengths)]
+
+    def _texts(self, of: str, offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8], there: Mask) -> pa.Array:
+        valid = pa.py_buffer(np.packbits(there, bitorder="little"))
+        buffers = [valid, pa.py_buffer(offsets), pa.py_buffer(data)]
+        if of != "string":
+            return pa.Array.from_buffers(pa.binary(), self._count, buffers)
+        found = pa.Array.from_buffers(pa.string(), self._count, buffers)
+        try:
+            found.validate(full=True)
+        except pa.ArrowInvalid:
+            raw = pa.Array.from_buffers(pa.binary(), self._count, buffers).to_pylist()
+            texts = [None if each is None else _text(each) for each in raw]
+            bad = [row for row, each in enumerate(raw) if each is not None and texts[row] is None]
+            self._fault(np.array(bad, dtype=np.int64), NOT_UTF8)
+            return pa.array(texts, pa.string())
+        return found
+
+    def _symbols(self, symbols: Sequence[str], steps: Steps, rows: Longs | None) -> None:
+        found = self._varints(rows)
+        beyond = np.flatnonzero((found < 0) | (found >= len(symbols)))
+        self._fault(beyond if rows is None else rows[beyond], NO_BRANCH)
+        found[beyond] = 0
+        self._keep(steps, rows, found)
+        if steps in self._wanted:
+            self._fields[steps] = pa.array(symbols, pa.string()).take(self._fields[steps])
+
+    def _plain(self, of: str, steps: Steps, rows: Longs | None) -> None:
+        size, as_type = {"boolean": (1, "?"), "float": (4, "<f4"), "double": (8, "<f8")}[of]
+        if steps in self._wanted:
+            at = np.minimum(self._at if rows is None else self._at[rows], self._last)
+            data = self._bytes[at[:, None] + np.arange(size)]
+            # Any byte but zero is true.
+            self._keep(steps, rows, (data != 0).reshape(-1) if of == "boolean" else data.view(as_type).reshape(-1))
+        self._go_on(rows, np.full(self._rows(rows), size, dtype=np.int64))
+
+    def _keep(self, steps: Steps, rows: Longs | None, values: npt.NDArray[np.generic]) -> None:
+        if steps not in self._wanted:
+            return
+        if rows is None:
+            self._fields[steps] = pa.array(values)
+            return
+        full = np.zeros(self._count, dtype=values.dtype)
+        full[rows] = values
+        self._fields[steps] = pa.array(full, mask=~self._mask(rows))
+
+    def _mask(self, rows: Longs | None) -> Mask:
+        if rows is None:
+            return np.ones(self._count, dtype=np.bool_)
+        there = np.zeros(self._count, dtype=np.bool_)
+        there[rows] = True
+        return there
+
+    def _rows(self, rows: Longs | None) -> int:
+        return self._count if rows is None else len(rows)
+
+    def _go_on(self, rows: Longs | None, lengths: Longs) -> None:
+        if rows is None:
+            self._at = self._at + lengths
+        else:
+            self._at[rows] += lengths
+
+    def _fault(self, rows: Longs, said: str) -> None:
+        for row in rows.tolist():
+            self._faults.setdefault(row, said)
+
+
+def _text(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None

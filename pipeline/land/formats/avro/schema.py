@@ -1,0 +1,196 @@
+"""An Avro schema that somebody else wrote: bounded, taken apart once, and refused where reading by it could not end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import fastavro
+
+MOST_BYTES: Final = 1_048_576
+"""Of a schema's text."""
+_MOST_NESTED: Final = 60
+_MOST_LEAVES: Final = 10_000
+"""Values of one record, arrays and maps counted once."""
+_SHOWN: Final = 200
+
+_PLAIN: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "string", "bytes", "enum", "fixed"})
+
+Node = Any
+"""A schema as JSON has it: the name of a type, a list of branches, or an object."""
+
+
+class UnreadableSchemaError(Exception):
+    """A schema that no record is read by; the message says why."""
+
+
+@dataclass(frozen=True)
+class AvroSchema:
+    """A schema whose names are whole, and which is not nested without end.
+
+    ``physical`` is the same for fastavro, without logical types: what its values mean is said by the columns.
+    """
+
+    root: Node
+    named: Mapping[str, Node]
+    physical: Node
+
+    as_columns: bool = False
+    """Whether all its records have the same fields in the same order, each a value or null."""
+
+    def resolved(self, node: Node) -> Node:
+        """Return ``node``, or what it names."""
+        return self.named.get(node, node) if isinstance(node, str) else node
+
+    def branches(self, node: Node) -> Iterator[Node]:
+        """Yield what ``node`` may be but null: the branches of a union, or itself."""
+        found = self.resolved(node)
+        for branch in found if isinstance(found, list) else [found]:
+            resolved = self.resolved(branch)
+            if kind(resolved) != "null":
+                yield resolved
+
+
+def kind(node: Node) -> str:
+    """Return the type of a resolved ``node``: `int`, `record`, `union` …."""
+    if isinstance(node, list):
+        return "union"
+    return str(node["type"]) if isinstance(node, Mapping) else str(node)
+
+
+def read_schema(text: str | bytes, referred: Sequence[str] = ()) -> AvroSchema:
+    """Return the schema ``text``; ``referred`` are those of the names that it refers to, in the order of their use.
+
+    Raises
+    ------
+    UnreadableSchemaError: no Avro schema, or one that is too large, too deep, or contains itself.
+    """
+    if sum(map(len, (text, *referred))) > MOST_BYTES:
+        raise UnreadableSchemaError(f"its schema has more than {MOST_BYTES:,} bytes, which is more than is read")
+    try:
+        named: dict[str, Node] = {}
+        for each in referred:
+            fastavro.parse_schema(_json(each), named_schemas=named)
+        root = fastavro.parse_schema(_json(text), named_schemas=named)
+    except UnreadableSchemaError:
+        raise
+    except Exception as error:  # fastavro raises whatever a hostile one makes of its dictionaries
+        raise UnreadableSchemaError(
+            f"its schema is no Avro schema: {type(error).__name__}: {error}"[:_SHOWN]
+        ) from error
+    _Weighed(named).weigh(root, 0)
+    found = AvroSchema(root, named, _physical(root, named, set()))
+    return replace(found, as_columns=_same_fields(found, root))
+
+
+def _same_fields(schema: AvroSchema, node: Node) -> bool:
+    found = schema.resolved(node)
+    of = kind(found)
+    if of == "union":
+        branches = list(schema.branches(found))
+        return len(found) == 2 and len(branches) == 1 and _same_fields(schema, branches[0])
+    if of in {"record", "error"}:
+        return all(_same_fields(schema, field["type"]) for field in found["fields"])
+    return of in _PLAIN
+
+
+def _json(text: str | bytes) -> Node:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableSchemaError(f"its schema is not JSON: {error}"[:_SHOWN]) from error
+    level, depth = [found], 0
+    while level:
+        # Each level of a schema is an object in a list in an object.
+        if depth > 3 * _MOST_NESTED:
+            raise UnreadableSchemaError("its schema is nested too deeply")
+        level = [inner for outer in level if isinstance(outer, dict | list) for inner in _inside(outer)]
+        depth += 1
+    return found
+
+
+def _inside(outer: dict[str, Node] | list[Node]) -> Iterator[Node]:
+    yield from outer.values() if isinstance(outer, dict) else outer
+
+
+@dataclass(frozen=True)
+class _Weight:
+    """How many values a record of a schema has, and how many bytes at least."""
+
+    leaves: int
+    bytes: int
+
+
+class _Weighed:
+    """Refuses schemas by which a short record would take long, or the whole stack: fastavro reads them as they are."""
+
+    def __init__(self, named: Mapping[str, Node]) -> None:
+        self._named = named
+        self._known: dict[str, _Weight] = {}
+        self._open: list[str] = []
+
+    def weigh(self, node: Node, depth: int) -> _Weight:
+        if depth > _MOST_NESTED:
+            raise UnreadableSchemaError(f"its schema is nested more than {_MOST_NESTED} deep")
+        name = node if isinstance(node, str) else node.get("name") if isinstance(node, dict) else None
+        if name is None or name not in self._named:
+            return self._of(node, depth)
+        if name in self._open:
+            raise UnreadableSchemaError(f"its schema is recursive, {name!r} contains itself, and no row does")
+        if name not in self._known:
+            self._open.append(name)
+            self._known[name] = self._of(self._named[name], depth)
+            self._open.pop()
+        return self._known[name]
+
+    def _of(self, node: Node, depth: int) -> _Weight:
+        of = kind(node)
+        if of in {"record", "error"}:
+            return self._sum([field["type"] for field in node["fields"]], depth)
+        if of == "union":
+            found = [self.weigh(branch, depth + 1) for branch in node]
+            return self._bounded(_Weight(sum(each.leaves for each in found), 1))
+        if of in {"array", "map"}:
+            items = self.weigh(node["items" if of == "array" else "values"], depth + 1)
+            if of == "array" and items.bytes == 0:
+                raise UnreadableSchemaError("its schema has an array of items without a byte: a record would not end")
+            return _Weight(items.leaves + 1, 1)
+        if isinstance(node, Mapping) and not isinstance(node["type"], str):
+            return self.weigh(node["type"], depth + 1)
+        sizes = {"null": 0, "float": 4, "double": 8, "fixed": node["size"] if of == "fixed" else 0}
+        return _Weight(1, sizes.get(of, 1))
+
+    def _sum(self, nodes: Sequence[Node], depth: int) -> _Weight:
+        found = [self.weigh(node, depth + 1) for node in nodes]
+        return self._bounded(_Weight(sum(each.leaves for each in found), sum(each.bytes for each in found)))
+
+    def _bounded(self, weight: _Weight) -> _Weight:
+        if weight.leaves > _MOST_LEAVES:
+            raise UnreadableSchemaError(f"a record of its schema has more than {_MOST_LEAVES:,} values")
+        return weight
+
+
+def _physical(root: Node, named: Mapping[str, Node], told: set[str]) -> Node:
+    return fastavro.parse_schema(_bare(root, named, told))
+
+
+def _bare(node: Node, named: Mapping[str, Node], told: set[str]) -> Node:
+    """Return ``node`` without logical types; each named type is told where it is met first."""
+    if isinstance(node, list):
+        return [_bare(branch, named, told) for branch in node]
+    found = named.get(node, node) if isinstance(node, str) else node
+    if not isinstance(found, Mapping):
+        return found
+    if (name := found.get("name")) is not None:
+        if name in told:
+            return name
+        told.add(name)
+    kept = {key: found[key] for key in ("type", "name", "size", "symbols") if key in found}
+    if "fields" in found:
+        kept["fields"] = [{"name": each["name"], "type": _bare(each["type"], named, told)} for each in found["fields"]]
+    for key in ("items", "values"):
+        if key in found:
+            kept[key] = _bare(found[key], named, told)
+    return kept

@@ -1,0 +1,269 @@
+"""Whatever bytes a topic holds, in each format: row k is record k, and no record is lost or doubled."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from contract.stream import Stream, parse_stream
+from pipeline.land.formats.avro.columnwise import read_columns
+from pipeline.land.formats.avro.decoded import NotOneRecordError, one_record
+from pipeline.land.formats.avro.schema import read_schema
+from pipeline.land.formats.value_format import Schemas
+from pipeline.land.formats.whole_records import WholeRecords
+from tests.avro import MemoryRegistry, framed, written
+from tests.chunks import chunk
+
+COLUMNS: dict[str, str] = {
+    "i": "int32", "j": "int64", "f": "float64", "b": "bool", "s": "string", "t": "timestamp", "d": "decimal(20,3)",
+    "day": "date", "at": "time", "raw": "binary", "r": "{type: int32, required: true}",
+}  # fmt: skip
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "i": st.none() | st.integers(-(2**31), 2**31 - 1),
+    "j": st.none() | st.integers(-(2**63), 2**63 - 1),
+    "f": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    "b": st.none() | st.booleans(),
+    # In a line, a cell without a letter is a null.
+    "s": st.none() | TEXT.filter(bool),
+    "t": st.none() | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),
+    "d": st.none() | st.integers(-(10**20) + 1, 10**20 - 1).map(lambda d: Decimal(f"{d}e-3")),
+    "day": st.none() | st.dates(),
+    "at": st.none() | st.times(),
+    "raw": st.none() | st.binary(min_size=1, max_size=5),
+    "r": st.integers(-(2**31), 2**31 - 1),
+}
+ROWS = st.fixed_dictionaries(VALUES)
+_LOGICAL = {
+    "i": "int", "j": "long", "f": "double", "b": "boolean", "s": "string", "raw": "bytes",
+    "t": {"type": "long", "logicalType": "timestamp-micros"},
+    "d": {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 3},
+    "day": {"type": "int", "logicalType": "date"}, "at": {"type": "long", "logicalType": "time-micros"},
+}  # fmt: skip
+
+
+def _avro(*more: Any) -> dict[str, Any]:
+    fields = [{"name": name, "type": ["null", of]} for name, of in _LOGICAL.items()]
+    return {"type": "record", "name": "R", "fields": [*fields, {"name": "r", "type": "int"}, *more]}
+
+
+# The second is of the kind that is read one record after the other; the third is by whoever changed the schema.
+SCHEMAS = {
+    1: _avro(),
+    2: _avro({"name": "more", "type": {"type": "array", "items": "int"}, "default": []}),
+    3: {**_avro(), "fields": [*reversed(_avro()["fields"]), {"name": "new", "type": ["null", "string"]}]},
+}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _json(row: dict[str, Any]) -> bytes:
+    plain = {
+        name: value if isinstance(value, int | float | str | None) else _text(value) for name, value in row.items()
+    }
+    return json.dumps(plain).encode()
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerow("" if row[name] is None else _text(row[name]) for name in COLUMNS)
+    return file.getvalue().encode()
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a stream file says it, and how a producer writes a row."""
+
+    records: str
+    write: Callable[[dict[str, Any], int], bytes]
+    hostile: tuple[bytes, ...] = ()
+
+    def stream(self) -> Stream:
+        """Return a stream of such records."""
+        columns = "".join(f"  {name}: {of}\n" for name, of in COLUMNS.items())
+        return parse_stream(
+            f"name: s\ntopic: s\nrecords: {{{self.records}}}\ncolumns:\n{columns}cut: {{rows: 1}}\nfeatures: [f]\n"
+            "model: {k: 2}\n",
+            "s.yaml",
+        )
+
+    def reader(self) -> WholeRecords:
+        """Return what reads them."""
+        in_file = read_schema(json.dumps(SCHEMAS[1])) if "schema_file" in self.records else None
+        return WholeRecords(self.stream(), Schemas(None if in_file else MemoryRegistry(dict(SCHEMAS)), in_file))
+
+
+_GOOD = {**dict.fromkeys(COLUMNS), "r": 1}
+_BODY = written(SCHEMAS[1], _GOOD)
+FORMATS = {
+    "json": Format("format: json", lambda row, _: _json(row), (b'{"r":1}{"r":2}', b'"r":3}}', framed(42, b"{}"))),
+    "json, framed": Format(
+        "format: json, schema_registry: 'http://r'", lambda row, number: framed(number, _json(row)),
+        (b'{"r":1}', framed(1, b""), framed(1, b'{"r":1}{"r":2}')),
+    ),
+    "avro, registry": Format(
+        "format: avro, schema_registry: 'http://r'",
+        lambda row, number: framed(number, written(SCHEMAS[number], {"more": [1], "new": None, **row})),
+        (
+            *(framed(number, _BODY + _BODY) for number in (1, 2, 3)), framed(1, _BODY[:-1]), framed(9, _BODY),
+            framed(2**31, _BODY), framed(2**32 - 1, b""), b"\0", b"\1" + _BODY, framed(1, b"\xff" * 30),
+            framed(1, b"\x02" * 40), framed(2, _BODY[:-1] + b"\xff" * 9 + b"\x01"), framed(1, b"\x04" + _BODY[1:]),
+            framed(1, b"\0" * 4 + b"\x02\x02\xff" + b"\0" * 6),
+        ),
+    ),
+    "avro, file": Format(
+        "format: avro, schema_file: s.avsc", lambda row, _: written(SCHEMAS[1], row),
+        (_BODY + _BODY, _BODY[:-1], framed(42, _BODY), b"\xc3\x01" + bytes(8) + _BODY, b"\xff" * 12),
+    ),
+    "csv": Format(
+        "format: csv", lambda row, _: _line(row),
+        (
+            b"", b"\n", b'"', b"a\nb", b"1,2", b",,,,,,,,,,\n", b"," * 40, b"\xff,,,,,,,,,,1", b"x,,,,,,,,,,1",
+            b'"a"b,,,,,,,,,,1', framed(42, b","),
+        ),
+    ),
+}  # fmt: skip
+
+
+def _records(of: Format) -> st.SearchStrategy[tuple[bytes | None, dict[str, Any] | None]]:
+    valid = st.tuples(ROWS, st.sampled_from([1, 2, 3])).map(lambda given: (of.write(*given), given[0]))
+    torn = st.tuples(valid, st.integers(0, 60), st.binary(max_size=4)).map(
+        lambda given: (given[0][0][: given[1]] + given[2], None)
+    )
+    hostile: list[bytes | None] = [None, b"", *of.hostile]
+    return st.one_of(
+        valid, valid, torn, st.tuples(st.sampled_from(hostile), st.none()), st.tuples(st.binary(max_size=40), st.none())
+    )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_record_is_one_row_or_one_reject(name: str) -> None:
+    of = FORMATS[name]
+    reader = of.reader()
+
+    @settings(max_examples=120, deadline=None)
+    @given(st.lists(_records(of), max_size=20))
+    @example([(value, None) for value in (None, b"", *of.hostile)])
+    @example([(of.write(_GOOD, 1), _GOOD), *((value, None) for value in of.hostile), (of.write(_GOOD, 2), _GOOD)])
+    def any_bytes(batch: list[tuple[bytes | None, dict[str, Any] | None]]) -> None:
+        values = [value for value, _ in batch]
+        parsed = reader.parse(chunk(values))
+        places = [*parsed.indexes.tolist(), *(record.index for record in parsed.rejected)]
+        assert sorted(places) == list(range(len(values)))
+        assert parsed.indexes.tolist() == sorted(parsed.indexes.tolist())
+        assert all(record.reason and len(record.reason) <= 300 for record in parsed.rejected)
+        parsed.rows.validate(full=True)
+        landed = dict(zip(parsed.indexes.tolist(), parsed.rows.to_pylist(), strict=True))
+        for index, (value, row) in enumerate(batch):
+            if row is not None:
+                assert landed[index] == row, value
+            alone = reader.parse(chunk([value])).rows.to_pylist()
+            assert alone == ([landed[index]] if index in landed else [])
+
+    any_bytes()
+
+
+LEAVES = st.sampled_from(
+    ["null", "boolean", "int", "long", "float", "double", "string", "bytes", "enum", "fixed"]
+)  # fmt: skip
+
+
+@st.composite
+def flat_schemas(draw: st.DrawFn, depth: int = 2) -> Any:
+    """Schemas of records whose fields are values, null, or other such records."""
+    fields = []
+    for number in range(draw(st.integers(1, 4))):
+        of: Any = draw(LEAVES)
+        name = f"T{draw(st.uuids()).hex}"
+        if of == "enum":
+            of = {"type": "enum", "name": name, "symbols": ["A", "B", "C"]}
+        elif of == "fixed":
+            of = {"type": "fixed", "name": name, "size": draw(st.integers(1, 3))}
+        if depth and draw(st.booleans()):
+            of = draw(flat_schemas(depth=depth - 1))
+        if of != "null" and draw(st.booleans()):
+            of = draw(st.sampled_from([["null", of], [of, "null"]]))
+        fields.append({"name": f"f{number}", "type": of})
+    return {"type": "record", "name": f"R{draw(st.uuids()).hex}", "fields": fields}
+
+
+def _values(of: Any) -> st.SearchStrategy[Any]:
+    if isinstance(of, list):
+        return st.one_of(map(_values, of))
+    if isinstance(of, dict):
+        if of["type"] == "record":
+            return st.fixed_dictionaries({field["name"]: _values(field["type"]) for field in of["fields"]})
+        return (
+            st.sampled_from(of["symbols"])
+            if of["type"] == "enum"
+            else st.binary(min_size=of["size"], max_size=of["size"])
+        )
+    plain: dict[str, st.SearchStrategy[Any]] = {
+        "null": st.none(), "boolean": st.booleans(), "int": VALUES["r"], "long": st.integers(-(2**63), 2**63 - 1),
+        "float": st.floats(width=32), "double": st.floats(), "string": TEXT, "bytes": st.binary(max_size=4),
+    }  # fmt: skip
+    return plain[of]
+
+
+def _leaves(schema: Any, steps: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = []
+    for field in schema["fields"]:
+        of = field["type"]
+        inner = next(each for each in of if each != "null") if isinstance(of, list) else of
+        here = (*steps, field["name"])
+        found += _leaves(inner, here) if isinstance(inner, dict) and inner["type"] == "record" else [here]
+    return found
+
+
+def _at(record: Any, steps: tuple[str, ...]) -> Any:
+    for step in steps:
+        record = None if record is None else record[step]
+    return record
+
+
+@settings(max_examples=150, deadline=None)
+@given(flat_schemas(), st.data())
+def test_what_is_read_a_column_at_a_time_is_what_fastavro_reads(text: Any, data: st.DataObject) -> None:
+    schema = read_schema(json.dumps(text))
+    assert schema.as_columns
+    generated = [written(text, record) for record in data.draw(st.lists(_values(text), min_size=1, max_size=5))]
+    bodies = generated[:]
+    bodies += data.draw(
+        st.lists(st.binary(max_size=30) | st.sampled_from(bodies).map(lambda body: body[:-1]), max_size=5)
+    )
+    leaves = _leaves(text)
+    found = read_columns(schema, bodies, frozenset(leaves))
+    for row, body in enumerate(bodies):
+        if row in found.faults:
+            assert row >= len(generated)
+            continue
+        expected = one_record(schema.physical, body)
+        for steps in leaves:
+            column = found.fields.get(steps)
+            value = None if column is None else column[row].as_py()
+            assert repr(value) == repr(_at(expected, steps))
+    # What fastavro refuses is never a row.
+    for row, body in enumerate(bodies):
+        try:
+            one_record(schema.physical, body)
+        except NotOneRecordError:
+            assert row in found.faults
+    assert all(isinstance(column, pa.Array) for column in found.fields.values())

@@ -1,0 +1,185 @@
+"""What landing makes of a registry's answers, whatever they are: a schema, a reject, an error, or patience."""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from contract.errors import AccessDeniedError, ConfigurationError, ServiceDownError
+from pipeline.land import schema_registry
+from pipeline.land.formats.avro.schema import UnreadableSchemaError
+from pipeline.land.patient_store import StoppedError
+from pipeline.land.schema_registry import RegistrySettings, SchemaRegistry
+
+Answer = tuple[int, bytes]
+Answers = Callable[[str, dict[str, str]], Answer]
+
+REFERENCE = {"name": "r", "subject": "s"}
+SCHEMA = '{"type":"record","name":"R","fields":[]}'
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    answers: Answers
+    asked: list[str]
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        status, body = self.server.answers(self.path, dict(self.headers))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def server() -> Iterator[_Server]:
+    with _Server(("127.0.0.1", 0), _Handler) as serving:
+        serving.asked = []
+        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield serving
+        serving.shutdown()
+        thread.join(5)
+
+
+def registry(server: _Server, answers: Answers, stop: threading.Event | None = None, **given: Any) -> SchemaRegistry:
+    server.answers = answers
+    return SchemaRegistry(f"http://127.0.0.1:{server.server_port}", RegistrySettings(**given), stop)
+
+
+def always(status: int, body: Any) -> Answers:
+    encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return lambda path, headers: (status, encoded)
+
+
+def test_a_schema_is_asked_for_once(server: _Server) -> None:
+    asked = registry(server, always(200, {"schema": SCHEMA}))
+    assert asked.schema(7).text == SCHEMA
+    assert asked.schema(7).text == SCHEMA
+    assert server.asked == ["/schemas/ids/7"]
+
+
+def test_what_a_schema_refers_to_comes_before_it(server: _Server) -> None:
+    texts = {
+        "/schemas/ids/1": {"schema": "top", "references": [{"name": "b", "subject": "of b/é", "version": 2}]},
+        "/subjects/of%20b%2F%C3%A9/versions/2": {
+            "schema": "b", "references": [{"name": "a", "subject": "a", "version": 1}],
+        },
+        "/subjects/a/versions/1": {"schema": "a"},
+    }  # fmt: skip
+    found = registry(server, lambda path, headers: (200, json.dumps(texts[path]).encode())).schema(1)
+    assert (found.text, found.referred) == ("top", ("a", "b"))
+
+
+def test_a_name_and_a_password_are_sent(server: _Server) -> None:
+    seen: list[str] = []
+
+    def answers(path: str, headers: dict[str, str]) -> Answer:
+        seen.append(headers.get("Authorization", ""))
+        return 200, json.dumps({"schema": SCHEMA}).encode()
+
+    registry(server, answers, username="me", password="secret:é").schema(1)
+    assert base64.b64decode(seen[0].removeprefix("Basic ")).decode() == "me:secret:é"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (404, {"error_code": 40403, "message": "Schema 7 not found"}, "does not know it (Schema 7 not found)"),
+        (422, {"error_code": 42202}, "does not know it"),
+        (200, {"schema": 'syntax = "proto3";', "schemaType": "PROTOBUF"}, "has it as PROTOBUF"),
+        (200, {"schema": "x" * 10_000_000}, "more than 1,048,576 bytes"),
+        (
+            200,
+            {"schema": SCHEMA, "references": [{"name": "r", "subject": "s", "version": n} for n in range(200)]},
+            "refers",
+        ),
+    ],
+)
+def test_no_schema_of_avro_is_a_reject(server: _Server, status: int, body: Any, words: str) -> None:
+    asked = registry(server, always(status, body))
+    for _ in range(2):
+        with pytest.raises(UnreadableSchemaError) as refused:
+            asked.schema(7)
+        assert words in str(refused.value)
+    assert server.asked.count("/schemas/ids/7") == 1
+
+
+@pytest.mark.parametrize("number", [0, 2**31, 2**32 - 1])
+def test_an_id_that_no_registry_gives_is_not_asked_for(server: _Server, number: int) -> None:
+    with pytest.raises(UnreadableSchemaError, match="from 1 to 2147483647"):
+        registry(server, always(500, {})).schema(number)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "words"),
+    [
+        (401, {"error_code": 401}, AccessDeniedError, "SWATHE_SCHEMA_REGISTRY_USERNAME"),
+        (403, b"", AccessDeniedError, "SWATHE_SCHEMA_REGISTRY_USERNAME"),
+        (404, b"<html>not here", ConfigurationError, "/apis/ccompat/v7"),
+        (500, b"", ServiceDownError, "HTTP 500"),
+        (302, b"", ServiceDownError, "HTTP 302"),
+        (429, b"", ServiceDownError, "HTTP 429"),
+        (200, b"{", ServiceDownError, "no schema"),
+        (200, b"[" * 100_000, ServiceDownError, "no schema"),
+        (200, {"schema": 7}, ServiceDownError, "no schema"),
+    ],
+)
+def test_what_is_wrong_with_the_registry_is_no_reject(
+    server: _Server, status: int, body: Any, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error) as raised:
+        registry(server, always(status, body)).schema(7)
+    assert words in str(raised.value)
+
+
+def test_a_registry_that_is_down_is_waited_for_and_told_once(server: _Server, caplog: pytest.LogCaptureFixture) -> None:
+    answers = iter([(503, b""), (503, b""), (200, json.dumps({"schema": SCHEMA}).encode())])
+    asked = registry(server, lambda path, headers: next(answers), threading.Event())
+    assert asked.schema(7).text == SCHEMA
+    assert asked.failure is None
+    assert [each.levelname for each in caplog.records if "waits for the schema registry" in each.message] == ["WARNING"]
+
+
+def test_whoever_is_told_to_stop_does_not_wait(server: _Server) -> None:
+    stop = threading.Event()
+    asked = registry(server, always(503, b""), stop)
+    threading.Timer(0.2, stop.set).start()
+    began = time.monotonic()
+    with pytest.raises(StoppedError):
+        asked.schema(7)
+    assert time.monotonic() - began < 5
+
+
+def test_the_address_is_checked_before_landing(server: _Server) -> None:
+    registry(server, always(404, {"error_code": 40403})).check()
+    with pytest.raises(ConfigurationError):
+        registry(server, always(404, b"")).check()
+
+
+def test_a_certificate_that_cannot_be_read_is_told(tmp_path: Any) -> None:
+    (tmp_path / "ca.pem").write_text("nothing")
+    with pytest.raises(ConfigurationError, match=r"ca\.pem"):
+        SchemaRegistry("https://localhost:1", RegistrySettings(ca_file=str(tmp_path / "ca.pem")))
+    with pytest.raises(ConfigurationError, match="none"):
+        SchemaRegistry("https://localhost:1", RegistrySettings(certificate_file=str(tmp_path / "none")))
+
+
+def test_a_longer_answer_is_not_read_to_its_end(server: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema_registry, "_LONGEST_ANSWER_S", -1.0)
+    with pytest.raises(ServiceDownError, match="no whole answer"):
+        registry(server, always(200, {"schema": SCHEMA})).schema(7)
