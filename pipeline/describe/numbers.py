@@ -14,8 +14,8 @@ from pipeline.cells import reader
 from pipeline.numerals import Numerals
 
 _MOST_DIGITS = 38
-# A double keeps the digits of what was written as one: 17, a point, a sign, and a zero in front.
-_DOUBLE_CHARACTERS = 20
+# A double keeps the digits of what was written as one: 17, and a point.
+_DOUBLE_CHARACTERS = 18
 _DOUBLE_DIGITS = 17
 _SAFE_CHARACTERS = 15
 _SAFE_WHOLE = 2**53
@@ -86,11 +86,13 @@ class Numbers:
         lengths = pc.binary_length(values)
         if (
             bounds["min"] is None or not math.isfinite(bounds["max"] - bounds["min"])
-            or pc.any(pc.is_nan(floats)).as_py() or pc.max(lengths).as_py() > _DOUBLE_CHARACTERS
+            or pc.any(pc.is_nan(floats)).as_py() or _any_of_many_digits(values, lengths)
             or _any_long_whole(values, lengths) or _any_padded(values)
         ):  # fmt: skip
             return False
         exponent = pc.any(pc.match_substring(values, "e", ignore_case=True)).as_py()
+        if not exponent and not pc.any(pc.match_substring(values, ".")).as_py():
+            return False
         self._count(bounds["min"], whole=False, exponent=exponent)
         self._count(bounds["max"], whole=False, exponent=exponent)
         self._before = max(self._before, len(str(int(max(-bounds["min"], bounds["max"])))))
@@ -125,6 +127,13 @@ def _any_padded(values: pa.Array) -> bool:
     padded = pc.and_(zero, pc.and_(pc.greater(pc.binary_length(values), 1), pc.invert(pc.starts_with(values, "0."))))
     signed = pc.and_(pc.starts_with(values, "-0"), pc.invert(pc.starts_with(values, "-0.")))
     return bool(pc.any(padded).as_py() or pc.any(signed).as_py())
+
+
+def _any_of_many_digits(values: pa.Array, lengths: pa.Array) -> bool:
+    """Whether a number may have more digits than a double keeps; a zero before the point is none of them."""
+    signs, zeros = pc.starts_with(values, "-"), pc.match_substring_regex(values, r"^-?0\.")
+    extra = pc.add(signs.cast(pa.int32()), zeros.cast(pa.int32()))
+    return bool(pc.any(pc.greater(pc.subtract(lengths, extra), _DOUBLE_CHARACTERS)).as_py())
 
 
 def _any_long_whole(values: pa.Array, lengths: pa.Array) -> bool:
