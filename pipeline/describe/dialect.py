@@ -122,7 +122,10 @@ def _has_header(rows: list[list[str]], width: int, notes: list[str]) -> bool:
     first, others = rows[0], [row for row in rows[1:] if len(row) == width]
     if not others:
         return not any(_LOOKS_TYPED.fullmatch(cell) for cell in first)
-    votes = [_vote(first[place], [row[place] for row in others]) for place in range(min(len(first), width))]
+    votes = [
+        _vote(first[place], [row[place] for row in others])
+        for place in range(min(len(first), width, _COLUMNS_LOOKED_AT))
+    ]
     if any(vote > 0 for vote in votes):
         return True
     if any(vote < 0 for vote in votes):

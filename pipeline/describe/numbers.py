@@ -26,6 +26,9 @@ _WHOLE = re.compile(r"\s*[-+]?\d+\s*")
 _PLAIN = re.compile(r"\s*[-+]?(\d*)\.?(\d*)([eE].*)?\s*")
 
 
+_DOUBLE = reader(Column(type="float64"), Numerals())
+
+
 class Numbers:
     """Numbers that are written as ``numerals`` says, a block of them after the other."""
 
@@ -35,7 +38,6 @@ class Numbers:
         self.marked = False
         """Whether one of them had a mark that only these numerals read."""
         self._plain = numerals.reader()
-        self._double = reader(Column(type="float64"), Numerals())
         self._whole, self._exact, self._exponent = True, True, False
         self._before, self._behind, self._long = 0, 0, False
 
@@ -59,7 +61,7 @@ class Numbers:
         self._before, self._behind = max(self._before, len(before)), max(self._behind, len(behind))
         self._long = self._long or len((before + behind).strip("0")) > _DOUBLE_DIGITS
         try:
-            self._double(written)
+            _DOUBLE(written)
         except ValueError:
             self._exact = False
         return True
