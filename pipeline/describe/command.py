@@ -14,6 +14,7 @@ import click
 import orjson
 
 from console.commands import Command
+from console.exit_codes import UNUSABLE
 from console.progress import step
 from contract.errors import SourceFileError
 from pipeline.describe.against import Change, changes
@@ -29,7 +30,7 @@ from pipeline.replay.place import files_of
 from pipeline.settings import kafka_settings
 from pipeline.stream_file import load_stream
 
-NOTHING_TO_LEARN = 3
+
 CHANGED = 4
 BROKEN = 5
 
@@ -41,7 +42,7 @@ BROKEN = 5
         "new.csv --against streams/mine.yaml",
     ],
     exits={
-        NOTHING_TO_LEARN: "written, but no kind of model can learn from it",
+        UNUSABLE: "written, but no kind of model can learn from it",
         CHANGED: "--against: something has changed, and the stream file reads it as it is",
         BROKEN: "--against: something has changed that the stream file does not read",
     },
@@ -84,7 +85,7 @@ def describe(  # noqa: PLR0917 - click hands over one argument an option
         click.echo(f"look at: {note}", err=True)
     if not found.is_learnable:
         click.echo("no kind of model can learn from these columns; the stream file says what each would need", err=True)
-        sys.exit(NOTHING_TO_LEARN)
+        sys.exit(UNUSABLE)
 
 
 def _tell(found: list[Change], *, as_facts: bool) -> None:
