@@ -38,7 +38,7 @@ class Numbers:
         self.marked = False
         """Whether one of them had a mark that only these numerals read."""
         self._plain = numerals.reader()
-        self._whole, self._exact, self._exponent = True, True, False
+        self.are_whole, self._exact, self._exponent = True, True, False
         self._before, self._behind, self._long = 0, 0, False
 
     def takes(self, texts: Sequence[str]) -> bool:
@@ -68,7 +68,7 @@ class Numbers:
 
     def _count(self, number: float, *, whole: bool, exponent: bool) -> None:
         self.low, self.high = min(self.low, number), max(self.high, number)
-        self._whole, self._exponent = self._whole and whole, self._exponent or exponent
+        self.are_whole, self._exponent = self.are_whole and whole, self._exponent or exponent
 
     def take_ints(self, low: int, high: int) -> None:
         """Count whole numbers of 64 bits that lie between ``low`` and ``high``."""
@@ -96,7 +96,7 @@ class Numbers:
         if (len(odd) and not self.takes(odd.to_pylist())) or self._long or not self._exact:
             return False
         exponent = pc.any(pc.match_substring(values, "e", ignore_case=True)).as_py()
-        if not exponent and not pc.any(pc.match_substring(values, ".")).as_py():
+        if self.are_whole and not exponent and not pc.any(pc.match_substring(values, ".")).as_py():
             return False
         self._count(bounds["min"], whole=False, exponent=exponent)
         self._count(bounds["max"], whole=False, exponent=exponent)
@@ -104,10 +104,18 @@ class Numbers:
         self._behind = max(self._behind, _DOUBLE_DIGITS)
         return True
 
+    def take_as(self, other: Numbers) -> bool:
+        """Count what ``other`` has counted, which has read all that this has, and alike."""
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.are_whole, self._exact = self.are_whole and other.are_whole, self._exact and other._exact
+        self._exponent, self._long = self._exponent or other._exponent, self._long or other._long
+        self._before, self._behind = max(self._before, other._before), max(self._behind, other._behind)
+        return True
+
     @property
     def type(self) -> str | None:
         """The column type that keeps every one of them, None where none does."""
-        if self._whole:
+        if self.are_whole:
             if self._before <= 18 or -_SURE_64_BITS < self.low <= self.high < _SURE_64_BITS:
                 return "int64"
             return f"decimal({self._before},0)" if self._before <= _MOST_DIGITS else None
@@ -140,8 +148,10 @@ def _odd(values: pa.Array) -> pa.Array:
     A zero before the point is none of its digits.
     """
     lengths = pc.binary_length(values)
-    signs, zeros = pc.starts_with(values, "-"), pc.match_substring_regex(values, r"^-?0\.")
+    signs = pc.starts_with(values, "-")
+    zeros = pc.or_(pc.starts_with(values, "0."), pc.starts_with(values, "-0."))
     digits = pc.subtract(lengths, pc.add(signs.cast(pa.int32()), zeros.cast(pa.int32())))
     long = pc.and_(pc.greater(lengths, _SAFE_CHARACTERS), pc.invert(pc.match_substring(values, ".")))
-    padded = pc.match_substring_regex(values, r"^[-+]?0[0-9]")
+    padded = pc.and_(pc.or_(pc.starts_with(values, "0"), pc.starts_with(values, "-0")), pc.invert(zeros))
+    padded = pc.and_(padded, pc.greater(lengths, 1))
     return pc.or_(pc.or_(pc.greater(digits, _DOUBLE_CHARACTERS), long), padded)

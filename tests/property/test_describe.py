@@ -105,8 +105,8 @@ def test_any_text_is_read_as_it_was_described(tmp_path: Path, data: st.DataObjec
     text = io.StringIO()
     # Python quotes a carriage return only where lines end in one.
     all_quoted, end = data.draw(st.sampled_from([(True, "\n"), (True, "\r\n"), (False, "\r\n")]))
-    quoting = csv.QUOTE_ALL if all_quoted else csv.QUOTE_MINIMAL
-    writer = csv.writer(text, delimiter=delimiter, quoting=quoting, lineterminator=end)
+    dialect: dict[str, Any] = {"delimiter": delimiter, "lineterminator": end}
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, **dialect) if all_quoted else csv.writer(text, **dialect)
     # A number that is none of its column's name tells a header from rows; a feature makes the file whole.
     writer.writerows([["x_number", *names], *([f"{place}.25", *row] for place, row in enumerate(rows))])
     path = tmp_path / "a.csv"
