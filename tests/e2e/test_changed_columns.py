@@ -137,7 +137,7 @@ def _served(lab: ChangingLab, services: dict[str, str], directory: Path) -> None
         for number, names in ((1, ["weight", "count"]), (2, ["weight", "count", "came"])):
             base = f"/api/{lab.name}/v{number}"
             found = server.get(f"{base}/clustering-results/s{number}-0007")
-            row = found["rows"][0] if "rows" in found else found
+            (row,) = found["results"]
             assert list(row["features"]) == names
             body = {"dataframe_records": [row["features"]]}
             answer = server.http.post(f"{base}/predict", json=body).raise_for_status().json()
