@@ -19,7 +19,6 @@ NOT_RUN: Final = {
     "conda": "no conda where the tests run",
     "macos": "another operating system",
     "root": "changes the machine",
-    "registry": "needs a schema registry, with schemas of somebody's topic",
 }
 _MARK: Final = re.compile(r"<!-- not run here: (.*?) -->")
 _PROMPT: Final = re.compile(r"^\$ (.*(?:\n> .*)*)$", re.MULTILINE)
