@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
@@ -45,6 +46,11 @@ class _File(RotatingFileHandler):
     """A log that is made when there is something to say; one that takes no more is no reason to stop a training."""
 
     has_lines = False
+
+    def _open(self) -> TextIOWrapper:
+        # For its owner alone, as the services' logs are.
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding=self.encoding, errors=self.errors)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.has_lines = True
