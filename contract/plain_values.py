@@ -11,6 +11,12 @@ from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperatio
 _CLOCK = re.compile(r"\d\d:\d\d(:\d\d([.,]\d{1,9})?)?")
 
 
+class JsonNumber(str):
+    """A JSON number as it is written: a double would not keep its digits."""
+
+    __slots__ = ()
+
+
 def decimal_text(number: str | Decimal, precision: int, scale: int) -> str:
     """Return ``number`` with ``scale`` digits behind the point, none of its own lost.
 

@@ -11,6 +11,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
+from contract.plain_values import JsonNumber
+
 Step = str | int
 """A name in an object, or a place in a list, from 0."""
 
@@ -85,7 +87,7 @@ def kind_of(value: object) -> str:
     """Return what JSON calls ``value``, for a message."""
     if isinstance(value, bool):
         return "true or false"
-    kinds = {str: "text", int: "a number", float: "a number", bytes: "bytes"}
+    kinds = {str: "text", int: "a number", float: "a number", JsonNumber: "a number", bytes: "bytes"}
     if isinstance(value, Mapping):
         return "an object"
     return "null" if value is None else "a list" if _is_list(value) else kinds.get(type(value), type(value).__name__)

@@ -84,8 +84,8 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     flags = {"rows": rows, "bytes": bytes_, "window": window, "max_age": max_age, "idle": idle}
     cut = stream.cut
     if any(value is not None for value in flags.values()):
-        # It is no rule of its own: how wrong clocks can be does not depend on the flags.
-        ahead = {"max_ahead": stream.cut.max_ahead} if window is not None else {}
+        # They are no rules of their own: how wrong clocks can be does not depend on the flags.
+        ahead = {"max_ahead": stream.cut.max_ahead, "aligned": stream.cut.aligned} if window is not None else {}
         cut = Cut.model_validate({**flags, **ahead})
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -96,7 +96,14 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
         batch_log=BatchLines(), put_durations=put_histogram(metrics, stream.name),
     )  # fmt: skip
     metrics.register(
-        LandingCollector(landing.lander, stream.name, lag=landing.lag, store=landing.store, broker=landing.broker)
+        LandingCollector(
+            landing.lander,
+            stream.name,
+            lag=landing.lag,
+            store=landing.store,
+            broker=landing.broker,
+            registry=landing.registry,
+        )
     )
     with served(metrics, metrics_port), progress(landing):
         landing.member.run()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from contract.errors import SourceFileError
+from contract.plain_values import JsonNumber
 from contract.record_path import NoPlaceError
 from contract.stream import Stream
 from pipeline.cells import Reader, Value, reader, text_readers
@@ -15,17 +16,11 @@ from pipeline.replay.header import UnknownNameError
 from pipeline.replay.rows import Row
 
 
-class _Number(str):
-    """A JSON number as it is written: a double would not keep its digits."""
-
-    __slots__ = ()
-
-
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
-DECODER = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=_no_number)
+DECODER = json.JSONDecoder(parse_int=JsonNumber, parse_float=JsonNumber, parse_constant=_no_number)
 
 
 class JsonColumns:
@@ -72,7 +67,7 @@ class JsonColumns:
         return row
 
     def _value(self, name: str, value: object) -> Value:
-        if isinstance(value, _Number):
+        if isinstance(value, JsonNumber):
             return self._number[name](value)
         if isinstance(value, str):
             return self._text[name](value)
