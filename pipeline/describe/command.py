@@ -14,7 +14,7 @@ import click
 import orjson
 
 from console.commands import Command
-from console.exit_codes import UNUSABLE
+from console.exit_codes import BROKEN, CHANGED, UNUSABLE
 from console.progress import step
 from contract.errors import SourceFileError
 from pipeline.describe.against import Change, changes
@@ -29,10 +29,6 @@ from pipeline.replay.opened import STANDARD_INPUT, read_once
 from pipeline.replay.place import files_of
 from pipeline.settings import kafka_settings
 from pipeline.stream_file import load_stream
-
-
-CHANGED = 4
-BROKEN = 5
 
 
 @click.command(
