@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline.describe.command import BROKEN, CHANGED, describe
+from console.exit_codes import BROKEN, CHANGED
+from pipeline.describe.command import describe
 from tests.unit.describe.described import file, text_of
 
 FIRST = "id,x,kind\n" + "".join(f"{n},{n}.5,{'ab'[n % 2]}\n" for n in range(30))
