@@ -16,7 +16,6 @@ from typing import Final
 
 import click
 
-from console.progress import put_line
 from contract.log_lines import Formatter
 
 JVM: Final = "jvm"
@@ -114,7 +113,7 @@ def _named_on_failure() -> Iterator[None]:
         raise
     except Exception:
         if log := where():
-            put_line(f"what Spark, MLflow and other libraries said is in {log}", err=True)
+            click.echo(f"what Spark, MLflow and other libraries said is in {log}", err=True)
         raise
 
 
