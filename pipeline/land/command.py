@@ -84,8 +84,8 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     flags = {"rows": rows, "bytes": bytes_, "window": window, "max_age": max_age, "idle": idle}
     cut = stream.cut
     if any(value is not None for value in flags.values()):
-        # It is no rule of its own: how wrong clocks can be does not depend on the flags.
-        ahead = {"max_ahead": stream.cut.max_ahead} if window is not None else {}
+        # They are no rules of their own: how wrong clocks can be does not depend on the flags.
+        ahead = {"max_ahead": stream.cut.max_ahead, "aligned": stream.cut.aligned} if window is not None else {}
         cut = Cut.model_validate({**flags, **ahead})
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -6,7 +6,8 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,7 @@ class Newcomer:
 
 @contextmanager
 def prediction_server(
-    services: Mapping[str, str], directory: Path, models: Mapping[str, object]
+    services: Mapping[str, str], directory: Path, models: Iterable[str]
 ) -> Iterator[PredictionServer]:
     """Give a server of ``models``, which need not be there yet."""
     server = PredictionServer(services, directory, SWATHE_SERVING_MODELS=",".join(models)).start()
@@ -147,6 +148,11 @@ def prediction_server(
         assert "unexpected error" not in server.said()
     finally:
         server.close()
+
+
+def own_name(before: str) -> str:
+    """Return a name that no other test's stream has."""
+    return f"{before}-{uuid.uuid4().hex[:12]}"
 
 
 def first_of(rows: Iterator[Any]) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from contract.errors import SourceFileError
 from pipeline.replay.source import read_rows
 from tests.e2e.data_files import FILES, DataFile, bring
-from tests.e2e.newcomer import Newcomer, first_of, prediction_server
+from tests.e2e.newcomer import Newcomer, first_of, own_name, prediction_server
 from tests.integration.serving.prediction_server import PredictionServer
 
 # Some are trained as a person types it, and all of them by the command that this runs.
@@ -33,7 +33,7 @@ def described(services: dict[str, str], files: Path, tmp_path_factory: pytest.Te
     found = {}
     for file in FILES:
         directory = tmp_path_factory.mktemp("mine")
-        found[file.name] = Newcomer.describing(services, directory, str(files / file.name))
+        found[file.name] = Newcomer.describing(services, directory, str(files / file.name), "--name", own_name("f"))
     return found
 
 
@@ -42,8 +42,7 @@ def server(
     services: dict[str, str], described: Described, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PredictionServer]:
     """A server that answers for all of them, as they come."""
-    models = {newcomer.model: None for newcomer in described.values()}
-    assert len(models) == len(FILES)
+    models = [newcomer.model for newcomer in described.values()]
     with prediction_server(services, tmp_path_factory.mktemp("serving"), models) as started:
         yield started
 

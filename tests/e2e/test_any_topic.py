@@ -13,7 +13,7 @@ import pytest
 from pipeline.cells import readers
 from tests.e2e import topics
 from tests.e2e.data_files import bring
-from tests.e2e.newcomer import Newcomer, prediction_server
+from tests.e2e.newcomer import Newcomer, own_name, prediction_server
 from tests.e2e.topics import Record
 from tests.schema_registry import running_registry
 from tests.services import port_block
@@ -40,13 +40,13 @@ def _ask(newcomer: Newcomer, first: object) -> None:
         }
     else:
         row = {name: column.path_in_value(name).of(first) for name, column in columns.items()}
-    with prediction_server(newcomer.services, newcomer.directory, {newcomer.model: None}) as server:
+    with prediction_server(newcomer.services, newcomer.directory, [newcomer.model]) as server:
         newcomer.asked(server, row)
 
 
 def test_nested_json(services: dict[str, str], tmp_path: Path) -> None:
     found = topics.features(bring() / QUAKES)
-    newcomer = _walk(services, tmp_path, "quakes-json", topics.nested(bring() / QUAKES))
+    newcomer = _walk(services, tmp_path, own_name("quakes-json"), topics.nested(bring() / QUAKES))
     columns = newcomer.stream.columns
     assert {column.path for column in columns.values()} >= {"properties.mag", "geometry.coordinates[2]"}
     newcomer.landed(len(found))
@@ -56,7 +56,7 @@ def test_nested_json(services: dict[str, str], tmp_path: Path) -> None:
 
 def test_csv_lines(services: dict[str, str], tmp_path: Path) -> None:
     lines = topics.csv_lines(bring() / PLANTS)
-    newcomer = _walk(services, tmp_path, "plants-csv", [(None, line) for line in lines], "--format", "csv")
+    newcomer = _walk(services, tmp_path, own_name("plants-csv"), [(None, line) for line in lines], "--format", "csv")
     assert newcomer.stream.records.format == "csv"
     newcomer.landed(len(lines))
     newcomer.mlflow_run()
@@ -67,7 +67,7 @@ def test_change_events_with_tombstones(services: dict[str, str], tmp_path: Path)
     records = topics.change_events(bring() / PLANTS)
     events = [json.loads(value)["payload"] for _, value in records if value is not None]
     rows = [event["after"] for event in events if event["op"] in {"c", "u"}]
-    newcomer = _walk(services, tmp_path, "plants-changes", records)
+    newcomer = _walk(services, tmp_path, own_name("plants-changes"), records)
     assert newcomer.stream.records.envelope == "debezium" and newcomer.stream.records.tombstones == "skip"
     said = newcomer.landed(len(rows))
     assert f"skipped {len(records) - len(rows):,}" in said
@@ -77,9 +77,9 @@ def test_change_events_with_tombstones(services: dict[str, str], tmp_path: Path)
 
 def test_avro_with_a_registry(services: dict[str, str], tmp_path: Path) -> None:
     with port_block() as ports, running_registry(ports[0], tmp_path) as registry:
-        records = topics.avro(bring() / QUAKES, "quakes-avro", registry)
+        records = topics.avro(bring() / QUAKES, topic := own_name("quakes-avro"), registry)
         more = ("--format", "avro", "--schema-registry", registry.url)
-        newcomer = _walk(services, tmp_path, "quakes-avro", records, *more)
+        newcomer = _walk(services, tmp_path, topic, records, *more)
         assert {column.path for column in newcomer.stream.columns.values()} >= {"place.words", "place.at[2]"}
         newcomer.landed(len(records))
     newcomer.mlflow_run()
