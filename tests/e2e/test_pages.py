@@ -51,7 +51,11 @@ def walk(page: str, environ: Mapping[str, str], stands_for: Mapping[str, str], d
     makes_a_clone = any("git clone" in block.text for block in run)
     cwd = directory if makes_a_clone else clone(directory / "swathe")
     steps = [(block, here(typed), shown) for block in run for typed, shown in block.steps]
-    script = "".join(f"echo '{_BEGUN}{number}'\n{typed}\n" for number, (_, typed, _) in enumerate(steps))
+    # A shell that stops at what fails goes on after it in a list of `&&`.
+    lines = (
+        f"echo '{_BEGUN}{number}'\n{typed.replace(' && ', chr(10))}\n" for number, (_, typed, _) in enumerate(steps)
+    )
+    script = "".join(lines)
     said = run_command(("bash", "-euo", "pipefail", "-c", script), dict(environ), cwd)
     (directory / "said.txt").write_text(said)
     answers = re.split(rf"^{_BEGUN}\d+\n", said, flags=re.MULTILINE)[1:]
