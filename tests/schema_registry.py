@@ -27,7 +27,7 @@ _JVMS = Path("/usr/lib/jvm")
 
 @dataclass
 class RunningRegistry:
-    """A registry that can be stopped for a while."""
+    """A registry at ``port`` and the one behind it, which can be stopped for a while."""
 
     port: int
     directory: Path
@@ -61,7 +61,7 @@ class RunningRegistry:
         command = apicurio.command(apicurio.bring(cache), _java(cache))
         with (self.directory / "apicurio.log").open("wb") as log:
             self._process = subprocess.Popen(
-                command, cwd=self.directory, env=os.environ | apicurio.environment(_HOST, self.port),
+                command, cwd=self.directory, env=os.environ | apicurio.environment(_HOST, self.port, self.port + 1),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
         deadline = time.monotonic() + _STARTS_WITHIN_S
@@ -89,7 +89,7 @@ class RunningRegistry:
 
 @contextlib.contextmanager
 def running_registry(port: int, directory: Path) -> Iterator[RunningRegistry]:
-    """Give a registry that runs, with its log in ``directory``."""
+    """Give a registry that runs at ``port`` and the one behind it, with its log in ``directory``."""
     registry = RunningRegistry(port, directory)
     try:
         registry.start()

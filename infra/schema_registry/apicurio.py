@@ -36,6 +36,7 @@ def command(directory: Path, java_home: Path) -> list[str]:
     return [str(java_home / "bin" / "java"), "-Xmx512m", "-jar", str(directory / "quarkus-run.jar")]
 
 
-def environment(host: str, port: int) -> dict[str, str]:
-    """Return what makes it listen at ``host`` and ``port``."""
-    return {"QUARKUS_HTTP_HOST": host, "QUARKUS_HTTP_PORT": str(port)}
+def environment(host: str, port: int, management_port: int) -> dict[str, str]:
+    """Return what makes it listen at ``host``: at ``port``, and at another for who watches it."""
+    told = {"HTTP_PORT": port, "MANAGEMENT_PORT": management_port, "HTTP_HOST": host, "MANAGEMENT_HOST": host}
+    return {f"QUARKUS_{name}": str(value) for name, value in told.items()}
