@@ -30,7 +30,6 @@ from pipeline.replay.place import files_of
 from pipeline.settings import kafka_settings
 from pipeline.stream_file import load_stream
 
-
 CHANGED = 4
 BROKEN = 5
 
