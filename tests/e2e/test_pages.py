@@ -36,6 +36,12 @@ def _ports(environ: Mapping[str, str]) -> dict[str, str]:
     return {f":{field.default}": f":{environ[name]}" for name, field in fields.items()}
 
 
+def _typed(number: int, typed: str) -> str:
+    """Return a step for a shell that stops at what fails: which it does not in the middle of a list of `&&`."""
+    # What was said before may not have ended its line.
+    return f"printf '\\n{_BEGUN}{number}\\n'\n{typed.replace(' && ', chr(10))}\n"
+
+
 def walk(page: str, environ: Mapping[str, str], stands_for: Mapping[str, str], directory: Path) -> None:
     """Type all that stands on ``page``, in one shell; compare what is said with what the page shows.
 
@@ -51,7 +57,7 @@ def walk(page: str, environ: Mapping[str, str], stands_for: Mapping[str, str], d
     makes_a_clone = any("git clone" in block.text for block in run)
     cwd = directory if makes_a_clone else clone(directory / "swathe")
     steps = [(block, here(typed), shown) for block in run for typed, shown in block.steps]
-    script = "".join(f"echo '{_BEGUN}{number}'\n{typed}\n" for number, (_, typed, _) in enumerate(steps))
+    script = "".join(_typed(number, typed) for number, (_, typed, _) in enumerate(steps))
     said = run_command(("bash", "-euo", "pipefail", "-c", script), dict(environ), cwd)
     (directory / "said.txt").write_text(said)
     answers = re.split(rf"^{_BEGUN}\d+\n", said, flags=re.MULTILINE)[1:]

@@ -24,7 +24,8 @@ Record = tuple[bytes | None, bytes | None]
 def fill(services: Mapping[str, str], topic: str, records: Sequence[Record]) -> None:
     """Make ``topic`` and send ``records`` to its partitions in turn."""
     address: dict[str, str | int | float | bool] = {"bootstrap.servers": services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]}
-    AdminClient(address).create_topics([NewTopic(topic, PARTITIONS)])[topic].result(20)
+    admin = AdminClient(address)
+    admin.create_topics([NewTopic(topic, PARTITIONS)])[topic].result(60)
     producer = Producer({**address, "acks": "all", "linger.ms": 5})
     for number, (key, value) in enumerate(records):
         producer.produce(topic, value, key, number % PARTITIONS)
