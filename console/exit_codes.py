@@ -9,7 +9,7 @@ from typing import Final
 DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
-ALL_REJECTED: Final = 3
+UNUSABLE: Final = 3
 INTERRUPTED: Final = 130
 READER_GONE: Final = 141
 TERMINATED: Final = 143
@@ -19,7 +19,7 @@ MEANINGS: Final[Mapping[int, str]] = MappingProxyType(
         DONE: "done",
         FAILED: "not done, or not as it should be: standard error says what, and the next step",
         USAGE: "the command line is wrong, and nothing was done",
-        ALL_REJECTED: "all that landed was rejected",
+        UNUSABLE: "done, and nothing of it can be used: all was rejected, or no kind of model can learn from it",
         INTERRUPTED: "interrupted by Ctrl-C (SIGINT)",
         READER_GONE: "whoever read the output has gone, as in `… | head`",
         TERMINATED: "ended by SIGTERM",

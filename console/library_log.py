@@ -20,10 +20,13 @@ from contract.log_lines import Formatter
 
 JVM: Final = "jvm"
 """Name of the logger that hears each line of the JVM's."""
-_LOGGERS: Final = (
-    *(JVM, "mlflow", "alembic", "sqlalchemy.engine", "huey", "py4j", "pyspark", "py.warnings", "matplotlib"),
-    "urllib3",
-)
+_LOGGERS: Final = {
+    **dict.fromkeys((JVM, "mlflow", "alembic"), logging.INFO),
+    # They have a line for each call, or for each font.
+    **dict.fromkeys(
+        ("sqlalchemy.engine", "huey", "py4j", "pyspark", "py.warnings", "matplotlib", "urllib3"), logging.WARNING
+    ),
+}
 _STYLE: Final = "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"
 # With the one file before it: what a day of a trainer's says, of one that fails at each look.
 MOST_BYTES: Final = 5_000_000
@@ -61,20 +64,52 @@ def _opened(path: Path) -> _File | None:
     return file
 
 
-class _Logger:
-    """One library's logger, and how it was."""
+@contextlib.contextmanager
+def _listening(name: str, level: int, handlers: list[logging.Handler], *, shown: bool) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    was = (logger.handlers, logger.propagate, logger.level)
+    logger.handlers, logger.propagate = handlers, shown
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = was[:2]
+        logger.setLevel(was[2])
 
-    def __init__(self, name: str) -> None:
-        self._logger = logging.getLogger(name)
-        self._was = (self._logger.handlers, self._logger.propagate, self._logger.level)
 
-    def give(self, handlers: list[logging.Handler], *, shown: bool) -> None:
-        self._logger.handlers, self._logger.propagate = list(handlers), shown
-        self._logger.setLevel(logging.INFO)
+@contextlib.contextmanager
+def _left_by_mlflow() -> Iterator[None]:
+    """MLflow would give its loggers other handlers when it is imported."""
+    was = os.environ.get("MLFLOW_CONFIGURE_LOGGING")
+    os.environ["MLFLOW_CONFIGURE_LOGGING"] = "false"
+    try:
+        yield
+    finally:
+        if was is None:
+            del os.environ["MLFLOW_CONFIGURE_LOGGING"]
+        else:
+            os.environ["MLFLOW_CONFIGURE_LOGGING"] = was
 
-    def give_back(self) -> None:
-        self._logger.handlers, self._logger.propagate = self._was[:2]
-        self._logger.setLevel(self._was[2])
+
+@contextlib.contextmanager
+def _warnings_captured() -> Iterator[None]:
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+
+
+@contextlib.contextmanager
+def _named_on_failure() -> Iterator[None]:
+    try:
+        yield
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
+        raise
+    except Exception:
+        if log := where():
+            put_line(f"what Spark, MLflow and other libraries said is in {log}", err=True)
+        raise
 
 
 _files: list[_File] = []
@@ -87,37 +122,21 @@ def where() -> Path | None:
 
 @contextlib.contextmanager
 def kept(command: str, *, shown: bool = False, and_to: logging.Handler | None = None) -> Iterator[None]:
-    """Write what libraries say during the block to `<command>.log`, and name it where the block ends by an error.
+    """Write what libraries say to `<command>-libraries.log`, and name it where the block ends by an error.
 
     ``shown``: to the root logger's handlers as well; ``and_to`` is one more handler.
     """
-    file = _opened(directory() / f"{command}.log")
+    # `<command>.log` is that of the service which a supervised command is.
+    file = _opened(directory() / f"{command}-libraries.log")
     handlers: list[logging.Handler] = [found for found in (file, and_to) if found is not None]
-    loggers = [_Logger(name) for name in _LOGGERS]
-    # Else MLflow would give its loggers other handlers when it is imported.
-    configured = os.environ.get("MLFLOW_CONFIGURE_LOGGING")
-    os.environ["MLFLOW_CONFIGURE_LOGGING"] = "false"
-    logging.captureWarnings(True)
-    for logger in loggers:
-        logger.give(handlers or [logging.NullHandler()], shown=shown)
-    if file is not None:
-        _files.append(file)
-    try:
-        yield
-    except (click.ClickException, click.Abort, click.exceptions.Exit):
-        raise
-    except Exception:
-        if log := where():
-            put_line(f"what Spark, MLflow and other libraries said is in {log}", err=True)
-        raise
-    finally:
-        logging.captureWarnings(False)
-        for logger in loggers:
-            logger.give_back()
+    with contextlib.ExitStack() as until_the_end:
+        until_the_end.enter_context(_left_by_mlflow())
+        until_the_end.enter_context(_warnings_captured())
+        for name, level in _LOGGERS.items():
+            until_the_end.enter_context(_listening(name, level, handlers or [logging.NullHandler()], shown=shown))
         if file is not None:
-            _files.remove(file)
-            file.close()
-        if configured is None:
-            del os.environ["MLFLOW_CONFIGURE_LOGGING"]
-        else:
-            os.environ["MLFLOW_CONFIGURE_LOGGING"] = configured
+            _files.append(file)
+            until_the_end.callback(file.close)
+            until_the_end.callback(_files.remove, file)
+        until_the_end.enter_context(_named_on_failure())
+        yield

@@ -45,7 +45,9 @@ def _registry_address(url: str) -> str:
 class Records(Section):
     """How the value of a record is written. It is no part of a train key: what has landed is a row, whatever it was."""
 
-    format: Annotated[RecordFormatName, BeforeValidator(_no_protobuf)] = "json"
+    format: Annotated[RecordFormatName, BeforeValidator(_no_protobuf)] = Field(
+        default="json", description="what the value of a record is"
+    )
     schema_registry: Annotated[str, AfterValidator(_registry_address)] | None = Field(
         default=None, description="values begin with a zero byte and the id, of four bytes, of a schema that is there"
     )

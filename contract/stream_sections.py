@@ -155,14 +155,17 @@ class Cut(Section):
     max_age: Duration | None = Field(default=None, description="wall clock since the batch's first row, in seconds")
     idle: Duration | None = Field(default=None, description="wall clock since the last record, in seconds")
     max_ahead: Duration = Field(default=3600.0, description="how far ahead a record moves its lane's clock, in seconds")
+    aligned: Bool = Field(default=False, description="windows begin as hours, days and weeks do, in UTC")
 
     @model_validator(mode="after")
     def _some_rule(self) -> Cut:
-        rules = [name for name in type(self).model_fields if name != "max_ahead"]
+        rules = [name for name in type(self).model_fields if name not in {"max_ahead", "aligned"}]
         if all(getattr(self, name) is None for name in rules):
             raise ValueError(f"cut needs at least one of {', '.join(rules)}")
         if self.window is None and "max_ahead" in self.model_fields_set:
             raise ValueError("max_ahead says which records end a window, and there is no `window`")
+        if self.window is None and self.aligned:
+            raise ValueError("aligned says where windows begin, and there is no `window`")
         return self
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import fastavro
 
 from pipeline.land.formats.avro.schema import UnreadableSchemaError
-from pipeline.land.schema_registry import RegisteredSchema
+from pipeline.land.registry_client import RegisteredSchema
 
 
 def written(schema: Any, record: Any) -> bytes:

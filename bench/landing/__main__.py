@@ -13,11 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.landing.avro_records import NESTED_FILE, SCHEMA_FILE, avro_flights, write_schemas
 from bench.landing.records import STREAM_FILE, fill_topic
 from pipeline.settings import kafka_settings
 
 HERE = Path(__file__).parent
 BARE_RUNS = 3
+AVRO, AVRO_WITH_ARRAY = "landing, Avro", "landing, Avro with an array"
 
 
 class Result(NamedTuple):
@@ -40,10 +42,10 @@ class Result(NamedTuple):
         return self.records / self.seconds
 
 
-def _stream_file(directory: Path, topic: str) -> Path:
-    """Return a copy of the flights' stream file for ``topic``, as a stream of its own."""
+def _stream_file(directory: Path, topic: str, records: str = "{}") -> Path:
+    """Return a copy of the flights' stream file for ``topic``, as a stream of its own, whose ``records`` are others."""
     lines = Path(STREAM_FILE).read_text().splitlines()
-    swapped = {"name:": f"name: {topic}-{uuid.uuid4().hex[:6]}", "topic:": f"topic: {topic}"}
+    swapped = {"name:": f"name: {topic}-{uuid.uuid4().hex[:6]}", "topic:": f"topic: {topic}\nrecords: {records}"}
     path = directory / f"{uuid.uuid4().hex}.yaml"
     path.write_text("\n".join(swapped.get(line.split(" ")[0], line) for line in lines))
     return path
@@ -91,26 +93,34 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=112_000, help="rows of a batch")
     options.add_argument("--without-quix", action="store_true")
     options.add_argument("--without-tenfold", action="store_true")
+    options.add_argument("--formats-only", action="store_true", help="JSON and Avro alone")
     chosen = options.parse_args()
     kafka = kafka_settings()
     found: dict[str, Result] = {}
 
-    def topic(count: int, partitions: int = 1) -> str:
+    def topic(count: int, partitions: int = 1, records: list[bytes] | None = None) -> str:
         name = f"bench-{uuid.uuid4().hex[:10]}"
-        mean = fill_topic(kafka, name, count, partitions)
+        mean = fill_topic(kafka, name, count, partitions, records)
         print(f"{count:,} records of {mean:.0f} bytes on {partitions} partitions")
         return name
 
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
 
-        def alone(contender: str, name: str, python: str = sys.executable) -> Callable[[], Result]:
-            return lambda: _result(_run(contender, _stream_file(directory, name), chosen.rows, python))
+        def alone(contender: str, name: str, python: str = sys.executable, records: str = "{}") -> Callable[[], Result]:
+            return lambda: _result(_run(contender, _stream_file(directory, name, records), chosen.rows, python))
 
         one = topic(chosen.records)
         for turn in range(BARE_RUNS):
             _measure(f"bare consume() {turn + 1}", alone("bare", one), found)
         _measure("landing", alone("ours", one), found)
+        write_schemas(directory)
+        for name, file in ((AVRO, SCHEMA_FILE), (AVRO_WITH_ARRAY, NESTED_FILE)):
+            of_avro = topic(chosen.records, records=avro_flights(array=name == AVRO_WITH_ARRAY))
+            _measure(name, alone("ours", of_avro, records=f"{{format: avro, schema_file: {file}}}"), found)
+        if chosen.formats_only:
+            _print_formats(found)
+            return
         _measure("json.loads, one at a time", alone("one_at_a_time", one), found)
         if not chosen.without_quix:
             _measure("Quix Streams S3FileSink", alone("quix", one, _quix_python(directory)), found)
@@ -134,7 +144,13 @@ def _together(stream: Path, rows: int) -> Result:
     )
 
 
+def _print_formats(found: dict[str, Result]) -> None:
+    for name in (AVRO, AVRO_WITH_ARRAY):
+        print(f"{name} : JSON = {found[name].records_s / found['landing'].records_s:.2f} x")
+
+
 def _print_ratios(found: dict[str, Result]) -> None:
+    _print_formats(found)
     ours = found["landing"].records_s
     best = max(result.records_s for name, result in found.items() if name.startswith("bare"))
     print(f"\nlanding : best bare loop = {ours / best:.0%}")

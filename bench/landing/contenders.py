@@ -127,7 +127,7 @@ def _land(stream_path: str, rows: int, idle_s: float = IDLE_S) -> tuple[int, flo
     Lander.take = timed_take  # type: ignore[method-assign]
     landing = assemble(
         load_stream(stream_path), Cut(rows=rows), start="earliest", exit_when_idle_s=idle_s, stop=threading.Event(),
-        put_durations=puts,
+        stream_path=stream_path, put_durations=puts,
     )  # fmt: skip
     landing.member.run()
     if not taken:

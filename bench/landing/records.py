@@ -31,13 +31,15 @@ def endless(records: list[bytes]) -> Iterator[bytes]:
     return itertools.cycle(records)
 
 
-def fill_topic(kafka: Mapping[str, str], topic: str, count: int, partitions: int = 1) -> float:
-    """Make ``topic`` with ``count`` records; return their mean size in bytes."""
+def fill_topic(
+    kafka: Mapping[str, str], topic: str, count: int, partitions: int = 1, records: list[bytes] | None = None
+) -> float:
+    """Make ``topic`` with ``count`` of ``records``, by default flights as JSON; return their mean size in bytes."""
     admin = AdminClient(dict(kafka))
     admin.create_topics([NewTopic(topic, partitions, config={"retention.ms": "-1"})])[topic].result(20)
     producer = Producer({**kafka, "linger.ms": 50, "compression.type": "lz4", "queue.buffering.max.messages": 200_000})
     size = 0
-    for number, value in enumerate(itertools.islice(endless(flights()), count)):
+    for number, value in enumerate(itertools.islice(endless(records or flights()), count)):
         size += len(value)
         while True:
             try:

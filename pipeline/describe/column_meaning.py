@@ -23,6 +23,7 @@ _NAMES_A_THING = re.compile(
     r"(^|_)(ids?|key|uuid|guid|no|nr|num|number|code|zip|zipcode|postcode|phone|index|idx|isbn|asin|ssn|fips)$",
     re.IGNORECASE,
 )
+_SAYS_CODE = re.compile(r"code|codice|codigo|kode|numeric|isbn|nummer|(^|[_\W])id([_\W]|$)", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # Seconds between 1973 and 2103.
 _EPOCHS = (10**8, 42 * 10**8)
@@ -140,6 +141,7 @@ def facts_of(
     distinct = seen.distinct
     unique = missing == 0 and rows > 0 and meaning.type in {"int64", "int32", "string"} and distinct.are_unique
     whole = meaning.type in {"int64", "int32"}
+    differs = rows > missing and distinct.are_unique
     dense = whole and unique and meaning.low is not None and (meaning.high or 0) - meaning.low < _DENSE * rows
     names_a_thing = meaning.type in {"int64", "int32", "string"} and _NAMES_A_THING.search(snake(own_name)) is not None
     count = distinct.count
@@ -147,7 +149,8 @@ def facts_of(
         count = None if meaning.low != meaning.high else 1
     if is_numeric(meaning.type) and meaning.low is not None and meaning.low == meaning.high:
         count = 1
-    is_id = dense or (names_a_thing and count != 1)
+    coded = whole and differs and _SAYS_CODE.search(own_name) is not None
+    is_id = dense or coded or (names_a_thing and count != 1)
     return ColumnFacts(
         name, meaning.type, rows, missing, seen.missing_share(meaning.type), count, unique, is_id, meaning.low,
         meaning.high, getattr(seen, "longest", 0), meaning.varies,

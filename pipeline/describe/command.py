@@ -5,43 +5,77 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from console.commands import Command
+from console.exit_codes import UNUSABLE
+from console.progress import step
 from contract.errors import SourceFileError
+from pipeline.describe.against import Change, changes
 from pipeline.describe.as_json import as_json
 from pipeline.describe.describe_file import description_of
+from pipeline.describe.describe_topic import Format, Told, description_of_topic
 from pipeline.describe.description import Description
+from pipeline.describe.sample import sample_of
 from pipeline.describe.stream_text import stream_text
 from pipeline.describe.tables import table_of
 from pipeline.replay.opened import STANDARD_INPUT, read_once
 from pipeline.replay.place import files_of
+from pipeline.settings import kafka_settings
+from pipeline.stream_file import load_stream
 
-NOTHING_TO_LEARN = 3
-"""Exit code: a stream file was written, and no kind of model can learn from it."""
+
+CHANGED = 4
+BROKEN = 5
 
 
 @click.command(
     cls=Command,
-    examples=["ratings.csv > streams/ratings.yaml", "'data/*.csv.gz' --json"],
-    exits={NOTHING_TO_LEARN: "written, but no kind of model can learn from it"},
+    examples=[
+        "ratings.csv > streams/ratings.yaml", "'data/*.csv.gz' --json", "--topic orders > streams/orders.yaml",
+        "new.csv --against streams/mine.yaml",
+    ],
+    exits={
+        UNUSABLE: "written, but no kind of model can learn from it",
+        CHANGED: "--against: something has changed, and the stream file reads it as it is",
+        BROKEN: "--against: something has changed that the stream file does not read",
+    },
+)  # fmt: skip
+@click.argument("file", required=False)
+@click.option("--topic", help="A topic instead of a file.")
+@click.option("--format", "written", type=click.Choice(["json", "avro", "csv"]), help="Of the records; default: found.")
+@click.option("--schema-registry", help="Address of the registry that has the records' schemas.")
+@click.option("--schema-file", help="File of the Avro schema of records without an id.")
+@click.option(
+    "--records", type=click.IntRange(min=10), default=10_000, show_default=True, help="To look at, of a topic."
 )
-@click.argument("file")
-@click.option("--name", help="Of the stream and its topic; default: the file's.")
+@click.option("--against", help="A stream file: tell what has changed since it was written.")
+@click.option("--name", help="Of the stream; default: the file's or the topic's.")
 @click.option("--json", "as_facts", is_flag=True, help="What was found, as one JSON object, for tools.")
-def describe(file: str, name: str | None, *, as_facts: bool) -> None:
-    """Look at a whole data file, and write a stream file for it.
+def describe(  # noqa: PLR0917 - click hands over one argument an option
+    file: str | None, topic: str | None, written: Format | None, schema_registry: str | None, schema_file: str | None,
+    records: int, against: str | None, name: str | None, as_facts: bool,
+) -> None:  # fmt: skip
+    """Look at a whole data file, or at records of a topic, and write a stream file for it.
 
     FILE is a file, a directory, a quoted pattern, or - (standard input).
     """
-    found = _of_file(Path(file), name)
+    if (file is None) == (topic is None):
+        raise click.UsageError("give a FILE, or a --topic")
+    if topic is None and (written or schema_registry or schema_file):
+        raise click.UsageError("--format, --schema-registry and --schema-file are of a --topic")
+    stream = None if against is None else load_stream(against)
+    told = Told(written, schema_registry, schema_file, name)
+    found = _of_topic(topic, records, told) if topic is not None else _of_file(Path(str(file)), name)
+    if stream is not None:
+        _tell(list(changes(stream, found)), as_facts=as_facts)
+        return
     if as_facts:
         click.echo(orjson.dumps(as_json(found), option=orjson.OPT_INDENT_2))
     else:
@@ -51,12 +85,36 @@ def describe(file: str, name: str | None, *, as_facts: bool) -> None:
         click.echo(f"look at: {note}", err=True)
     if not found.is_learnable:
         click.echo("no kind of model can learn from these columns; the stream file says what each would need", err=True)
-        sys.exit(NOTHING_TO_LEARN)
+        sys.exit(UNUSABLE)
+
+
+def _tell(found: list[Change], *, as_facts: bool) -> None:
+    if as_facts:
+        click.echo(orjson.dumps({"changes": [asdict(change) for change in found]}, option=orjson.OPT_INDENT_2))
+    else:
+        for line in map(str, found) if found else ["the same as the stream file says"]:
+            click.echo(line)
+    if any(change.breaks for change in found):
+        sys.exit(BROKEN)
+    if found:
+        sys.exit(CHANGED)
+
+
+def _of_topic(topic: str, records: int, told: Told) -> Description:
+    with step("describe", total=records, unit="records") as shown:
+        sample = sample_of(topic, records, kafka_settings(), shown.advance)
+    return description_of_topic(sample, told)
 
 
 def _of_file(path: Path, name: str | None) -> Description:
-    with _kept(path) as file, _progress(file) as progress:
-        return description_of(table_of(file, progress), path, name)
+    with _kept(path) as file, step("describe", total=_plain_bytes(files_of(file)), unit="bytes") as shown:
+        return description_of(table_of(file, shown.advance), path, name)
+
+
+def _plain_bytes(files: Sequence[Path]) -> int | None:
+    """Return how many bytes of text there are, None where that is not known before they are unpacked."""
+    plain = all(file.suffix.lower() in {".csv", ".tsv", ".txt"} for file in files)
+    return sum(file.stat().st_size for file in files if file.exists()) if plain else None
 
 
 @contextmanager
@@ -76,13 +134,3 @@ def _kept(path: Path) -> Iterator[Path]:
             raise SourceFileError(str(path), None, None, f"cannot be read: {error.strerror or error}") from error
         copy.flush()
         yield Path(copy.name)
-
-
-@contextmanager
-def _progress(path: Path) -> Iterator[Callable[[int], None]]:
-    columns = (TextColumn("describe"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    shown = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    with shown:
-        size = sum(file.stat().st_size for file in files_of(path) if file.exists())
-        task = shown.add_task("rows", total=size or None)
-        yield lambda count: shown.advance(task, count)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from contract.column_types import may_be_id
+from contract.errors import SourceFileError
 from contract.kind import kinds
 from contract.proposal import ColumnFacts, Proposal, Table
-from pipeline.describe.column_meaning import Meaning, facts_of, marks_of, meaning_of, null_words, snake
+from contract.record_path import RecordPath
+from pipeline.describe.column_meaning import Marks, Meaning, facts_of, marks_of, meaning_of, null_words, snake
 from pipeline.describe.description import DescribedColumn, Description
 from pipeline.describe.json_column import JsonColumn
 from pipeline.describe.names import column_names, stream_name
 from pipeline.describe.tables import FileTable, Found, Key
 from pipeline.describe.text_column import TextColumn
+from pipeline.replay.opened import STANDARD_INPUT
 
 BATCHES = 3
 _LONGEST_ID = 64
@@ -23,7 +26,9 @@ _PREFERRED_TIMES = ("event_time", "timestamp", "time", "datetime", "date_time", 
 
 
 @dataclass
-class _Column:
+class TableColumn:
+    """A column of a table: what the table calls it, its own name, and what it is taken for."""
+
     key: Key
     name: str
     found: Found
@@ -32,39 +37,66 @@ class _Column:
 
 
 def description_of(table: FileTable, path: Path, name: str | None = None) -> Description:
-    """Return what a stream file called ``name`` says of ``table``, which was found at ``path``."""
+    """Return what a stream file called ``name`` says of ``table``, which was found at ``path``.
+
+    Raises
+    ------
+    SourceFileError: it has no column that a stream file can have.
+    """
     usable, unusable = _usable(table)
+    if not usable:
+        first = ": ".join(next(iter(unusable.items()), ("", "it has none")))
+        raise SourceFileError(str(path), None, None, f"no column of it can be one of a stream file; the first, {first}")
     notes = list(table.notes)
     texts = [found.text if isinstance(found, JsonColumn) else found for found in usable.values()]
-    texts_only = [found for found in texts if isinstance(found, TextColumn)]
-    marks = marks_of(texts_only, str(table.source.get("delimiter", ",")), notes)
-    names = column_names([_own_name(key) for key in usable])
+    cells = [found for found in texts if isinstance(found, TextColumn)]
+    marks = marks_of(cells, str(table.source.get("delimiter", ",")), notes)
+    columns, words = columns_of(usable, marks, table.labels)
+    called = stream_name(name or _bare(path))
+    _tell(table, notes)
+    return finished(
+        columns, table.rows, table.rows, name=called, topic=called, what=_what(table, path),
+        source=_source(table, marks, path), null_values=["", *words], notes=notes, not_columns=unusable,
+    )  # fmt: skip
+
+
+def columns_of(
+    usable: Mapping[Key, Found], marks: Marks, labels: Mapping[Key, str]
+) -> tuple[list[TableColumn], list[str]]:
+    """Return the columns with what they are taken for, and the words that mean a missing value."""
+    names = column_names([labels.get(key, _plain_name(key)) for key in usable])
     meanings = [meaning_of(_own_name(key), found, marks) for key, found in usable.items()]
-    cells = [
+    typed = [
         (found, meaning.type)
-        for found, meaning in zip(usable.values(), meanings, strict=True)
-        if isinstance(found, TextColumn)
-    ]
-    words = null_words([found for found, _ in cells], [kind for _, kind in cells])
+        for found, meaning in zip(usable.values(), meanings, strict=True) if isinstance(found, TextColumn)
+    ]  # fmt: skip
+    words = null_words([found for found, _ in typed], [kind for _, kind in typed])
     columns = [
-        _Column(key, name, found, meaning, _missing(found, words))
+        TableColumn(key, name, found, meaning, _missing(found, words))
         for (key, found), name, meaning in zip(usable.items(), names, meanings, strict=True)
     ]
+    for column in columns:
+        if isinstance(column.key, RecordPath):
+            column.meaning.keys["path"] = str(column.key)
+        elif column.key != column.name:
+            column.meaning.keys["from"] = column.key
+    return columns, words
+
+
+def finished(
+    columns: Sequence[TableColumn], rows: int, total: int, *, notes: Sequence[str], all_seen: bool = True, **said: Any
+) -> Description:
+    """Return the description of a table of ``columns``, of which ``rows`` were looked at and ``total`` are there."""
     facts = [
         facts_of(
-            c.name, own_name=_own_name(c.key), column=c.found, meaning=c.meaning, missing=c.missing, rows=table.rows
-        )
-        for c in columns
-    ]
+            c.name, own_name=_own_name(c.key), column=c.found, meaning=c.meaning, missing=c.missing, rows=rows
+        ) for c in columns
+    ]  # fmt: skip
     when = event_time(facts)
-    found_table = Table(table.rows, -(-table.rows // BATCHES), facts, when)
-    _tell(table, notes)
-    called = stream_name(name or _bare(path))
+    table = Table(rows, -(-total // BATCHES), facts, when)
     return Description(
-        name=called, topic=called, what=_what(table, path), table=found_table,
-        columns=[_described(column, table.rows) for column in columns], proposal=best_proposal(found_table),
-        source=_source(table, marks), null_values=["", *words], id=row_id(facts), event_time=when, notes=notes,
-        not_columns=unusable,
+        table=table, columns=[_described(column, rows, all_seen=all_seen) for column in columns], id=row_id(facts),
+        proposal=best_proposal(table), event_time=when, notes=notes, **said,
     )  # fmt: skip
 
 
@@ -76,7 +108,11 @@ def _usable(table: FileTable) -> tuple[dict[Key, Found], dict[str, str]]:
 
 
 def _own_name(key: Key) -> str:
-    return key if isinstance(key, str) else f"column_{key}"
+    return f"column_{key}" if isinstance(key, int) else str(key)
+
+
+def _plain_name(key: Key) -> str:
+    return "_".join(map(str, key.steps)) if isinstance(key, RecordPath) else _own_name(key)
 
 
 def _missing(found: Found, words: Sequence[str]) -> int:
@@ -86,14 +122,12 @@ def _missing(found: Found, words: Sequence[str]) -> int:
     return sum(missing for _, missing in seen.missing)
 
 
-def _described(column: _Column, rows: int) -> DescribedColumn:
-    keys: dict[str, Any] = dict(column.meaning.keys)
-    if column.key != column.name:
-        keys["from"] = column.key
+def _described(column: TableColumn, rows: int, *, all_seen: bool) -> DescribedColumn:
     notes = list(column.meaning.notes)
     if rows and column.missing >= rows:
         notes.append("no value in any row")
-    return DescribedColumn(column.name, column.meaning.type, rows > 0 and column.missing == 0, keys, "; ".join(notes))
+    required = all_seen and rows > 0 and column.missing == 0
+    return DescribedColumn(column.name, column.meaning.type, required, column.meaning.keys, "; ".join(notes))
 
 
 def event_time(facts: Sequence[ColumnFacts]) -> str | None:
@@ -121,9 +155,9 @@ def best_proposal(table: Table) -> Proposal | None:
     return max((found for found in proposals if found is not None), key=lambda found: found.likeliness, default=None)
 
 
-def _source(table: FileTable, marks: tuple[str, str | None]) -> dict[str, Any]:
+def _source(table: FileTable, marks: Marks, path: Path) -> dict[str, Any]:
     decimal, thousands = marks
-    found = dict(table.source)
+    found = ({} if path == STANDARD_INPUT else {"path": str(path)}) | table.source
     if decimal != ".":
         found["decimal"] = decimal
     if thousands is not None:
@@ -134,7 +168,8 @@ def _source(table: FileTable, marks: tuple[str, str | None]) -> dict[str, Any]:
 def _tell(table: FileTable, notes: list[str]) -> None:
     if table.bad:
         notes.append(
-            f"{table.bad:,} rows cannot be read, and `replay --skip-bad` leaves them out; the first: {table.first_bad}"
+            f"{counted(table.bad, 'row')} cannot be read, which `replay --skip-bad` leaves out; the first: "
+            f"{table.first_bad}"
         )
 
 
@@ -144,4 +179,9 @@ def _bare(path: Path) -> str:
 
 
 def _what(table: FileTable, path: Path) -> str:
-    return f"{table.rows:,} rows of {path.name or path}"
+    return f"{counted(table.rows, 'row')} of {path.name or path}"
+
+
+def counted(number: int, thing: str) -> str:
+    """Return `1 row`, or `2 rows`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -37,6 +37,8 @@ class Description:
     id: Sequence[str] = ()
     event_time: str | None = None
     notes: Sequence[str] = ()
+    of_records: bool = False
+    """Whether it is of a topic's records, and not of a file."""
     not_columns: Mapping[str, str] = field(default_factory=dict)
     """What the table has, and no column can hold, with the reason."""
 

@@ -35,7 +35,7 @@ class JsonColumn:
     def fault(self) -> str | None:
         """Why no type reads all of them."""
         if self._nested:
-            return "it holds objects or lists, and a column of a file is one plain value"
+            return "it holds long lists, and a column of a file is one plain value"
         if self._flags and self.text.booleans is None:
             return "it holds true or false in some objects, and something else in others"
         return None

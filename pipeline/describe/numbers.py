@@ -14,8 +14,8 @@ from pipeline.cells import reader
 from pipeline.numerals import Numerals
 
 _MOST_DIGITS = 38
-# A double keeps the digits of what was written as one: 17, a point, a sign, and a zero in front.
-_DOUBLE_CHARACTERS = 20
+# A double keeps the digits of what was written as one: 17, and a point.
+_DOUBLE_CHARACTERS = 18
 _DOUBLE_DIGITS = 17
 _SAFE_CHARACTERS = 15
 _SAFE_WHOLE = 2**53
@@ -24,6 +24,9 @@ _SURE_64_BITS = 2**63 - 2048
 _PADDED = re.compile(r"\s*[-+]?0\d")
 _WHOLE = re.compile(r"\s*[-+]?\d+\s*")
 _PLAIN = re.compile(r"\s*[-+]?(\d*)\.?(\d*)([eE].*)?\s*")
+
+
+_DOUBLE = reader(Column(type="float64"), Numerals())
 
 
 class Numbers:
@@ -35,7 +38,6 @@ class Numbers:
         self.marked = False
         """Whether one of them had a mark that only these numerals read."""
         self._plain = numerals.reader()
-        self._double = reader(Column(type="float64"), Numerals())
         self._whole, self._exact, self._exponent = True, True, False
         self._before, self._behind, self._long = 0, 0, False
 
@@ -59,7 +61,7 @@ class Numbers:
         self._before, self._behind = max(self._before, len(before)), max(self._behind, len(behind))
         self._long = self._long or len((before + behind).strip("0")) > _DOUBLE_DIGITS
         try:
-            self._double(written)
+            _DOUBLE(written)
         except ValueError:
             self._exact = False
         return True
@@ -86,11 +88,13 @@ class Numbers:
         lengths = pc.binary_length(values)
         if (
             bounds["min"] is None or not math.isfinite(bounds["max"] - bounds["min"])
-            or pc.any(pc.is_nan(floats)).as_py() or pc.max(lengths).as_py() > _DOUBLE_CHARACTERS
+            or pc.any(pc.is_nan(floats)).as_py() or _any_of_many_digits(values, lengths)
             or _any_long_whole(values, lengths) or _any_padded(values)
         ):  # fmt: skip
             return False
         exponent = pc.any(pc.match_substring(values, "e", ignore_case=True)).as_py()
+        if not exponent and not pc.any(pc.match_substring(values, ".")).as_py():
+            return False
         self._count(bounds["min"], whole=False, exponent=exponent)
         self._count(bounds["max"], whole=False, exponent=exponent)
         self._before = max(self._before, len(str(int(max(-bounds["min"], bounds["max"])))))
@@ -125,6 +129,13 @@ def _any_padded(values: pa.Array) -> bool:
     padded = pc.and_(zero, pc.and_(pc.greater(pc.binary_length(values), 1), pc.invert(pc.starts_with(values, "0."))))
     signed = pc.and_(pc.starts_with(values, "-0"), pc.invert(pc.starts_with(values, "-0.")))
     return bool(pc.any(padded).as_py() or pc.any(signed).as_py())
+
+
+def _any_of_many_digits(values: pa.Array, lengths: pa.Array) -> bool:
+    """Whether a number may have more digits than a double keeps; a zero before the point is none of them."""
+    signs, zeros = pc.starts_with(values, "-"), pc.match_substring_regex(values, r"^-?0\.")
+    extra = pc.add(signs.cast(pa.int32()), zeros.cast(pa.int32()))
+    return bool(pc.any(pc.greater(pc.subtract(lengths, extra), _DOUBLE_CHARACTERS)).as_py())
 
 
 def _any_long_whole(values: pa.Array, lengths: pa.Array) -> bool:

@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contract.errors import SourceFileError
+from contract.record_path import RecordPath
 from pipeline.describe.arrow_column import ArrowColumn
 from pipeline.describe.dialect import HEAD_BYTES, Dialect, dialect_of, encoding_of, other_encoding
 from pipeline.describe.json_column import JsonColumn
+from pipeline.describe.nested import walk
 from pipeline.describe.text_blocks import NotUtf8Error, TextBlocks
 from pipeline.describe.text_column import TextColumn
 from pipeline.replay.arrow_file import open_arrow
@@ -26,8 +28,8 @@ from pipeline.replay.lines import InUtf8
 from pipeline.replay.opened import Opened, opened
 from pipeline.replay.place import files_of
 
-Key = str | int
-"""What a file calls a column, or its place there, from 1."""
+Key = str | int | RecordPath
+"""What a file calls a column, or its place there, from 1, or where in nested objects it is."""
 Found = TextColumn | ArrowColumn | JsonColumn
 _JSON_ROWS = 5_000
 _ARROW_BYTES = 2**24
@@ -46,6 +48,8 @@ class FileTable:
     notes: list[str] = field(default_factory=list)
     bad: int = 0
     first_bad: SourceFileError | None = None
+    labels: dict[Key, str] = field(default_factory=dict)
+    """What the file calls the columns whose key is a place."""
     elsewhere: dict[Key, str] = field(default_factory=dict)
     """Columns that are not the same in all of the files, with the reason."""
 
@@ -56,7 +60,7 @@ class FileTable:
 
 
 def table_of(path: Path, progress: Callable[[int], None] = lambda _: None) -> FileTable:
-    """Return what the file at ``path``, or those that it stands for, hold; ``progress`` is told of bytes.
+    """Return what the file at ``path``, or those that it stands for, hold; ``progress`` is told of bytes that are done.
 
     Raises
     ------
@@ -133,6 +137,7 @@ class _Reading:
         dialect = dialect_of(lines)
         keys = _keys(dialect)
         if self._is_first:
+            self._found.labels = dict(zip(keys, dialect.names or (), strict=False))
             self._found.notes += dialect.notes
             self._found.source |= _said(dialect, keys)
         elif (said := _said(dialect, keys)) != {
@@ -165,14 +170,15 @@ class _Reading:
                 self._objects(block)
                 block = []
         self._objects(block)
+        self._refuse_passages()
         if not self._found.rows:
             raise SourceFileError(str(self._path), None, None, "it holds no objects: there is nothing to describe")
 
     def _objects(self, block: Sequence[dict[str, object]]) -> None:
-        values: dict[str, list[object]] = {}
+        values: dict[Key, list[object]] = {}
         for found in block:
-            for key, value in found.items():
-                values.setdefault(key, []).append(value)
+            for steps, value in walk(found):
+                values.setdefault(steps[0] if len(steps) == 1 else RecordPath(steps), []).append(value)
         for name in values:
             if name not in self._found.columns:
                 new = JsonColumn()
@@ -180,8 +186,22 @@ class _Reading:
                 self._found.columns[name] = new
         for known, column in self._found.columns.items():
             if isinstance(column, JsonColumn):
-                column.add(values.get(str(known), []), len(block))
+                column.add(values.get(known, []), len(block))
         self._found.rows += len(block)
+
+    def _refuse_passages(self) -> None:
+        """Leave out what is a value in some objects, and holds others in others."""
+        columns = self._found.columns
+        for key in [key for key in columns if isinstance(key, RecordPath)]:
+            for passed in (key.steps[:depth] for depth in range(1, len(key.steps))):
+                before = str(passed[0]) if len(passed) == 1 else RecordPath(passed)
+                if before in columns and any(rows > missing for rows, missing in _text_of(columns[before]).missing):
+                    self._found.elsewhere |= {
+                        key: f"{before} is a value in some objects",
+                        before: "it holds others, too",
+                    }
+                elif before in columns:
+                    self._found.elsewhere[before] = "it holds others"
 
     def _arrow(self, found: Opened) -> None:
         schema, batches = _arrow_batches(self._path, found)
@@ -225,6 +245,10 @@ def _add(column: Found, cells: pa.Array) -> None:
 def _is_text(kind: pa.DataType) -> bool:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _text_of(column: Found) -> TextColumn | ArrowColumn:
+    return column.text if isinstance(column, JsonColumn) else column
 
 
 def _said(dialect: Dialect, keys: Sequence[Key]) -> dict[str, Any]:

@@ -60,15 +60,19 @@ MARKS: Final[tuple[tuple[Mark, Mark | None], ...]] = (
     (".", None), (".", ","), (",", None), (",", "."), (",", " "), (".", " "), (".", "'"), (",", "\u00a0"),
     (",", "\u202f"),
 )  # fmt: skip
+_NUMERALS: Final = [Numerals(decimal, thousands, percent) for percent in (False, True) for decimal, thousands in MARKS]
+_PLAIN: Final = _NUMERALS[0]
 _MOST_BOOLEANS = 24
 _BOTH_NEEDED = frozenset("tfyn")
+
+
+_YES_OR_NO = reader(Column(type="bool"), Numerals())
 
 
 class Booleans:
     """Yes and no, in the spellings that cells may have."""
 
     def __init__(self) -> None:
-        self._read = reader(Column(type="bool"), Numerals())
         self.spellings: set[str] = set()
         self.values: set[object] = set()
 
@@ -77,7 +81,7 @@ class Booleans:
         if len(texts) > _MOST_BOOLEANS:
             return False
         try:
-            self.values.update(map(self._read, texts))
+            self.values.update(map(_YES_OR_NO, texts))
         except ValueError:
             return False
         self.spellings.update(text.strip().lower() for text in texts)
@@ -154,9 +158,7 @@ class TextColumn:
 
     def _begin(self, first: str) -> None:
         """Begin with all readings; most are given up at once."""
-        self.numbers = [
-            Numbers(Numerals(decimal, thousands, percent)) for percent in (False, True) for decimal, thousands in MARKS
-        ]
+        self.numbers = [Numbers(numerals) for numerals in _NUMERALS]
         self.times = list(forms_of(first))
         self.booleans = Booleans()
 
@@ -172,7 +174,7 @@ class TextColumn:
             self.booleans = None
 
     def _read_fast(self, values: pa.Array) -> bool:
-        plain = next((numbers for numbers in self.numbers if numbers.numerals == Numerals()), None)
+        plain = next((numbers for numbers in self.numbers if numbers.numerals is _PLAIN), None)
         if plain is not None and (ints := ints_of(values)) is not None:
             self._take_ints(ints, values)
             return True

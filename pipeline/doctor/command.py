@@ -13,6 +13,7 @@ import click
 
 from console.commands import Command
 from console.exit_codes import DONE, FAILED
+from console.progress import step
 from contract import remedies
 from contract.errors import ChainError, ConfigurationError, SwatheError
 from contract.series_commands import SeriesCommands
@@ -58,11 +59,13 @@ def doctor(*, stream_path: str, models: tuple[str, ...], older_than: str, fix: b
     stream = load_stream(stream_path)
     tracking, store = tracking_settings(), ObjectStore.answering(store_settings())
     series, unreadable = series_of(store, stream_path, stream, models)
-    found = []
-    for finding in [*map(_unreadable, unreadable), *_look(series, stream, tracking, store, older_than_s)]:
-        if not as_json:
-            click.echo(f"{finding.kind} {finding.name}: {finding.why} → {finding.remedy}")
-        found.append(finding)
+    with step(f"doctor {stream.name}", unit="findings") as shown:
+        found = [*map(_unreadable, unreadable)]
+        for finding in _look(series, stream, tracking, store, older_than_s):
+            found.append(finding)
+            shown.advance()
+    for finding in () if as_json else found:
+        click.echo(f"{finding.kind} {finding.name}: {finding.why} → {finding.remedy}")
     # MLflow's client prints the address of each run that it ends, where the one document is to be.
     with contextlib.redirect_stdout(sys.stderr):
         examination = Examination(stream.name, found, [finding for finding in found if fix and _put_away(finding)])

@@ -13,7 +13,7 @@ import click
 from prometheus_client import CollectorRegistry
 
 from console.commands import Command
-from console.exit_codes import ALL_REJECTED, DONE
+from console.exit_codes import DONE, UNUSABLE
 from console.progress import put_line
 from contract import remedies
 from contract.batch import Manifest
@@ -54,7 +54,7 @@ DURATION, SIZE = _Unit("duration"), _Unit("size")
     ],
     exits={
         DONE: "it came to the end, or was told to leave (Ctrl-C, SIGTERM) and landed what it held",
-        ALL_REJECTED: "it came to the end, records landed, and every one of them was rejected",
+        UNUSABLE: "it came to the end, records landed, and every one of them was rejected",
     },
 )
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
@@ -84,8 +84,8 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
     flags = {"rows": rows, "bytes": bytes_, "window": window, "max_age": max_age, "idle": idle}
     cut = stream.cut
     if any(value is not None for value in flags.values()):
-        # It is no rule of its own: how wrong clocks can be does not depend on the flags.
-        ahead = {"max_ahead": stream.cut.max_ahead} if window is not None else {}
+        # They are no rules of their own: how wrong clocks can be does not depend on the flags.
+        ahead = {"max_ahead": stream.cut.max_ahead, "aligned": stream.cut.aligned} if window is not None else {}
         cut = Cut.model_validate({**flags, **ahead})
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -96,13 +96,20 @@ def land(  # noqa: PLR0917 - click hands over one argument an option
         batch_log=BatchLines(), put_durations=put_histogram(metrics, stream.name),
     )  # fmt: skip
     metrics.register(
-        LandingCollector(landing.lander, stream.name, lag=landing.lag, store=landing.store, broker=landing.broker)
+        LandingCollector(
+            landing.lander,
+            stream.name,
+            lag=landing.lag,
+            store=landing.store,
+            broker=landing.broker,
+            registry=landing.registry,
+        )
     )
     with served(metrics, metrics_port), progress(landing):
         landing.member.run()
     _summarise(landing.lander.counts, stream_path)
     _say_absent(landing.lander.counts, stream)
-    code = ALL_REJECTED if landing.member.came_to_end and landing.lander.counts.rejected_all else 0
+    code = UNUSABLE if landing.member.came_to_end and landing.lander.counts.rejected_all else 0
     if not landing.member.left:
         # A thread waits for a service; the interpreter's own end would wait for it too.
         sys.stdout.flush()

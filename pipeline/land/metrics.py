@@ -16,6 +16,7 @@ from pipeline.land.broker_state import BrokerState
 from pipeline.land.lag import Lag
 from pipeline.land.lander import Lander
 from pipeline.land.patient_store import PatientStore
+from pipeline.land.schema_registry import SchemaRegistry
 
 PUT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -24,13 +25,15 @@ class LandingCollector(Collector):
     """Turns the state of a lander into metrics."""
 
     def __init__(
-        self, lander: Lander, stream: str, *, lag: Lag, store: PatientStore, broker: BrokerState
+        self, lander: Lander, stream: str, *, lag: Lag, store: PatientStore, broker: BrokerState,
+        registry: SchemaRegistry | None = None,
     ) -> None:  # fmt: skip
         self._lander = lander
         self._stream = stream
         self._lag = lag
         self._store = store
         self._broker = broker
+        self._registry = registry
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics as of now."""
@@ -55,6 +58,9 @@ class LandingCollector(Collector):
             "store_down", "1 while landing waits for the object store", int(self._store.failure is not None)
         )
         yield self._gauge("kafka_down", "1 while landing waits for the broker", int(self._broker.failure is not None))
+        if self._registry is not None:
+            down = int(self._registry.failure is not None)
+            yield self._gauge("schema_registry_down", "1 while landing waits for the schema registry", down)
         lag = GaugeMetricFamily(
             "swathe_land_lag_records", "Records not landed yet, per partition", labels=["stream", "partition"]
         )

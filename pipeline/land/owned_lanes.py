@@ -136,7 +136,9 @@ class OwnedLanes:
         lane.hold(held)
         if self._windows is None and now is not None and len(now.clock_ms):
             first = int(now.clock_ms[0])
-            self._windows = shared_windows(self._store, self._stream, self._cut.window, first)
+            self._windows = shared_windows(
+                self._store, self._stream, self._cut.window, first, aligned=self._cut.aligned
+            )
         return now
 
     def outlived(self, now: float) -> Sequence[OwnedLane]:

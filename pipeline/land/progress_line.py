@@ -16,6 +16,7 @@ from pipeline.land.broker_state import BrokerState
 from pipeline.land.lag import Lag
 from pipeline.land.lander import Lander
 from pipeline.land.patient_store import PatientStore
+from pipeline.land.schema_registry import SchemaRegistry
 
 # Rows a second are those of the last few seconds.
 _SPAN_S = 5.0
@@ -42,9 +43,18 @@ class LandingColumn(ProgressColumn):
 
     max_refresh = _EVERY_S
 
-    def __init__(self, lander: Lander, *, lag: Lag, store: PatientStore, broker: BrokerState) -> None:
+    def __init__(
+        self,
+        lander: Lander,
+        *,
+        lag: Lag,
+        store: PatientStore,
+        broker: BrokerState,
+        registry: SchemaRegistry | None = None,
+    ) -> None:
         super().__init__(Column(no_wrap=True))
         self._lander, self._lag, self._store, self._broker = lander, lag, store, broker
+        self._registry = registry
         self._speed = Speed()
 
     def render(self, task: Task) -> Text:  # noqa: ARG002 - nothing of it is in a task
@@ -63,6 +73,8 @@ class LandingColumn(ProgressColumn):
     def _waiting_for(self) -> str | None:
         if self._store.failure:
             return "the object store"
+        if self._registry is not None and self._registry.failure:
+            return "the schema registry"
         return "kafka" if self._broker.failure else None
 
 
@@ -70,7 +82,9 @@ def progress(landing: Landing) -> Progress:
     """Return the progress line of ``landing``; without a terminal, let landing log its steps."""
     shown = live(
         SpinnerColumn(),
-        LandingColumn(landing.lander, lag=landing.lag, store=landing.store, broker=landing.broker),
+        LandingColumn(
+            landing.lander, lag=landing.lag, store=landing.store, broker=landing.broker, registry=landing.registry
+        ),
         TimeElapsedColumn(),
     )
     if shown.disable:

@@ -12,7 +12,8 @@ from pipeline.land.formats.avro.schema import MOST_BYTES, AvroSchema, Unreadable
 from pipeline.land.formats.avro.written import schema_in_file
 from pipeline.land.formats.value_format import Schemas
 from pipeline.land.formats.whole_records import WholeRecords
-from pipeline.land.schema_registry import RegistrySettings, SchemaRegistry
+from pipeline.land.registry_client import RegistryClient, RegistrySettings
+from pipeline.land.schema_registry import SchemaRegistry
 from pipeline.stream_file import line_of_key
 
 
@@ -32,7 +33,7 @@ def record_format(
     if records.format == "avro" and records.schema_registry is not None:
         settings = RegistrySettings()
         # What is wrong at the start is said at once; later it is waited for.
-        SchemaRegistry(records.schema_registry, settings).check()
+        RegistryClient(records.schema_registry, settings).check()
         registry = SchemaRegistry(records.schema_registry, settings, stop)
     return WholeRecords(stream, Schemas(registry, in_file)), registry
 

@@ -12,8 +12,8 @@ SHOWN = 5
 # A form more than these is counted, not kept: a reason whose form is not recognised may differ in every record.
 _KEPT = 20
 _LONGEST = 160
-# Not inside a name: `x1` and `x2` are two columns. The epoch is no value of a record.
-_NUMBER = re.compile(r"(?<![\w.$-])(?!1970\b)-?\d+(\.\d+)?(?![\w-])")
+# Not inside a name: `x1` and `x2` are two columns. The epoch is no value of a record, and a schema is none either.
+_NUMBER = re.compile(r"(?<!schema id )(?<![\w.$-])(?!1970\b)-?\d+(\.\d+)?(?![\w-])")
 # Arrow ends with the text that it could not read.
 _VALUE = re.compile(r"(couldn't parse:).*", re.DOTALL)
 

@@ -1,77 +1,25 @@
-"""The schema registry of a topic's producers, as landing asks it: one schema by its id, once."""
+"""The schema registry of a topic's producers: each schema is asked for once, and a silent registry is waited for."""
 
 from __future__ import annotations
 
 import logging
-import ssl
 import threading
 import time
-from typing import Final, NoReturn
-from urllib.parse import quote
+from typing import Final
 
-import httpx
-import msgspec
 import tenacity
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contract.decoding import Decoder
-from contract.errors import AccessDeniedError, ConfigurationError, ServiceDownError, ServiceUnwellError
-from pipeline.land.formats.avro.schema import MOST_BYTES, UnreadableSchemaError
+from contract.errors import ServiceDownError
+from pipeline.land.formats.avro.schema import UnreadableSchemaError
 from pipeline.land.formats.framing import LARGEST_ID
 from pipeline.land.patient_store import LONGEST_WAIT_S, StoppedError
+from pipeline.land.registry_client import RegisteredSchema, RegistryClient, RegistrySettings
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT_S: Final = 6.0
-_LONGEST_ANSWER_S: Final = 30.0
 UNKNOWN_FOR_S: Final = 10.0
 """So long an id that the registry does not know is not asked for again."""
 _MOST_UNKNOWN: Final = 10_000
-_MOST_REFERENCES: Final = 100
-# A schema is text within JSON: its quotes are escaped.
-_MOST_ANSWERED: Final = 2 * MOST_BYTES + 65_536
-_REMEDY: Final = "Records wait for their schemas: start the registry, or correct `records.schema_registry`"
-
-
-class RegistrySettings(BaseSettings):
-    """How the schema registry is spoken with; its address is the stream file's."""
-
-    model_config = SettingsConfigDict(frozen=True, env_prefix="SWATHE_SCHEMA_REGISTRY_")
-
-    username: str | None = None
-    password: SecretStr = SecretStr("")
-    ca_file: str | None = None
-    certificate_file: str | None = None
-    key_file: str | None = None
-
-
-class _Reference(msgspec.Struct):
-    name: str
-    subject: str
-    version: int
-
-
-class _Answer(msgspec.Struct):
-    schema: str
-    schemaType: str | None = None  # noqa: N815 - the registry's own word
-    references: list[_Reference] | None = None
-
-
-class _Refusal(msgspec.Struct):
-    error_code: int
-    message: str = ""
-
-
-class RegisteredSchema(msgspec.Struct, frozen=True):
-    """The text of a schema, and of those that it refers to, in the order of their use."""
-
-    text: str
-    referred: tuple[str, ...] = ()
-
-
-_ANSWERS: Final = Decoder[_Answer](_Answer, most_bytes=_MOST_ANSWERED, most_values=_MOST_ANSWERED)
-_REFUSALS: Final = Decoder[_Refusal](_Refusal, most_bytes=65_536, most_values=10_000)
 
 
 class SchemaRegistry:
@@ -83,28 +31,13 @@ class SchemaRegistry:
     """
 
     def __init__(self, url: str, settings: RegistrySettings, stop: threading.Event | None = None) -> None:
-        self.url = url
         self.failure: str | None = None
         """What the registry last failed with, None while it answers."""
         self._stop = stop
-        self._client = _client(settings)
+        self._client = RegistryClient(url, settings)
         self._one_at_a_time = threading.Lock()
         self._known: dict[int, RegisteredSchema] = {}
         self._unknown: dict[int, tuple[float, str]] = {}
-
-    def check(self) -> None:
-        """Say at once what is wrong with the registry, or its address.
-
-        Raises
-        ------
-        ServiceDownError: it does not answer.
-        AccessDeniedError: it refuses us.
-        ConfigurationError: there is no registry at the address.
-        """
-        try:
-            self._fetched("schemas/ids/1")
-        except UnreadableSchemaError:
-            return
 
     def schema(self, number: int) -> RegisteredSchema:
         """Return the schema of id ``number``; waits for a registry that does not answer.
@@ -133,7 +66,7 @@ class SchemaRegistry:
                 self._unknown.clear()
             self._unknown[number] = time.monotonic() + UNKNOWN_FOR_S, str(error)
             raise
-        logger.info("schema read; registry=%s id=%d", self.url, number)
+        logger.info("schema read; registry=%s id=%d", self._client.url, number)
         return found
 
     def _until_answered(self, number: int) -> RegisteredSchema:
@@ -146,10 +79,10 @@ class SchemaRegistry:
             reraise=True,
         )
         try:
-            return retrying(self._whole, number)
+            return retrying(self._once, number)
         finally:
             if self.failure is not None:
-                logger.warning("schema registry is not waited for any more; address=%s", self.url)
+                logger.warning("schema registry is not waited for any more; address=%s", self._client.url)
                 self.failure = None
 
     def _say(self, state: tenacity.RetryCallState) -> None:
@@ -162,95 +95,7 @@ class SchemaRegistry:
         if self._stop is not None and self._stop.wait(wait_s):
             raise StoppedError
 
-    def _whole(self, number: int) -> RegisteredSchema:
+    def _once(self, number: int) -> RegisteredSchema:
         if self._stop is not None and self._stop.is_set():
             raise StoppedError
-        answer = self._fetched(f"schemas/ids/{number}")
-        if (kind := answer.schemaType or "AVRO").upper() != "AVRO":
-            raise UnreadableSchemaError(f"the registry has it as {kind[:20]}, and the stream file says `format: avro`")
-        referred: dict[tuple[str, int], str] = {}
-        self._refer(answer, referred, 0)
-        return RegisteredSchema(answer.schema, tuple(referred.values()))
-
-    def _refer(self, answer: _Answer, referred: dict[tuple[str, int], str], depth: int) -> None:
-        for each in answer.references or ():
-            key = each.subject, each.version
-            if key in referred:
-                continue
-            if depth > _MOST_REFERENCES or len(referred) >= _MOST_REFERENCES:
-                raise UnreadableSchemaError(f"it refers to more than {_MOST_REFERENCES} schemas")
-            found = self._fetched(f"subjects/{quote(each.subject, safe='')}/versions/{each.version}")
-            # Those that it refers to stand before it.
-            self._refer(found, referred, depth + 1)
-            referred[key] = found.schema
-
-    def _fetched(self, path: str) -> _Answer:
-        """Return what the registry has at ``path``."""
-        try:
-            status, body = self._get(path)
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-            self._is_down(f"{type(error).__name__}: {error}")
-        if status in {401, 403}:
-            raise AccessDeniedError(
-                f"the schema registry at {self.url} answers {path} with {status}: set "
-                f"SWATHE_SCHEMA_REGISTRY_USERNAME and SWATHE_SCHEMA_REGISTRY_PASSWORD to a name that may read schemas"
-            )
-        if status in {404, 422}:
-            self._is_not_there(path, status, body)
-        if status != 200:
-            self._is_down(f"HTTP {status}")
-        try:
-            return _ANSWERS.decode(body)
-        except ValueError as error:
-            if len(body) > _MOST_ANSWERED:
-                raise UnreadableSchemaError(f"its schema has more than {MOST_BYTES:,} bytes") from error
-            self._is_down(f"answers {path} with what is no schema: {error}")
-
-    def _is_not_there(self, path: str, status: int, body: bytes) -> NoReturn:
-        try:
-            refusal = _REFUSALS.decode(body)
-        except ValueError as error:
-            raise ConfigurationError(
-                f"there is no schema registry at {self.url}: it answers {path} with {status}, and not in a registry's "
-                f"words; `records.schema_registry` is the address below which /schemas/ids/1 is, as in "
-                f"http://127.0.0.1:8081, or http://127.0.0.1:8080/apis/ccompat/v7 of Apicurio"
-            ) from error
-        said = f" ({refusal.message[:100]})" if refusal.message else ""
-        raise UnreadableSchemaError(f"the registry at {self.url} does not know it{said}")
-
-    def _is_down(self, reason: str) -> NoReturn:
-        raise ServiceUnwellError("schema registry", self.url, reason[:300], _REMEDY)
-
-    def _get(self, path: str) -> tuple[int, bytes]:
-        """Return status and body, of which no more is read than is taken."""
-        deadline = time.monotonic() + _LONGEST_ANSWER_S
-        body = bytearray()
-        with self._client.stream("GET", f"{self.url}/{path}") as answer:
-            for piece in answer.iter_bytes():
-                body += piece
-                if len(body) > _MOST_ANSWERED:
-                    break
-                if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout(f"no whole answer within {_LONGEST_ANSWER_S:.0f} s")
-            return answer.status_code, bytes(body)
-
-
-def _client(settings: RegistrySettings) -> httpx.Client:
-    trusted = ssl.create_default_context()
-    try:
-        if settings.ca_file is not None:
-            trusted = ssl.create_default_context(cafile=settings.ca_file)
-        if settings.certificate_file is not None:
-            trusted.load_cert_chain(settings.certificate_file, settings.key_file)
-    except (OSError, ssl.SSLError) as error:
-        named = settings.ca_file if settings.certificate_file is None else settings.certificate_file
-        raise ConfigurationError(
-            f"SWATHE_SCHEMA_REGISTRY_…_FILE: {named!r} cannot be read as a certificate: {error}"
-        ) from error
-    auth = None
-    if settings.username is not None:
-        auth = httpx.BasicAuth(settings.username, settings.password.get_secret_value())
-    return httpx.Client(
-        auth=auth, verify=trusted, timeout=TIMEOUT_S, follow_redirects=False,
-        headers={"Accept": "application/vnd.schemaregistry.v1+json, application/json", "Accept-Encoding": "identity"},
-    )  # fmt: skip
+        return self._client.schema(number)

@@ -18,7 +18,7 @@ import click
 from console.commands import Command
 from console.exit_codes import INTERRUPTED
 from console.progress import Step, put_line, step
-from contract.errors import ConfigurationError, ServiceDownError, SourceFileError
+from contract.errors import ConfigurationError, ServiceDownError, SourceFileError, StreamFileError
 from contract.stream import Stream
 from pipeline.replay.event_time import EventTime, event_time_of, refuse_unstampable
 from pipeline.replay.header import with_stream_file
@@ -34,7 +34,17 @@ from pipeline.replay.sending import Sending
 from pipeline.replay.source import read_rows
 from pipeline.replay.topic import ensure_topic, make_producer, refuse_retention
 from pipeline.settings import kafka_settings
-from pipeline.stream_file import load_stream
+from pipeline.stream_file import line_of_key, load_stream
+
+_ANOTHER = "replay the file to a topic of its own, by a stream file without `records`"
+
+
+def _refuse_other_formats(stream: Stream, stream_path: str) -> None:
+    records = stream.records
+    if not records.plain_json:
+        key = "format" if records.format != "json" else "schema_registry"
+        problem = f"replay sends JSON alone, and landing would take none of it; {_ANOTHER}"
+        raise StreamFileError(stream_path, line_of_key(stream_path, "records", key), f"records.{key}: {problem}")
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,7 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
 ) -> None:
     """Send a data file to the topic, row by row and in order. What the topic holds of it is not sent again."""
     stream = load_stream(stream_path)
+    _refuse_other_formats(stream, stream_path)
     path = Path(file_path) if file_path else default_path(stream, stream_path)
     file = FileId(source_id(path), fingerprint(path))
     settings = kafka_settings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
+from contract.errors import ChainError
 from contract.stream import Stream
 from pipeline.landed_types import LandedColumns, LandedTypes
 from pipeline.train.read.batches import SealedBatch
@@ -19,12 +20,7 @@ class EarlierColumns:
         self._series, self._landed, self._batches = series, landed, batches
 
     def __call__(self, batch: int, key: str) -> str | None:
-        """Return how the columns differed with which version ``batch`` has the train key ``key``; None: another reason.
-
-        Raises
-        ------
-        ChainError: an object is gone, or altered.
-        """
+        """Return how the columns differed with which ``batch`` has the train key ``key``; None: another reason."""
         bodies = [sealed.body for sealed in self._series.trained_on(self._batches, batch)]
         for types in self._had:
             stream = as_it_was(self._series.stream, types)
@@ -35,7 +31,11 @@ class EarlierColumns:
     @cached_property
     def _had(self) -> list[Mapping[str, str]]:
         keys = [key for batch in self._batches for key in batch.filled]
-        found: dict[LandedColumns, None] = dict.fromkeys(self._landed.of(keys).values())
+        try:
+            found: dict[LandedColumns, None] = dict.fromkeys(self._landed.of(keys).values())
+        except ChainError:
+            # An object that is gone is told by whoever trains on it.
+            return []
         return [dict(columns.types) for columns in found]
 
 

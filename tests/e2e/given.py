@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager as Context
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import boto3
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+import fastavro
 
 from tests.e2e.conftest import run_command
 from tests.e2e.secured_broker import secured_broker
+from tests.e2e.topics import fill
 from tests.integration.infra.postgresql import PASSWORD, postgresql
 from tests.integration.train.spark_cluster import spark_cluster
+from tests.schema_registry import running_registry
 from tests.services import ROOT, infra, port_block, settings_for
 
 
@@ -53,6 +57,19 @@ class Given:
     stands_for: Mapping[str, str] = field(default_factory=dict)
 
 
+_NUMBER: Final = {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}
+_ADDRESS: Final = {"type": "record", "name": "Address", "fields": [{"name": "city", "type": "string"}]}
+_CUSTOMER: Final = {"type": "record", "name": "Customer", "fields": [{"name": "address", "type": _ADDRESS}]}
+PAYMENT: Final = {
+    "type": "record",
+    "name": "Payment",
+    "fields": [
+        {"name": "id", "type": "long"},
+        {"name": "amount", "type": _NUMBER},
+        {"name": "placed_at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        {"name": "customer", "type": _CUSTOMER},
+    ],
+}
 _CLONED: Final = {
     "<this repository> swathe": f"-q {ROOT} swathe && ln -s {ROOT}/.venv swathe/.venv",
 }
@@ -98,22 +115,42 @@ def both_demos(line: Line) -> Iterator[Given]:
 @contextlib.contextmanager
 def orders(line: Line) -> Iterator[Given]:
     """A topic `orders`, of a producer that knows nothing of this project."""
-    broker: dict[str, str | int | float | bool] = {"bootstrap.servers": line.up()["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]}
-    producer = Producer(broker)
-    made = AdminClient(broker).create_topics([NewTopic("orders", num_partitions=2)])
-    made["orders"].result(30)
+    fill(line.up(), "orders", [(order["order"].encode(), json.dumps(order).encode()) for order in _orders()])
+    yield Given(line.settings)
+
+
+def _orders() -> Iterator[dict[str, Any]]:
     for number in range(3_000):
-        order = {
+        yield {
             "order": f"o-{number}",
             "placed": f"2024-03-{1 + number % 28:02d}T{number % 24:02d}:00:00Z",
             "amount": round(10 + number % 89 + number % 7 / 8, 2),
             "items": 1 + number % 9,
             "country": ("DE", "FR", "PL")[number % 3],
         }
-        producer.produce("orders", json.dumps(order), key=f"o-{number}")
-        producer.poll(0)
-    assert producer.flush(60) == 0
-    yield Given(line.settings)
+
+
+@contextlib.contextmanager
+def payments(line: Line) -> Iterator[Given]:
+    """A topic `payments` of Avro, and the registry that has its schema."""
+    with tempfile.TemporaryDirectory() as directory, running_registry(line.port, Path(directory)) as registry:
+        framed = struct.pack(">bI", 0, registry.register("payments-value", PAYMENT))
+        fill(line.up(), "payments", [(None, framed + _encoded(number)) for number in range(3_000)])
+        yield Given(line.settings, {"http://127.0.0.1:8081": registry.url})
+
+
+def _encoded(number: int) -> bytes:
+    written = io.BytesIO()
+    customer = {"address": {"city": ("Lyon", "Gdynia", "Bonn")[number % 3]}}
+    placed = datetime(2024, 3, 1 + number % 28, number % 24, tzinfo=UTC)
+    payment = {
+        "id": number,
+        "amount": Decimal(1_000 + number * 37 % 9_000) / 100,
+        "placed_at": placed,
+        "customer": customer,
+    }
+    fastavro.schemaless_writer(written, fastavro.parse_schema(PAYMENT), payment)
+    return written.getvalue()
 
 
 @contextlib.contextmanager
@@ -173,6 +210,7 @@ GIVEN: Final[Mapping[str, Callable[[Line], Context[Given]]]] = {
     "docs/tutorial.md": nothing,
     "docs/serving.md": both_demos,
     "docs/howto/existing-topic.md": orders,
+    "docs/howto/avro.md": payments,
     "docs/howto/several-partitions.md": nothing,
     "docs/howto/spark-cluster.md": a_cluster,
     "docs/howto/postgresql.md": a_database,

@@ -53,6 +53,7 @@ def walk(page: str, environ: Mapping[str, str], stands_for: Mapping[str, str], d
     steps = [(block, here(typed), shown) for block in run for typed, shown in block.steps]
     script = "".join(f"echo '{_BEGUN}{number}'\n{typed}\n" for number, (_, typed, _) in enumerate(steps))
     said = run_command(("bash", "-euo", "pipefail", "-c", script), dict(environ), cwd)
+    (directory / "said.txt").write_text(said)
     answers = re.split(rf"^{_BEGUN}\d+\n", said, flags=re.MULTILINE)[1:]
     for (block, typed, shown), answer in zip(steps, answers, strict=True):
         assert shown is None or matches(here(shown), answer), f"{block.page}:{block.line}: {typed}\n{answer}"

@@ -207,7 +207,7 @@ def flat_schemas(draw: st.DrawFn, depth: int = 2) -> Any:
 
 def _values(of: Any) -> st.SearchStrategy[Any]:
     if isinstance(of, list):
-        return st.one_of(map(_values, of))
+        return st.one_of([_values(branch) for branch in of])
     if isinstance(of, dict):
         if of["type"] == "record":
             return st.fixed_dictionaries({field["name"]: _values(field["type"]) for field in of["fields"]})
@@ -224,7 +224,7 @@ def _values(of: Any) -> st.SearchStrategy[Any]:
 
 
 def _leaves(schema: Any, steps: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    found = []
+    found: list[tuple[str, ...]] = []
     for field in schema["fields"]:
         of = field["type"]
         inner = next(each for each in of if each != "null") if isinstance(of, list) else of
@@ -267,3 +267,50 @@ def test_what_is_read_a_column_at_a_time_is_what_fastavro_reads(text: Any, data:
         except NotOneRecordError:
             assert row in found.faults
     assert all(isinstance(column, pa.Array) for column in found.fields.values())
+
+
+# What a schema may be made of, put together as nobody should.
+_WORDS = st.sampled_from(
+    [
+        "null", "boolean", "int", "long", "float", "double", "string", "bytes", "record", "error", "enum", "fixed",
+        "array", "map", "union", "R", "x", "decimal", "uuid", "timestamp-millis", "", "a.b", "1", "date",
+    ]
+)  # fmt: skip
+_SCALARS = _WORDS | st.none() | st.booleans() | st.integers(-3, 20) | st.just(10**30) | st.floats(0, 1)
+_KEYS = st.sampled_from(
+    [
+        "type", "name", "fields", "items", "values", "symbols", "size", "logicalType", "precision", "scale", "aliases",
+        "default", "namespace", "doc", "order",
+    ]
+)  # fmt: skip
+_JSON = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4), max_leaves=12
+)
+_FIELD = st.fixed_dictionaries(
+    {"name": st.sampled_from(["r", "s", "f", "x"]), "type": _JSON | _WORDS},
+    optional={"aliases": _JSON, "default": _JSON},
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.fixed_dictionaries({"type": st.just("record"), "name": st.just("R"), "fields": st.lists(_FIELD, max_size=4)})
+    | _JSON,
+    st.lists(st.binary(max_size=12), min_size=1, max_size=3),
+)
+@example({"type": "record", "name": "R", "fields": [{"name": "r", "type": "int", "aliases": 7}]}, [b"\0"])
+@example({"type": "record", "name": "R", "fields": [{"name": "r", "type": "int", "aliases": [{}]}]}, [b"\0"])
+@example(
+    {
+        "type": "record",
+        "name": "R",
+        "fields": [{"name": "raw", "type": {"type": "fixed", "name": "x", "size": 10**30}}],
+    },
+    [b"\0"],
+)
+def test_any_schema_is_read_by_or_refused(schema: Any, bodies: list[bytes]) -> None:
+    of = FORMATS["avro, registry"]
+    reader = WholeRecords(of.stream(), Schemas(MemoryRegistry({1: schema})))
+    parsed = reader.parse(chunk([framed(1, body) for body in bodies]))
+    places = [*parsed.indexes.tolist(), *(record.index for record in parsed.rejected)]
+    assert sorted(places) == list(range(len(bodies)))

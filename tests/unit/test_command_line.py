@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import inspect
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -17,9 +19,11 @@ from infra.cli import cli as infra
 from infra.demo import demo, live, ratings
 from infra.run.status import ServiceStatus
 from pipeline.__main__ import main as pipeline
+from pipeline.describe.as_json import as_json
 from pipeline.doctor.finding import Examination, Finding
 from pipeline.land.reject_reasons import ReasonCount
 from pipeline.land.verify import BatchProof, LaneProof, Proof
+from pipeline.land.verify_columns import ColumnProof
 from pipeline.status import BatchStatus, LaneStatus, StreamStatus
 from serving.__main__ import main as serving
 from tests.services import ROOT
@@ -71,7 +75,8 @@ def test_help_shows_examples_that_can_be_typed_and_the_exit_codes(typed: str) ->
     assert len(section) == len(command.examples)
     for line in section:
         assert line.startswith(f"  {typed}")
-        _parse(ROOTS[root], root, shlex.split(line.strip().removeprefix(root)))
+        # Where a shell takes the output to is the shell's affair.
+        _parse(ROOTS[root], root, shlex.split(re.split(r" [>|] ", line)[0].strip().removeprefix(root)))
     codes = shown.output.partition("\nExit codes:\n")[2]
     told = {int(code) for code in re.findall(r"^  (\d+) ", codes, re.MULTILINE)}
     assert told == command.exits.keys() and {0, 1, 2, 130} <= told <= exit_codes.MEANINGS.keys()
@@ -142,7 +147,7 @@ def test_the_docs_have_the_same_exit_codes() -> None:
     ("typed", "documents", "more"),
     [
         ("python -m pipeline status --json", (StreamStatus, BatchStatus, LaneStatus, ReasonCount), ()),
-        ("python -m pipeline verify --json", (Proof, BatchProof, LaneProof), ("holds",)),
+        ("python -m pipeline verify --json", (Proof, BatchProof, LaneProof, ColumnProof), ("holds",)),
         ("python -m infra status --json", (ServiceStatus,), ()),
     ],
 )
@@ -150,6 +155,16 @@ def test_the_docs_have_every_key_of_a_json_document(typed: str, documents: Seque
     table = DOCS.partition(f"`{typed}`")[2].partition("\n`python")[0]
     keys = {field.name for document in documents for field in dataclasses.fields(document)} | set(more)
     assert keys <= set(re.findall(r"`([a-z_]+)`", table))
+
+
+def test_the_docs_have_every_key_of_a_description() -> None:
+    keys = {
+        node.value
+        for node in ast.walk(ast.parse(inspect.getsource(as_json)))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch("[a-z_]+", node.value)
+    }
+    table = DOCS.partition("`python -m pipeline describe FILE --json`")[2].partition("\n`python")[0]
+    assert keys - {"type", "required", "idle"} <= set(re.findall(r"`([a-z_]+)`", table))
 
 
 def test_the_docs_have_every_key_of_the_doctors_findings() -> None:

@@ -57,7 +57,9 @@ class CsvRecords:
                 places.append(place)
                 ignored += len(cells) - self._cells
             except ValueError as error:
-                rejected.append(RejectedRecord(place, f"{error}"[:_LONGEST_REASON]))
+                framed = why_framed(value)
+                reason = f"{framed}; {error}" if framed else str(error)
+                rejected.append(RejectedRecord(place, reason[:_LONGEST_REASON]))
         parsed = self._json.parse(as_json)
         rejected += [RejectedRecord(places[record.index], record.reason) for record in parsed.rejected]
         rejected.sort(key=lambda record: record.index)
@@ -72,18 +74,18 @@ class CsvRecords:
     def _line(self, value: bytes) -> list[str]:
         """Return the cells of a line; raises ValueError."""
         written = self.stream.records
+        if not value.strip():
+            raise ValueError("empty: the record's value has no bytes")
         try:
             text = value.decode("utf-8")
             (cells,) = csv.reader([text], delimiter=written.delimiter, quotechar=written.quote, strict=True)
         except UnicodeDecodeError as error:
-            raise ValueError(f"not UTF-8: {error.reason} at byte {error.start}{_framed(value)}") from error
+            raise ValueError(f"not UTF-8: {error.reason} at byte {error.start}") from error
         except (csv.Error, ValueError) as error:
-            raise ValueError(
-                f"not one CSV line: {error}{_framed(value)}" if value.strip() else "empty: no cells"
-            ) from error
+            raise ValueError(f"not one CSV line: {error}") from error
         if len(cells) < self._cells or (len(cells) > self._cells and not self._by_place):
             said = f"the line has {len(cells)} cells, and the columns are {self._cells}"
-            raise ValueError(f"{said}{_framed(value)}; the delimiter is {written.delimiter!r}")
+            raise ValueError(f"{said}; the delimiter is {written.delimiter!r}")
         return cells
 
     def _row(self, cells: Sequence[str]) -> dict[str, Value]:
@@ -95,8 +97,3 @@ class CsvRecords:
             except (ValueError, OverflowError, ArithmeticError) as error:
                 raise ValueError(f"column {name!r}: {error}") from error
         return row
-
-
-def _framed(value: bytes) -> str:
-    framed = why_framed(value)
-    return f"; {framed}" if framed else ""

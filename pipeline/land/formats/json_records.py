@@ -94,9 +94,9 @@ class JsonRecords:
             self._parse_piece(present[piece], indexes[piece], tables, rejected)
         rows, row_indexes = self._joined(tables)
         rows, row_indexes, deletes = self._layout.sorted_out(rows, row_indexes, rejected)
-        look = self._look_at_keys if self._keys_beyond_schema else self._look_at_nulls
-        ignored, strangers = look(values, rows, row_indexes)
-        return ParsedValues(rows, row_indexes, rejected, ignored, tuple(strangers), skipped=deletes, deletes=deletes)
+        ignored = self._ignored_keys(values, row_indexes) if self._keys_beyond_schema else 0
+        strangers = tuple(self._strangers(values, rows, row_indexes))
+        return ParsedValues(rows, row_indexes, rejected, ignored, strangers, skipped=deletes, deletes=deletes)
 
     def why_no_column(self, value: bytes) -> str | None:
         """Return what ``value`` may have been meant to be; None where it is no object, or one with a column."""
@@ -213,31 +213,26 @@ class JsonRecords:
             return tables[0]
         return pa.concat_tables([table for table, _ in tables]), np.concatenate([part for _, part in tables])
 
-    def _look_at_nulls(self, values: Sequence[bytes], rows: pa.Table, row_indexes: Longs) -> tuple[int, list[int]]:
+    def _strangers(self, values: Sequence[bytes], rows: pa.Table, row_indexes: Longs) -> list[int]:
         """Return which rows are of records without a column; only a row that is null throughout may be."""
         null = np.ones(len(row_indexes), dtype=np.bool_)
         for column in rows.columns:
             if not null.any() or not column.null_count:
-                return 0, []
+                return []
             null &= column.is_null().to_numpy()
         nulls = row_indexes[null].tolist() if rows.num_columns else []
-        return 0, [index for index in nulls if self._is_stranger(_loaded(values[index]))]
+        return [index for index in nulls if self._is_stranger(_loaded(values[index]))]
 
     def _is_stranger(self, found: object) -> bool:
         return found is not None and not self._layout.has_a_column(found)
 
-    def _look_at_keys(self, values: Sequence[bytes], rows: pa.Table, row_indexes: Longs) -> tuple[int, list[int]]:
-        """Return how many keys are no columns, and which rows are of records without a column."""
-        known = self._layout.names
-        total, others = 0, []
+    def _ignored_keys(self, values: Sequence[bytes], row_indexes: Longs) -> int:
+        """Return how many keys of the rows' records are no columns."""
+        known, total = self._layout.names, 0
         for index in row_indexes.tolist():
-            if (found := _loaded(values[index])) is None:
-                total += 1
-                continue
-            total += len(self._layout.record(found).keys() - known)
-            if rows.num_columns and self._is_stranger(found):
-                others.append(index)
-        return total, others
+            found = _loaded(values[index])
+            total += 1 if found is None else len(self._layout.record(found).keys() - known)
+        return total
 
     def _why_no_row(self, value: bytes, error: Exception) -> str:
         if isinstance(error, _NotOneRowPerRecordError):

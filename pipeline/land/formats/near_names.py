@@ -6,9 +6,12 @@ import difflib
 import itertools
 from collections.abc import Collection, Iterator, Mapping
 
+from contract.record_sections import ROW
+
 _DEPTH = 4
 _KEYS_LOOKED_AT = 1_000
 _SHOWN = 8
+_PATHS = "let each say its `path` from there on, or the producer unwrap it"
 
 
 def why_no_column(record: Mapping[str, object], columns: Collection[str]) -> str | None:
@@ -30,10 +33,8 @@ def _hints(record: Mapping[str, object], keys: list[str], columns: Collection[st
         pairs = ", ".join(f"{key!r} is not {name!r}" for key, name in twins[:_SHOWN])
         yield f"{pairs}: letter case counts"
     if (path := _envelope(record, columns)) is not None:
-        yield (
-            f"the columns lie in an envelope, under {path!r}: send what is in it, as a topic's own records, or let the "
-            f"producer unwrap it"
-        )
+        told = "`records: {envelope: debezium}` takes it out" if path.split(".")[-1] == ROW else _PATHS
+        yield f"the columns lie in an envelope, under {path!r}: {told}"
     near = [(key, found[0]) for key in keys if (found := difflib.get_close_matches(key, columns, n=1))]
     if near:
         yield "; ".join(f"the record has {key!r}, did you mean that by {name!r}?" for key, name in near[:_SHOWN])

@@ -65,7 +65,7 @@ class Publisher:
             self._artifacts.check(record.artifact.location, record.artifact.digests)
 
     def publish(self, batch: int, record: VersionRecord) -> str:
-        """Make version ``batch`` of ``record``, give it the alias it has earned, and return which: or `none`.
+        """Make version ``batch`` of ``record``, give it the alias it has earned, and return which: or `none`, and why.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class Publisher:
         if record.artifact is not None:
             self._ledger.keep_artifact(batch, record.artifact)
         self._settle(RegisteredVersion(batch, record.run_id, record.source, record.tags))
-        return record.tags.get(TAG_GATE, "none")
+        return earned(record.tags)
 
     def _refuse_gone(self, batch: int, record: VersionRecord, registered: Registered) -> None:
         """Refuse a run that was a version of this model before, unknown to the ledger: its logged model tells."""
@@ -182,6 +182,12 @@ class Publisher:
                 f"registered or deleted a version. It is tagged state=orphan; "
                 f"{remedies.restore(self._registry.model)} makes the series whole again, under the same numbers"
             )
+
+
+def earned(tags: Mapping[str, str]) -> str:
+    """Return the alias that a version with ``tags`` has earned, or `none`; and why, where it is not the champion's."""
+    gate, reason = tags.get(TAG_GATE, "none"), tags.get(TAG_GATE_REASON, "")
+    return gate if gate == "champion" or not reason else f"{gate} ({reason})"
 
 
 def _version_of(batch: int, record: VersionRecord) -> RegisteredVersion:

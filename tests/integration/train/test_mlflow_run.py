@@ -47,8 +47,8 @@ def test_the_project_trains_from_another_directory_and_keeps_its_launches_apart(
     # What is no news to a person is in the log files, and of it a person sees nothing.
     said = done.stdout + done.stderr
     assert not NOISE.search(said), said
-    assert "incubator" in (tmp_path / "logs" / "train.log").read_text()
-    assert "=== Running command" in (tmp_path / "logs" / "mlflow-run.log").read_text()
+    assert "incubator" in (tmp_path / "logs" / "train-libraries.log").read_text()
+    assert "=== Running command" in (tmp_path / "logs" / "mlflow-run-libraries.log").read_text()
     assert lab.states() == [(1, "ready"), (2, "ready")]
     [launch] = lab.launcher_runs()
     assert launch["info"]["status"] == "FINISHED"

@@ -32,6 +32,7 @@ def text_bytes(group: pa.Table) -> int:
     return sum(pc.sum(pc.binary_length(group[name])).as_py() or 0 for name in ("key", "text"))
 
 
+@pytest.mark.long
 def test_a_row_group_has_as_many_rows_as_have_room_for_their_texts(
     spark: SparkOnDemand, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ def test_clusters_and_distances_are_sparks(spark: SparkOnDemand, tmp_path: Path,
     assert statistics_from_json(statistics_to_json(told), "s") == told
 
 
+@pytest.mark.long
 def test_every_magnitude_and_every_change_of_a_clock_is_sparks(spark: SparkOnDemand) -> None:
     """Of 200,000 numbers, subnormal ones and the edges of the formula's branches too, and of times to the year 9999."""
     rng, session = np.random.default_rng(5), spark.session()

@@ -34,12 +34,12 @@ def test_what_libraries_say_is_kept_and_not_seen(logs: Path, capfd: pytest.Captu
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.warn("the pip version", stacklevel=1)
-        assert library_log.where() == logs / "train.log"
-    said = (logs / "train.log").read_text()
+        assert library_log.where() == logs / "train-libraries.log"
+    said = (logs / "train-libraries.log").read_text()
     assert "INFO mlflow.projects === Running command at" in said and "secret" not in said
     assert "incubator" in said and "the pip version" in said
     assert capfd.readouterr() == ("", "")
-    assert (logs / "train.log").stat().st_mode & 0o777 == 0o600 or logs.stat().st_mode & 0o777 == 0o700
+    assert (logs / "train-libraries.log").stat().st_mode & 0o777 == 0o600 or logs.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_command_without_a_word_makes_no_file(logs: Path) -> None:
@@ -60,7 +60,7 @@ def test_where_it_is_is_told_of_a_failure_that_has_such_words(logs: Path, capsys
     with pytest.raises(StopError), library_log.kept("train"):
         MLFLOW.warning("a word")
         raise StopError("Spark failed")
-    told = f"what Spark, MLflow and other libraries said is in {logs / 'train.log'}\n"
+    told = f"what Spark, MLflow and other libraries said is in {logs / 'train-libraries.log'}\n"
     assert capsys.readouterr() == ("", told)
 
 
@@ -69,12 +69,12 @@ def test_the_file_is_bounded(logs: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with library_log.kept("watch"):
         for number in range(1_000):
             MLFLOW.info("line %d %s", number, "x" * 100)
-    assert {file.name for file in logs.iterdir()} == {"watch.log", "watch.log.1"}
+    assert {file.name for file in logs.iterdir()} == {"watch-libraries.log", "watch-libraries.log.1"}
     assert all(file.stat().st_size <= 10_000 for file in logs.iterdir())
-    assert "line 999 " in (logs / "watch.log").read_text()
+    assert "line 999 " in (logs / "watch-libraries.log").read_text()
 
 
-@pytest.mark.parametrize("taken", ["logs", "logs/train.log"])
+@pytest.mark.parametrize("taken", ["logs", "logs/train-libraries.log"])
 def test_a_log_that_cannot_be_written_stops_nothing(logs: Path, taken: str, capfd: pytest.CaptureFixture[str]) -> None:
     path = logs.parent / taken
     if taken == "logs":
@@ -89,7 +89,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(logs: Path, taken: str, capf
 def test_asked_for_it_is_shown_too(logs: Path, caplog: pytest.LogCaptureFixture) -> None:
     with library_log.kept("train", shown=True):
         MLFLOW.info("a word")
-    assert caplog.messages == ["a word"] and "a word" in (logs / "train.log").read_text()
+    assert caplog.messages == ["a word"] and "a word" in (logs / "train-libraries.log").read_text()
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,7 @@ HOSTILE_SCHEMAS: list[tuple[str, str]] = [
 def test_a_hostile_schema_is_refused_with_words(text: str, words: str) -> None:
     class Registry(MemoryRegistry):
         def schema(self, number: int) -> Any:
-            from pipeline.land.schema_registry import RegisteredSchema
+            from pipeline.land.registry_client import RegisteredSchema
 
             return RegisteredSchema(text)
 
@@ -285,3 +285,28 @@ def test_a_file_has_the_schema_of_bare_and_of_single_objects() -> None:
     found = reader.parse([body, b"\xc3\x01" + bytes.fromhex(digest) + body, framed(42, body)])
     assert found.rows["x"].to_pylist() == [300, 300]
     assert "Confluent framing, schema id 42" in found.rejected[0].reason
+
+
+def test_change_events_say_rows_and_deletes() -> None:
+    row = record(("x", "int"), name="Value")
+    event = record(("before", ["null", row]), ("after", ["null", "Value"]), ("op", "string"), name="Envelope")
+    more = {"name": "l", "type": {"type": "array", "items": "int"}}
+    arrayed = {**event, "fields": [*event["fields"], more]}
+    told = stream(
+        "  x: int32\n  op: {type: string, path: $.op}",
+        "format: avro, schema_registry: 'http://r', envelope: debezium",
+    )
+    events: list[dict[str, Any]] = [
+        {"before": None, "after": {"x": 1}, "op": "c"},
+        {"before": {"x": 1}, "after": {"x": 2}, "op": "u"},
+        {"before": {"x": 2}, "after": None, "op": "d"},
+        {"before": None, "after": None, "op": "t"},
+    ]
+    for schema in (event, arrayed):
+        values = [framed(7, written(schema, {"l": [], **each})) for each in events]
+        found = AvroRecords(told, ByRegistry(MemoryRegistry({7: schema}))).parse(values)
+        assert found.rows.select(["x", "op"]).to_pylist() == [{"x": 1, "op": "c"}, {"x": 2, "op": "u"}]
+        assert found.indexes.tolist() == [0, 1]
+        assert (found.skipped.tolist(), found.deletes.tolist()) == ([2], [2])
+        assert "the table was emptied" in found.rejected[0].reason
+        assert found.ignored_keys == 0

@@ -5,18 +5,22 @@ from __future__ import annotations
 import base64
 import http.server
 import json
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contract.errors import AccessDeniedError, ConfigurationError, ServiceDownError
-from pipeline.land import schema_registry
+from pipeline.land import registry_client
 from pipeline.land.formats.avro.schema import UnreadableSchemaError
 from pipeline.land.patient_store import StoppedError
-from pipeline.land.schema_registry import RegistrySettings, SchemaRegistry
+from pipeline.land.registry_client import RegistryClient, RegistrySettings
+from pipeline.land.schema_registry import SchemaRegistry
 
 Answer = tuple[int, bytes]
 Answers = Callable[[str, dict[str, str]], Answer]
@@ -28,6 +32,9 @@ SCHEMA = '{"type":"record","name":"R","fields":[]}'
 class _Server(http.server.ThreadingHTTPServer):
     answers: Answers
     asked: list[str]
+
+    def handle_error(self, *_: Any) -> None:
+        """Whoever has read enough hangs up."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -166,12 +173,15 @@ def test_whoever_is_told_to_stop_does_not_wait(server: _Server) -> None:
 
 
 def test_the_address_is_checked_before_landing(server: _Server) -> None:
-    registry(server, always(404, {"error_code": 40403})).check()
+    asked = RegistryClient(f"http://127.0.0.1:{server.server_port}", RegistrySettings())
+    server.answers = always(404, {"error_code": 40403})
+    asked.check()
+    server.answers = always(404, b"")
     with pytest.raises(ConfigurationError):
-        registry(server, always(404, b"")).check()
+        asked.check()
 
 
-def test_a_certificate_that_cannot_be_read_is_told(tmp_path: Any) -> None:
+def test_a_certificate_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
     with pytest.raises(ConfigurationError, match=r"ca\.pem"):
         SchemaRegistry("https://localhost:1", RegistrySettings(ca_file=str(tmp_path / "ca.pem")))
@@ -180,6 +190,46 @@ def test_a_certificate_that_cannot_be_read_is_told(tmp_path: Any) -> None:
 
 
 def test_a_longer_answer_is_not_read_to_its_end(server: _Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema_registry, "_LONGEST_ANSWER_S", -1.0)
+    monkeypatch.setattr(registry_client, "_LONGEST_ANSWER_S", -1.0)
     with pytest.raises(ServiceDownError, match="no whole answer"):
         registry(server, always(200, {"schema": SCHEMA})).schema(7)
+
+
+def _pair(directory: Path, name: str) -> tuple[str, str]:
+    """Make a certificate that vouches for itself, and its key."""
+    key, certificate = str(directory / f"{name}.key"), str(directory / f"{name}.pem")
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    named = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run([*made, *named], check=True, capture_output=True)
+    return certificate, key
+
+
+def test_tls_with_a_certificate_on_both_sides(server: _Server, tmp_path: Path) -> None:
+    (own, own_key), (ours, our_key) = _pair(tmp_path, "registry"), _pair(tmp_path, "swathe")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ours)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(own, own_key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.answers = always(200, {"schema": SCHEMA})
+    url = f"https://127.0.0.1:{server.server_port}"
+    told = {"ca_file": own, "certificate_file": ours, "key_file": our_key}
+    assert SchemaRegistry(url, RegistrySettings.model_validate(told)).schema(7).text == SCHEMA
+    for given in ({"ca_file": own}, {"certificate_file": ours, "key_file": our_key}):
+        with pytest.raises(ServiceDownError):
+            SchemaRegistry(url, RegistrySettings.model_validate(given)).schema(7)
+
+
+def test_a_password_without_a_name_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="SWATHE_SCHEMA_REGISTRY_USERNAME"):
+        SchemaRegistry("http://localhost:1", RegistrySettings.model_validate({"password": "secret"}))

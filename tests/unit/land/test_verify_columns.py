@@ -25,7 +25,7 @@ MORE = TEXT.replace("  x:", "  y: {type: string}\n  x:")
 def _proved(store: MemoryStore, path: Path, text: str) -> tuple[Proof, list[str]]:
     path.write_text(text)
     landed: dict[str, LandedObject] = {}
-    proof = verify_stream(store, "s", landed)
+    proof = verify_stream(store, "s", landed=landed)
     return proof, unreadable_columns(load_stream(path), str(path), landed)
 
 

@@ -118,7 +118,9 @@ class _Reading:
             longer = longer[more > 0x7F]
         self._fault(longer if rows is None else rows[longer], _TOO_LONG)
         self._go_on(rows, length)
-        return (found >> np.uint64(1)).astype(np.int64) ^ -(found & np.uint64(1)).astype(np.int64)
+        unsigned = found >> np.uint64(1)
+        numbers: Longs = unsigned.astype(np.int64) ^ -(found & np.uint64(1)).astype(np.int64)
+        return numbers
 
     def _text(self, of: str, steps: Steps, rows: Longs | None, lengths: Longs) -> None:
         at = self._at if rows is None else self._at[rows]

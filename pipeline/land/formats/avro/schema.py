@@ -14,6 +14,7 @@ MOST_BYTES: Final = 1_048_576
 _MOST_NESTED: Final = 60
 _MOST_LEAVES: Final = 10_000
 """Values of one record, arrays and maps counted once."""
+_LARGEST_FIXED: Final = 2**31 - 1
 _SHOWN: Final = 200
 
 _PLAIN: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "string", "bytes", "enum", "fixed"})
@@ -74,14 +75,13 @@ def read_schema(text: str | bytes, referred: Sequence[str] = ()) -> AvroSchema:
         for each in referred:
             fastavro.parse_schema(_json(each), named_schemas=named)
         root = fastavro.parse_schema(_json(text), named_schemas=named)
+        _Weighed(named).weigh(root, 0)
+        found = AvroSchema(root, named, fastavro.parse_schema(_bare(root, named, set())))
     except UnreadableSchemaError:
         raise
-    except Exception as error:  # fastavro raises whatever a hostile one makes of its dictionaries
-        raise UnreadableSchemaError(
-            f"its schema is no Avro schema: {type(error).__name__}: {error}"[:_SHOWN]
-        ) from error
-    _Weighed(named).weigh(root, 0)
-    found = AvroSchema(root, named, _physical(root, named, set()))
+    except Exception as error:  # fastavro, and who reads what it has read, find anything in a hostile one
+        said = f"its schema is no Avro schema: {type(error).__name__}: {error}"
+        raise UnreadableSchemaError(said[:_SHOWN]) from error
     return replace(found, as_columns=_same_fields(found, root))
 
 
@@ -148,6 +148,7 @@ class _Weighed:
     def _of(self, node: Node, depth: int) -> _Weight:
         of = kind(node)
         if of in {"record", "error"}:
+            _refuse_odd_aliases(node["fields"])
             return self._sum([field["type"] for field in node["fields"]], depth)
         if of == "union":
             found = [self.weigh(branch, depth + 1) for branch in node]
@@ -159,7 +160,9 @@ class _Weighed:
             return _Weight(items.leaves + 1, 1)
         if isinstance(node, Mapping) and not isinstance(node["type"], str):
             return self.weigh(node["type"], depth + 1)
-        sizes = {"null": 0, "float": 4, "double": 8, "fixed": node["size"] if of == "fixed" else 0}
+        if of == "fixed":
+            return _Weight(1, _size(node))
+        sizes = {"null": 0, "float": 4, "double": 8}
         return _Weight(1, sizes.get(of, 1))
 
     def _sum(self, nodes: Sequence[Node], depth: int) -> _Weight:
@@ -172,8 +175,18 @@ class _Weighed:
         return weight
 
 
-def _physical(root: Node, named: Mapping[str, Node], told: set[str]) -> Node:
-    return fastavro.parse_schema(_bare(root, named, told))
+def _size(node: Mapping[str, Node]) -> int:
+    size = node["size"]
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= _LARGEST_FIXED:
+        raise UnreadableSchemaError(f"its schema has a fixed of {size!r:.40} bytes")
+    return size
+
+
+def _refuse_odd_aliases(fields: Sequence[Mapping[str, Node]]) -> None:
+    for field in fields:
+        aliases = field.get("aliases", [])
+        if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
+            raise UnreadableSchemaError(f"its schema has aliases of field {field['name']!r} that are no list of names")
 
 
 def _bare(node: Node, named: Mapping[str, Node], told: set[str]) -> Node:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +20,7 @@ from contract.zones import in_zone
 from pipeline.columns import arrow_type
 from pipeline.land.formats.avro.schema import Node, kind
 
-Values = Sequence[Any] | pa.Array
+Values: TypeAlias = Sequence[Any] | pa.Array
 Reader = Callable[[Values], pa.Array]
 """Values as fastavro gives them, or Arrow arrays of the same types, become a column.
 

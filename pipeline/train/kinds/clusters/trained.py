@@ -22,8 +22,9 @@ from pipeline.train.kinds.clusters.hard_points import check_parity, make_golden
 from pipeline.train.kinds.clusters.k_curve import Sweep
 from pipeline.train.kinds.clusters.prepare_typed import prepare_typed
 from pipeline.train.kinds.clusters.prepared import FitScaler, Prepared, prepare
+from pipeline.train.kinds.clusters.trainable import check_scale, check_trainable
 from pipeline.train.kinds.kind import Batch
-from pipeline.train.read.rows import check_rows, check_scale, check_trainable, measure, read_rows
+from pipeline.train.read.rows import check_rows, measure, read_rows
 from pipeline.train.stopwatch import Stopwatch
 from scoring.golden import Golden
 from scoring.scorer import ClusterNumbers

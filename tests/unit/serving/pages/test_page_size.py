@@ -95,3 +95,8 @@ def test_a_thousand_versions_of_many_metrics_fit_on_a_page() -> None:
     html = page_of(*(measured(i, metrics, "stable") for i in range(1, 1001)))
     assert len(html) < 2_000_000 and html.count("<circle") <= 8_000
     assert "of 1,000 versions are drawn" in " ".join(html.split())
+
+
+def test_versions_with_other_columns_are_asked_each_for_its_own() -> None:
+    words = page_of(version(1, scoring(width=2, clusters=3)), version(2, scoring(width=3, clusters=3)))
+    assert words.count('data-schema="0"') == words.count('data-schema="1"') == 1

@@ -121,6 +121,7 @@ def rests_on_its_ratings(lab: RatingsLab, number: int, batches: Sequence[int], d
         assert [score for _, score in found] == pytest.approx(row["scores"], abs=1e-4)
 
 
+@pytest.mark.long
 def test_a_series_of_recommenders_and_what_cannot_be_trained(services: dict[str, str], tmp_path: Path) -> None:
     lab = RatingsLab(services, tmp_path)
     first, last = tastes(1200, 1), tastes(800, 2, users=70, items=45)

@@ -1,0 +1,106 @@
+"""The values of nested JSON objects, each at its path, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from contract.record_path import MOST_STEPS, RecordPath, Step, kind_of
+from pipeline.describe.arrow_column import ArrowColumn
+from pipeline.describe.text_column import TextColumn
+
+MOST_ITEMS = 4
+"""Places of a list that become columns: a longer one is no row's."""
+_MOST_PATHS = 5_000
+_LEAVES: dict[type, pa.DataType] = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+
+
+@dataclass
+class Leaf:
+    """What lies at one path in all objects: its values, null where one has none, or why it is no column."""
+
+    path: RecordPath
+    values: list[object] = field(default_factory=list)
+    fault: str | None = None
+
+
+def leaves_of(records: Sequence[Mapping[str, object]]) -> list[Leaf]:
+    """Return what lies at each path of ``records``, in the order in which the paths are met."""
+    found: dict[tuple[Step, ...], Leaf] = {}
+    for number, record in enumerate(records):
+        for steps, value in walk(record, ()):
+            if (leaf := found.get(steps)) is None:
+                if len(found) >= _MOST_PATHS:
+                    continue
+                leaf = found[steps] = Leaf(RecordPath(steps))
+            leaf.values.extend([None] * (number - len(leaf.values)))
+            leaf.values.append(value)
+    for leaf in found.values():
+        leaf.values.extend([None] * (len(records) - len(leaf.values)))
+    _refuse_mixed(found)
+    return list(found.values())
+
+
+def walk(value: object, steps: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], object]]:
+    """Yield each value inside ``value`` and its path; a list that is too long, or nothing, is yielded itself."""
+    if isinstance(value, dict) and value and len(steps) < MOST_STEPS:
+        for name, inner in value.items():
+            yield from walk(inner, (*steps, name))
+    elif isinstance(value, list) and 0 < len(value) <= MOST_ITEMS and steps and len(steps) < MOST_STEPS:
+        for place, inner in enumerate(value):
+            yield from walk(inner, (*steps, place))
+    elif steps and (value is not None and value not in ({}, [])):
+        yield steps, value
+    elif steps and value is None:
+        yield steps, None
+
+
+def _refuse_mixed(found: Mapping[tuple[Step, ...], Leaf]) -> None:
+    """Say of each path why it can be no column: it is of several types, or leads through a value."""
+    inner = {steps[:depth] for steps in found for depth in range(1, len(steps))}
+    values = {steps for steps, leaf in found.items() if any(value is not None for value in leaf.values)}
+    for steps, leaf in found.items():
+        kinds = {type(value) for value in leaf.values if value is not None}
+        through = next((steps[:depth] for depth in range(1, len(steps)) if steps[:depth] in values), None)
+        if through is not None:
+            leaf.fault = f"{RecordPath(through)} is {kind_of(_first(found[through]))} in some records"
+        elif steps in inner and steps in values:
+            leaf.fault = "it is an object or a list in other records"
+        elif steps in inner:
+            leaf.fault = ""
+        elif kinds & {dict, list}:
+            leaf.fault = f"a list of more than {MOST_ITEMS}, or one that is deep"
+        elif kinds == {int} and _too_wide(leaf.values):
+            leaf.fault = "its whole numbers do not fit into 64 bits"
+        elif len(kinds) > 1 and kinds != {int, float}:
+            leaf.fault = "it is " + " and ".join(sorted({kind_of(value) for value in leaf.values if value is not None}))
+
+
+def _too_wide(values: Sequence[object]) -> bool:
+    numbers = [value for value in values if isinstance(value, int)]
+    return max(numbers) >= 2**63 and min(numbers) < 0
+
+
+def _first(leaf: Leaf) -> object:
+    return next(value for value in leaf.values if value is not None)
+
+
+def column_of(leaf: Leaf) -> TextColumn | ArrowColumn:
+    """Return what the values of a leaf are, which are all of one type."""
+    kinds = {type(value) for value in leaf.values if value is not None}
+    kind = pa.float64() if kinds == {int, float} else _LEAVES[next(iter(kinds), str)]
+    if kind == pa.int64() and max(value for value in leaf.values if isinstance(value, int)) >= 2**63:
+        kind = pa.uint64()
+    column = TextColumn(null_words=False) if kind == pa.string() else ArrowColumn(kind)
+    column.add(pa.array(_floats(leaf.values) if kind == pa.float64() else leaf.values, kind))
+    if isinstance(column, TextColumn):
+        # Landing reads text of ISO 8601 alone, and no number of text.
+        column.numbers, column.booleans = [], None
+        column.times = [times for times in column.times if times.pattern is None]
+    return column
+
+
+def _floats(values: Sequence[object]) -> list[float | None]:
+    return [float(value) if isinstance(value, int | float) else None for value in values]

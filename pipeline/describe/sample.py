@@ -1,0 +1,93 @@
+"""Records of a topic to be looked at: from all of its partitions, and from both ends of each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from contract.errors import ServiceDownError
+from pipeline.land.topic import TIMEOUT_S, Topic, make_consumer, watermarks
+
+_GROUP = "swathe-describe"
+_MOMENT_S = 0.2
+_AT_ONCE = 1_000
+
+
+@dataclass
+class Sample:
+    """Values and keys of records, partition by partition and in order; ``total`` is how many offsets the topic has."""
+
+    topic: str
+    total: int = 0
+    partitions: int = 0
+    values: list[bytes | None] = field(default_factory=list)
+    keys: list[bytes | None] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all records of the topic."""
+        return len(self.values) >= self.total
+
+
+def sample_of(
+    topic: str, most: int, settings: Mapping[str, str], progress: Callable[[int], None] = lambda _: None
+) -> Sample:
+    """Return some ``most`` records of ``topic``.
+
+    Raises
+    ------
+    SwatheError: the broker does not answer, or has no such topic.
+    """
+    address = settings["bootstrap.servers"]
+    _, partitions = Topic(topic, settings).describe()
+    consumer = make_consumer(settings, _GROUP)
+    found = Sample(topic, partitions=partitions)
+    try:
+        bounds = [watermarks(consumer, topic, lane, address) for lane in range(partitions)]
+        found.total = sum(high - low for low, high in bounds)
+        for lane, (low, high) in enumerate(bounds):
+            for first, end in _stretches(low, high, max(2, most // partitions)):
+                for value, key in _records(consumer, topic, lane, first, end):
+                    found.values.append(value)
+                    found.keys.append(key)
+                    progress(1)
+    except KafkaException as error:
+        raise ServiceDownError("kafka", address, error.args[0].str()) from error
+    finally:
+        consumer.close()
+    return found
+
+
+def _stretches(low: int, high: int, most: int) -> list[tuple[int, int]]:
+    """Return where to read of a partition with offsets ``low`` to ``high``: its beginning and its end."""
+    if high - low <= most:
+        return [(low, high)]
+    half = most // 2
+    return [(low, low + half), (high - (most - half), high)]
+
+
+def _records(
+    consumer: Consumer, topic: str, lane: int, first: int, end: int
+) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Yield values and keys from offset ``first`` up to ``end``; what was compacted away is passed by."""
+    consumer.assign([TopicPartition(topic, lane, first)])
+    heard_at = time.monotonic()
+    while first < end:
+        messages = consumer.consume(min(_AT_ONCE, end - first), _MOMENT_S)
+        if messages:
+            heard_at = time.monotonic()
+        elif time.monotonic() - heard_at > TIMEOUT_S:
+            reason = f"no record of partition {lane} from offset {first:,} on for {TIMEOUT_S:g} s"
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, reason))
+        for message in messages:
+            if (error := message.error()) is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    return
+                raise KafkaException(error)
+            if (offset := message.offset() or 0) >= end:
+                return
+            yield message.value(), message.key()
+            first = offset + 1

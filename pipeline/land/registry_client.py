@@ -1,0 +1,183 @@
+"""One question to a schema registry that speaks Confluent's protocol, and what its answer means."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from typing import Final, NoReturn
+from urllib.parse import quote
+
+import httpx
+import msgspec
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contract.decoding import Decoder
+from contract.errors import AccessDeniedError, ConfigurationError, ServiceUnwellError
+from pipeline.land.formats.avro.schema import MOST_BYTES, UnreadableSchemaError
+
+TIMEOUT_S: Final = 6.0
+_LONGEST_ANSWER_S: Final = 30.0
+_MOST_REFERENCES: Final = 100
+# A schema is text within JSON: its quotes are escaped.
+_MOST_ANSWERED: Final = 2 * MOST_BYTES + 65_536
+_REMEDY: Final = "Records wait for their schemas: start the registry, or correct `records.schema_registry`"
+
+
+class RegistrySettings(BaseSettings):
+    """How the schema registry is spoken with; its address is the stream file's."""
+
+    model_config = SettingsConfigDict(frozen=True, env_prefix="SWATHE_SCHEMA_REGISTRY_")
+
+    username: str | None = None
+    password: SecretStr = SecretStr("")
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+
+
+class _Reference(msgspec.Struct):
+    name: str
+    subject: str
+    version: int
+
+
+class _Answer(msgspec.Struct):
+    schema: str
+    schemaType: str | None = None  # noqa: N815 - the registry's own word
+    references: list[_Reference] | None = None
+
+
+class _Refusal(msgspec.Struct):
+    error_code: int
+    message: str = ""
+
+
+class RegisteredSchema(msgspec.Struct, frozen=True):
+    """The text of a schema, and of those that it refers to, in the order of their use."""
+
+    text: str
+    referred: tuple[str, ...] = ()
+
+
+_ANSWERS: Final = Decoder[_Answer](_Answer, most_bytes=_MOST_ANSWERED, most_values=_MOST_ANSWERED)
+_REFUSALS: Final = Decoder[_Refusal](_Refusal, most_bytes=65_536, most_values=10_000)
+
+
+class RegistryClient:
+    """Asks the registry at ``url``; each call is one try. Safe to share between threads."""
+
+    def __init__(self, url: str, settings: RegistrySettings) -> None:
+        self.url = url
+        self._client = _client(settings)
+
+    def check(self) -> None:
+        """Say what is wrong with the registry, or its address; raises as :meth:`schema`."""
+        try:
+            self._fetched("schemas/ids/1")
+        except UnreadableSchemaError:
+            return
+
+    def schema(self, number: int) -> RegisteredSchema:
+        """Return the schema of id ``number``, and those that it refers to.
+
+        Raises
+        ------
+        UnreadableSchemaError: the registry has none, or not one of Avro.
+        ServiceDownError: it does not answer, or with what is no answer.
+        AccessDeniedError: it refuses us.
+        ConfigurationError: there is no registry at the address.
+        """
+        answer = self._fetched(f"schemas/ids/{number}")
+        if (kind := answer.schemaType or "AVRO").upper() != "AVRO":
+            raise UnreadableSchemaError(f"the registry has it as {kind[:20]}, and the stream file says `format: avro`")
+        referred: dict[tuple[str, int], str] = {}
+        self._refer(answer, referred, 0)
+        return RegisteredSchema(answer.schema, tuple(referred.values()))
+
+    def _refer(self, answer: _Answer, referred: dict[tuple[str, int], str], depth: int) -> None:
+        for each in answer.references or ():
+            key = each.subject, each.version
+            if key in referred:
+                continue
+            if depth > _MOST_REFERENCES or len(referred) >= _MOST_REFERENCES:
+                raise UnreadableSchemaError(f"it refers to more than {_MOST_REFERENCES} schemas")
+            found = self._fetched(f"subjects/{quote(each.subject, safe='')}/versions/{each.version}")
+            # Those that it refers to stand before it.
+            self._refer(found, referred, depth + 1)
+            referred[key] = found.schema
+
+    def _fetched(self, path: str) -> _Answer:
+        """Return what the registry has at ``path``."""
+        try:
+            status, body = self._get(path)
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+            self._is_down(f"{type(error).__name__}: {error}")
+        if status in {401, 403}:
+            raise AccessDeniedError(
+                f"the schema registry at {self.url} answers {path} with {status}: set "
+                f"SWATHE_SCHEMA_REGISTRY_USERNAME and SWATHE_SCHEMA_REGISTRY_PASSWORD to a name that may read schemas"
+            )
+        if status in {404, 422}:
+            self._is_not_there(path, status, body)
+        if status != 200:
+            self._is_down(f"HTTP {status}")
+        try:
+            return _ANSWERS.decode(body)
+        except ValueError as error:
+            if len(body) > _MOST_ANSWERED:
+                raise UnreadableSchemaError(f"its schema has more than {MOST_BYTES:,} bytes") from error
+            self._is_down(f"answers {path} with what is no schema: {error}")
+
+    def _is_not_there(self, path: str, status: int, body: bytes) -> NoReturn:
+        try:
+            refusal = _REFUSALS.decode(body)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"there is no schema registry at {self.url}: it answers {path} with {status}, and not in a registry's "
+                f"words; `records.schema_registry` is the address below which /schemas/ids/1 is, as in "
+                f"http://127.0.0.1:8081, or http://127.0.0.1:8080/apis/ccompat/v7 of Apicurio"
+            ) from error
+        said = f" ({refusal.message[:100]})" if refusal.message else ""
+        raise UnreadableSchemaError(f"the registry at {self.url} does not know it{said}")
+
+    def _is_down(self, reason: str) -> NoReturn:
+        raise ServiceUnwellError("schema registry", self.url, reason[:300], _REMEDY)
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        """Return status and body, of which no more is read than is taken."""
+        deadline = time.monotonic() + _LONGEST_ANSWER_S
+        body = bytearray()
+        with self._client.stream("GET", f"{self.url}/{path}") as answer:
+            for piece in answer.iter_bytes():
+                body += piece
+                if len(body) > _MOST_ANSWERED:
+                    break
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout(f"no whole answer within {_LONGEST_ANSWER_S:.0f} s")
+            return answer.status_code, bytes(body)
+
+
+def _client(settings: RegistrySettings) -> httpx.Client:
+    trusted = ssl.create_default_context()
+    try:
+        if settings.ca_file is not None:
+            trusted = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.certificate_file is not None:
+            trusted.load_cert_chain(settings.certificate_file, settings.key_file)
+    except (OSError, ssl.SSLError) as error:
+        named = settings.ca_file if settings.certificate_file is None else settings.certificate_file
+        raise ConfigurationError(
+            f"SWATHE_SCHEMA_REGISTRY_…_FILE: {named!r} cannot be read as a certificate: {error}"
+        ) from error
+    auth = None
+    if settings.username is None and settings.password.get_secret_value():
+        raise ConfigurationError(
+            "SWATHE_SCHEMA_REGISTRY_PASSWORD is set, and SWATHE_SCHEMA_REGISTRY_USERNAME is not: it goes with a name"
+        )
+    if settings.username is not None:
+        auth = httpx.BasicAuth(settings.username, settings.password.get_secret_value())
+    return httpx.Client(
+        auth=auth, verify=trusted, timeout=TIMEOUT_S, follow_redirects=False,
+        headers={"Accept": "application/vnd.schemaregistry.v1+json, application/json", "Accept-Encoding": "identity"},
+    )  # fmt: skip

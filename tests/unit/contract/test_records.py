@@ -1,0 +1,54 @@
+"""What a stream file may say of its records, and what it is told where that cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from contract.errors import StreamFileError
+from contract.stream import Stream, parse_stream
+
+
+def stream(records: str, columns: str = "{n: {type: float64}}") -> Stream:
+    return parse_stream(
+        f"name: s\ntopic: s\nrecords: {records}\ncolumns: {columns}\n"
+        "cut: {rows: 1}\nfeatures: [n]\nmodel: {k: 2}\n",
+        "s.yaml",
+    )
+
+
+def test_records_are_json_unless_it_is_said() -> None:
+    assert stream("{}").records.plain_json
+    assert not stream("{schema_registry: 'http://r:8081/'}").records.plain_json
+    assert stream("{schema_registry: 'https://r:8081/'}").records.schema_registry == "https://r:8081"
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ("{format: protobuf}", "records.format: protobuf records are not read"),
+        ("{format: Protobuf}", "protobuf records are not read: let the producer"),
+        ("{format: xml}", "records.format"),
+        ("{format: avro}", "`schema_registry` says where the producer's registry is, or `schema_file`"),
+        ("{format: avro, schema_registry: 'http://me:secret@r'}", "SWATHE_SCHEMA_REGISTRY_USERNAME"),
+        ("{format: avro, schema_registry: 'r:8081'}", "no address of a registry"),
+        ("{schema_file: s.avsc}", "`schema_file` is of Avro records, and `format` is json"),
+        ("{delimiter: ';'}", "`delimiter` is of CSV lines, and `format` is json"),
+        ("{format: csv, schema_registry: 'http://r'}", "CSV lines have no schema"),
+        ("{format: csv, quote: ','}", "`quote` ',' cannot stand"),
+        ("{format: csv, decimal: ',', thousands: ','}", "both ','"),
+    ],
+)
+def test_what_cannot_be_is_told_with_its_line(records: str, words: str) -> None:
+    with pytest.raises(StreamFileError) as refused:
+        stream(records)
+    assert words in str(refused.value)
+    assert refused.value.line == 3
+    assert "secret" not in str(refused.value)
+
+
+def test_columns_of_lines_have_places_or_an_order() -> None:
+    assert stream("{format: csv}", "{a: string, n: {type: float64}}").records.format == "csv"
+    with pytest.raises(StreamFileError, match=r"columns\.a: the records are CSV lines"):
+        stream("{format: csv}", "{a: string, n: {type: float64, from: 1}}")
+    with pytest.raises(StreamFileError, match=r"columns\.n\.path: the records are CSV lines"):
+        stream("{format: csv}", "{a: string, n: {type: float64, path: b.c}}")

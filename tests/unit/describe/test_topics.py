@@ -1,0 +1,89 @@
+"""Records of a topic: what `describe` writes for each format, and that landing takes all of them with it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import fastavro
+import pytest
+
+from contract.errors import ConfigurationError
+from pipeline.describe.describe_topic import Told
+from tests.unit.describe.described import topic
+
+
+def lines(*records: object) -> list[bytes]:
+    return [json.dumps(record).encode() for record in records]
+
+
+def test_nested_json_gets_paths() -> None:
+    values = lines(*(
+        {"id": n, "user": {"name": "ab"[n % 2], "at": f"2024-01-01T00:00:0{n % 9}Z"},
+         "items": [{"price": n}, {"price": 2.5}], "odd": n if n % 2 else "x", "none": None} for n in range(40)
+    ))  # fmt: skip
+    found, stream = topic([*values, None])
+    assert {name: (column.type, column.path) for name, column in stream.columns.items()} == {
+        "id": ("int64", None), "user_name": ("string", "user.name"), "user_at": ("timestamp", "user.at"),
+        "items_0_price": ("int64", "items[0].price"), "items_1_price": ("float64", "items[1].price"),
+        "none": ("string", None),
+    }  # fmt: skip
+    assert stream.records.tombstones == "skip"
+    assert found.not_columns == {"odd": "it is a number and text"}
+    assert (stream.id, stream.event_time) == (("id",), "user_at")
+    assert not found.notes
+
+
+def test_change_events_are_found() -> None:
+    events = [{"op": "c", "before": None, "after": {"id": n, "v": n / 2}, "source": {}} for n in range(40)]
+    wrapped = [{"schema": {}, "payload": event} for event in events]
+    gone = {"op": "d", "before": {"id": 1}, "after": None, "source": {}}
+    for records in (events, wrapped):
+        found, stream = topic([*lines(*records, gone), None])
+        assert stream.records.envelope == "debezium"
+        assert list(stream.columns) == ["id", "v"]
+        assert not found.notes
+
+
+def test_csv_lines_have_places() -> None:
+    found, stream = topic([f"{n};{n},5;{'ab'[n % 2]};NA".encode() for n in range(40)])
+    assert (stream.records.format, stream.records.delimiter, stream.records.decimal) == ("csv", ";", ",")
+    assert [column.type for column in stream.columns.values()] == ["int64", "float64", "string", "string"]
+    assert not [note for note in found.notes if "rejected" in note]
+
+
+def test_avro_is_described_by_its_schema(tmp_path: Path) -> None:
+    schema = {"type": "record", "name": "R", "fields": [
+        {"name": "id", "type": "long"}, {"name": "x", "type": ["null", "double"]},
+        {"name": "day", "type": {"type": "int", "logicalType": "date"}},
+        {"name": "in", "type": {"type": "record", "name": "I", "fields": [{"name": "s", "type": "string"}]}},
+        {"name": "list", "type": {"type": "array", "items": "int"}}, {"name": "any", "type": ["int", "string"]},
+    ]}  # fmt: skip
+    values = []
+    for n in range(40):
+        body = io.BytesIO()
+        row = {"id": n, "x": n / 3, "day": n, "in": {"s": "ab"[n % 2]}, "list": [1], "any": 1}
+        fastavro.schemaless_writer(body, schema, row)
+        values.append(body.getvalue())
+    path = f"{tmp_path}/r.avsc"
+    Path(path).write_text(json.dumps(schema))
+    found, stream = topic(values, Told(schema_file=path))
+    assert {name: (column.type, column.required) for name, column in stream.columns.items()} == {
+        "id": ("int64", True), "x": ("float64", False), "day": ("date", True), "in_s": ("string", True),
+    }  # fmt: skip
+    assert set(found.not_columns) == {"list", "any"}
+    assert not found.notes
+
+
+@pytest.mark.parametrize(
+    ("values", "told", "said"),
+    [
+        ([None], Told(), "no record with a value"), ([b"\0\0\0\0\x07\x02"], Told(), "schema id 7: say where their"),
+        ([b"\x02\x04"], Told("avro"), "--schema-registry, or"), ([b"[1]"], Told("json"), "no JSON object"),
+        ([b"\xff\xfe"], Told(), "no record is UTF-8 text"), ([b'{"a": {}}'], Told(), "no value in its records"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_described_is_told(values: list[bytes | None], told: Told, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        topic(values, told)
