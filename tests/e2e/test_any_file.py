@@ -65,7 +65,7 @@ def newcomer(
 @pytest.mark.timeout(900)
 def test_a_file_becomes_routes(file: DataFile, files: Path, newcomer: Newcomer, server: PredictionServer) -> None:
     path, bad = files / file.name, SHORT_ROWS.get(file.name, 0)
-    said = newcomer.pipeline("replay", "--file", str(path), *(["--skip-bad"] if bad else []))
+    said = newcomer.pipeline("replay", *(["--skip-bad"] if bad else []))
     assert f"sent {file.rows - bad:,} rows of {file.name} to topic" in said
     assert (f"skipped {bad} rows" in said) == (bad > 0)
     newcomer.landed(file.rows - bad)
