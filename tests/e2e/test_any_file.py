@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,13 @@ def server(
         yield started
 
 
+def package_directory(name: str) -> Path:
+    """Return where an installed package lies; nothing of it is imported."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.origin is not None, name
+    return Path(spec.origin).parent
+
+
 def _stop(error: SourceFileError) -> None:
     raise error
 
@@ -72,3 +80,12 @@ def test_a_file_becomes_routes(file: DataFile, files: Path, newcomer: Newcomer, 
     trained = newcomer.mlflow_run() if file.name in BY_MLFLOW else newcomer.pipeline("train")
     assert f"{newcomer.model} version 3" in trained
     newcomer.asked(server, first_of(read_rows(path, newcomer.stream, _stop)).values)
+
+
+def test_a_small_file_lands_as_it_was_described(services: dict[str, str], tmp_path: Path) -> None:
+    # It is of a package that is here anyway: 65 columns, no header, whole numbers as `5.000000000000000000e+00`.
+    path = package_directory("sklearn") / "datasets" / "data" / "digits.csv.gz"
+    newcomer = Newcomer.describing(services, tmp_path, str(path), "--name", own_name("f"))
+    assert len(newcomer.stream.columns) == 65
+    assert "sent 1,797 rows of digits.csv.gz to topic" in newcomer.pipeline("replay")
+    newcomer.landed(1_797)
