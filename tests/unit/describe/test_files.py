@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from console.exit_codes import UNUSABLE
 from contract.errors import SourceFileError
 from contract.stream import parse_stream
 from pipeline.describe import text_blocks
-from pipeline.describe.command import NOTHING_TO_LEARN, describe
+from pipeline.describe.command import describe
 from pipeline.describe.describe_file import description_of
 from pipeline.describe.tables import table_of
 from tests.unit.describe.described import file, text_of
@@ -184,8 +185,8 @@ def test_what_is_no_table_is_told(tmp_path: Path, body: bytes, said: str) -> Non
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ("a,b\n", NOTHING_TO_LEARN), ("a\nx\n", NOTHING_TO_LEARN), ("a,b\n,\n,\n", NOTHING_TO_LEARN),
-        ("a,b\n1,1\n1,1\n", NOTHING_TO_LEARN), ("day\n2024-01-01\n2024-01-02\n", NOTHING_TO_LEARN),
+        ("a,b\n", UNUSABLE), ("a\nx\n", UNUSABLE), ("a,b\n,\n,\n", UNUSABLE),
+        ("a,b\n1,1\n1,1\n", UNUSABLE), ("day\n2024-01-01\n2024-01-02\n", UNUSABLE),
         (f"a,x,w\n{THINGS}", 0),
     ],
 )  # fmt: skip
