@@ -31,7 +31,6 @@ COMMAND_S = 120.0
 STREAM = """
 name: {name}
 topic: {name}
-records: {records}
 columns:
   n: {{type: int64, required: true}}
   x: {{type: float64}}
@@ -52,7 +51,6 @@ class Line:
     cut: str = "{rows: 100}"
     max_share: float = 0.5
     max_record_bytes: str = "1MB"
-    records: str = "{}"
     event_time: bool = False
     """Whether rows have a column `t` that says when they happened."""
     name: str = field(default_factory=lambda: f"t-{uuid.uuid4().hex[:12]}")
@@ -62,9 +60,8 @@ class Line:
         """The stream file."""
         path = self.directory / f"{self.name}.yaml"
         text = STREAM.format(
-            name=self.name, cut=self.cut, max_share=self.max_share, max_record_bytes=self.max_record_bytes,
-            records=self.records,
-        )  # fmt: skip
+            name=self.name, cut=self.cut, max_share=self.max_share, max_record_bytes=self.max_record_bytes
+        )
         if self.event_time:
             text = text.replace("cut:", "  t: {type: timestamp}\nevent_time: t\ncut:")
         path.write_text(text)
