@@ -91,4 +91,4 @@ def test_the_notebook(line: Line, tmp_path: Path) -> None:
     assert not [output for output in shown if output["output_type"] in ("error", "stream")], shown
     pictures = [output for output in shown if "image/png" in output.get("data", {})]
     assert len(pictures) == 2
-    assert "".join(shown[-1]["data"]["text/plain"]) == "{'version': 1, 'same': True}"
+    assert "".join(shown[-1]["data"]["text/plain"]) == "{'version': 3, 'same': True}"
