@@ -11,7 +11,7 @@ FAILED: Final = 1
 USAGE: Final = 2
 UNUSABLE: Final = 3
 CHANGED: Final = 4
-BROKEN: Final = 5
+UNREAD: Final = 5
 INTERRUPTED: Final = 130
 READER_GONE: Final = 141
 TERMINATED: Final = 143
@@ -22,8 +22,8 @@ MEANINGS: Final[Mapping[int, str]] = MappingProxyType(
         FAILED: "not done, or not as it should be: standard error says what, and the next step",
         USAGE: "the command line is wrong, and nothing was done",
         UNUSABLE: "done, and nothing of it can be used: all was rejected, or no kind of model can learn from it",
-        CHANGED: "something has changed, and what was written for it still reads it",
-        BROKEN: "something has changed that what was written for it does not read",
+        CHANGED: "something is not as the stream file says, and it reads all of it the same",
+        UNREAD: "something is not as the stream file says, and it does not read that",
         INTERRUPTED: "interrupted by Ctrl-C (SIGINT)",
         READER_GONE: "whoever read the output has gone, as in `… | head`",
         TERMINATED: "ended by SIGTERM",

@@ -14,7 +14,8 @@ from pipeline.land.formats.avro.schema import MOST_BYTES, AvroSchema, Node, Unre
 from pipeline.land.formats.avro.values import avro_type, fitting
 from pipeline.land.formats.avro.written import schema_in_file
 from pipeline.land.formats.framing import schema_id
-from pipeline.land.schema_registry import RegistrySettings, SchemaRegistry
+from pipeline.land.registry_client import RegistrySettings
+from pipeline.land.schema_registry import SchemaRegistry
 
 _MOST_SCHEMAS = 50
 _WIDER = {("int32", "int64"): "int64", ("int32", "float64"): "float64", ("float32", "float64"): "float64"}

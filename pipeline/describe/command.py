@@ -14,7 +14,7 @@ import click
 import orjson
 
 from console.commands import Command
-from console.exit_codes import BROKEN, CHANGED, UNUSABLE
+from console.exit_codes import CHANGED, UNREAD, UNUSABLE
 from console.progress import step
 from contract.errors import SourceFileError
 from pipeline.describe.against import Change, changes
@@ -40,7 +40,7 @@ from pipeline.stream_file import load_stream
     exits={
         UNUSABLE: "written, but no kind of model can learn from it",
         CHANGED: "--against: something has changed, and the stream file reads it as it is",
-        BROKEN: "--against: something has changed that the stream file does not read",
+        UNREAD: "--against: something has changed that the stream file does not read",
     },
 )  # fmt: skip
 @click.argument("file", required=False)
@@ -91,7 +91,7 @@ def _tell(found: list[Change], *, as_facts: bool) -> None:
         for line in map(str, found) if found else ["the same as the stream file says"]:
             click.echo(line)
     if any(change.breaks for change in found):
-        sys.exit(BROKEN)
+        sys.exit(UNREAD)
     if found:
         sys.exit(CHANGED)
 

@@ -38,7 +38,7 @@ class Numbers:
         self.marked = False
         """Whether one of them had a mark that only these numerals read."""
         self._plain = numerals.reader()
-        self._whole, self._exact, self._exponent = True, True, False
+        self.are_whole, self._exact, self._exponent = True, True, False
         self._before, self._behind, self._long = 0, 0, False
 
     def takes(self, texts: Sequence[str]) -> bool:
@@ -68,7 +68,7 @@ class Numbers:
 
     def _count(self, number: float, *, whole: bool, exponent: bool) -> None:
         self.low, self.high = min(self.low, number), max(self.high, number)
-        self._whole, self._exponent = self._whole and whole, self._exponent or exponent
+        self.are_whole, self._exponent = self.are_whole and whole, self._exponent or exponent
 
     def take_ints(self, low: int, high: int) -> None:
         """Count whole numbers of 64 bits that lie between ``low`` and ``high``."""
@@ -85,15 +85,18 @@ class Numbers:
         except pa.ArrowInvalid:
             return False
         bounds = pc.min_max(floats).as_py()
-        lengths = pc.binary_length(values)
         if (
-            bounds["min"] is None or not math.isfinite(bounds["max"] - bounds["min"])
-            or pc.any(pc.is_nan(floats)).as_py() or _any_of_many_digits(values, lengths)
-            or _any_long_whole(values, lengths) or _any_padded(values)
-        ):  # fmt: skip
+            bounds["min"] is None
+            or not math.isfinite(bounds["max"] - bounds["min"])
+            or pc.any(pc.is_nan(floats)).as_py()
+        ):
+            return False
+        odd = values.filter(_odd(values))
+        # What a double does not keep needs the digits of all values.
+        if (len(odd) and not self.takes(odd.to_pylist())) or self._long or not self._exact:
             return False
         exponent = pc.any(pc.match_substring(values, "e", ignore_case=True)).as_py()
-        if not exponent and not pc.any(pc.match_substring(values, ".")).as_py():
+        if self.are_whole and not exponent and not pc.any(pc.match_substring(values, ".")).as_py():
             return False
         self._count(bounds["min"], whole=False, exponent=exponent)
         self._count(bounds["max"], whole=False, exponent=exponent)
@@ -101,10 +104,18 @@ class Numbers:
         self._behind = max(self._behind, _DOUBLE_DIGITS)
         return True
 
+    def take_as(self, other: Numbers) -> bool:
+        """Count what ``other`` has counted, which has read all that this has, and alike."""
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.are_whole, self._exact = self.are_whole and other.are_whole, self._exact and other._exact
+        self._exponent, self._long = self._exponent or other._exponent, self._long or other._long
+        self._before, self._behind = max(self._before, other._before), max(self._behind, other._behind)
+        return True
+
     @property
     def type(self) -> str | None:
         """The column type that keeps every one of them, None where none does."""
-        if self._whole:
+        if self.are_whole:
             if self._before <= 18 or -_SURE_64_BITS < self.low <= self.high < _SURE_64_BITS:
                 return "int64"
             return f"decimal({self._before},0)" if self._before <= _MOST_DIGITS else None
@@ -131,13 +142,16 @@ def _any_padded(values: pa.Array) -> bool:
     return bool(pc.any(padded).as_py() or pc.any(signed).as_py())
 
 
-def _any_of_many_digits(values: pa.Array, lengths: pa.Array) -> bool:
-    """Whether a number may have more digits than a double keeps; a zero before the point is none of them."""
-    signs, zeros = pc.starts_with(values, "-"), pc.match_substring_regex(values, r"^-?0\.")
-    extra = pc.add(signs.cast(pa.int32()), zeros.cast(pa.int32()))
-    return bool(pc.any(pc.greater(pc.subtract(lengths, extra), _DOUBLE_CHARACTERS)).as_py())
+def _odd(values: pa.Array) -> pa.Array:
+    """Return which numbers need a closer look: those of more digits than a double keeps, 007, and long whole ones.
 
-
-def _any_long_whole(values: pa.Array, lengths: pa.Array) -> bool:
-    long = pc.greater(lengths, _SAFE_CHARACTERS)
-    return bool(pc.any(long).as_py() and pc.any(pc.and_(long, pc.invert(pc.match_substring(values, ".")))).as_py())
+    A zero before the point is none of its digits.
+    """
+    lengths = pc.binary_length(values)
+    signs = pc.starts_with(values, "-")
+    zeros = pc.or_(pc.starts_with(values, "0."), pc.starts_with(values, "-0."))
+    digits = pc.subtract(lengths, pc.add(signs.cast(pa.int32()), zeros.cast(pa.int32())))
+    long = pc.and_(pc.greater(lengths, _SAFE_CHARACTERS), pc.invert(pc.match_substring(values, ".")))
+    padded = pc.and_(pc.or_(pc.starts_with(values, "0"), pc.starts_with(values, "-0")), pc.invert(zeros))
+    padded = pc.and_(padded, pc.greater(lengths, 1))
+    return pc.or_(pc.or_(pc.greater(digits, _DOUBLE_CHARACTERS), long), padded)

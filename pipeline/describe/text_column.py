@@ -62,6 +62,7 @@ MARKS: Final[tuple[tuple[Mark, Mark | None], ...]] = (
 )  # fmt: skip
 _NUMERALS: Final = [Numerals(decimal, thousands, percent) for percent in (False, True) for decimal, thousands in MARKS]
 _PLAIN: Final = _NUMERALS[0]
+_GROUPED: Final = r"^[-+]?[1-9]\d{0,2}(\.\d{2,3})*\.\d{3}$"
 _MOST_BOOLEANS = 24
 _BOTH_NEEDED = frozenset("tfyn")
 
@@ -121,10 +122,13 @@ class TextColumn:
     def add(self, cells: pa.Array) -> None:
         """Count a block of ``cells``; null is missing, as is an empty cell of a file whose words may mean that."""
         self.rows += len(cells)
+        is_read = False
         values = cells.drop_null() if cells.null_count else cells
         if self.null_words:
             values = self._without_empty(values)
-            values = self._without_words(values)
+            # A number is no word, and most blocks of a column of numbers have nothing else.
+            is_read = self._are_numbers and len(values) > 0 and self._read_fast(values)
+            values = values if is_read else self._without_words(values)
         self.missing.append((len(cells), len(cells) - len(values)))
         others = sum(self.words[word] for word in OTHER_WORDS)
         self._surely_missing.append((len(cells), len(cells) - len(values) - (others - self._other_words)))
@@ -134,7 +138,7 @@ class TextColumn:
         if not self.any_value:
             self._begin(values[0].as_py())
         self.any_value = True
-        if not self.is_text:
+        if not is_read and not self.is_text:
             self._read(values)
         self.distinct.add(values, worth_naming=not self._are_floats())
         if self.is_text:
@@ -148,8 +152,6 @@ class TextColumn:
         return values.filter(pc.invert(empty))
 
     def _without_words(self, values: pa.Array) -> pa.Array:
-        if self._are_numbers and not self.words and _all_numbers(values):
-            return values
         found = pc.is_in(values, value_set=_WORDS)
         if not pc.any(found).as_py():
             return values
@@ -175,21 +177,28 @@ class TextColumn:
 
     def _read_fast(self, values: pa.Array) -> bool:
         plain = next((numbers for numbers in self.numbers if numbers.numerals is _PLAIN), None)
-        if plain is not None and (ints := ints_of(values)) is not None:
+        if plain is not None and plain.are_whole and (ints := ints_of(values)) is not None:
             self._take_ints(ints, values)
             return True
         if plain is not None and plain.take_floats(values):
-            others = [numbers for numbers in self.numbers if numbers is not plain]
-            texts = pc.unique(values).to_pylist() if others else []
-            self.numbers = [plain, *(numbers for numbers in others if numbers.takes(texts))]
+            others = [each for each in self.numbers if each is not plain and self._covered(each, plain, values)]
+            self.numbers = [plain, *others]
             self._only_numbers()
             return True
-        for times in self.times[:1]:
+        for times in self.times[:2]:
             if times.take_fast(values):
                 self.numbers, self.booleans = [], None
-                self.times = [times, *(other for other in self.times[1:] if self._covers(times, other, values))]
+                self.times = [times, *(other for other in self.times if self._covers(times, other, values))]
                 return True
         return False
+
+    @staticmethod
+    def _covered(numbers: Numbers, plain: Numbers, values: pa.Array) -> bool:
+        """Whether ``numbers`` reads what is written with a point: as a fraction, or between groups of three."""
+        if numbers.numerals.decimal == ".":
+            return numbers.take_as(plain)
+        grouped = numbers.numerals.thousands == "." and pc.all(pc.match_substring_regex(values, _GROUPED)).as_py()
+        return bool(grouped) and numbers.takes(pc.unique(values).to_pylist())
 
     @staticmethod
     def _covers(times: Times, other: Times, values: pa.Array) -> bool:
@@ -216,11 +225,6 @@ class TextColumn:
     def missing_share(self, kind: str) -> float:
         """Return the share of missing values in the worst third of the rows, if the column is of type ``kind``."""
         return worst_third(self._surely_missing if kind == "string" else self.missing)
-
-
-def _all_numbers(values: pa.Array) -> bool:
-    """Whether no value can be a word."""
-    return ints_of(values) is not None
 
 
 def worst_third(blocks: list[tuple[int, int]]) -> float:
