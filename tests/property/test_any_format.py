@@ -332,13 +332,22 @@ _KEYS = st.sampled_from(
         "default", "namespace", "doc", "order",
     ]
 )  # fmt: skip
+_ENUM = st.fixed_dictionaries(
+    {"type": st.just("enum"), "name": st.sampled_from("EFG"), "symbols": st.lists(st.sampled_from("AB"), unique=True)}
+)
 _JSON = st.recursive(
-    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4), max_leaves=12
+    _SCALARS | _ENUM,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=12,
 )
 _FIELD = st.fixed_dictionaries(
     {"name": st.sampled_from(["r", "s", "f", "x"]), "type": _JSON | _WORDS},
     optional={"aliases": _JSON, "default": _JSON},
 )
+
+
+def _with(of: Any) -> dict[str, Any]:
+    return {"type": "record", "name": "R", "fields": [{"name": "r", "type": "int"}, {"name": "s", "type": of}]}
 
 
 @settings(max_examples=400, deadline=None)
@@ -357,6 +366,8 @@ _FIELD = st.fixed_dictionaries(
     },
     [b"\0"],
 )
+@example(_with({"type": "enum", "name": "E", "symbols": []}), [b"\0\0"])
+@example(_with({"type": "enum", "name": "E", "symbols": {"A": 1}}), [b"\0\0"])
 def test_any_schema_is_read_by_or_refused(schema: Any, bodies: list[bytes]) -> None:
     of = FORMATS["avro, registry"]
     reader = WholeRecords(of.stream(), Schemas(MemoryRegistry({1: schema})))
