@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
-import numpy.typing as npt
 
 _QUOTE, _LINE_END, _RETURN = b'"\n\r'
 
@@ -15,6 +12,9 @@ def end_outside(block: bytes) -> int:
 
     A block that begins outside them has an even number of quotes before such a line end.
     """
+    end = block.rfind(b"\n") + 1
+    if block.count(b'"', 0, end) % 2 == 0:
+        return end or len(block)
     bytes_of = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero(bytes_of == _LINE_END)
     before = np.searchsorted(np.flatnonzero(bytes_of == _QUOTE), ends)
@@ -24,18 +24,16 @@ def end_outside(block: bytes) -> int:
 
 def are_sure(block: bytes, delimiter: bytes) -> bool:
     """Whether each quote of ``block`` opens a cell, ends one, or is one of a pair within."""
-    if re.search(rb'(?:^|[\n%b])(?:"")+[^"\r\n%b]' % (re.escape(delimiter), re.escape(delimiter)), block):
-        # Python refuses what follows an empty cell's quotes; Arrow takes it for a part of the cell.
-        return False
-    bytes_of = np.frombuffer(block.replace(b'""', b""), np.uint8)
+    bytes_of = np.frombuffer(b"\n" + block + b"\n", np.uint8)
     quotes = np.flatnonzero(bytes_of == _QUOTE)
-    opening, closing = quotes[::2], quotes[1::2]
-    if len(opening) != len(closing):
+    first = np.flatnonzero(np.diff(quotes, prepend=-1) != 1)
+    lengths = np.diff(first, append=len(quotes))
+    before, behind = bytes_of[quotes[first] - 1], bytes_of[quotes[first] + lengths]
+    opens = (before == _LINE_END) | (before == delimiter[0])
+    closes = (behind == _LINE_END) | (behind == _RETURN) | (behind == delimiter[0])
+    # Of a run of quotes, all pairs stand for quotes; what is left over opens a cell, or closes it.
+    odd = lengths % 2 == 1
+    if np.count_nonzero(odd) % 2 or not (opens[odd][::2].all() and closes[odd][1::2].all()):
         return False
-    before = bytes_of[opening[opening > 0] - 1]
-    behind = bytes_of[closing[closing < len(bytes_of) - 1] + 1]
-    return _only(before, (_LINE_END, delimiter[0])) and _only(behind, (_LINE_END, _RETURN, delimiter[0]))
-
-
-def _only(found: npt.NDArray[np.uint8], allowed: tuple[int, ...]) -> bool:
-    return bool(np.isin(found, allowed).all())
+    # Python refuses what follows an empty cell's quotes; Arrow takes it for a part of the cell.
+    return bool((closes | ~opens | odd).all())

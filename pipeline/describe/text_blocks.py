@@ -1,7 +1,7 @@
 """The rows of a text file, a block of them after the other, as columns of cells: those that replay's reader gives.
 
-Arrow splits a block in which nothing is quoted, or all quotes surely mean what they mean to replay. Any other is read as
-replay reads it, and so are its faults.
+Arrow splits a block in which nothing is quoted, or all quotes surely mean what they mean to replay. Any other is read
+as replay reads it, and so are its faults.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class TextBlocks:
     def _fast(self, block: bytes, dialect: Dialect) -> list[pa.Array] | None:
         """Return the cells, None where a row is none, or is not surely one."""
         delimiter = dialect.delimiter.encode()
-        if block.count(b"\r") != block.count(b"\r\n") or len(delimiter) > 1:
+        if len(delimiter) > 1 or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
             return None
         quoted = b'"' in block
         if quoted and not are_sure(block, delimiter):
