@@ -9,13 +9,13 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
 import click
 
-from console.progress import put_line
 from contract.log_lines import Formatter
 
 JVM: Final = "jvm"
@@ -45,6 +45,11 @@ class _File(RotatingFileHandler):
     """A log that is made when there is something to say; one that takes no more is no reason to stop a training."""
 
     has_lines = False
+
+    def _open(self) -> TextIOWrapper:
+        # For its owner alone, as the services' logs are.
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding=self.encoding, errors=self.errors)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.has_lines = True
@@ -108,7 +113,7 @@ def _named_on_failure() -> Iterator[None]:
         raise
     except Exception:
         if log := where():
-            put_line(f"what Spark, MLflow and other libraries said is in {log}", err=True)
+            click.echo(f"what Spark, MLflow and other libraries said is in {log}", err=True)
         raise
 
 

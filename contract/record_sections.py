@@ -86,6 +86,11 @@ class Records(Section):
         return self
 
     @property
+    def skips_tombstones(self) -> bool:
+        """Whether records with a key and no value are skipped: behind a delete of a change event they are its echo."""
+        return self.tombstones == "skip" or (self.envelope is not None and "tombstones" not in self.model_fields_set)
+
+    @property
     def plain_json(self) -> bool:
         """Whether records are JSON alone, as replay sends them."""
         return self.format == "json" and self.schema_registry is None

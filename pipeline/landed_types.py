@@ -40,10 +40,6 @@ class LandedColumns:
         whole = {name for name, kind in types if kind == "int64"}
         return cls(types, frozenset(_rounded(footer, whole)) if whole else frozenset())
 
-    def only(self, names: Collection[str]) -> LandedColumns:
-        """Return those of ``names``."""
-        return LandedColumns(tuple(pair for pair in self.types if pair[0] in names), self.rounded & {*names})
-
 
 def _rounded(footer: pq.FileMetaData, whole: Collection[str]) -> Iterator[str]:
     for group in map(footer.row_group, range(footer.num_row_groups)):

@@ -255,7 +255,7 @@ def _topic(stream: Stream, found: StreamStatus) -> dict[int, _LaneEnds]:
 
 
 def _print(found: StreamStatus, stream_path: str) -> None:
-    console = output(width=110)
+    console = output(width=120)
     batches = Table(
         "batch", "rows", "rejected", "skipped", "cut by", "sealed at", "versions", title=f"stream {found.stream}"
     )

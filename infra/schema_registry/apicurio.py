@@ -37,5 +37,6 @@ def command(directory: Path, java_home: Path) -> list[str]:
 
 
 def environment(host: str, port: int) -> dict[str, str]:
-    """Return what makes it listen at ``host`` and ``port``."""
-    return {"QUARKUS_HTTP_HOST": host, "QUARKUS_HTTP_PORT": str(port)}
+    """Return what makes it listen at ``host``: at ``port``, and for who watches it at any that is free."""
+    told = {"HTTP_PORT": port, "MANAGEMENT_PORT": 0, "HTTP_HOST": host, "MANAGEMENT_HOST": host}
+    return {f"QUARKUS_{name}": str(value) for name, value in told.items()}

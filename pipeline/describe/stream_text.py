@@ -17,7 +17,7 @@ _LINE = 110
 
 def stream_text(found: Description) -> Iterator[str]:
     """Yield the lines of the stream file that ``found`` is."""
-    yield f"# Written by `python -m pipeline describe`, which looked at {_one_line(found.what)}."
+    yield f"# Written by describe, which looked at {_one_line(found.what)}."
     yield "# docs/streams.md explains each field."
     for note in found.notes:
         yield f"# Look at: {_one_line(note)}"

@@ -96,7 +96,7 @@ def _landed_again(batch: BatchProof) -> str:
 
 
 def _print(proof: Proof) -> None:
-    console = output(width=110)
+    console = output(width=120)
     batches = Table(
         "batch", "rows", "rejected", "landed again", "gaps", "skipped", "lane: offsets", "cut by",
         title=f"stream {proof.stream}",

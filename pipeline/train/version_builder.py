@@ -53,6 +53,7 @@ class VersionBuilder:
     ) -> None:
         self._series, self._store, self._runs = series, store, runs
         self._artifacts, self._spark, self._kind, self._told = artifacts, spark, kind, told
+        self._landed = LandedTypes(store)
 
     def failed(self, run: Run, key: str, manifests: Sequence[Manifest], reason: str) -> VersionRecord:
         series = self._series
@@ -77,7 +78,7 @@ class VersionBuilder:
         series, watch = self._series, Stopwatch(self._telling(batches[-1].number))
         manifests = [batch.manifest for batch in batches]
         spark = self._spark.session()
-        landed = LandedTypes(self._store).of(key for sealed in batches for key in sealed.filled)
+        landed = self._landed.of(key for sealed in batches for key in sealed.filled)
         batch = Batch(spark, run.info.run_id, manifests, self._spark.scratch, landed)
         with self._kind.fitted(batch, watch) as fitted, ThreadPoolExecutor(2) as beside:
             fault_point("train.fitted")

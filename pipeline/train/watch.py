@@ -13,6 +13,7 @@ from typing import Final
 import psutil
 import tenacity
 
+from console import library_log
 from contract.errors import RetryError, StopError, SwatheError
 from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
@@ -142,7 +143,10 @@ class Watch:
         sleep_s = state.next_action.sleep if state.next_action else 0.0
         kind = "down" if isinstance(error, RetryError) else "stopped"
         level = logging.INFO if str(error) == self._said else logging.WARNING
-        logger.log(level, "state=%s model=%s retry_s=%.1f reason=%s", kind, self._series.model, sleep_s, error)
+        logger.log(
+            level, "state=%s model=%s retry_s=%.1f log=%s reason=%s",
+            kind, self._series.model, sleep_s, library_log.where() or "-", error,
+        )  # fmt: skip
         self._said = str(error)
 
     def _look(self) -> None:

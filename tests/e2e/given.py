@@ -133,7 +133,11 @@ def _orders() -> Iterator[dict[str, Any]]:
 @contextlib.contextmanager
 def payments(line: Line) -> Iterator[Given]:
     """A topic `payments` of Avro, and the registry that has its schema."""
-    with tempfile.TemporaryDirectory() as directory, running_registry(line.port, Path(directory)) as registry:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        port_block() as ports,
+        running_registry(ports[0], Path(directory)) as registry,
+    ):
         framed = struct.pack(">bI", 0, registry.register("payments-value", PAYMENT))
         fill(line.up(), "payments", [(None, framed + _encoded(number)) for number in range(3_000)])
         yield Given(line.settings, {"http://127.0.0.1:8081": registry.url})

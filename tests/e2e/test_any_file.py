@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from contract.errors import SourceFileError
+from contract.stream_sections import CUMULATIVE_SUFFIX
 from pipeline.replay.source import read_rows
 from tests.e2e.data_files import FILES, DataFile, bring
 from tests.e2e.newcomer import Newcomer, first_of, own_name, prediction_server
@@ -18,8 +20,6 @@ BY_MLFLOW = {"movies.json", "ml-100k.inter"}
 SHORT_ROWS = {"country_data.tsv": 1}
 """Rows that cannot be read, in files that have such; `describe` says so, and `replay` asks for `--skip-bad`."""
 
-Described = dict[str, Newcomer]
-
 
 @pytest.fixture(scope="module")
 def files() -> Path:
@@ -28,39 +28,64 @@ def files() -> Path:
 
 
 @pytest.fixture(scope="module")
-def described(services: dict[str, str], files: Path, tmp_path_factory: pytest.TempPathFactory) -> Described:
-    """A stream file of each, as `describe` wrote it."""
-    found = {}
-    for file in FILES:
-        directory = tmp_path_factory.mktemp("mine")
-        found[file.name] = Newcomer.describing(services, directory, str(files / file.name), "--name", own_name("f"))
-    return found
+def names() -> dict[str, str]:
+    """A stream's name for each file."""
+    return {file.name: own_name("f") for file in FILES}
 
 
 @pytest.fixture(scope="module")
 def server(
-    services: dict[str, str], described: Described, tmp_path_factory: pytest.TempPathFactory
+    services: dict[str, str], names: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PredictionServer]:
     """A server that answers for all of them, as they come."""
-    models = [newcomer.model for newcomer in described.values()]
+    models = [f"{name}{suffix}" for name in names.values() for suffix in ("", CUMULATIVE_SUFFIX)]
     with prediction_server(services, tmp_path_factory.mktemp("serving"), models) as started:
         yield started
+
+
+def package_directory(name: str) -> Path:
+    """Return where an installed package lies; nothing of it is imported."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.origin is not None, name
+    return Path(spec.origin).parent
 
 
 def _stop(error: SourceFileError) -> None:
     raise error
 
 
+@pytest.fixture(params=FILES, ids=lambda file: file.name)
+def file(request: pytest.FixtureRequest) -> DataFile:
+    """One of the files."""
+    found: DataFile = request.param
+    return found
+
+
+@pytest.fixture
+def newcomer(
+    services: dict[str, str], files: Path, names: dict[str, str], file: DataFile, tmp_path: Path
+) -> Newcomer:  # fmt: skip
+    """Somebody who has let `describe` look at the file."""
+    return Newcomer.describing(services, tmp_path, str(files / file.name), "--name", names[file.name])
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_a_file_becomes_routes(file: DataFile, files: Path, described: Described, server: PredictionServer) -> None:
-    newcomer, bad = described[file.name], SHORT_ROWS.get(file.name, 0)
-    said = newcomer.pipeline("replay", "--file", str(files / file.name), *(["--skip-bad"] if bad else []))
+def test_a_file_becomes_routes(file: DataFile, files: Path, newcomer: Newcomer, server: PredictionServer) -> None:
+    path, bad = files / file.name, SHORT_ROWS.get(file.name, 0)
+    said = newcomer.pipeline("replay", *(["--skip-bad"] if bad else []))
     assert f"sent {file.rows - bad:,} rows of {file.name} to topic" in said
     assert (f"skipped {bad} rows" in said) == (bad > 0)
     newcomer.landed(file.rows - bad)
     trained = newcomer.mlflow_run() if file.name in BY_MLFLOW else newcomer.pipeline("train")
     assert f"{newcomer.model} version 3" in trained
-    first = first_of(read_rows(files / file.name, newcomer.stream, _stop))
-    newcomer.asked(server, first.values)
+    newcomer.asked(server, first_of(read_rows(path, newcomer.stream, _stop)).values)
+
+
+def test_a_small_file_lands_as_it_was_described(services: dict[str, str], tmp_path: Path) -> None:
+    # It is of a package that is here anyway: 65 columns, no header, whole numbers as `5.000000000000000000e+00`.
+    path = package_directory("sklearn") / "datasets" / "data" / "digits.csv.gz"
+    newcomer = Newcomer.describing(services, tmp_path, str(path), "--name", own_name("f"))
+    assert len(newcomer.stream.columns) == 65
+    assert "sent 1,797 rows of digits.csv.gz to topic" in newcomer.pipeline("replay")
+    newcomer.landed(1_797)

@@ -80,7 +80,7 @@ def test_avro_with_a_registry(services: dict[str, str], tmp_path: Path) -> None:
         records = topics.avro(bring() / QUAKES, topic := own_name("quakes-avro"), registry)
         more = ("--format", "avro", "--schema-registry", registry.url)
         newcomer = _walk(services, tmp_path, topic, records, *more)
-        assert {column.path for column in newcomer.stream.columns.values()} >= {"place.words", "place.at[2]"}
+        assert newcomer.stream.columns["place_words"].path == "place.words"
         newcomer.landed(len(records))
     newcomer.mlflow_run()
     _ask(newcomer, next(topics.quakes(topics.features(bring() / QUAKES))))

@@ -117,21 +117,15 @@ def test_a_column_comes_one_goes_one_is_wider_and_none_narrower(services: dict[s
         assert (row["weight"], row["count"]) == (meant["weight"], meant["count"])
         assert row["came"] == (meant["came"] if row["_row_id"].startswith("s2") else None)
 
-    code, said = lab.pipeline("verify", "--stream", str(lab.file))
-    assert code == 0 and "column count: int32 in batch 1, float64 in batch 2" in said, said
-    assert "column came: none in batch 1, float64 in batch 2" in said
-    assert "column went: string in batch 1, none in batch 2" in said
     _refused(lab)
     lab.change(AFTER, "[weight, count, came]")
     _served(lab, services, tmp_path)
 
 
 def _refused(lab: ChangingLab) -> None:
-    """What would read a part otherwise than it was landed is told with its line, by whoever would read it."""
+    """What cannot read a part as it was landed is told with its line, before anything is created."""
     lab.change(NARROWED, "[weight, count, came]")
     narrowed = f"{lab.file}:7: columns.count.type: int32, but {lab.name}/lane="
-    code, said = lab.pipeline("verify", "--stream", str(lab.file))
-    assert code == 1 and narrowed in said.replace("\n", ""), said
     code, said = lab.train("--model", f"{lab.name}-anew")
     assert code == 1 and narrowed in said and not lab.versions(f"{lab.name}-anew"), said
 
@@ -143,7 +137,7 @@ def _served(lab: ChangingLab, services: dict[str, str], directory: Path) -> None
         for number, names in ((1, ["weight", "count"]), (2, ["weight", "count", "came"])):
             base = f"/api/{lab.name}/v{number}"
             found = server.get(f"{base}/clustering-results/s{number}-0007")
-            row = found["rows"][0] if "rows" in found else found
+            (row,) = found["results"]
             assert list(row["features"]) == names
             body = {"dataframe_records": [row["features"]]}
             answer = server.http.post(f"{base}/predict", json=body).raise_for_status().json()

@@ -6,17 +6,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from infra.settings import Settings
 from tests.e2e.conftest import run_command
 from tests.e2e.given import GIVEN, NEEDS_NOTHING, Line, clone
-from tests.pages import commands, matches
+from tests.pages import BEGUN, commands, matches, script
 from tests.services import PORT_VARIABLES, ROOT, infra, port_block, settings_for
-
-_BEGUN: Final = "@@ step "
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +48,10 @@ def walk(page: str, environ: Mapping[str, str], stands_for: Mapping[str, str], d
     makes_a_clone = any("git clone" in block.text for block in run)
     cwd = directory if makes_a_clone else clone(directory / "swathe")
     steps = [(block, here(typed), shown) for block in run for typed, shown in block.steps]
-    script = "".join(f"echo '{_BEGUN}{number}'\n{typed}\n" for number, (_, typed, _) in enumerate(steps))
-    said = run_command(("bash", "-euo", "pipefail", "-c", script), dict(environ), cwd)
+    commands_typed = script(typed for _, typed, _ in steps)
+    said = run_command(("bash", "-euo", "pipefail", "-c", commands_typed), dict(environ), cwd)
     (directory / "said.txt").write_text(said)
-    answers = re.split(rf"^{_BEGUN}\d+\n", said, flags=re.MULTILINE)[1:]
+    answers = re.split(rf"^{BEGUN}\d+\n", said, flags=re.MULTILINE)[1:]
     for (block, typed, shown), answer in zip(steps, answers, strict=True):
         assert shown is None or matches(here(shown), answer), f"{block.page}:{block.line}: {typed}\n{answer}"
 
@@ -85,4 +82,4 @@ def test_the_notebook(line: Line, tmp_path: Path) -> None:
     assert not [output for output in shown if output["output_type"] in ("error", "stream")], shown
     pictures = [output for output in shown if "image/png" in output.get("data", {})]
     assert len(pictures) == 2
-    assert "".join(shown[-1]["data"]["text/plain"]) == "{'version': 1, 'same': True}"
+    assert "".join(shown[-1]["data"]["text/plain"]) == "{'version': 3, 'same': True}"

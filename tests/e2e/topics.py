@@ -24,7 +24,8 @@ Record = tuple[bytes | None, bytes | None]
 def fill(services: Mapping[str, str], topic: str, records: Sequence[Record]) -> None:
     """Make ``topic`` and send ``records`` to its partitions in turn."""
     address: dict[str, str | int | float | bool] = {"bootstrap.servers": services["SWATHE_KAFKA_BOOTSTRAP_SERVERS"]}
-    AdminClient(address).create_topics([NewTopic(topic, PARTITIONS)])[topic].result(20)
+    admin = AdminClient(address)
+    admin.create_topics([NewTopic(topic, PARTITIONS)])[topic].result(60)
     producer = Producer({**address, "acks": "all", "linger.ms": 5})
     for number, (key, value) in enumerate(records):
         producer.produce(topic, value, key, number % PARTITIONS)
@@ -65,9 +66,13 @@ def change_events(file: Path) -> list[Record]:
     Behind a delete is a tombstone.
     """
     header, *rows = _table(file)
+    numbers = [all(map(_is_number, filter(None, cells))) for cells in zip(*rows, strict=True)]
     found: list[Record] = []
     for number, cells in enumerate(rows):
-        row = {name: _json_value(cell) for name, cell in zip(header, cells, strict=True)}
+        row = {
+            name: (float(cell) if number_like else cell) if cell else None
+            for name, cell, number_like in zip(header, cells, numbers, strict=True)
+        }
         found.append(_event(header, "c", None, row, number))
         if number % 7 == 0:
             changed = row | {"comment": "seen again"}
@@ -78,11 +83,12 @@ def change_events(file: Path) -> list[Record]:
     return found
 
 
-def _json_value(cell: str) -> str | float | None:
+def _is_number(cell: str) -> bool:
     try:
-        return float(cell)
+        float(cell)
     except ValueError:
-        return cell or None
+        return False
+    return True
 
 
 def _event(

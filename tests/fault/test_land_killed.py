@@ -45,6 +45,28 @@ def test_killed_at_a_named_point(line: Line, point: str, passage: int) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    ("point", "passage"),
+    [("before-part", 1), ("after-part", 2), ("after-rejects", 1), ("before-manifest", 1), ("after-manifest", 2)],
+)
+def test_killed_among_tombstones(line: Line, point: str, passage: int) -> None:
+    line.records = "{tombstones: skip}"
+    line.make_topic(partitions=2)
+    for lane in (0, 1):
+        values: list[bytes | None] = []
+        for n in range(lane * 1000, lane * 1000 + 150):
+            values += [record(n), *([None] * (n % 3)), *([b"poison"] if n % 50 == 0 else [])]
+        line.send(values, lane)
+    code, said = line.run("land", "--exit-when-idle", "1s", SWATHE_FAULT=f"{point}:{passage}", **SAME_MEMBER)
+    assert code == -9, said
+    line.land(**SAME_MEMBER)
+    proof = line.assert_proved([*range(150), *range(1000, 1150)])
+    assert [manifest.rows for manifest in line.manifests()] == [100, 100, 100]
+    lanes = proof["lanes"].values()
+    assert [(lane["skipped"], lane["rejected"], lane["gap_records"]) for lane in lanes] == [(150, 3, 0)] * 2
+
+
+@pytest.mark.long
 def test_twenty_random_kills_under_load(line: Line) -> None:
     line.make_topic(partitions=2)
     sent: list[int] = []

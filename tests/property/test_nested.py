@@ -76,7 +76,7 @@ def test_each_record_is_one_of_three_alone_and_among_others(
     kind: str, batch: list[tuple[bytes | None, bytes | None, Any]]
 ) -> None:
     reader = WholeRecords(STREAMS[kind])
-    values, keys, headers = ([record[part] for record in batch] for part in range(3))
+    values, keys, headers = ([*found] for found in (zip(*batch, strict=True) if batch else ((), (), ())))
     parsed = reader.parse(chunk(values, keys=keys, headers=headers))
     rejected = [record.index for record in parsed.rejected]
     assert sorted([*parsed.indexes.tolist(), *rejected, *parsed.skipped.tolist()]) == list(range(len(batch)))

@@ -72,7 +72,7 @@ class WholeRecords:
         places: list[int] = []
         skipped: list[int] = []
         for index, value in enumerate(chunk.values):
-            if value is None and self.stream.records.tombstones == "skip" and chunk.keys[index] is not None:
+            if value is None and self.stream.records.skips_tombstones and chunk.keys[index] is not None:
                 skipped.append(index)
             elif (reason := self._why_not_looked_at(value, longest)) is not None:
                 rejected.append(RejectedRecord(index, reason))
@@ -82,7 +82,7 @@ class WholeRecords:
         return present, np.array(places, dtype=np.int64), np.array(skipped, dtype=np.int64)
 
     def _why_not_looked_at(self, value: bytes | None, longest: int) -> str | None:
-        if value is None and self.stream.records.tombstones == "skip":
+        if value is None and self.stream.records.skips_tombstones:
             return "tombstone: the record has neither key nor value"
         if value is None:
             return "tombstone: the record has no value; `records: {tombstones: skip}` passes it by"

@@ -31,7 +31,7 @@ SHORT = 60
 
 
 def _stream(longest: int) -> Stream:
-    fields = STREAM.model_dump(mode="json", by_alias=True) | {"name": f"t-{uuid.uuid4().hex[:12]}"}
+    fields = STREAM.model_dump(mode="json", by_alias=True, exclude={"records"}) | {"name": f"t-{uuid.uuid4().hex[:12]}"}
     del fields["cut"]["max_ahead"]
     fields["rejects"] |= {"max_record_bytes": longest}
     fields["columns"]["x"] = {"type": "float64"}

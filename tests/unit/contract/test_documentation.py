@@ -36,8 +36,13 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
 }
 
 
+def _keys(page: str) -> str:
+    """Return the part of a page that has the table of all keys: the first."""
+    return Path(page).read_text(encoding="utf-8").partition("\n## ")[0]
+
+
 def _documented(page: str) -> set[str]:
-    return set(re.findall(r"^\| `([^`]+)` \|", Path(page).read_text(encoding="utf-8"), flags=re.MULTILINE))
+    return set(re.findall(r"^\| `([^`]+)` \|", _keys(page), flags=re.MULTILINE))
 
 
 def test_every_setting_is_on_its_page() -> None:
@@ -47,7 +52,7 @@ def test_every_setting_is_on_its_page() -> None:
 
 def _rows(page: str) -> dict[str, list[str]]:
     """Return the cells of each row of a page's table, by the name in its first one."""
-    lines = re.findall(r"^\| `([^`]+)` \|(.*)\|$", Path(page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    lines = re.findall(r"^\| `([^`]+)` \|(.*)\|$", _keys(page), flags=re.MULTILINE)
     return {name: [cell.strip() for cell in cells.split(" | ")] for name, cells in lines}
 
 

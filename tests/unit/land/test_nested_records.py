@@ -235,3 +235,12 @@ def test_a_change_event_without_a_column_in_it_still_says_what_became_of_its_row
     )
     found = landed(of, event("c", {"a": 1}), event("d", None), event("t", None), headers=[[("n", b"1")]] * 3)
     assert found[:2] == [{"n": 1.0}, "skipped"] and "emptied" in str(found[2])
+
+
+@pytest.mark.parametrize(
+    ("told", "skipped"), [("", True), (", tombstones: skip", True), (", tombstones: reject", False)]
+)
+def test_a_tombstone_behind_a_delete_is_skipped_unless_it_is_told_otherwise(told: str, *, skipped: bool) -> None:
+    of = stream("  name: string", f"records: {{envelope: debezium{told}}}")
+    _, tombstone = landed(of, event("d", None), None, keys=[b"k", b"k"])
+    assert (tombstone == "skipped") is skipped

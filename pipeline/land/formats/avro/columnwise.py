@@ -53,7 +53,6 @@ class _Reading:
     def __init__(self, schema: AvroSchema, bodies: Sequence[bytes], wanted: frozenset[Steps]) -> None:
         self._schema, self._wanted = schema, wanted
         self._count = len(bodies)
-        self._bodies = bodies
         lengths = np.fromiter(map(len, bodies), np.int64, self._count)
         self._ends = np.cumsum(lengths)
         self._at = self._ends - lengths
