@@ -101,6 +101,8 @@ def _refuse_mixed(found: Mapping[tuple[Step, ...], Leaf]) -> None:
             leaf.fault = "a list whose values are not all of one type"
         elif len(kinds) > 1 and kinds != {int, float}:
             leaf.fault = "it is " + " and ".join(sorted({kind_of(value) for value in leaf.values if value is not None}))
+        elif among == {int, float}:
+            leaf.values = [float(value) if isinstance(value, int) else value for value in leaf.values]
 
 
 def of_any_place(steps: tuple[Step, ...]) -> tuple[Step, ...]:
