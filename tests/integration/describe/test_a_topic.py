@@ -1,4 +1,4 @@
-"""A topic of a real broker described: compacted, with tombstones, transactions and an empty partition, from both ends."""
+"""A topic of a real broker described: compacted, with tombstones, transactions, an empty partition, from both ends."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def test_a_topic_is_described_as_it_is_landed(services: dict[str, str], tmp_path
     # All records were seen, though not each offset has one.
     assert {name: (column.type, column.required) for name, column in stream.columns.items()} == {
         "n": ("int64", True), "x": ("float64", True), "s": ("string", True), "first": ("int64", False),
-        "between": ("int64", False), "last": ("int64", False),
+        "between": ("int64", False), "last": ("int64", False), "record_time": ("timestamp", False),
     }  # fmt: skip
     assert list(parse_stream(_describe(line, "--records", "40").stdout, "s.yaml").columns) == [
-        "n", "x", "s", "first", "between", "last"
+        "n", "x", "s", "first", "between", "last", "record_time"
     ]  # fmt: skip
     assert _seen(line, 40) <= 40
     _and_against(line, found.stdout)
