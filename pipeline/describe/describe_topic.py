@@ -100,7 +100,8 @@ def _of_json(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
     if _are_events(objects):
         records["envelope"] = "debezium"
         objects = [row for found in objects if isinstance(row := _event(found).get("after"), dict)]
-    leaves = leaves_of(objects)
+    notes: list[str] = []
+    leaves = leaves_of(objects, notes)
     faults = {str(leaf.path): leaf.fault for leaf in leaves if leaf.fault}
     usable = [leaf for leaf in leaves if leaf.fault is None]
     if not usable:
@@ -115,7 +116,7 @@ def _of_json(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
         missing = sum(value is None for value in leaf.values)
         columns.append(TableColumn(str(leaf.path), name, found, meaning, missing))
     _as_one_type(usable, columns)
-    return _finished(sample, told, columns, len(objects), records=records, faults=faults)
+    return _finished(sample, told, columns, len(objects), records=records, faults=faults, notes=notes)
 
 
 def _as_one_type(leaves: Sequence[Leaf], columns: Sequence[TableColumn]) -> None:
