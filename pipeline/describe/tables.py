@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from contract.errors import SourceFileError
 from contract.record_path import RecordPath, Step
 from pipeline.describe.arrow_column import ArrowColumn
-from pipeline.describe.dialect import HEAD_BYTES, Dialect, dialect_of, encoding_of, other_encoding
+from pipeline.describe.dialect import HEAD_BYTES, Dialect, NoRowsError, dialect_of, encoding_of, other_encoding
 from pipeline.describe.json_column import JsonColumn
 from pipeline.describe.nested import MOST_PATHS, TOO_MANY, is_half, leads_nowhere, torn, walk
 from pipeline.describe.text_blocks import NotUtf8Error, TextBlocks
@@ -54,6 +55,9 @@ class FileTable:
     """What the file calls the columns whose key is a place."""
     elsewhere: dict[Key, str] = field(default_factory=dict)
     """Columns that are not the same in all of the files, with the reason."""
+
+    dialect: Dialect | None = None
+    """How the first of them is written, if it is text."""
 
     def on_bad(self, error: SourceFileError) -> None:
         """Count what is no row."""
@@ -105,9 +109,24 @@ class _Reading:
         with ExitStack() as stack, self._pool:
             found = opened(self._path, stack)
             if found.form in {"text", "json"}:
-                self._read(found, self._encoding or encoding_of(found.file.peek(4096)[:4096]))
+                self._read(found, self._own_encoding(found.file.peek(4096)[:4096]))
             else:
                 self._arrow(found)
+
+    def _own_encoding(self, head: bytes) -> str:
+        """Return the encoding of this file, which is that of the first.
+
+        Raises
+        ------
+        SourceFileError: it is another.
+        """
+        marked = encoding_of(head)
+        own = self._encoding if self._encoding is not None and marked == "utf-8" else marked
+        first = own if self._is_first else self._found.source.get("encoding", "utf-8")
+        if own != first or (own != marked and head.startswith(codecs.BOM_UTF8)):
+            problem = f"is written in {marked}, and other files in {first}: `source.encoding` is one for all of them"
+            raise SourceFileError(str(self._path), 1, None, problem)
+        return own
 
     def _columns(self, made: dict[Key, Found]) -> dict[Key, Found]:
         """Return the columns of this file, those of the files before where they are alike."""
@@ -136,17 +155,17 @@ class _Reading:
         lines = blocks.head(HEAD_BYTES)
         if not any(line.strip() for line in lines):
             raise SourceFileError(str(self._path), 1, None, "the file is empty: there is nothing to describe")
-        dialect = dialect_of(lines)
+        dialect = self._dialect(lines)
         keys = _keys(dialect)
+        labels = dict(zip(keys, dialect.names or (), strict=False))
         if self._is_first:
-            self._found.labels = dict(zip(keys, dialect.names or (), strict=False))
+            self._found.labels = labels
             self._found.notes += dialect.notes
             self._found.source |= _said(dialect, keys)
-        elif (said := _said(dialect, keys)) != {
-            key: self._found.source[key] for key in said if key in self._found.source
-        }:
-            problem = "is not written as the first file is: `source` says one delimiter, and one header, for all"
-            raise SourceFileError(str(self._path), 1, None, problem)
+            self._found.dialect = dialect
+        for key, label in labels.items():
+            if self._found.labels.get(key, label) != label:
+                self._found.elsewhere[key] = f"{label!r} is at its place in {self._path}"
         columns = list(self._columns({key: TextColumn() for key in keys}).values())
         told = 0
         for cells in blocks.columns(dialect):
@@ -155,6 +174,17 @@ class _Reading:
                 list(self._pool.map(_add, columns, cells))
             self._progress(blocks.read_bytes - told)
             told = blocks.read_bytes
+
+    def _dialect(self, lines: Sequence[str]) -> Dialect:
+        try:
+            dialect = dialect_of(lines)
+        except NoRowsError as error:
+            raise SourceFileError(str(self._path), 1, None, str(error)) from error
+        first = dialect if self._is_first else self._found.dialect
+        if first is None or not dialect.is_as(first):
+            problem = "is not written as the first file is: `source` says one delimiter, and one header, for all"
+            raise SourceFileError(str(self._path), 1, None, problem)
+        return dialect
 
     def _json(self, file: io.BufferedReader, encoding: str) -> None:
         source = str(self._path)

@@ -80,7 +80,7 @@ def objects(path: Path, *lines: str) -> Path:
 
 def test_what_is_nothing_or_too_much_in_objects_faults_its_column(tmp_path: Path) -> None:
     n = range(20)
-    for odd, plain in (("{}", '"x"'), ("[]", '"x"'), ("[1]", '{"a": 1}'), ('["a", 2, 3, 4, 5]', "[1, 2]"), ("{}", "[1]")):
+    for odd, plain in (("{}", '"x"'), ("[]", '"x"'), ("[1]", '{"a": 1}'), ('["a", 2, 3, 4, 5]', "[1, 2]"), ("{}", "[1]"), ("[]", "null"), ("{}", "null")):
         lines = [f'{{"x": {k}.5, "c": {odd if k % 2 else plain}}}' for k in n]
         found, stream, rows = file(objects(tmp_path / "a.jsonl", *lines))
         assert list(stream.columns) == ["x"], (odd, found.not_columns)
@@ -111,3 +111,59 @@ def test_objects_that_are_maps_end(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert nested.TOO_MANY in found.notes
     found, _ = topic([line.encode() for line in lines])
     assert nested.TOO_MANY in found.notes
+
+
+ROWS = "".join(f"{n},{n}.5,w\n" for n in range(20))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("a,b\n" + ROWS, "a.csv:1: 2 fields, and the rows below have 3: give it as many"),
+        ("a,b,c,d\n" + ROWS, "a.csv:1: 4 fields, and the rows below have 3"),
+        ("A title\n" + ROWS, "a.csv:1: 1 field, and the rows below have 3"),
+        ("a,b\r1,2\r3,4", "a.csv:1: the file is empty, or its first rows cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_first_line_that_is_no_measure_of_the_rows_is_refused(tmp_path: Path, body: str, said: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(body.encode())
+    with pytest.raises(SourceFileError) as refused:
+        table_of(path)
+    assert said in str(refused.value)
+
+
+def test_rows_as_wide_as_the_first_line_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c\n" + ROWS + "1,2\n" * 4)
+    found = description_of(table_of(path), path)
+    bad: list[SourceFileError] = []
+    assert len(list(read_rows(path, parse_stream(text_of(found), "s.yaml"), bad.append))) == found.table.rows == 20
+    assert any(f"{len(bad)} rows cannot be read" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (ROWS.encode(), ROWS.encode("utf-16"), "is written in utf-16, and other files in utf-8"),
+        (ROWS.encode("utf-16"), ROWS.encode(), "is written in utf-8, and other files in utf-16"),
+        (("é" + ROWS).encode("cp1252"), ("é" + ROWS).encode("utf-8-sig"), "is written in utf-8, and other"),
+        (ROWS.encode(), ROWS.replace(",", ";").encode(), "is not written as the first"),
+        (ROWS.replace(",", ";").encode(), ROWS.encode(), "is not written as the first"),
+        (ROWS.encode(), b"a,b,c\n" + ROWS.encode(), "is not written as the first"),
+        (b"a,b,c\n" + ROWS.encode(), ROWS.encode(), "is not written as the first"),
+    ],
+)  # fmt: skip
+def test_files_that_one_source_cannot_say_are_refused(tmp_path: Path, first: bytes, second: bytes, said: str) -> None:
+    (tmp_path / "1.csv").write_bytes(first)
+    (tmp_path / "2.csv").write_bytes(second)
+    with pytest.raises(SourceFileError) as refused:
+        table_of(tmp_path)
+    assert f"2.csv:1: {said}" in str(refused.value)
+
+
+def test_columns_of_one_name_are_not_mixed(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("a,a,b,x\n" + ROWS.replace("w", "w,1.5"))
+    (tmp_path / "2.csv").write_text("b,b,a,x\n" + ROWS.replace("w", "w,1.5"))
+    _, stream, rows = file(tmp_path)
+    assert len(rows) == 40 and list(stream.columns) == ["x"]
