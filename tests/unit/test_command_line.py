@@ -157,6 +157,13 @@ def test_the_docs_have_every_key_of_a_json_document(typed: str, documents: Seque
     assert keys <= set(re.findall(r"`([a-z_]+)`", table))
 
 
+def test_no_table_of_keys_has_one_twice() -> None:
+    for typed, table in re.findall(r"^`(python -m [^`]+ --json)`(.*?)(?=^`python|\Z)", DOCS, re.MULTILINE | re.DOTALL):
+        first_cells = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", table, re.MULTILINE)
+        keys = [key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)]
+        assert keys and len(keys) == len(set(keys)), typed
+
+
 def test_the_docs_have_every_key_of_a_description() -> None:
     keys = {
         node.value
