@@ -104,6 +104,15 @@ def _parse(command: click.Command, name: str, words: list[str]) -> None:
             _parse(inner, below, rest)
 
 
+@pytest.mark.parametrize("typed", [typed for typed, command in ALL.items() if isinstance(command, click.Group)])
+def test_no_line_of_a_groups_help_is_cut(typed: str) -> None:
+    shown = CliRunner().invoke(PROGRAMS[typed], ["--help"], prog_name=typed, terminal_width=80).output
+    listed = " ".join(shown.partition("\nCommands:\n")[2].split())
+    below = [(name.removeprefix(f"{typed} "), each) for name, each in ALL.items() if name.startswith(f"{typed} ")]
+    assert below and not [name for name, each in below if not re.search(rf"\b{name} [^.]*\. ", listed)]
+    assert "..." not in listed and "…" not in listed.partition(" Examples: ")[0]
+
+
 @pytest.mark.parametrize("example", ["land --strem x", "lnd", "land", "land --stream a --rows many"])
 def test_an_example_that_cannot_be_typed_is_found(example: str) -> None:
     with pytest.raises(click.UsageError):
