@@ -42,8 +42,9 @@ _BEHIND_FIRST_BYTE = operator.itemgetter(slice(1, None))
 LONGEST_CHUNK = 10_000
 LONGEST_REASON = 300
 _UNEXPECTED_FIELD = "unexpected field"
-# Text, which is passed by, or a whole number that has a point.
-_POINTED = re.compile(rb'"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])(-?\d+)\.0+(?![\d.eE])')
+# Text, which is passed by, or a whole number that has a point. Text without an end has it where the value ends: each
+# byte is looked at once.
+_POINTED = re.compile(rb'"(?:[^"\\]+|(?s:\\.))*+(?:"|\\?\Z)|(?<![\d.eE+-])(-?\d+)\.0+(?![\d.eE])')
 # What JSON may call a value of a column that is not text.
 _KINDS = {
     **dict.fromkeys(("int32", "int64", "float32", "float64"), ("a number",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -48,6 +49,24 @@ def test_a_point_and_zeros_change_nothing(record: bytes, n: int) -> None:
 def test_nothing_else_becomes_one(record: bytes) -> None:
     for values in ([record], [b'{"n":1.0}', record]):
         assert WholeRecords(STREAM).parse(chunk(values)).rejected[-1].index == len(values) - 1
+
+
+_QUOTES = b'\\"' * 60_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"s":"' + _QUOTES, b'{"s":"' + _QUOTES + b"\\", b'{"s":"' + _QUOTES + b'\\\n"}', b'{"s":' + b'"' * 60_000,
+        b'{"n":' + b"1" * 120_000, b'{"n":1.' + b"0" * 120_000 + b"e", b'{"n":' + b"1.0." * 30_000,
+    ],
+    ids=["no end", "half an escape", "an escaped line end", "quotes", "digits", "zeros", "points"],
+)  # fmt: skip
+def test_a_long_record_that_is_no_json_takes_no_longer_than_its_length(text: bytes) -> None:
+    begun = time.process_time()
+    parsed = WholeRecords(STREAM).parse(chunk([b'{"n":1.0}', text, text]))
+    assert parsed.indexes.tolist() == [0]
+    assert time.process_time() - begun < 2
 
 
 ROWS = st.fixed_dictionaries(
