@@ -12,6 +12,7 @@ import pytest
 
 from contract.stream import Stream, parse_stream
 from pipeline.land.formats.whole_records import WholeRecords
+from pipeline.record_headers import UNREADABLE, Headers
 from tests.chunks import chunk
 
 
@@ -125,6 +126,15 @@ def test_a_header_that_is_none_of_its_columns_type_rejects_its_record_alone(
 ) -> None:
     before, found, behind = beside(header)
     assert said in str(found) and isinstance(before, dict) and isinstance(behind, dict)
+
+
+def test_headers_that_the_client_cannot_tell_reject_their_record_where_a_column_is_from_one() -> None:
+    said = "headers: the name of one is not UTF-8, and the client tells none of them"
+    good: Headers = [("user", b"me")]
+    first, found, last = landed(BESIDE, {"x": 1}, {"x": 2}, {"x": 3}, headers=[good, UNREADABLE, good])
+    assert found == said
+    assert isinstance(first, dict) and isinstance(last, dict) and first["who"] == last["who"] == "me"
+    assert isinstance(landed(NESTED, {"x": 1}, headers=[UNREADABLE])[0], dict)
 
 
 def test_a_key_that_is_no_text_and_a_time_beyond_all_years_reject_their_records_alone() -> None:
