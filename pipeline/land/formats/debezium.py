@@ -19,6 +19,10 @@ ROW: Final = RecordPath((record_sections.ROW,), from_root=True)
 WRAPPER: Final = "payload"
 """Where the event is in a record that brings its schema."""
 
+_MARK = "__debezium_unavailable_value"
+UNTOLD: Final = {"string": pa.scalar(_MARK), "binary": pa.scalar(_MARK.encode())}
+"""By a column's type, what stands for a value that did not change, and that the database's log does not hold."""
+
 _ROWS = frozenset({"c", "r", "u"})
 _DELETE = "d"
 _REFUSED = {
@@ -51,6 +55,12 @@ def sorted_out(
         op = [*words, None][codes[place]]
         rejected.append(RejectedRecord(int(indexes[place]), why_no_row(op)))
     return keep, indexes[is_delete]
+
+
+def why_untold(column: str) -> str:
+    """Return why an event that does not tell ``column`` makes no row: null would be another value."""
+    said = "REPLICA IDENTITY FULL lets PostgreSQL log it, or leave the column out"
+    return f"column {column!r} did not change, and the event does not tell its value: {said}"
 
 
 def why_no_row(op: str | None) -> str:
