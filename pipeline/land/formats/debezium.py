@@ -16,9 +16,6 @@ from pipeline.land.origins import Longs
 
 OP: Final = RecordPath((record_sections.OP,), from_root=True)
 ROW: Final = RecordPath((record_sections.ROW,), from_root=True)
-WRAPPER: Final = "payload"
-"""Where the event is in a record that brings its schema."""
-
 _MARK = "__debezium_unavailable_value"
 UNTOLD: Final = {"string": pa.scalar(_MARK), "binary": pa.scalar(_MARK.encode())}
 """By a column's type, what stands for a value that did not change, and that the database's log does not hold."""
@@ -33,7 +30,7 @@ _REFUSED = {
 
 def event_of(record: object) -> object:
     """Return the change event in ``record``, with or without its schema beside it."""
-    inner = record.get(WRAPPER) if isinstance(record, Mapping) else None
+    inner = record.get(record_sections.WRAPPER) if isinstance(record, Mapping) else None
     return inner if isinstance(inner, Mapping) else record
 
 

@@ -141,6 +141,23 @@ def test_headers_that_the_client_cannot_tell_reject_their_record_where_a_column_
     assert isinstance(landed(NESTED, {"x": 1}, headers=[UNREADABLE])[0], dict)
 
 
+@pytest.mark.parametrize(
+    ("record", "strange"),
+    [
+        ({"d": None}, False), ({"d": {"a": None}}, False), ({"l": None}, False), ({"l": [None]}, False),
+        ({"d": {}}, True), ({"l": []}, True), ({"d": {"c": 1}}, True), ({}, True),
+    ],
+)  # fmt: skip
+def test_a_null_on_the_way_is_no_strange_record(record: dict[str, Any], *, strange: bool) -> None:
+    of = parse_stream(
+        "name: s\ntopic: s\ncolumns:\n  a: {type: float64, path: d.a}\n  b: {type: int32, path: 'l[0].b'}\n"
+        "cut: {rows: 1}\nfeatures: [a]\nmodel: {k: 2}\n",
+        "s.yaml",
+    )
+    parsed = WholeRecords(of).parse(chunk([json.dumps(record).encode()]))
+    assert parsed.strangers == ((0,) if strange else ())
+
+
 def test_a_key_that_is_no_text_and_a_time_beyond_all_years_reject_their_records_alone() -> None:
     assert "column 'k': the key is not UTF-8" in str(beside(key=b"\xff")[1])
     times = np.array([2**62, 5])
