@@ -51,6 +51,19 @@ def test_nothing_else_becomes_one(record: bytes) -> None:
         assert WholeRecords(STREAM).parse(chunk(values)).rejected[-1].index == len(values) - 1
 
 
+@pytest.mark.parametrize(
+    ("n", "said"), [(b'"text"', "/n"), (b"1.5", "1.5"), (b"9223372036854775808.0", "9223372036854775808")]
+)
+def test_a_reject_is_for_what_no_reading_takes(n: bytes, said: str) -> None:
+    of = parse_stream(
+        "name: s\ntopic: s\ncolumns: {t: timestamp, n: int64}\ncut: {rows: 1}\nfeatures: [n]\nmodel: {k: 2}\n", "s.yaml"
+    )
+    record = b'{"t":"2024-01-01T00:00:00.123456789Z","n":%s}' % n
+    for before in ([], [b'{"n":7.0}'], [b'{"n":7.0,"t":"2024-01-01T00:00:00.123456789Z"}']):
+        (rejected,) = WholeRecords(of).parse(chunk([*before, record])).rejected
+        assert said in rejected.reason and "timestamp" not in rejected.reason
+
+
 _QUOTES = b'\\"' * 60_000
 
 
