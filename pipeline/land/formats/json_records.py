@@ -296,7 +296,7 @@ def _counts_up(ordinals: pa.ChunkedArray) -> bool:
 
 
 def _why_no_object(value: bytes) -> str:
-    if not value.strip():
+    if not value:
         return "empty: the record's value has no bytes"
     return why_framed(value) or _not_json(value) or "JSON, but not an object"
 
