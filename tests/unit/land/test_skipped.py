@@ -55,6 +55,25 @@ def _taken(
     return store, lander
 
 
+@pytest.mark.parametrize(
+    ("deletes", "said"), [([1], ""), ([0, 1, 1], "3 deletes are more than the 2 records that were skipped")]
+)
+def test_deletes_are_of_the_skipped(deletes: list[int], said: str) -> None:
+    store = MemoryStore()
+    start = begin_or_read(store, "model", "model", "id", {0: 0})
+    lander = Lander(STREAM, Cut(rows=1), store=store, writer=WRITER, start=start, partitions=1, topic=Offsets())
+    lander.own(0, 1)
+    lander.begin(1)
+    records = chunk([None, None, b'{"n":1}'], keys=[b"k"] * 3)
+    found = WholeRecords(STREAM).parse(records)
+    parsed: Future[ParsedValues] = Future()
+    parsed.set_result(dataclasses.replace(found, deletes=np.array(deletes)))
+    lander.take(FetchedRecords(0, 1, 0, records, np.arange(3), parsed))
+    proof = verify_stream(store, "model")
+    assert [batch.deletes for batch in proof.batches] == [len(deletes)]
+    assert [problem.partition(": ")[2] for problem in proof.problems] == ([said] if said else [])
+
+
 def _manifest(store: MemoryStore, batch: int) -> Manifest:
     body = store.get(manifest_key("model", batch))
     assert body is not None
