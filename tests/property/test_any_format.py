@@ -23,6 +23,7 @@ from pipeline.land.formats.avro.decoded import NotOneRecordError, one_record
 from pipeline.land.formats.avro.schema import read_schema
 from pipeline.land.formats.value_format import Schemas
 from pipeline.land.formats.whole_records import WholeRecords
+from pipeline.land.reject import Reject, encode_rejects
 from tests.avro import MemoryRegistry, framed, written
 from tests.chunks import chunk
 
@@ -274,6 +275,7 @@ _WORDS = st.sampled_from(
     [
         "null", "boolean", "int", "long", "float", "double", "string", "bytes", "record", "error", "enum", "fixed",
         "array", "map", "union", "R", "x", "decimal", "uuid", "timestamp-millis", "", "a.b", "1", "date",
+        "\ud800", "\0",
     ]
 )  # fmt: skip
 _SCALARS = _WORDS | st.none() | st.booleans() | st.integers(-3, 20) | st.just(10**30) | st.floats(0, 1)
@@ -318,6 +320,8 @@ def _with(of: Any) -> dict[str, Any]:
     [b"\0"],
 )
 @example(_with({"type": "enum", "name": "E", "symbols": []}), [b"\0\0"])
+@example(_with("\ud800\n\0"), [b"\0\0"])
+@example(_with({"type": "enum", "name": "\ud800"}), [b"\0\0"])
 @example(_with({"type": "enum", "name": "E", "symbols": {"A": 1}}), [b"\0\0"])
 def test_any_schema_is_read_by_or_refused(schema: Any, bodies: list[bytes]) -> None:
     of = FORMATS["avro, registry"]
@@ -325,3 +329,5 @@ def test_any_schema_is_read_by_or_refused(schema: Any, bodies: list[bytes]) -> N
     parsed = reader.parse(chunk([framed(1, body) for body in bodies]))
     places = [*parsed.indexes.tolist(), *(record.index for record in parsed.rejected)]
     assert sorted(places) == list(range(len(bodies)))
+    assert encode_rejects(0, [Reject(record.index, 0, None, b"", record.reason) for record in parsed.rejected])
+    assert all(record.reason.isprintable() for record in parsed.rejected)
