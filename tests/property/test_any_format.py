@@ -285,23 +285,14 @@ def _values(of: Any) -> st.SearchStrategy[Any]:
     return plain[of]
 
 
-<<<<<<< HEAD
-def _leaves(schema: Any, steps: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = []
+def _leaves(schema: Any, steps: tuple[Step, ...] = ()) -> list[tuple[Step, ...]]:
+    found: list[tuple[Step, ...]] = []
     for each_field in schema["fields"]:
         of = each_field["type"]
         inner = next(each for each in of if each != "null") if isinstance(of, list) else of
-        here = (*steps, each_field["name"])
-=======
-def _leaves(schema: Any, steps: tuple[Step, ...] = ()) -> list[tuple[Step, ...]]:
-    found: list[tuple[Step, ...]] = []
-    for field in schema["fields"]:
-        of = field["type"]
-        inner = next(each for each in of if each != "null") if isinstance(of, list) else of
         if isinstance(inner, dict) and inner["type"] == "array":
-            found.append((*steps, field["name"], 1))
-        here = (*steps, field["name"])
->>>>>>> formats
+            found.append((*steps, each_field["name"], 1))
+        here = (*steps, each_field["name"])
         found += _leaves(inner, here) if isinstance(inner, dict) and inner["type"] == "record" else [here]
     return found
 
