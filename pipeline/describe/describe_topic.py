@@ -9,8 +9,9 @@ from typing import Any, Final, Literal
 import numpy as np
 import orjson
 
+from contract.column_types import is_numeric
 from contract.errors import ConfigurationError
-from contract.record_path import RecordPath
+from contract.record_path import RecordPath, Step
 from contract.record_sections import Records
 from contract.sections import ModelSection
 from contract.stream import Stream
@@ -23,7 +24,7 @@ from pipeline.describe.describe_file import TableColumn, counted, finished
 from pipeline.describe.description import DescribedColumn, Description
 from pipeline.describe.names import column_names, stream_name
 from pipeline.describe.nested import Leaf, column_of, leaves_of, of_any_place
-from pipeline.describe.sample import Sample
+from pipeline.describe.sample import MOST_BYTES, Sample
 from pipeline.describe.text_column import TextColumn
 from pipeline.land.formats.debezium import event_of
 from pipeline.land.formats.format import Chunk, ParsedValues
@@ -120,12 +121,12 @@ def _of_json(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
 
 
 def _as_one_type(leaves: Sequence[Leaf], columns: Sequence[TableColumn]) -> None:
-    """Take times for text where another place of their list holds text: a list has values of one type."""
-    text = {
-        of_any_place(leaf.path.steps) for leaf, c in zip(leaves, columns, strict=True) if c.meaning.type == "string"
-    }
+    """Take times for text where other places of their list hold something else: Arrow's lists have one type."""
+    types: dict[tuple[Step, ...], set[str]] = {}
     for leaf, column in zip(leaves, columns, strict=True):
-        if of_any_place(leaf.path.steps) in text:
+        types.setdefault(of_any_place(leaf.path.steps), set()).add(column.meaning.type)
+    for leaf, column in zip(leaves, columns, strict=True):
+        if len(found := types[of_any_place(leaf.path.steps)]) > 1 and not all(map(is_numeric, found)):
             column.meaning.type = "string"
 
 
@@ -186,6 +187,8 @@ def _finished(
     notes: Sequence[str] = (), faults: Mapping[str, str] | None = None, words: Sequence[str] = (),
     required: Collection[str] = (),
 ) -> Description:  # fmt: skip
+    if sample.is_heavy:
+        notes = [*notes, f"the records are long: {len(sample.values):,} were looked at, which are {MOST_BYTES >> 20} MiB"]
     called = stream_name(told.name or sample.topic)
     what = f"{len(sample.values):,} of {sample.total:,} records of topic {sample.topic}"
     found = finished(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.land.origins import Headers, Longs
+from pipeline.land.origins import Longs
+from pipeline.record_headers import Headers
 
 NONE: Longs = np.empty(0, dtype=np.int64)
+# Control characters, line ends, and halves of characters, which no encoding takes: reasons quote what producers sent.
+_NO_TEXT: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,15 @@ class Chunk:
 
 @dataclass(frozen=True)
 class RejectedRecord:
-    """A record that is no row. ``index`` is its place in the chunk."""
+    """A record that is no row. ``index`` is its place in the chunk; ``reason`` is one line that can be encoded."""
 
     index: int
     reason: str
+
+    def __post_init__(self) -> None:
+        """Make the reason a line of text, whatever it quotes."""
+        if not self.reason.isprintable():
+            object.__setattr__(self, "reason", _NO_TEXT.sub("\ufffd", self.reason))
 
 
 @dataclass(frozen=True)

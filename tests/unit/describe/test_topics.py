@@ -13,6 +13,7 @@ from contract.errors import ConfigurationError
 from pipeline.describe.against import changes
 from pipeline.describe.as_json import as_json
 from pipeline.describe.describe_topic import Told
+from pipeline.describe.refusals import Refusals
 from tests.unit.describe.described import topic
 
 
@@ -82,7 +83,7 @@ def test_avro_is_described_by_its_schema(tmp_path: Path) -> None:
 def test_where_no_value_says_when_the_record_does() -> None:
     found, stream = topic(lines(*({"record_time": n, "x": n / 2} for n in range(40))))
     assert (stream.event_time, stream.columns["record_time_2"].timestamp) == ("record_time_2", True)
-    assert not list(changes(stream, found))
+    assert not list(changes(stream, found, Refusals()))
     assert as_json(found)["columns"]["record_time_2"]["timestamp"] is True
     assert topic(lines(*({"at": f"2024-01-0{n}T00:00:00Z", "x": n} for n in range(1, 9))))[1].event_time == "at"
 

@@ -125,6 +125,30 @@ def _options() -> dict[str, set[str]]:
     return found
 
 
+def test_every_measurement_and_flag_that_a_page_names_is_there() -> None:
+    seen = 0
+    for page in pages():
+        for text in _prose(tokens(page)):
+            for module, rest in re.findall(r"python -m (bench(?:\.\w+)*)((?: [^|>;&)`]*)?)", text):
+                path = ROOT.joinpath(*module.split("."))
+                source = (path / "__main__.py" if path.is_dir() else path.with_suffix(".py")).read_text(
+                    encoding="utf-8"
+                )
+                assert not [flag for flag in re.findall(r"--[a-z-]+", rest) if f'"{flag}"' not in source], (
+                    f"{page}: {text}"
+                )
+                seen += 1
+    assert seen > 8
+
+
+def test_a_command_that_no_test_runs_stands_in_a_block_that_says_so() -> None:
+    for page in pages():
+        inline = [
+            child.content for token in tokens(page) for child in token.children or () if child.type == "code_inline"
+        ]
+        assert not [text for text in inline if re.match(r"(docker|conda|sudo|brew|apt-get) ", text)], page
+
+
 def test_every_command_and_flag_that_a_page_names_is_there() -> None:
     known = _options()
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
