@@ -17,7 +17,7 @@ from contract.sections import ModelSection
 from contract.stream import Stream
 from contract.stream_sections import Column, Cut, Rejects
 from pipeline.describe.arrow_column import ArrowColumn
-from pipeline.describe.avro_columns import avro_columns, schemas_of
+from pipeline.describe.avro_columns import AvroColumn, avro_columns, in_lists, schemas_of
 from pipeline.describe.column_meaning import Meaning, meaning_of
 from pipeline.describe.csv_lines import csv_columns
 from pipeline.describe.describe_file import TableColumn, counted, finished
@@ -157,10 +157,11 @@ def _of_avro(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
         records["envelope"] = "debezium"
     if not fields:
         raise ConfigurationError(f"topic {sample.topic!r}: no field of its schemas can be a column: {faults}"[:300])
-    described = [
-        DescribedColumn(field.name, field.type, required=False, keys=_path(field.path, field.name)) for field in fields
-    ]
+    described = _of_fields(fields)
     rows = _landed(_stream(sample, described, records, [""]), values).rows
+    is_there = {name: rows.column(name).null_count < rows.num_rows for name in rows.column_names}
+    fields = in_lists(fields, is_there, faults)
+    described = _of_fields(fields)
     columns: list[TableColumn] = []
     for field, own in zip(fields, described, strict=True):
         values_of = rows.column(field.name).combine_chunks()
@@ -171,6 +172,12 @@ def _of_avro(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
         columns.append(TableColumn(str(field.path), field.name, found, meaning, values_of.null_count))
     required = {field.name for field in fields if field.required}
     return _finished(sample, told, columns, rows.num_rows, records=records, faults=faults, required=required)
+
+
+def _of_fields(fields: Sequence[AvroColumn]) -> list[DescribedColumn]:
+    return [
+        DescribedColumn(field.name, field.type, required=False, keys=_path(field.path, field.name)) for field in fields
+    ]
 
 
 def _path(path: RecordPath, name: str) -> dict[str, Any]:
