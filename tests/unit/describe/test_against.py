@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,23 +50,22 @@ N = range(40)
 @pytest.mark.parametrize(
     ("before", "now", "code", "said"),
     [
-        ("\n".join(f"2024-01-{n % 28 + 1:02};{n / 8}" for n in N), "\n".join(f"{n % 28 + 1:02}.01.2024;{n / 8}" for n in N),
+        (lambda n: f"2024-01-{n % 28 + 1:02};{n / 8}", lambda n: f"{n % 28 + 1:02}.01.2024;{n / 8}",
          UNREAD, [("d", "refused")]),
-        ("\n".join(f"a;{n / 8}" for n in N), "\n".join(f"a;{n / 8}".replace(".", ",") for n in N), UNREAD, [("x", "refused")]),
-        ("\n".join(f"{n % 5};1" for n in N), "\n".join(f"{n % 5 or 'NA'};1" for n in N), UNREAD,
+        (lambda n: f"a;{n / 8}", lambda n: f"a;{n / 8}".replace(".", ","), UNREAD, [("x", "refused")]),
+        (lambda n: f"{n % 5};1", lambda n: f"{n % 5 or 'NA'};1", UNREAD,
          [("d", "missing"), ("null_values", "changed")]),
-        ("\n".join(f"a;{n}" for n in N), "\n".join(f"a;{n}%" for n in N), UNREAD, [("x", "refused")]),
-        ("\n".join(f"{n};é" for n in N), "\n".join(f"{n};é" for n in N), 0, []),
-        ("\n".join(f"{n};é" for n in N), "\n".join(f"{n};e" for n in N), 0, []),
+        (lambda n: f"a;{n}", lambda n: f"a;{n}%", UNREAD, [("x", "refused")]),
+        (lambda n: f"{n};é", lambda n: f"{n};é", 0, []), (lambda n: f"{n};é", lambda n: f"{n};e", 0, []),
     ],
 )  # fmt: skip
 def test_what_is_written_otherwise_is_told(
-    tmp_path: Path, before: str, now: str, code: int, said: list[tuple[str, str]]
+    tmp_path: Path, before: Callable[[int], str], now: Callable[[int], str], code: int, said: list[tuple[str, str]]
 ) -> None:
     path = tmp_path / "a.csv"
-    path.write_text(f"d;x\n{before}\n")
+    path.write_text("\n".join(["d;x", *map(before, N), ""]))
     (tmp_path / "s.yaml").write_text(text_of(file(path)[0]))
-    path.write_text(f"d;x\n{now}\n")
+    path.write_text("\n".join(["d;x", *map(now, N), ""]))
     done = CliRunner().invoke(describe, [str(path), "--against", str(tmp_path / "s.yaml"), "--json"])
     assert done.exit_code == code, done.output
     assert [(change["column"], change["what"]) for change in json.loads(done.stdout)["changes"]] == said
