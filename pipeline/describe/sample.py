@@ -42,7 +42,7 @@ class Sample:
         self, records: Iterable[tuple[bytes | None, bytes | None]], count: int, room: int,
         progress: Callable[[int], None],
     ) -> int:  # fmt: skip
-        """Keep ``records``, of which there are ``count``, while ``room`` bytes take them; return how many did not fit."""
+        """Keep ``records``, ``count`` of them, while ``room`` bytes take them; return how many did not."""
         for place, (value, key) in enumerate(records):
             room -= len(value or b"") + len(key or b"")
             if room < 0 and place:
