@@ -46,7 +46,7 @@ _AFTER = re.compile(r"(\d{1,10})-(\d{1,19})")
         "--stream streams/flights.yaml --land-again",
     ],
 )
-@click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
+@click.option("--stream", "stream_path", metavar="PATH", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--land-again", is_flag=True, help="Land those that parse now; the next batch holds their rows.")
 @click.option("--lane", type=click.IntRange(min=0), help="List those of this lane only.")
 @click.option("--offset", type=click.IntRange(min=0), help="List those of this offset only.")
