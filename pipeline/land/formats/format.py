@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from pipeline.land.origins import Headers, Longs
+from pipeline.land.origins import Longs
+from pipeline.record_headers import Headers
 
 NONE: Longs = np.empty(0, dtype=np.int64)
 

@@ -13,7 +13,11 @@ MOST_BYTES: Final = 1_048_576
 """Of a schema's text."""
 _MOST_NESTED: Final = 60
 _MOST_LEAVES: Final = 10_000
-"""Values of one record, arrays and maps counted once."""
+"""Values of one record, the records in it among them; arrays and maps counted once."""
+_MOST_FREE: Final = 10
+"""Values that may come with one byte: an item, a map's entry or a branch of a union is read as often as there are bytes
+for it. A record is there once, and may have ``_MOST_FREE_AT_ALL`` more."""
+_MOST_FREE_AT_ALL: Final = 100
 _LARGEST_FIXED: Final = 2**31 - 1
 _SHOWN: Final = 200
 
@@ -75,7 +79,7 @@ def read_schema(text: str | bytes, referred: Sequence[str] = ()) -> AvroSchema:
         for each in referred:
             fastavro.parse_schema(_json(each), named_schemas=named)
         root = fastavro.parse_schema(_json(text), named_schemas=named)
-        _Weighed(named).weigh(root, 0)
+        _Weighed(named).weigh_record(root)
         found = AvroSchema(root, named, fastavro.parse_schema(_bare(root, named, set())))
     except UnreadableSchemaError:
         raise
@@ -117,10 +121,11 @@ def _inside(outer: dict[str, Node] | list[Node]) -> Iterator[Node]:
 
 @dataclass(frozen=True)
 class _Weight:
-    """How many values a record of a schema has, and how many bytes at least."""
+    """How many values a record of a schema has, how many bytes at least, and how many values that take none of them."""
 
     leaves: int
     bytes: int
+    free: int = 0
 
 
 class _Weighed:
@@ -130,6 +135,9 @@ class _Weighed:
         self._named = named
         self._known: dict[str, _Weight] = {}
         self._open: list[str] = []
+
+    def weigh_record(self, root: Node) -> None:
+        _paid(self.weigh(root, 0), _MOST_FREE_AT_ALL)
 
     def weigh(self, node: Node, depth: int) -> _Weight:
         if depth > _MOST_NESTED:
@@ -148,31 +156,49 @@ class _Weighed:
     def _of(self, node: Node, depth: int) -> _Weight:
         of = kind(node)
         if of in {"record", "error"}:
-            _refuse_odd_aliases(node["fields"])
+            _refuse_odd_fields(node["fields"])
             return self._sum([field["type"] for field in node["fields"]], depth)
         if of == "union":
             found = [self.weigh(branch, depth + 1) for branch in node]
-            return self._bounded(_Weight(sum(each.leaves for each in found), 1))
+            for each in found:
+                _paid(each, _MOST_FREE)
+            return self._bounded(_Weight(1 + sum(each.leaves for each in found), 1))
         if of in {"array", "map"}:
-            items = self.weigh(node["items" if of == "array" else "values"], depth + 1)
-            if of == "array" and items.bytes == 0:
-                raise UnreadableSchemaError("its schema has an array of items without a byte: a record would not end")
-            return _Weight(items.leaves + 1, 1)
+            return self._items(node, of, depth)
         if isinstance(node, Mapping) and not isinstance(node["type"], str):
             return self.weigh(node["type"], depth + 1)
-        if of == "fixed":
-            return _Weight(1, _size(node))
+        if of == "enum":
+            _refuse_odd_symbols(node)
         sizes = {"null": 0, "float": 4, "double": 8}
-        return _Weight(1, sizes.get(of, 1))
+        size = _size(node) if of == "fixed" else sizes.get(of, 1)
+        return _Weight(1, size, int(size == 0))
+
+    def _items(self, node: Mapping[str, Node], of: str, depth: int) -> _Weight:
+        items = self.weigh(node["items" if of == "array" else "values"], depth + 1)
+        if of == "array" and items.bytes == 0:
+            raise UnreadableSchemaError("its schema has an array of items without a byte: a record would not end")
+        # An entry of a map has a byte for its name.
+        _paid(items, _MOST_FREE if of == "map" else 0)
+        return _Weight(items.leaves + 1, 1)
 
     def _sum(self, nodes: Sequence[Node], depth: int) -> _Weight:
         found = [self.weigh(node, depth + 1) for node in nodes]
-        return self._bounded(_Weight(sum(each.leaves for each in found), sum(each.bytes for each in found)))
+        leaves, size, free = (sum(getattr(each, of) for each in found) for of in ("leaves", "bytes", "free"))
+        return self._bounded(_Weight(1 + leaves, size, 1 + free))
 
     def _bounded(self, weight: _Weight) -> _Weight:
         if weight.leaves > _MOST_LEAVES:
             raise UnreadableSchemaError(f"a record of its schema has more than {_MOST_LEAVES:,} values")
         return weight
+
+
+def _paid(weight: _Weight, allowed: int) -> None:
+    """Refuse what has more values than ``allowed``, and than its bytes allow: memory would grow out of nothing."""
+    if weight.free > allowed + _MOST_FREE * weight.bytes:
+        raise UnreadableSchemaError(
+            f"its schema has {weight.free:,} values without a byte of their own where {weight.bytes:,} bytes are: a "
+            f"short record would take much memory"
+        )
 
 
 def _size(node: Mapping[str, Node]) -> int:
@@ -182,11 +208,21 @@ def _size(node: Mapping[str, Node]) -> int:
     return size
 
 
-def _refuse_odd_aliases(fields: Sequence[Mapping[str, Node]]) -> None:
+def _refuse_odd_fields(fields: Sequence[Mapping[str, Node]]) -> None:
+    names: set[str] = set()
     for field in fields:
+        if (name := field["name"]) in names:
+            raise UnreadableSchemaError(f"its schema has a record with two fields {name!r}")
+        names.add(name)
         aliases = field.get("aliases", [])
         if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
-            raise UnreadableSchemaError(f"its schema has aliases of field {field['name']!r} that are no list of names")
+            raise UnreadableSchemaError(f"its schema has aliases of field {name!r} that are no list of names")
+
+
+def _refuse_odd_symbols(node: Mapping[str, Node]) -> None:
+    symbols = node["symbols"]
+    if not isinstance(symbols, list) or not symbols:
+        raise UnreadableSchemaError(f"its schema has an enum {node['name']!r} whose symbols are no list of names")
 
 
 def _bare(node: Node, named: Mapping[str, Node], told: set[str]) -> Node:
