@@ -81,16 +81,22 @@ def rejects(  # noqa: PLR0917 - click hands over one argument an option
         if lane in {None, named.lane} and (offset is None or named.part.first_offset <= offset < named.part.next_offset)
     ]  # fmt: skip
     with step(f"rejects {stream.name}", unit="records") as reading:
+        listed = _listed(store, stream.name, replace(found, parts=parts), behind, reading)
         wanted = (
-            (named, reject) for named, reject in _listed(store, stream.name, replace(found, parts=parts), behind, reading)
+            (named, reject) for named, reject in listed
             if offset in {None, reject.offset} and (reason is None or reason in reject.reason)
         )  # fmt: skip
         if as_json:
             for named, reject in itertools.islice(wanted, limit):
                 put_line(_json(named, reject))
             return
-        page, more = [*itertools.islice(wanted, limit)], next(wanted, None) is not None
-    _print(stream.name, found, page, more=more)
+        table, last = _table(stream.name, itertools.islice(wanted, limit))
+        more = next(wanted, None) is not None
+    console = output(width=140)
+    console.print(table)
+    console.print(f"{found.rejected:,} records are rejected{_again(found)}", markup=False)
+    if more:
+        console.print(f"there are more: --after {last}", markup=False)
 
 
 def _place(after: str | None) -> tuple[int, int] | None:
@@ -130,18 +136,15 @@ def _base64(value: bytes | None) -> str | None:
     return None if value is None else base64.b64encode(value).decode()
 
 
-def _print(stream: str, found: RejectedStream, page: list[tuple[RejectedPart, Reject]], *, more: bool) -> None:
-    console = output(width=140)
+def _table(stream: str, page: Iterator[tuple[RejectedPart, Reject]]) -> tuple[Table, str]:
+    """Return a table of the page, and where it ends."""
     table = Table("lane-offset", "batch", "reason", "value", title=f"rejects of stream {stream}")
     place = ""
     for named, reject in page:
         place = f"{named.lane}-{reject.offset}"
         batch = "–" if named.batch is None else str(named.batch)
         table.add_row(place, batch, escape(shown(reject.reason.encode(), 400)), escape(shown(reject.value)))
-    console.print(table)
-    console.print(f"{found.rejected:,} records are rejected{_again(found)}", markup=False)
-    if more:
-        console.print(f"there are more: --after {place}", markup=False)
+    return table, place
 
 
 def _again(found: RejectedStream) -> str:
