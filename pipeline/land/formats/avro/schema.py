@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import fastavro
@@ -18,6 +18,9 @@ _MOST_FREE: Final = 10
 """Values that may come with one byte: an item, a map's entry or a branch of a union is read as often as there are bytes
 for it. A record is there once, and may have ``_MOST_FREE_AT_ALL`` more."""
 _MOST_FREE_AT_ALL: Final = 100
+_MOST_LOOSE: Final = 20
+_FOR_A_LOOSE: Final = 2
+"""A field that fastavro reads for itself costs as much as some that it reads with the others."""
 _LARGEST_FIXED: Final = 2**31 - 1
 _SHOWN: Final = 200
 
@@ -43,7 +46,9 @@ class AvroSchema:
     physical: Node
 
     as_columns: bool = False
-    """Whether all its records have the same fields in the same order, each a value or null."""
+    """Whether all its records have the same fields in the same order, each a value or null, but for a few ``loose``."""
+    loose: Mapping[tuple[str, ...], Node] = field(default_factory=dict)
+    """Fields of those records, by the steps to them, which are not alike in all, and their schemas for fastavro."""
 
     def resolved(self, node: Node) -> Node:
         """Return ``node``, or what it names."""
@@ -86,18 +91,39 @@ def read_schema(text: str | bytes, referred: Sequence[str] = ()) -> AvroSchema:
     except Exception as error:  # fastavro, and who reads what it has read, find anything in a hostile one
         said = f"its schema is no Avro schema: {type(error).__name__}: {error}"
         raise UnreadableSchemaError(said[:_SHOWN]) from error
-    return replace(found, as_columns=_same_fields(found, root))
+    return _apart(found)
 
 
-def _same_fields(schema: AvroSchema, node: Node) -> bool:
+def _apart(schema: AvroSchema) -> AvroSchema:
+    """Return ``schema`` with what of it is read a column at a time, which pays where most of it is."""
+    steady, loose = 0, dict[tuple[str, ...], Node]()
+    for steps, node in _fields(schema, schema.root, ()):
+        if node is None:
+            steady += 1
+        elif len(loose) < _MOST_LOOSE:
+            loose[steps] = node
+        else:
+            return schema
+    if () in loose or steady < _FOR_A_LOOSE * len(loose):
+        return schema
+    apart = {steps: fastavro.parse_schema(_bare(node, schema.named, set())) for steps, node in loose.items()}
+    return replace(schema, as_columns=True, loose=apart)
+
+
+def _fields(schema: AvroSchema, node: Node, steps: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node | None]]:
+    """Yield the steps to each field that is no record, and None, or its schema where it is not alike in all records."""
     found = schema.resolved(node)
-    of = kind(found)
-    if of == "union":
+    if isinstance(found, list):
         branches = list(schema.branches(found))
-        return len(found) == 2 and len(branches) == 1 and _same_fields(schema, branches[0])
-    if of in {"record", "error"}:
-        return all(_same_fields(schema, field["type"]) for field in found["fields"])
-    return of in _PLAIN
+        if len(found) != 2 or len(branches) != 1:
+            yield steps, node
+            return
+        found = branches[0]
+    if kind(found) in {"record", "error"}:
+        for each in found["fields"]:
+            yield from _fields(schema, each["type"], (*steps, each["name"]))
+    else:
+        yield steps, None if kind(found) in _PLAIN else node
 
 
 def _json(text: str | bytes) -> Node:
@@ -210,11 +236,11 @@ def _size(node: Mapping[str, Node]) -> int:
 
 def _refuse_odd_fields(fields: Sequence[Mapping[str, Node]]) -> None:
     names: set[str] = set()
-    for field in fields:
-        if (name := field["name"]) in names:
+    for each in fields:
+        if (name := each["name"]) in names:
             raise UnreadableSchemaError(f"its schema has a record with two fields {name!r}")
         names.add(name)
-        aliases = field.get("aliases", [])
+        aliases = each.get("aliases", [])
         if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
             raise UnreadableSchemaError(f"its schema has aliases of field {name!r} that are no list of names")
 
