@@ -9,8 +9,9 @@ from typing import Any, Final, Literal
 import numpy as np
 import orjson
 
+from contract.column_types import is_numeric
 from contract.errors import ConfigurationError
-from contract.record_path import RecordPath
+from contract.record_path import RecordPath, Step
 from contract.record_sections import Records
 from contract.sections import ModelSection
 from contract.stream import Stream
@@ -119,12 +120,12 @@ def _of_json(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
 
 
 def _as_one_type(leaves: Sequence[Leaf], columns: Sequence[TableColumn]) -> None:
-    """Take times for text where another place of their list holds text: a list has values of one type."""
-    text = {
-        of_any_place(leaf.path.steps) for leaf, c in zip(leaves, columns, strict=True) if c.meaning.type == "string"
-    }
+    """Take times for text where other places of their list hold something else: Arrow's lists have one type."""
+    types: dict[tuple[Step, ...], set[str]] = {}
     for leaf, column in zip(leaves, columns, strict=True):
-        if of_any_place(leaf.path.steps) in text:
+        types.setdefault(of_any_place(leaf.path.steps), set()).add(column.meaning.type)
+    for leaf, column in zip(leaves, columns, strict=True):
+        if len(found := types[of_any_place(leaf.path.steps)]) > 1 and not all(map(is_numeric, found)):
             column.meaning.type = "string"
 
 

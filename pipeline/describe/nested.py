@@ -92,7 +92,7 @@ def _refuse_mixed(found: Mapping[tuple[Step, ...], Leaf]) -> None:
             leaf.fault = f"a list of more than {MOST_ITEMS}, or one that is deep"
         elif kinds == {int} and _too_wide(leaf.values):
             leaf.fault = "its whole numbers do not fit into 64 bits"
-        elif (of_any_place(steps) in any_inner and kinds) or any(
+        elif (of_any_place(steps) in any_inner) or any(
             of_any_place(steps[:depth]) in any_values for depth in range(1, len(steps))
         ):
             leaf.fault = "a list whose values are not all of one type"
@@ -101,6 +101,8 @@ def _refuse_mixed(found: Mapping[tuple[Step, ...], Leaf]) -> None:
             leaf.fault = "a list whose values are not all of one type"
         elif len(kinds) > 1 and kinds != {int, float}:
             leaf.fault = "it is " + " and ".join(sorted({kind_of(value) for value in leaf.values if value is not None}))
+        elif among == {int, float}:
+            leaf.values = [float(value) if isinstance(value, int) else value for value in leaf.values]
 
 
 def of_any_place(steps: tuple[Step, ...]) -> tuple[Step, ...]:

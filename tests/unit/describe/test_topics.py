@@ -28,7 +28,7 @@ def test_nested_json_gets_paths() -> None:
     found, stream = topic([*values, None])
     assert {name: (column.type, column.path) for name, column in stream.columns.items()} == {
         "id": ("int64", None), "user_name": ("string", "user.name"), "user_at": ("timestamp", "user.at"),
-        "items_0_price": ("int64", "items[0].price"), "items_1_price": ("float64", "items[1].price"),
+        "items_0_price": ("float64", "items[0].price"), "items_1_price": ("float64", "items[1].price"),
         "none": ("string", None),
     }  # fmt: skip
     assert stream.records.tombstones == "skip"
