@@ -17,6 +17,11 @@ class JsonNumber(str):
     __slots__ = ()
 
 
+def is_text(found: str) -> bool:
+    """Whether ``found`` can be written: half a letter, a surrogate that stands alone, cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in found)
+
+
 def decimal_text(number: str | Decimal, precision: int, scale: int) -> str:
     """Return ``number`` with ``scale`` digits behind the point, none of its own lost.
 
