@@ -12,17 +12,18 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from contract.record_path import Step
 from contract.stream import Stream, parse_stream
-from pipeline.land.formats.avro.columnwise import read_columns
-from pipeline.land.formats.avro.decoded import NotOneRecordError, one_record
+from pipeline.land.formats.avro.decoded import decoded, one_record
 from pipeline.land.formats.avro.schema import read_schema
+from pipeline.land.formats.avro.values import python_values
 from pipeline.land.formats.value_format import Schemas
 from pipeline.land.formats.whole_records import WholeRecords
+from pipeline.land.reject import Reject, encode_rejects
 from tests.avro import MemoryRegistry, framed, written
 from tests.chunks import chunk
 
@@ -235,9 +236,15 @@ LEAVES = st.sampled_from(
 )  # fmt: skip
 
 
+LOOSE: list[Any] = [
+    {"type": "array", "items": "int"}, {"type": "map", "values": ["null", "string"]}, ["null", "int", "string"],
+    ["null", {"type": "array", "items": "double"}],
+]  # fmt: skip
+
+
 @st.composite
 def flat_schemas(draw: st.DrawFn, depth: int = 2) -> Any:
-    """Schemas of records whose fields are values, null, or other such records."""
+    """Schemas of records whose fields are values, null, or other such records; some that are not alike in all."""
     fields = []
     for number in range(draw(st.integers(1, 4))):
         of: Any = draw(LEAVES)
@@ -250,6 +257,8 @@ def flat_schemas(draw: st.DrawFn, depth: int = 2) -> Any:
             of = draw(flat_schemas(depth=depth - 1))
         if of != "null" and draw(st.booleans()):
             of = draw(st.sampled_from([["null", of], [of, "null"]]))
+        if not draw(st.integers(0, 5)):
+            of = draw(st.sampled_from(LOOSE))
         fields.append({"name": f"f{number}", "type": of})
     return {"type": "record", "name": f"R{draw(st.uuids()).hex}", "fields": fields}
 
@@ -260,6 +269,10 @@ def _values(of: Any) -> st.SearchStrategy[Any]:
     if isinstance(of, dict):
         if of["type"] == "record":
             return st.fixed_dictionaries({field["name"]: _values(field["type"]) for field in of["fields"]})
+        if of["type"] == "array":
+            return st.lists(_values(of["items"]), max_size=3)
+        if of["type"] == "map":
+            return st.dictionaries(TEXT, _values(of["values"]), max_size=2)
         return (
             st.sampled_from(of["symbols"])
             if of["type"] == "enum"
@@ -272,19 +285,23 @@ def _values(of: Any) -> st.SearchStrategy[Any]:
     return plain[of]
 
 
-def _leaves(schema: Any, steps: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = []
+def _leaves(schema: Any, steps: tuple[Step, ...] = ()) -> list[tuple[Step, ...]]:
+    found: list[tuple[Step, ...]] = []
     for each_field in schema["fields"]:
         of = each_field["type"]
         inner = next(each for each in of if each != "null") if isinstance(of, list) else of
+        if isinstance(inner, dict) and inner["type"] == "array":
+            found.append((*steps, each_field["name"], 1))
         here = (*steps, each_field["name"])
         found += _leaves(inner, here) if isinstance(inner, dict) and inner["type"] == "record" else [here]
     return found
 
 
-def _at(record: Any, steps: tuple[str, ...]) -> Any:
+def _at(record: Any, steps: tuple[Step, ...]) -> Any:
     for step in steps:
-        record = None if record is None else record[step]
+        if record is None or (isinstance(step, int) and step >= len(record)):
+            return None
+        record = record[step]
     return record
 
 
@@ -292,30 +309,38 @@ def _at(record: Any, steps: tuple[str, ...]) -> Any:
 @given(flat_schemas(), st.data())
 def test_what_is_read_a_column_at_a_time_is_what_fastavro_reads(text: Any, data: st.DataObject) -> None:
     schema = read_schema(json.dumps(text))
-    assert schema.as_columns
     generated = [written(text, record) for record in data.draw(st.lists(_values(text), min_size=1, max_size=5))]
     bodies = generated[:]
     bodies += data.draw(
         st.lists(st.binary(max_size=30) | st.sampled_from(bodies).map(lambda body: body[:-1]), max_size=5)
     )
     leaves = _leaves(text)
-    found = read_columns(schema, bodies, frozenset(leaves))
-    for row, body in enumerate(bodies):
-        if row in found.faults:
-            assert row >= len(generated)
-            continue
-        expected = one_record(schema.physical, body)
-        for steps in leaves:
-            column = found.fields.get(steps)
-            value = None if column is None else column[row].as_py()
-            assert repr(value) == repr(_at(expected, steps))
-    # What fastavro refuses is never a row.
-    for row, body in enumerate(bodies):
-        try:
-            one_record(schema.physical, body)
-        except NotOneRecordError:
-            assert row in found.faults
-    assert all(isinstance(column, pa.Array) for column in found.fields.values())
+    records, rows, faults = decoded(schema, bodies, frozenset(leaves))
+    assert sorted([*rows.tolist(), *faults]) == list(range(len(bodies)))
+    columns = {steps: python_values(records.values(steps)) for steps in leaves}
+    assert set(range(len(generated))) <= set(rows.tolist())
+    for place, row in enumerate(rows.tolist()):
+        # What fastavro refuses is never a row.
+        expected = one_record(schema.physical, bodies[row])
+        for steps, values in columns.items():
+            assert repr(values[place]) == repr(_at(expected, steps))
+
+
+def test_a_few_fields_that_are_not_alike_leave_the_others_to_be_read_as_columns() -> None:
+    steady = [{"name": name, "type": ["null", "int"]} for name in "abcd"]
+    inner = {"type": "record", "name": "I", "fields": [{"name": "x", "type": "int"}]}
+    loose = [{"name": f"l{number}", "type": of} for number, of in enumerate([*LOOSE[:1], ["null", inner, "string"]])]
+    text = {"type": "record", "name": "R", "fields": [*steady[:2], *loose, *steady[2:]]}
+    schema = read_schema(json.dumps(text))
+    assert schema.as_columns and set(schema.loose) == {("l0",), ("l1",)}
+    plain = {name: number for number, name in enumerate("abcd")}
+    bodies = [written(text, {**plain, "l0": [1, 2], "l1": of}) for of in ({"x": 7}, "no record", None)]
+    wanted = frozenset({("d",), ("l0", 1), ("l1", "x")})
+    records, rows, faults = decoded(schema, [*bodies, bodies[0][:-1], bodies[1] + b"\0"], wanted)
+    assert rows.tolist() == [0, 1, 2] and sorted(faults) == [3, 4]
+    found = {steps: list(python_values(records.values(steps))) for steps in wanted}
+    assert found == {("d",): [3, 3, 3], ("l0", 1): [2, 2, 2], ("l1", "x"): [7, None, None]}
+    assert records.there(("l1",)).tolist() == [True, False, False]
 
 
 # What a schema may be made of, put together as nobody should.
@@ -323,6 +348,7 @@ _WORDS = st.sampled_from(
     [
         "null", "boolean", "int", "long", "float", "double", "string", "bytes", "record", "error", "enum", "fixed",
         "array", "map", "union", "R", "x", "decimal", "uuid", "timestamp-millis", "", "a.b", "1", "date",
+        "\ud800", "\0",
     ]
 )  # fmt: skip
 _SCALARS = _WORDS | st.none() | st.booleans() | st.integers(-3, 20) | st.just(10**30) | st.floats(0, 1)
@@ -332,13 +358,22 @@ _KEYS = st.sampled_from(
         "default", "namespace", "doc", "order",
     ]
 )  # fmt: skip
+_ENUM = st.fixed_dictionaries(
+    {"type": st.just("enum"), "name": st.sampled_from("EFG"), "symbols": st.lists(st.sampled_from("AB"), unique=True)}
+)
 _JSON = st.recursive(
-    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4), max_leaves=12
+    _SCALARS | _ENUM,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=12,
 )
 _FIELD = st.fixed_dictionaries(
     {"name": st.sampled_from(["r", "s", "f", "x"]), "type": _JSON | _WORDS},
     optional={"aliases": _JSON, "default": _JSON},
 )
+
+
+def _with(of: Any) -> dict[str, Any]:
+    return {"type": "record", "name": "R", "fields": [{"name": "r", "type": "int"}, {"name": "s", "type": of}]}
 
 
 @settings(max_examples=400, deadline=None)
@@ -357,9 +392,15 @@ _FIELD = st.fixed_dictionaries(
     },
     [b"\0"],
 )
+@example(_with({"type": "enum", "name": "E", "symbols": []}), [b"\0\0"])
+@example(_with("\ud800\n\0"), [b"\0\0"])
+@example(_with({"type": "enum", "name": "\ud800"}), [b"\0\0"])
+@example(_with({"type": "enum", "name": "E", "symbols": {"A": 1}}), [b"\0\0"])
 def test_any_schema_is_read_by_or_refused(schema: Any, bodies: list[bytes]) -> None:
     of = FORMATS["avro, registry"]
     reader = WholeRecords(of.stream(), Schemas(MemoryRegistry({1: schema})))
     parsed = reader.parse(chunk([framed(1, body) for body in bodies]))
     places = [*parsed.indexes.tolist(), *(record.index for record in parsed.rejected)]
     assert sorted(places) == list(range(len(bodies)))
+    assert encode_rejects(0, [Reject(record.index, 0, None, b"", record.reason) for record in parsed.rejected])
+    assert all(record.reason.isprintable() for record in parsed.rejected)

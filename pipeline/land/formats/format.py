@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ from pipeline.land.origins import Longs
 from pipeline.record_headers import Headers
 
 NONE: Longs = np.empty(0, dtype=np.int64)
+# Control characters, line ends, and halves of characters, which no encoding takes: reasons quote what producers sent.
+_NO_TEXT: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,15 @@ class Chunk:
 
 @dataclass(frozen=True)
 class RejectedRecord:
-    """A record that is no row. ``index`` is its place in the chunk."""
+    """A record that is no row. ``index`` is its place in the chunk; ``reason`` is one line that can be encoded."""
 
     index: int
     reason: str
+
+    def __post_init__(self) -> None:
+        """Make the reason a line of text, whatever it quotes."""
+        if not self.reason.isprintable():
+            object.__setattr__(self, "reason", _NO_TEXT.sub("\ufffd", self.reason))
 
 
 @dataclass(frozen=True)

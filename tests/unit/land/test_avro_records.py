@@ -216,6 +216,17 @@ def test_aliases_and_defaults_hold() -> None:
     assert without.strangers == (0,)
 
 
+def doubled(levels: int) -> dict[str, Any]:
+    """Records without a value in each other, twice on each level."""
+    inner = record(name="A0")
+    for level in range(1, levels):
+        inner = record(("a", inner), ("b", f"A{level - 1}"), name=f"A{level}")
+    return record(("a", inner))
+
+
+# One byte, and thousands of values that have none.
+WIDE = record(("i", "int"), *((f"f{n}", "null") for n in range(9_000)), name="Wide")
+
 HOSTILE_SCHEMAS: list[tuple[str, str]] = [
     ('{"type":"record","name":"N","fields":[{"name":"next","type":["null","N"]}]}', "recursive"),
     ('{"type":"record","name":"N","fields":[{"name":"x","type":{"type":"array","items":"null"}}]}', "without a byte"),
@@ -237,7 +248,32 @@ HOSTILE_SCHEMAS: list[tuple[str, str]] = [
         ),
         "more than 10,000 values",
     ),
-]
+    (json.dumps(record(("x", {"type": "enum", "name": "E", "symbols": []}))), "no list of names"),
+    (json.dumps(record(("x", {"type": "enum", "name": "E", "symbols": "AB"}))), "no list of names"),
+    (json.dumps(record(("x", "int"), ("x", "string"))), "two fields 'x'"),
+    (json.dumps(doubled(40)), "more than 10,000 values"),
+    *(
+        (json.dumps(record(("x", "int"), ("y", holder))), "without a byte of their own")
+        for holder in (
+            {"type": "array", "items": WIDE}, {"type": "map", "values": WIDE}, ["null", WIDE], {**WIDE, "name": "Y"},
+            {"type": "array", "items": ["null", {"type": "array", "items": WIDE}]},
+        )
+    ),
+    (
+        json.dumps(record(*((f"f{n}", {"type": "fixed", "name": f"F{n}", "size": 0}) for n in range(200)))),
+        "without a byte of their own",
+    ),
+]  # fmt: skip
+
+
+def test_a_wide_and_a_deep_schema_that_nobody_meant_harm_with_are_read() -> None:
+    wide = record(*((f"f{n}", ["null", "int"]) for n in range(3_000)), ("x", "int"))
+    deep = record(("y", "string"), name="D0")
+    for level in range(1, 12):
+        deep = record(("d", ["null", deep]), ("n", "null"), name=f"D{level}")
+    listed = record(("x", "int"), ("l", {"type": "array", "items": deep}), ("m", {"type": "map", "values": "D11"}))
+    for schema in (wide, listed):
+        read_schema(json.dumps(schema))
 
 
 @pytest.mark.parametrize(("text", "words"), HOSTILE_SCHEMAS)

@@ -1,30 +1,28 @@
 """Many Avro records of one schema read at once, a field of all of them after the other; numpy does what a loop would.
 
 Each record has a place of its own in the bytes, which only grows, and which has to be its end when all fields are read:
-one that runs into its neighbour, or stops short, is at fault, and nothing of it is used. Schemas whose records do not
-all have the same fields in the same order (arrays, maps, unions of more than null and one type) are not read so.
+one that runs into its neighbour, or stops short, is at fault, and nothing of it is used. Fields that are not alike in
+all records (arrays, maps, unions of more than null and one type) are read by fastavro, each at its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from contract.record_path import Step
+from pipeline.land.formats.avro.one_value import NO_BRANCH, NOT_UTF8, TRUNCATED, NotOneRecordError, one_value
 from pipeline.land.formats.avro.schema import AvroSchema, Node, kind
 from pipeline.land.origins import Longs
 
 Steps = tuple[Step, ...]
 Mask = npt.NDArray[np.bool_]
 
-TRUNCATED: Final = "the body ends in the middle of the record"
-NO_BRANCH: Final = "it has a branch of a union, or a symbol, that its schema does not have"
-NOT_UTF8: Final = "a string of it is not UTF-8"
 _TOO_LONG: Final = "a number of it has more than 64 bits"
 _LONGEST_VARINT: Final = 10
 
@@ -40,6 +38,8 @@ class Columns:
     there: Mapping[Steps, Mask]
     """Which records have what lies behind the steps of a record in them."""
     faults: Mapping[int, str]
+    loose: Mapping[Steps, Sequence[Any]] = field(default_factory=dict)
+    """What fastavro has read, null where there is nothing."""
 
 
 def read_columns(schema: AvroSchema, bodies: Sequence[bytes], wanted: frozenset[Steps]) -> Columns:
@@ -51,27 +51,32 @@ def read_columns(schema: AvroSchema, bodies: Sequence[bytes], wanted: frozenset[
 
 class _Reading:
     def __init__(self, schema: AvroSchema, bodies: Sequence[bytes], wanted: frozenset[Steps]) -> None:
-        self._schema, self._wanted = schema, wanted
+        self._schema, self._wanted, self._bodies = schema, wanted, bodies
         self._count = len(bodies)
         lengths = np.fromiter(map(len, bodies), np.int64, self._count)
         self._ends = np.cumsum(lengths)
-        self._at = self._ends - lengths
+        self._starts = self._ends - lengths
+        self._at = self._starts.copy()
         # Whoever runs beyond the last record reads zeros, and is found out.
         self._bytes = np.frombuffer(b"".join((*bodies, bytes(_LONGEST_VARINT))), np.uint8)
         self._last = len(self._bytes) - _LONGEST_VARINT
         self._faults: dict[int, str] = {}
         self._fields: dict[Steps, pa.Array] = {}
         self._there: dict[Steps, Mask] = {}
+        self._loose: dict[Steps, list[Any]] = {}
 
     def finished(self) -> Columns:
         for places, said in ((self._at > self._ends, TRUNCATED), (self._at < self._ends, "")):
             for row in np.flatnonzero(places).tolist():
                 left = f"{self._ends[row] - self._at[row]} bytes are left behind the record"
                 self._faults.setdefault(row, said or left)
-        return Columns(self._fields, self._there, self._faults)
+        return Columns(self._fields, self._there, self._faults, self._loose)
 
     def read(self, node: Node, steps: Steps, rows: Longs | None) -> None:
         """Read one field of ``rows``, None for all of them."""
+        if (loose := self._schema.loose.get(steps)) is not None:
+            self._one_after_the_other(loose, steps, rows)
+            return
         found = self._schema.resolved(node)
         of = kind(found)
         if of == "union":
@@ -92,6 +97,18 @@ class _Reading:
             self._symbols(found["symbols"], steps, rows)
         elif of != "null":
             self._plain(of, steps, rows)
+
+    def _one_after_the_other(self, physical: Node, steps: Steps, rows: Longs | None) -> None:
+        values: list[Any] = [None] * self._count
+        at = self._at - self._starts
+        for row in range(self._count) if rows is None else rows.tolist():
+            try:
+                values[row], at[row] = one_value(physical, self._bodies[row], int(at[row]))
+            except NotOneRecordError as error:
+                self._faults.setdefault(row, str(error))
+        self._at = self._starts + at
+        if any(wanted[: len(steps)] == steps for wanted in self._wanted):
+            self._loose[steps] = values
 
     def _branch(self, union: Sequence[Node], rows: Longs | None) -> tuple[Node, Longs]:
         """Return the branch of a union that is not null, and the rows that are on it."""
@@ -130,29 +147,29 @@ class _Reading:
             self._fault(places if rows is None else rows[places], TRUNCATED)
             lengths = np.where(beyond, 0, lengths)
         if steps in self._wanted:
-            full = np.zeros(self._count, dtype=np.int64)
-            full[slice(None) if rows is None else rows] = lengths
-            data = self._gathered(at, lengths)
-            offsets = np.concatenate(([0], np.cumsum(full))).astype(np.int32)
-            self._fields[steps] = self._texts(of, offsets, data, self._mask(rows))
+            self._fields[steps] = self._texts(of, at, lengths, rows)
         self._go_on(rows, lengths)
 
-    def _gathered(self, at: Longs, lengths: Longs) -> npt.NDArray[np.uint8]:
-        ends = np.cumsum(lengths)
-        return self._bytes[np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(at - ends + lengths, lengths)]
+    def _texts(self, of: str, at: Longs, lengths: Longs, rows: Longs | None) -> pa.Array:
+        """Return texts: they, and what lies between two of them, are all bytes; Arrow copies every second."""
+        if not len(at):
+            return pa.nulls(self._count, pa.string() if of == "string" else pa.binary())
+        begins = np.minimum(at, self._ends if rows is None else self._ends[rows])
+        offsets = np.stack((begins, begins + lengths), axis=1).astype(np.int32)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self._bytes)]
+        pieces = pa.Array.from_buffers(pa.binary(), 2 * len(at) - 1, buffers)
+        chosen = np.zeros(self._count, dtype=np.int64)
+        chosen[slice(None) if rows is None else rows] = 2 * np.arange(len(at))
+        found = pieces.take(pa.array(chosen, mask=None if rows is None else ~self._mask(rows)))
+        return self._decoded(found) if of == "string" else found
 
-    def _texts(self, of: str, offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8], there: Mask) -> pa.Array:
-        valid = pa.py_buffer(np.packbits(there, bitorder="little"))
-        buffers = [valid, pa.py_buffer(offsets), pa.py_buffer(data)]
-        if of != "string":
-            return pa.Array.from_buffers(pa.binary(), self._count, buffers)
-        found = pa.Array.from_buffers(pa.string(), self._count, buffers)
+    def _decoded(self, raw: pa.Array) -> pa.Array:
+        found = raw.view(pa.string())
         try:
             found.validate(full=True)
         except pa.ArrowInvalid:
-            raw = pa.Array.from_buffers(pa.binary(), self._count, buffers).to_pylist()
-            texts = [None if each is None else _text(each) for each in raw]
-            bad = [row for row, each in enumerate(raw) if each is not None and texts[row] is None]
+            texts = [None if each is None else _text(each) for each in raw.to_pylist()]
+            bad = [row for row, each in enumerate(raw.is_valid().to_pylist()) if each and texts[row] is None]
             self._fault(np.array(bad, dtype=np.int64), NOT_UTF8)
             return pa.array(texts, pa.string())
         return found

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, Protocol
 
-import fastavro
 import numpy as np
 import pyarrow as pa
 
 from contract.record_path import Step
-from pipeline.land.formats.avro.columnwise import NO_BRANCH, NOT_UTF8, TRUNCATED, Columns, Mask, Steps, read_columns
+from pipeline.land.formats.avro.columnwise import Columns, Mask, Steps, read_columns
+from pipeline.land.formats.avro.one_value import NotOneRecordError, one_value
 from pipeline.land.formats.avro.schema import AvroSchema, Node
 from pipeline.land.formats.avro.values import Values
 from pipeline.land.origins import Longs
@@ -22,10 +21,6 @@ from pipeline.land.origins import Longs
 _MOST_AT_ONCE: Final = 1 << 30
 
 Record = Mapping[str, Any]
-
-
-class NotOneRecordError(Exception):
-    """A body is not one record of its schema; the message says why."""
 
 
 class Decoded(Protocol):
@@ -85,11 +80,15 @@ class AsColumns:
     def values(self, steps: Steps) -> Values:
         """Return what lies at ``steps``, null where nothing does."""
         found = self.columns.fields.get(steps)
+        if found is None and (behind := self._behind(steps)) is not None:
+            return behind
         return pa.nulls(self.count) if found is None else found
 
     def there(self, steps: Steps) -> Mask:
         """Return which of them have a record at ``steps``."""
         found = self.columns.there.get(steps)
+        if found is None and (behind := self._behind(steps)) is not None:
+            return np.array([isinstance(each, dict) for each in behind], dtype=np.bool_)
         return np.zeros(self.count, dtype=np.bool_) if found is None else found
 
     def kept(self, rows: Longs) -> AsColumns:
@@ -97,7 +96,15 @@ class AsColumns:
         taken = pa.array(rows)
         fields = {steps: values.take(taken) for steps, values in self.columns.fields.items()}
         there = {steps: mask[rows] for steps, mask in self.columns.there.items()}
-        return AsColumns(Columns(fields, there, {}), len(rows))
+        loose = {steps: [values[row] for row in rows.tolist()] for steps, values in self.columns.loose.items()}
+        return AsColumns(Columns(fields, there, {}, loose), len(rows))
+
+    def _behind(self, steps: Steps) -> list[Any] | None:
+        """Return what lies at ``steps`` behind a field that was read one after the other."""
+        for length in range(1, len(steps) + 1):
+            if (values := self.columns.loose.get(steps[:length])) is not None:
+                return [_walk(value, steps[length:]) for value in values]
+        return None
 
 
 def decoded(
@@ -130,18 +137,8 @@ def one_record(physical: Node, body: bytes) -> Record:
     ------
     NotOneRecordError: it is none of the schema, or more than one.
     """
-    file = io.BytesIO(body)
-    try:
-        found: Any = fastavro.schemaless_reader(file, physical, None)
-    except EOFError as error:
-        raise NotOneRecordError(TRUNCATED) from error
-    except UnicodeDecodeError as error:
-        raise NotOneRecordError(NOT_UTF8) from error
-    except IndexError as error:
-        raise NotOneRecordError(NO_BRANCH) from error
-    except Exception as error:  # whatever fastavro makes of bytes that mean nothing
-        raise NotOneRecordError(f"{type(error).__name__}: {error}") from error
-    if left := len(body) - file.tell():
+    found, end = one_value(physical, body)
+    if left := len(body) - end:
         raise NotOneRecordError(f"{left} bytes are left behind the record")
     record: Record = found
     return record

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,8 @@ from contract import record_sections
 from contract.stream import Stream
 from pipeline.columns import schema_of
 from pipeline.land.formats import debezium
-from pipeline.land.formats.avro.decoded import Decoded, NotOneRecordError, decoded, one_record
+from pipeline.land.formats.avro.decoded import Decoded, decoded, one_record
+from pipeline.land.formats.avro.one_value import NotOneRecordError
 from pipeline.land.formats.avro.plan import Plan, planned
 from pipeline.land.formats.avro.schema import AvroSchema, UnreadableSchemaError
 from pipeline.land.formats.avro.values import Values, python_values
@@ -27,6 +28,7 @@ from pipeline.land.formats.near_names import why_no_column
 from pipeline.land.origins import Longs
 
 LONGEST_REASON = 300
+_EVENT: Final = frozenset({(record_sections.OP,), (record_sections.ROW,)})
 _UNREADABLE = (ValueError, TypeError, ArithmeticError, NotImplementedError)
 """What Arrow and Python raise for a value that is not of a column's type."""
 
@@ -190,7 +192,7 @@ class AvroRecords:
         self, schema: AvroSchema, plan: Plan, values: Sequence[bytes], places: Longs, rejected: list[RejectedRecord]
     ) -> _Read:
         mine = values if len(places) == len(values) else [values[place] for place in places.tolist()]
-        wanted = plan.wanted | ({(record_sections.OP,)} if self._is_event else frozenset())
+        wanted = plan.wanted | (_EVENT if self._is_event else frozenset())
         records, rows, faults = decoded(schema, self.written.bodies(mine), wanted)
         for row, said in faults.items():
             reason = f"not of its schema: {said}{self.written.hint(mine[row])}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import fastavro
@@ -13,7 +13,14 @@ MOST_BYTES: Final = 1_048_576
 """Of a schema's text."""
 _MOST_NESTED: Final = 60
 _MOST_LEAVES: Final = 10_000
-"""Values of one record, arrays and maps counted once."""
+"""Values of one record, the records in it among them; arrays and maps counted once."""
+_MOST_FREE: Final = 10
+"""Values that may come with one byte: an item, a map's entry or a branch of a union is read as often as there are bytes
+for it. A record is there once, and may have ``_MOST_FREE_AT_ALL`` more."""
+_MOST_FREE_AT_ALL: Final = 100
+_MOST_LOOSE: Final = 20
+_FOR_A_LOOSE: Final = 2
+"""A field that fastavro reads for itself costs as much as some that it reads with the others."""
 _LARGEST_FIXED: Final = 2**31 - 1
 _SHOWN: Final = 200
 
@@ -39,7 +46,9 @@ class AvroSchema:
     physical: Node
 
     as_columns: bool = False
-    """Whether all its records have the same fields in the same order, each a value or null."""
+    """Whether all its records have the same fields in the same order, each a value or null, but for a few ``loose``."""
+    loose: Mapping[tuple[str, ...], Node] = field(default_factory=dict)
+    """Fields of those records, by the steps to them, which are not alike in all, and their schemas for fastavro."""
 
     def resolved(self, node: Node) -> Node:
         """Return ``node``, or what it names."""
@@ -75,25 +84,46 @@ def read_schema(text: str | bytes, referred: Sequence[str] = ()) -> AvroSchema:
         for each in referred:
             fastavro.parse_schema(_json(each), named_schemas=named)
         root = fastavro.parse_schema(_json(text), named_schemas=named)
-        _Weighed(named).weigh(root, 0)
+        _Weighed(named).weigh_record(root)
         found = AvroSchema(root, named, fastavro.parse_schema(_bare(root, named, set())))
     except UnreadableSchemaError:
         raise
     except Exception as error:  # fastavro, and who reads what it has read, find anything in a hostile one
         said = f"its schema is no Avro schema: {type(error).__name__}: {error}"
         raise UnreadableSchemaError(said[:_SHOWN]) from error
-    return replace(found, as_columns=_same_fields(found, root))
+    return _apart(found)
 
 
-def _same_fields(schema: AvroSchema, node: Node) -> bool:
+def _apart(schema: AvroSchema) -> AvroSchema:
+    """Return ``schema`` with what of it is read a column at a time, which pays where most of it is."""
+    steady, loose = 0, dict[tuple[str, ...], Node]()
+    for steps, node in _fields(schema, schema.root, ()):
+        if node is None:
+            steady += 1
+        elif len(loose) < _MOST_LOOSE:
+            loose[steps] = node
+        else:
+            return schema
+    if () in loose or steady < _FOR_A_LOOSE * len(loose):
+        return schema
+    apart = {steps: fastavro.parse_schema(_bare(node, schema.named, set())) for steps, node in loose.items()}
+    return replace(schema, as_columns=True, loose=apart)
+
+
+def _fields(schema: AvroSchema, node: Node, steps: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node | None]]:
+    """Yield the steps to each field that is no record, and None, or its schema where it is not alike in all records."""
     found = schema.resolved(node)
-    of = kind(found)
-    if of == "union":
+    if isinstance(found, list):
         branches = list(schema.branches(found))
-        return len(found) == 2 and len(branches) == 1 and _same_fields(schema, branches[0])
-    if of in {"record", "error"}:
-        return all(_same_fields(schema, field["type"]) for field in found["fields"])
-    return of in _PLAIN
+        if len(found) != 2 or len(branches) != 1:
+            yield steps, node
+            return
+        found = branches[0]
+    if kind(found) in {"record", "error"}:
+        for each in found["fields"]:
+            yield from _fields(schema, each["type"], (*steps, each["name"]))
+    else:
+        yield steps, None if kind(found) in _PLAIN else node
 
 
 def _json(text: str | bytes) -> Node:
@@ -117,10 +147,11 @@ def _inside(outer: dict[str, Node] | list[Node]) -> Iterator[Node]:
 
 @dataclass(frozen=True)
 class _Weight:
-    """How many values a record of a schema has, and how many bytes at least."""
+    """How many values a record of a schema has, how many bytes at least, and how many values that take none of them."""
 
     leaves: int
     bytes: int
+    free: int = 0
 
 
 class _Weighed:
@@ -130,6 +161,9 @@ class _Weighed:
         self._named = named
         self._known: dict[str, _Weight] = {}
         self._open: list[str] = []
+
+    def weigh_record(self, root: Node) -> None:
+        _paid(self.weigh(root, 0), _MOST_FREE_AT_ALL)
 
     def weigh(self, node: Node, depth: int) -> _Weight:
         if depth > _MOST_NESTED:
@@ -148,31 +182,49 @@ class _Weighed:
     def _of(self, node: Node, depth: int) -> _Weight:
         of = kind(node)
         if of in {"record", "error"}:
-            _refuse_odd_aliases(node["fields"])
+            _refuse_odd_fields(node["fields"])
             return self._sum([field["type"] for field in node["fields"]], depth)
         if of == "union":
             found = [self.weigh(branch, depth + 1) for branch in node]
-            return self._bounded(_Weight(sum(each.leaves for each in found), 1))
+            for each in found:
+                _paid(each, _MOST_FREE)
+            return self._bounded(_Weight(1 + sum(each.leaves for each in found), 1))
         if of in {"array", "map"}:
-            items = self.weigh(node["items" if of == "array" else "values"], depth + 1)
-            if of == "array" and items.bytes == 0:
-                raise UnreadableSchemaError("its schema has an array of items without a byte: a record would not end")
-            return _Weight(items.leaves + 1, 1)
+            return self._items(node, of, depth)
         if isinstance(node, Mapping) and not isinstance(node["type"], str):
             return self.weigh(node["type"], depth + 1)
-        if of == "fixed":
-            return _Weight(1, _size(node))
+        if of == "enum":
+            _refuse_odd_symbols(node)
         sizes = {"null": 0, "float": 4, "double": 8}
-        return _Weight(1, sizes.get(of, 1))
+        size = _size(node) if of == "fixed" else sizes.get(of, 1)
+        return _Weight(1, size, int(size == 0))
+
+    def _items(self, node: Mapping[str, Node], of: str, depth: int) -> _Weight:
+        items = self.weigh(node["items" if of == "array" else "values"], depth + 1)
+        if of == "array" and items.bytes == 0:
+            raise UnreadableSchemaError("its schema has an array of items without a byte: a record would not end")
+        # An entry of a map has a byte for its name.
+        _paid(items, _MOST_FREE if of == "map" else 0)
+        return _Weight(items.leaves + 1, 1)
 
     def _sum(self, nodes: Sequence[Node], depth: int) -> _Weight:
         found = [self.weigh(node, depth + 1) for node in nodes]
-        return self._bounded(_Weight(sum(each.leaves for each in found), sum(each.bytes for each in found)))
+        leaves, size, free = (sum(getattr(each, of) for each in found) for of in ("leaves", "bytes", "free"))
+        return self._bounded(_Weight(1 + leaves, size, 1 + free))
 
     def _bounded(self, weight: _Weight) -> _Weight:
         if weight.leaves > _MOST_LEAVES:
             raise UnreadableSchemaError(f"a record of its schema has more than {_MOST_LEAVES:,} values")
         return weight
+
+
+def _paid(weight: _Weight, allowed: int) -> None:
+    """Refuse what has more values than ``allowed``, and than its bytes allow: memory would grow out of nothing."""
+    if weight.free > allowed + _MOST_FREE * weight.bytes:
+        raise UnreadableSchemaError(
+            f"its schema has {weight.free:,} values without a byte of their own where {weight.bytes:,} bytes are: a "
+            f"short record would take much memory"
+        )
 
 
 def _size(node: Mapping[str, Node]) -> int:
@@ -182,11 +234,21 @@ def _size(node: Mapping[str, Node]) -> int:
     return size
 
 
-def _refuse_odd_aliases(fields: Sequence[Mapping[str, Node]]) -> None:
-    for field in fields:
-        aliases = field.get("aliases", [])
+def _refuse_odd_fields(fields: Sequence[Mapping[str, Node]]) -> None:
+    names: set[str] = set()
+    for each in fields:
+        if (name := each["name"]) in names:
+            raise UnreadableSchemaError(f"its schema has a record with two fields {name!r}")
+        names.add(name)
+        aliases = each.get("aliases", [])
         if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
-            raise UnreadableSchemaError(f"its schema has aliases of field {field['name']!r} that are no list of names")
+            raise UnreadableSchemaError(f"its schema has aliases of field {name!r} that are no list of names")
+
+
+def _refuse_odd_symbols(node: Mapping[str, Node]) -> None:
+    symbols = node["symbols"]
+    if not isinstance(symbols, list) or not symbols:
+        raise UnreadableSchemaError(f"its schema has an enum {node['name']!r} whose symbols are no list of names")
 
 
 def _bare(node: Node, named: Mapping[str, Node], told: set[str]) -> Node:
