@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from contract.column_types import decimal_digits, family
 from contract.moment import EARLIEST_US, EPOCH, LATEST_US, PER_SECOND, EpochUnit, epoch_us, text_us
-from contract.plain_values import clock_time, decimal_text
+from contract.plain_values import calendar_date, clock_time, decimal_text
 from contract.stream_sections import Column
 from contract.zones import in_zone
 from pipeline.columns import arrow_type
@@ -142,7 +142,7 @@ def _spoken(column: Column) -> Reader | None:
         return lambda values: _each(values, lambda text: Decimal(decimal_text(text, *digits)), column)
     if wanted == "timestamp":
         return lambda values: _each(values, functools.partial(_text_us, column=column), column)
-    others: dict[str, Callable[[str], object]] = {"date": date.fromisoformat, "time": clock_time}
+    others: dict[str, Callable[[str], object]] = {"date": calendar_date, "time": clock_time}
     read = others.get(wanted)
     return None if read is None else lambda values: _each(values, read, column)
 
