@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import fastavro
 
+from contract.record_path import Step
+
 MOST_BYTES: Final = 1_048_576
 """Of a schema's text."""
 _MOST_NESTED: Final = 60
@@ -47,7 +49,7 @@ class AvroSchema:
 
     as_columns: bool = False
     """Whether all its records have the same fields in the same order, each a value or null, but for a few ``loose``."""
-    loose: Mapping[tuple[str, ...], Node] = field(default_factory=dict)
+    loose: Mapping[tuple[Step, ...], Node] = field(default_factory=dict)
     """Fields of those records, by the steps to them, which are not alike in all, and their schemas for fastavro."""
 
     def resolved(self, node: Node) -> Node:
@@ -96,7 +98,7 @@ def read_schema(text: str | bytes, referred: Sequence[str] = ()) -> AvroSchema:
 
 def _apart(schema: AvroSchema) -> AvroSchema:
     """Return ``schema`` with what of it is read a column at a time, which pays where most of it is."""
-    steady, loose = 0, dict[tuple[str, ...], Node]()
+    steady, loose = 0, dict[tuple[Step, ...], Node]()
     for steps, node in _fields(schema, schema.root, ()):
         if node is None:
             steady += 1
