@@ -135,7 +135,7 @@ class AvroRecords:
         try:
             schema, _ = self.plan(self.written.schema_of(value[: self.written.head_bytes]))
             (body,) = self.written.bodies([value])
-            found = one_record(schema.physical, body)
+            found = one_record(schema, body)
         except (UnframedError, UnreadableSchemaError, NotOneRecordError):
             return None
         record = debezium.ROW.of(debezium.event_of(found)) if self._is_event else found
