@@ -6,20 +6,32 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+
 from bench.services import services
+from console.commands import Command
+from console.ending import run
+from console.exit_codes import FAILED
+
+NAMES = sorted(path.parent.name for path in Path(__file__).parent.glob("*/__main__.py"))
 
 
-def main(names: list[str]) -> int:
-    """Run `python -m bench.<name>` for each of ``names``, by default all; return 1 if one failed."""
-    found = sorted(path.parent.name for path in Path(__file__).parent.glob("*/__main__.py"))
+@click.command(cls=Command, examples=["", "landing training"])
+@click.argument("names", nargs=-1, type=click.Choice(NAMES))
+def main(names: tuple[str, ...]) -> None:
+    """Run each of the measurements NAMES, by default all, on services of their own or those that the shell names.
+
+    Each is a command too, with flags of its own: `python -m bench.landing --help`.
+    """
     with services() as environ:
         failed = [
-            name for name in names or found if subprocess.call([sys.executable, "-m", f"bench.{name}"], env=environ)
+            name for name in names or NAMES if subprocess.call([sys.executable, "-m", f"bench.{name}"], env=environ)
         ]
     for name in failed:
-        print(f"bench.{name} failed", file=sys.stderr)
-    return 1 if failed else 0
+        click.echo(f"bench.{name} failed", err=True)
+    if failed:
+        sys.exit(FAILED)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run(main, prog_name="python -m bench")

@@ -79,3 +79,13 @@ class Group(_WithExamples, click.Group):
         except NoSuchCommand as error:
             # What is imported only when it runs is known by its name alone.
             raise NoSuchCommand(error.command_name, possibilities=self.list_commands(ctx), ctx=ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with the whole first line of its help; click would cut it where a terminal is narrow."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_line(command)) for name, command in found if command is not None])
+
+
+def _first_line(command: click.Command) -> str:
+    return (command.help or "").partition("\n\n")[0]

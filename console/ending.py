@@ -7,6 +7,8 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
+from io import TextIOWrapper
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -30,6 +32,7 @@ def run(command: click.Command, prog_name: str) -> NoReturn:
 @contextlib.contextmanager
 def ended() -> Iterator[None]:
     """Turn what ends the block into a message on standard error, and the exit code for it; no traceback but a bug's."""
+    _settle_streams()
     try:
         yield
     except SwatheError as error:
@@ -39,7 +42,7 @@ def ended() -> Iterator[None]:
         _exit(error.exit_code)
     except click.exceptions.Exit as error:
         _exit(error.exit_code)
-    except (KeyboardInterrupt, EOFError, click.Abort):
+    except (KeyboardInterrupt, click.Abort):
         # The first line ends the one on which the terminal has shown ^C.
         _exit(exit_codes.INTERRUPTED, "\ninterrupted")
     except BrokenPipeError:
@@ -48,6 +51,20 @@ def ended() -> Iterator[None]:
         if error.errno not in _NO_ROOM:
             raise
         _exit(exit_codes.FAILED, f"error: what was to be written found no room ({error}); make room there, run again")
+
+
+def _settle_streams() -> None:
+    """See to it that each standard stream is there, and takes any text."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Closed by whoever started this. It gets the free number, which else a file of ours would get.
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+            os.set_inheritable(nowhere.fileno(), True)
+            setattr(sys, name, nowhere)
+        elif mode == "w" and isinstance(stream, TextIOWrapper):
+            # A name of another encoding is no reason to fail after the work is done.
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _exit(code: int, said: str = "") -> NoReturn:

@@ -6,6 +6,7 @@ What of it a person has to know comes back as an error of ours, and the file is 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -42,28 +43,58 @@ def directory(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 class _File(RotatingFileHandler):
-    """A log that is made when there is something to say; one that takes no more is no reason to stop a training."""
+    """A log that is made when there is something to say; one that takes no more is no reason to stop a training.
+
+    Several processes may write to one: whoever finds that another has rotated it goes on in the new one.
+    """
 
     has_lines = False
 
     def _open(self) -> TextIOWrapper:
+        path = Path(self.baseFilename)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # For its owner alone, as the services' logs are.
-        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.has_lines = True
         return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding=self.encoding, errors=self.errors)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.has_lines = True
-        super().emit(record)
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - logging's own name
+        self._follow()
+        if not super().shouldRollover(record):
+            return False
+        with self._alone():
+            self._follow()
+            if super().shouldRollover(record):
+                self.doRollover()
+        # Done, by this process or another.
+        return False
+
+    def _follow(self) -> None:
+        if self.stream is not None and not self._is_current(self.stream):
+            self.stream.close()
+            # As logging leaves a stream that is to be opened when there is a line for it.
+            self.stream = None
+
+    def _is_current(self, stream: TextIOWrapper) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return os.path.samestat(Path(self.baseFilename).stat(), os.fstat(stream.fileno()))
+        return False
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        directory_lock = os.open(Path(self.baseFilename).parent, os.O_RDONLY)
+        try:
+            fcntl.flock(directory_lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(directory_lock)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         """Say nothing: the disk is full, or the directory went."""
 
 
-def _opened(path: Path) -> _File | None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError:
-        return None
+def file_handler(path: Path) -> _File:
+    """Return what writes to ``path``, which is made with its first line."""
     file = _File(path, maxBytes=MOST_BYTES, backupCount=1, encoding="utf-8", errors="backslashreplace", delay=True)
     file.setFormatter(Formatter(_STYLE))
     return file
@@ -132,16 +163,15 @@ def kept(command: str, *, shown: bool = False, and_to: logging.Handler | None = 
     ``shown``: to the root logger's handlers as well; ``and_to`` is one more handler.
     """
     # `<command>.log` is that of the service which a supervised command is.
-    file = _opened(directory() / f"{command}-libraries.log")
-    handlers: list[logging.Handler] = [found for found in (file, and_to) if found is not None]
+    file = file_handler(directory() / f"{command}-libraries.log")
+    handlers: list[logging.Handler] = [file] if and_to is None else [file, and_to]
     with contextlib.ExitStack() as until_the_end:
         until_the_end.enter_context(_left_by_mlflow())
         until_the_end.enter_context(_warnings_captured())
         for name, level in _LOGGERS.items():
-            until_the_end.enter_context(_listening(name, level, handlers or [logging.NullHandler()], shown=shown))
-        if file is not None:
-            _files.append(file)
-            until_the_end.callback(file.close)
-            until_the_end.callback(_files.remove, file)
+            until_the_end.enter_context(_listening(name, level, handlers, shown=shown))
+        _files.append(file)
+        until_the_end.callback(file.close)
+        until_the_end.callback(_files.remove, file)
         until_the_end.enter_context(_named_on_failure())
         yield

@@ -71,7 +71,7 @@ class RecordPath:
         return found
 
     def leads_into(self, record: object) -> bool:
-        """Whether ``record`` has the path's names, be the value null or not."""
+        """Whether ``record`` has the path's names, be the value, or what it would lie in, null or not."""
         found = record
         for step in self.steps:
             if isinstance(step, str) and isinstance(found, Mapping) and step in found:
@@ -79,7 +79,7 @@ class RecordPath:
             elif isinstance(step, int) and _is_list(found) and step < len(found):  # type: ignore[arg-type]  # a list
                 found = found[step]  # type: ignore[index]  # a list
             else:
-                return False
+                return found is None
         return True
 
 

@@ -15,6 +15,8 @@ ROW: Final = "after"
 """What holds the row in a change event."""
 OP: Final = "op"
 """What says in a change event what became of the row."""
+WRAPPER: Final = "payload"
+"""What holds the event in a record that brings its schema."""
 
 RecordFormatName = Literal["json", "avro", "csv"]
 

@@ -12,7 +12,7 @@ from contract.column_types import family, may_be_id
 from contract.errors import StreamFileError
 from contract.features import COLUMN_TYPES, FORMS, Cyclic, Declared, Number, are_plain, least_columns
 from contract.record_path import RecordPath, meanings
-from contract.record_sections import OP, ROW
+from contract.record_sections import OP, ROW, WRAPPER
 from contract.stream_yaml import line_of
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ def _refuse_one_name_twice(stream: Stream, node: yaml.Node, source: str) -> None
 
 def _refuse_one_place_twice(stream: Stream, node: yaml.Node, source: str) -> None:
     """Each value of a record is read once, as one thing."""
-    op = RecordPath((OP,), from_root=True)
     for name, path in stream.value_paths.items():
-        if path == op and stream.columns[name].type != "string":
-            line, _ = line_of(node, ["columns", name, "type"])
-            raise StreamFileError(source, line, f"columns.{name}: {op} is text, so the column is a string")
+        key, problem = _fault_in_event(path, stream.columns[name])
+        if problem:
+            line, _ = line_of(node, ["columns", name, key])
+            raise StreamFileError(source, line, f"columns.{name}: {problem}")
     seen: dict[tuple[str, str], tuple[str, str]] = {}
     if stream.records.envelope is not None:
         seen["path", str(RecordPath((ROW,), from_root=True))] = ("the envelope", "an object")
@@ -85,6 +85,19 @@ def _refuse_one_place_twice(stream: Stream, node: yaml.Node, source: str) -> Non
             twin_line, _ = line_of(node, ["columns", twin])
             problem = f"{place[0]} {place[1]} is {meant} of this column, {both} (line {twin_line})"
             raise StreamFileError(source, line, f"columns.{name}{key and f'.{key}'}: {problem}")
+
+
+def _fault_in_event(path: RecordPath, column: Column) -> tuple[str, str]:
+    """Return what is wrong with a path that begins at a change event, and which key says it."""
+    first = path.steps[0] if path.from_root else None
+    if first == WRAPPER:
+        return "path", f"path {path}: a path begins at the event, and {WRAPPER!r} is what it may lie in"
+    if first != OP:
+        return "", ""
+    said = f"{RecordPath((OP,), from_root=True)} is text"
+    if len(path.steps) > 1:
+        return "path", f"path {path}: {said}, and nothing lies in it"
+    return ("", "") if column.type == "string" else ("type", f"{said}, so the column is a string")
 
 
 def _places(column: Column, in_value: RecordPath | None) -> Iterator[tuple[tuple[str, str], str]]:

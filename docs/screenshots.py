@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +15,11 @@ import click
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
+from console.commands import Command
+from console.ending import run
+from contract.errors import StopError
+
 PICTURES: Final = Path(__file__).parent / "pictures"
-NOTEBOOK: Final = Path(__file__).with_name("notebook.ipynb")
 MODEL: Final = "flights"
 SETTLE_MS: Final = 8_000
 # Without these Chromium looks for its maker's servers at every start.
@@ -37,11 +38,12 @@ localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 """
 
 
+@click.command(cls=Command, examples=[""])
 def main() -> None:
-    """Take every picture; the services must be up and `make demo` have run."""
+    """Take every picture of the docs; the services must be up and `make demo` have run."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
-        sys.exit("no chromium on PATH; on Debian: apt-get install chromium")
+        raise StopError("no chromium on PATH; on Debian: apt-get install chromium")
     shown = subprocess.run(
         [sys.executable, "-m", "infra", "env", "--json"], check=True, capture_output=True, env=dict(os.environ)
     )
@@ -54,7 +56,6 @@ def main() -> None:
         _compare_runs(page, services["MLFLOW_TRACKING_URI"])
         _user_interface(page, services["SWATHE_SERVING_URL"])
         browser.close()
-    _notebook(services)
 
 
 def _compare_runs(page: Page, mlflow: str) -> None:
@@ -72,19 +73,6 @@ def _compare_runs(page: Page, mlflow: str) -> None:
 def _user_interface(page: Page, serving: str) -> None:
     if httpx.get(f"{serving}/ui/{MODEL}").is_success:
         _shoot(page, f"{serving}/ui/{MODEL}", "ui.png")
-
-
-def _notebook(services: dict[str, str]) -> None:
-    """Keep the first picture that the notebook draws; the notebook itself is committed without any."""
-    with tempfile.TemporaryDirectory() as directory:
-        executed = Path(directory) / "executed.ipynb"
-        command = [str(Path(sys.executable).parent / "jupyter-execute"), str(NOTEBOOK), f"--output={executed}"]
-        subprocess.run(command, check=True, env={**os.environ, **services})  # noqa: S603 - our own notebook
-        cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
-    shown = (output.get("data", {}) for cell in cells for output in cell.get("outputs", ()))
-    drawn = next(each["image/png"] for each in shown if "image/png" in each)
-    (PICTURES / "notebook.png").write_bytes(base64.b64decode(drawn))
-    click.echo(f"{NOTEBOOK} → docs/pictures/notebook.png")
 
 
 def _shoot(page: Page, address: str, name: str, *, search: str = "", enlarged: int | None = None) -> None:
@@ -109,4 +97,4 @@ def _shoot(page: Page, address: str, name: str, *, search: str = "", enlarged: i
 
 
 if __name__ == "__main__":
-    main()
+    run(main, prog_name="python -m docs.screenshots")

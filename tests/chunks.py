@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.land.formats.format import Chunk
-from pipeline.land.origins import Headers, Longs
+from pipeline.land.origins import Longs
+from pipeline.record_headers import Headers
 
 
 def chunk(

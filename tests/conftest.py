@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.pages import not_run
 from tests.services import RUN_VARIABLE, SharedServices, environment_from, run_directory
 
 _TESTS = Path(__file__).parent
+_PAGES = "tests/unit/docs/test_pages.py"
 
 # A machine that does something else besides is no fault.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,6 +38,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the services, however the run ended."""
     if not hasattr(config, "workerinput") and RUN_VARIABLE in os.environ:
         SharedServices(Path(os.environ.pop(RUN_VARIABLE))).stop()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the commands on the pages that no test runs, where the test that looks for them was among these."""
+    reports = [report for each in terminalreporter.stats.values() for report in each]
+    if any(getattr(report, "nodeid", "").startswith(_PAGES) for report in reports):
+        terminalreporter.write_sep("-", "commands on the pages that are not run here")
+        for block in not_run():
+            terminalreporter.write_line(f"{block.page}:{block.line} ({block.not_run})")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,15 @@ NOT_RUN: Final = {
 }
 _MARK: Final = re.compile(r"<!-- not run here: (.*?) -->")
 _PROMPT: Final = re.compile(r"^\$ (.*(?:\n> .*)*)$", re.MULTILINE)
+BEGUN: Final = "@@ step "
+# An answer that is an error fails the step, as it would catch a reader's eye; and no server outlives its page.
+_SHELL: Final = """
+curl() {
+  case " $* " in *" --fail "*) ;; *) set -- --fail-with-body "$@" ;; esac
+  command curl "$@"
+}
+trap 'kill $(jobs -p) 2>/dev/null || true; wait || true' EXIT
+"""
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,18 @@ def blocks(page: str) -> Iterator[Block]:
 def commands(page: str) -> list[Block]:
     """Return the page's blocks of commands."""
     return [block for block in blocks(page) if block.language in COMMANDS]
+
+
+def not_run() -> list[Block]:
+    """Return the blocks of all pages that no test runs."""
+    return [block for page in pages() for block in commands(page) if block.not_run is not None]
+
+
+def script(typed: Iterable[str]) -> str:
+    """Return a script for `bash -euo pipefail` that types one step after the other, and says which one begins."""
+    # What was said before may not have ended its line; the shell would not stop in the middle of a list of `&&`.
+    steps = (f"printf '\\n{BEGUN}{number}\\n'\n{step.replace(' && ', chr(10))}\n" for number, step in enumerate(typed))
+    return _SHELL + "".join(steps)
 
 
 def matches(shown: str, said: str) -> bool:

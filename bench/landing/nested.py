@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import click
 import numpy as np
 import orjson
 
 from bench.landing.records import STREAM_FILE, flights
+from console.commands import Command
+from console.ending import run
 from contract.stream import Stream
 from pipeline.land.formats.format import Chunk
 from pipeline.land.formats.whole_records import WholeRecords
@@ -48,6 +51,7 @@ def _seconds(reader: WholeRecords, chunks: list[Chunk]) -> float:
     return time.process_time() - began
 
 
+@click.command(cls=Command, examples=[""])
 def main() -> None:
     """Print the least time a record of each, in turn, and how many times that of the flat ones it is."""
     rows: list[Row] = [orjson.loads(record) for record in flights()[:ROWS]]
@@ -67,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, prog_name="python -m bench.landing.nested")

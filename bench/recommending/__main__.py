@@ -9,8 +9,12 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import click
+
 from bench.training.batches import Landed
 from bench.training.measure import Measured, measure
+from console.commands import Command
+from console.ending import run
 from pipeline.object_store import ObjectStore
 from pipeline.settings import store_settings
 
@@ -35,8 +39,9 @@ def land_ratings(directory: Path) -> Landed:
     return Landed(name, file, ObjectStore(store_settings()))
 
 
+@click.command(cls=Command, examples=[""])
 def main() -> None:
-    """Land the ratings, measure one after the other, print the ratio."""
+    """Land the ratings of films, whose package is installed, measure one after the other, print the ratio."""
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -55,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, prog_name="python -m bench.recommending")

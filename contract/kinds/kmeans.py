@@ -40,7 +40,8 @@ class KMeans(ClusteringSection):
         return range(self.seed, self.seed + (self.k.seeds if isinstance(self.k, KRange) else self.seeds))
 
 
-_MOST_K = 8
+# Few fits: whoever looks at a first version for the first time waits for them.
+_MOST_K = 6
 
 
 def propose(table: Table) -> Proposal | None:
@@ -48,7 +49,7 @@ def propose(table: Table) -> Proposal | None:
     features, left_out = proposed_features(table)
     # Half of the rows of a batch: fewer distinct points than clusters fail it.
     most = min(_MOST_K, table.batch_rows // 2)
-    k: object = 2 if most <= 2 else {"from": 2, "to": most}
+    k: object = 2 if most <= 2 else {"from": 2, "to": most, "seeds": 1}
     if features:
         return Proposal(0.5, {"kind": "kmeans", "k": k}, features, left_out)
     if (only := any_feature(table)) is None:

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from infra.cli import cli
+from infra.demo import demo, live, ratings
 from pipeline.__main__ import main as pipeline
 from serving.__main__ import main as serving
 
@@ -15,6 +16,9 @@ PROGRAMS: Final[Mapping[str, click.Command]] = {
     "python -m pipeline": pipeline,
     "python -m infra": cli,
     "python -m serving": serving,
+    "python -m infra.demo": demo.main,
+    "python -m infra.demo.ratings": ratings.main,
+    "python -m infra.demo.live": live.main,
 }
 _WIDTH: Final = 100
 

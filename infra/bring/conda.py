@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import click
 import yaml
 
+from console.commands import Command
+from console.ending import run
 from infra.settings import ROOT
 
 LOCK = ROOT / "requirements" / "base.txt"
@@ -38,5 +41,11 @@ def write() -> None:
     TARGET.write_text(render(LOCK.read_text()))
 
 
-if __name__ == "__main__":
+@click.command(cls=Command, examples=[""])
+def main() -> None:
+    """Write conda.yaml, which `mlflow run` reads, from the locked requirements."""
     write()
+
+
+if __name__ == "__main__":
+    run(main, prog_name="python -m infra.bring.conda")

@@ -33,7 +33,7 @@ class Change:
 def changes(stream: Stream, found: Description) -> Iterator[Change]:
     """Yield what of the table ``found`` is not as ``stream`` says."""
     facts = {column.name: column for column in found.table}
-    here = {_place_found(column): column for column in found.columns}
+    here = {_place_found(column): column for column in found.columns if column.name in facts}
     known = {_place_said(stream, name, records=found.of_records): name for name in stream.columns}
     for place, name in known.items():
         if place is None:

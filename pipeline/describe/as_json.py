@@ -20,7 +20,11 @@ def as_json(found: Description) -> dict[str, Any]:
         "columns": {
             column.name: {"type": column.type, "required": column.required, **column.keys}
             | ({"note": column.note} if column.note else {})
-            | {"found": {key: value for key, value in facts[column.name].items() if key not in {"name", "type"}}}
+            | {
+                "found": {
+                    key: value for key, value in facts.get(column.name, {}).items() if key not in {"name", "type"}
+                }
+            }
             for column in found.columns
         },
         "not_columns": dict(found.not_columns),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
 from contract.column_types import is_numeric
@@ -27,6 +28,7 @@ _SAYS_CODE = re.compile(r"code|codice|codigo|kode|numeric|isbn|nummer|(^|[_\W])i
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # Seconds between 1973 and 2103.
 _EPOCHS = (10**8, 42 * 10**8)
+_DAYS = (1800_01_01, 2199_12_31)
 _DENSE = 2
 
 
@@ -56,11 +58,25 @@ def meaning_of(name: str, column: TextColumn | ArrowColumn | JsonColumn, marks: 
         return Meaning("bool")
     if (numbers := _numbers(column, marks)) is not None and numbers.type is not None:
         keys = {"percent": True} if numbers.numerals.percent else {}
-        return _as_epoch(name, Meaning(numbers.type, keys, [], numbers.low, numbers.high))
+        notes = [_EIGHT_DIGITS] if _may_be_days(numbers) else []
+        return _as_epoch(name, Meaning(numbers.type, keys, notes, numbers.low, numbers.high))
     return _when(column) if column.times and column.any_value else _text(column)
 
 
 _NO_ZONE = "names no zone, and is taken for UTC; `zone: Europe/Berlin` would say another"
+
+
+_EIGHT_DIGITS = 'numbers that may be days, as 20130101 is; `{type: date, format: "%Y%m%d"}` would read them so'
+
+
+def _may_be_days(numbers: Numbers) -> bool:
+    """Whether the smallest and the largest are a year between 1800 and 2199, a month and a day."""
+    if numbers.type != "int64" or not _DAYS[0] <= numbers.low <= numbers.high <= _DAYS[1]:
+        return False
+    try:
+        return all(date.fromisoformat(f"{bound:.0f}") for bound in (numbers.low, numbers.high))
+    except ValueError:
+        return False
 
 
 def _numbers(column: TextColumn, marks: Marks) -> Numbers | None:

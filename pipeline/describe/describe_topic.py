@@ -22,7 +22,7 @@ from pipeline.describe.csv_lines import csv_columns
 from pipeline.describe.describe_file import TableColumn, counted, finished
 from pipeline.describe.description import DescribedColumn, Description
 from pipeline.describe.names import column_names, stream_name
-from pipeline.describe.nested import column_of, leaves_of
+from pipeline.describe.nested import Leaf, column_of, leaves_of, of_any_place
 from pipeline.describe.sample import Sample
 from pipeline.describe.text_column import TextColumn
 from pipeline.land.formats.debezium import event_of
@@ -114,7 +114,18 @@ def _of_json(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
             meaning.keys["path"] = str(leaf.path)
         missing = sum(value is None for value in leaf.values)
         columns.append(TableColumn(str(leaf.path), name, found, meaning, missing))
+    _as_one_type(usable, columns)
     return _finished(sample, told, columns, len(objects), records=records, faults=faults)
+
+
+def _as_one_type(leaves: Sequence[Leaf], columns: Sequence[TableColumn]) -> None:
+    """Take times for text where another place of their list holds text: a list has values of one type."""
+    text = {
+        of_any_place(leaf.path.steps) for leaf, c in zip(leaves, columns, strict=True) if c.meaning.type == "string"
+    }
+    for leaf, column in zip(leaves, columns, strict=True):
+        if of_any_place(leaf.path.steps) in text:
+            column.meaning.type = "string"
 
 
 def _json(value: bytes) -> object:
@@ -182,6 +193,7 @@ def _finished(
     )  # fmt: skip
     if required:
         found = replace(found, columns=[replace(c, required=c.name in required) for c in found.columns])
+    found = found if found.event_time else _with_record_time(found)
     values = [value for value in sample.values if value is not None]
     parsed = _landed(_stream(sample, found.columns, records, found.null_values), values)
     if parsed.rejected:
@@ -189,6 +201,13 @@ def _finished(
         said = f"{counted(len(parsed.rejected), 'record')} of those looked at would be rejected; the first: {reason}"
         found = replace(found, notes=[*found.notes, said])
     return found
+
+
+def _with_record_time(found: Description) -> Description:
+    *_, name = column_names([*(column.name for column in found.columns), "record_time"])
+    note = "no value says when; this is the record's own time, as Kafka has it"
+    column = DescribedColumn(name, "timestamp", required=False, keys={"timestamp": True}, note=note)
+    return replace(found, columns=[*found.columns, column], event_time=name)
 
 
 def _stream(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from pipeline.describe.text_column import TextColumn
 MOST_ITEMS = 4
 """Places of a list that become columns: a longer one is no row's."""
 _MOST_PATHS = 5_000
+_NO_NAME, _NO_PLACE = "\0", -1
 _LEAVES: dict[type, pa.DataType] = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 
 
@@ -40,31 +41,48 @@ def leaves_of(records: Sequence[Mapping[str, object]]) -> list[Leaf]:
     for leaf in found.values():
         leaf.values.extend([None] * (len(records) - len(leaf.values)))
     _refuse_mixed(found)
-    return list(found.values())
+    return [leaf for steps, leaf in found.items() if not leads_nowhere(steps)]
+
+
+def leads_nowhere(steps: tuple[Step, ...]) -> bool:
+    """Whether a path only says that an object, or a list, is where it leads through."""
+    return steps[-1] in {_NO_NAME, _NO_PLACE}
 
 
 def walk(value: object, steps: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], object]]:
-    """Yield each value inside ``value`` and its path; a list that is too long, or nothing, is yielded itself."""
+    """Yield each value inside ``value`` and its path; a list that is too long is yielded itself.
+
+    Of an empty object, or list, comes a path that leads into it and nowhere (:func:`leads_nowhere`).
+    """
     if isinstance(value, dict) and value and len(steps) < MOST_STEPS:
         for name, inner in value.items():
             yield from walk(inner, (*steps, name))
     elif isinstance(value, list) and 0 < len(value) <= MOST_ITEMS and steps and len(steps) < MOST_STEPS:
         for place, inner in enumerate(value):
             yield from walk(inner, (*steps, place))
-    elif steps and (value is not None and value not in ({}, [])):
+    elif steps and value == {} and isinstance(value, dict):
+        yield (*steps, _NO_NAME), None
+    elif steps and value == []:
+        yield (*steps, _NO_PLACE), None
+    elif steps:
         yield steps, value
-    elif steps and value is None:
-        yield steps, None
 
 
 def _refuse_mixed(found: Mapping[tuple[Step, ...], Leaf]) -> None:
     """Say of each path why it can be no column: it is of several types, or leads through a value."""
     inner = {steps[:depth] for steps in found for depth in range(1, len(steps))}
     values = {steps for steps, leaf in found.items() if any(value is not None for value in leaf.values)}
+    torn_at = torn(found, place_of=of_any_place)
+    any_inner, any_values = set(map(of_any_place, inner)), set(map(of_any_place, values))
+    alike: dict[tuple[Step, ...], set[type]] = {}
+    for steps, leaf in found.items():
+        alike.setdefault(of_any_place(steps), set()).update(type(value) for value in leaf.values if value is not None)
     for steps, leaf in found.items():
         kinds = {type(value) for value in leaf.values if value is not None}
         through = next((steps[:depth] for depth in range(1, len(steps)) if steps[:depth] in values), None)
-        if through is not None:
+        if steps in torn_at:
+            leaf.fault = torn_at[steps]
+        elif through is not None:
             leaf.fault = f"{RecordPath(through)} is {kind_of(_first(found[through]))} in some records"
         elif steps in inner and steps in values:
             leaf.fault = "it is an object or a list in other records"
@@ -74,8 +92,36 @@ def _refuse_mixed(found: Mapping[tuple[Step, ...], Leaf]) -> None:
             leaf.fault = f"a list of more than {MOST_ITEMS}, or one that is deep"
         elif kinds == {int} and _too_wide(leaf.values):
             leaf.fault = "its whole numbers do not fit into 64 bits"
+        elif (of_any_place(steps) in any_inner and kinds) or any(
+            of_any_place(steps[:depth]) in any_values for depth in range(1, len(steps))
+        ):
+            leaf.fault = "a list whose values are not all of one type"
+        elif (among := alike[of_any_place(steps)]) != kinds and not (kinds and among == {int, float}):
+            # A place that is always null would be text in a list of numbers.
+            leaf.fault = "a list whose values are not all of one type"
         elif len(kinds) > 1 and kinds != {int, float}:
             leaf.fault = "it is " + " and ".join(sorted({kind_of(value) for value in leaf.values if value is not None}))
+
+
+def of_any_place(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return a path with any place of a list in it: Arrow knows one type for all of them."""
+    return tuple(0 if isinstance(step, int) else step for step in steps)
+
+
+def torn(
+    paths: Collection[tuple[Step, ...]], place_of: Callable[[tuple[Step, ...]], tuple[Step, ...]] = tuple
+) -> dict[tuple[Step, ...], str]:
+    """Return why some of ``paths`` cannot be columns together: they lead through a place that is both of two things."""
+    behind: dict[tuple[Step, ...], set[type]] = {}
+    for steps in paths:
+        for depth in range(1, len(steps)):
+            behind.setdefault(place_of(steps[:depth]), set()).add(type(steps[depth]))
+    found: dict[tuple[Step, ...], str] = {}
+    for steps in paths:
+        for place in (steps[:depth] for depth in range(1, len(steps))):
+            if len(behind[place_of(place)]) > 1:
+                found[steps] = f"{RecordPath(place)} is an object in some records, and a list in others"
+    return found
 
 
 def _too_wide(values: Sequence[object]) -> bool:

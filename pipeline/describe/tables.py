@@ -18,7 +18,7 @@ from contract.record_path import RecordPath
 from pipeline.describe.arrow_column import ArrowColumn
 from pipeline.describe.dialect import HEAD_BYTES, Dialect, dialect_of, encoding_of, other_encoding
 from pipeline.describe.json_column import JsonColumn
-from pipeline.describe.nested import walk
+from pipeline.describe.nested import leads_nowhere, torn, walk
 from pipeline.describe.text_blocks import NotUtf8Error, TextBlocks
 from pipeline.describe.text_column import TextColumn
 from pipeline.replay.arrow_file import open_arrow
@@ -192,6 +192,8 @@ class _Reading:
     def _refuse_passages(self) -> None:
         """Leave out what is a value in some objects, and holds others in others."""
         columns = self._found.columns
+        paths = {key.steps: key for key in columns if isinstance(key, RecordPath)}
+        self._found.elsewhere |= {paths[steps]: said for steps, said in torn(paths).items()}
         for key in [key for key in columns if isinstance(key, RecordPath)]:
             for passed in (key.steps[:depth] for depth in range(1, len(key.steps))):
                 before = str(passed[0]) if len(passed) == 1 else RecordPath(passed)
@@ -202,6 +204,9 @@ class _Reading:
                     }
                 elif before in columns:
                     self._found.elsewhere[before] = "it holds others"
+        for key in [key for key in columns if isinstance(key, RecordPath) and leads_nowhere(key.steps)]:
+            del columns[key]
+            self._found.elsewhere.pop(key, None)
 
     def _arrow(self, found: Opened) -> None:
         schema, batches = _arrow_batches(self._path, found)

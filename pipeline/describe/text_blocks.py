@@ -1,6 +1,7 @@
 """The rows of a text file, a block of them after the other, as columns of cells: those that replay's reader gives.
 
-Arrow splits a block in which nothing is quoted. Any other is read as replay reads it, and so are its faults.
+Arrow splits a block in which nothing is quoted, or all quotes surely mean what they mean to replay. Any other is read
+as replay reads it, and so are its faults.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pyarrow import csv as arrow_csv
 
 from contract.errors import SourceFileError
 from pipeline.describe.dialect import Dialect
+from pipeline.describe.quotes import are_sure, end_outside
 from pipeline.replay import lines as lines_module
 from pipeline.replay.lines import BROKEN, BrokenOffError
 
@@ -52,7 +54,7 @@ class TextBlocks:
         csv.field_size_limit(lines_module.LONGEST_ROW)
         if dialect.names is not None:
             self._pass_header(dialect)
-        while block := self._block():
+        while block := self._whole_cells(self._block()):
             yield self._fast(block, dialect) or self._slow(block, dialect)
 
     def _pass_header(self, dialect: Dialect) -> None:
@@ -92,16 +94,29 @@ class TextBlocks:
                 raise BrokenOffError(self._source, self._line + 1, None, reason)
             self._rest = block
 
+    def _whole_cells(self, block: bytes) -> bytes:
+        """Return ``block`` without its last lines where a quoted cell goes on behind them; most of it, in any case."""
+        end = end_outside(block) if b'"' in block else len(block)
+        end = end if end > len(block) // 2 else len(block)
+        self._rest = block[end:] + self._rest
+        return block[:end]
+
     def _fast(self, block: bytes, dialect: Dialect) -> list[pa.Array] | None:
         """Return the cells, None where a row is none, or is not surely one."""
-        if b'"' in block or block.count(b"\r") != block.count(b"\r\n") or len(dialect.delimiter.encode()) > 1:
+        delimiter = dialect.delimiter.encode()
+        if len(delimiter) > 1 or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
+            return None
+        quoted = b'"' in block
+        if quoted and not are_sure(block, delimiter):
             return None
         names = [str(place) for place in range(dialect.width)]
         try:
             table = arrow_csv.read_csv(
                 pa.BufferReader(block),
                 read_options=arrow_csv.ReadOptions(column_names=names, block_size=len(block) + 1),
-                parse_options=arrow_csv.ParseOptions(delimiter=dialect.delimiter, quote_char=False),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=dialect.delimiter, quote_char='"' if quoted else False, newlines_in_values=quoted
+                ),
                 convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
             )
         except pa.ArrowInvalid:

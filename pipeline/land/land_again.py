@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -64,10 +64,20 @@ class _Piece:
 
 
 class LandingAgain:
-    """One run over a stream's rejects. Safe beside any number of others, and beside landing."""
+    """One run over a stream's rejects. Safe beside any number of others, and beside landing.
 
-    def __init__(self, store: ObjectStore, stream: Stream, record_format: RecordFormat, writer: Writer) -> None:
-        self._store, self._stream, self._writer = store, stream, writer
+    ``on_records`` is told how many more records were looked at.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        stream: Stream,
+        record_format: RecordFormat,
+        writer: Writer,
+        on_records: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._store, self._stream, self._writer, self._on_records = store, stream, writer, on_records
         self._chain = AgainChain(store, stream.name)
         self._format = record_format
         self._schema = part_schema(stream)
@@ -138,10 +148,12 @@ class LandingAgain:
         for named in parts:
             table = read_rejects(self._store, self._chain, self._known, named)
             for first in range(0, table.num_rows, CHUNK_RECORDS):
-                records = self._parse(lane, table.slice(first, CHUNK_RECORDS))
+                looked_at = table.slice(first, CHUNK_RECORDS)
+                records = self._parse(lane, looked_at)
                 outcome.reasons.count(lane, records.rejects)
                 outcome.rejected += len(records.rejects) + len(records.skipped)
                 outcome.skipped += len(records.skipped)
+                self._on_records(looked_at.num_rows)
                 yield records
 
     def _parse(self, lane: int, rejects: pa.Table) -> ParsedRecords:

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
-from typing import Any, Protocol, overload
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
 from contract.origin import HEADER, Origin, origin_of
+from pipeline.record_headers import Headers, WithHeaders, headers_of
 
 Longs = npt.NDArray[np.int64]
-Headers = Sequence[tuple[str, bytes | None]]
-"""Name and value of each header of a record."""
-_HEADERS = operator.methodcaller("headers")
-
-
-class WithHeaders(Protocol):
-    """A record as the client hands it over."""
-
-    def key(self) -> Any:
-        """Return the key, bytes or None."""
-        ...
-
-    def headers(self) -> Any:
-        """Return name and value of each header."""
-        ...
 
 
 class HeadersOf(Sequence[Headers]):
@@ -47,7 +32,7 @@ class HeadersOf(Sequence[Headers]):
         """Return the headers of the record at ``place``."""
         if isinstance(place, slice):
             return HeadersOf(self._records[place])
-        return self._records[place].headers() or ()
+        return headers_of(self._records[place])
 
 
 class Origins:
@@ -80,7 +65,7 @@ class Origins:
         if not _one_file(at_first, at_last, end - 1 - first):
             if not self._any_key:
                 places = [place for place in places if (self._records[place].key() or b"").isdigit()]
-            if not any(map(_HEADERS, map(self._records.__getitem__, places))):
+            if not any(map(headers_of, map(self._records.__getitem__, places))):
                 return found
             at_first, at_last = self._at(places[0]), self._at(places[-1])
         self._note(places, at_first, at_last, found)
@@ -101,7 +86,7 @@ class Origins:
         self._note(behind, self._at(behind[0]), at_last, found)
 
     def _at(self, place: int) -> Origin | None:
-        for name, value in self._records[place].headers() or ():
+        for name, value in headers_of(self._records[place]):
             if name == HEADER and isinstance(value, bytes):
                 return origin_of(value)
         return None

@@ -13,6 +13,7 @@ from pipeline.land.fetched_records import FetchedRecords
 from pipeline.land.formats.format import NONE
 from pipeline.land.origins import NO_ORIGINS, Longs, Origins
 from pipeline.land.reject import Reject
+from pipeline.record_headers import UNREADABLE, Headers
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,12 @@ def _reject(fetched: FetchedRecords, index: int, reason: str) -> Reject:
         key=fetched.chunk.keys[index],
         value=fetched.chunk.values[index],
         reason=reason,
-        headers=tuple(fetched.chunk.headers[index]),
+        headers=_kept(fetched.chunk.headers[index]),
     )
+
+
+def _kept(headers: Headers) -> Headers:
+    return headers if headers is UNREADABLE else tuple(headers)
 
 
 def no_records(schema: pa.Schema, first_offset: int, next_offset: int) -> ParsedRecords:

@@ -6,7 +6,7 @@ import contextlib
 import ssl
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Final, NoReturn
 from urllib.parse import quote
 
@@ -188,8 +188,8 @@ class RegistryClient:
         deadline = time.monotonic() + _LONGEST_ANSWER_S
         asking.start()
         while True:
-            with contextlib.suppress(TimeoutError):
-                return found.result(max(0.0, min(_LOOKS_EVERY_S, deadline - time.monotonic())))
+            if wait([found], max(0.0, min(_LOOKS_EVERY_S, deadline - time.monotonic()))).done:
+                return found.result()
             stopped = self._stop is not None and self._stop.is_set()
             if stopped or time.monotonic() > deadline:
                 # Whoever still reads meets a closed connection.

@@ -10,7 +10,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.land.origins import Headers
+from pipeline.record_headers import UNREADABLE, Headers
 
 _REJECTS_SCHEMA = pa.schema(
     [
@@ -25,7 +25,7 @@ _REJECTS_SCHEMA = pa.schema(
 
 
 HEADERS: Final = "headers"
-"""A column of rejects that have some; objects of earlier landing have none."""
+"""A column of rejects that have some, null where they are unreadable; objects of earlier landing have none."""
 _HEADERS_TYPE = pa.list_(pa.struct([pa.field("name", pa.string(), nullable=False), pa.field("value", pa.binary())]))
 
 
@@ -62,9 +62,13 @@ def encode_rejects(lane: int, rejects: Sequence[Reject]) -> bytes:
         },
         schema=_REJECTS_SCHEMA,
     )
-    if any(reject.headers for reject in rejects):
-        kept = [[{"name": name, "value": value} for name, value in reject.headers] for reject in rejects]
+    if any(reject.headers or reject.headers is UNREADABLE for reject in rejects):
+        kept = [None if reject.headers is UNREADABLE else _pairs(reject.headers) for reject in rejects]
         table = table.append_column(HEADERS, pa.array(kept, _HEADERS_TYPE))
     body = io.BytesIO()
     pq.write_table(table, body, compression="zstd")
     return body.getvalue()
+
+
+def _pairs(headers: Headers) -> list[dict[str, str | bytes | None]]:
+    return [{"name": name, "value": value} for name, value in headers]

@@ -24,11 +24,11 @@ from contract.batch import (
 from contract.errors import ChainError
 from pipeline.land.again_chain import AgainChain
 from pipeline.land.chain import Chain, listed_lanes
-from pipeline.land.origins import Headers
 from pipeline.land.reject import HEADERS, Reject
 from pipeline.land.reject_reasons import RejectReasons
 from pipeline.object_store import ObjectStore
 from pipeline.parquet_bytes import read_table
+from pipeline.record_headers import UNREADABLE, Headers
 
 # For the first reasons a person needs a few; a stream may have rejected for years.
 _READ_FOR_REASONS = 16
@@ -147,7 +147,10 @@ def headers_in(table: pa.Table) -> list[Headers]:
     """Return the headers of each record of a rejects object's ``table``; earlier landing kept none."""
     if HEADERS not in table.column_names:
         return [()] * table.num_rows
-    return [tuple((found["name"], found["value"]) for found in kept) for kept in table[HEADERS].to_pylist()]
+    return [
+        UNREADABLE if kept is None else tuple((found["name"], found["value"]) for found in kept)
+        for kept in table[HEADERS].to_pylist()
+    ]
 
 
 def newest_reasons(store: ObjectStore, stream: str, rejected: RejectedStream) -> RejectReasons:

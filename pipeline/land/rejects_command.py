@@ -18,6 +18,7 @@ from rich.table import Table
 
 from console.commands import Command
 from console.output import output
+from console.progress import step
 from contract import remedies
 from contract.errors import ConfigurationError
 from contract.stream import Stream
@@ -165,7 +166,9 @@ def _land_again(store: ObjectStore, stream: Stream, stream_path: str) -> None:
     writer = Writer(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", start.topic_id)
     refuse_unreadable_parts(store, stream, stream_path, writer)
     records, _ = record_format(stream, stream_path)
-    _say(stream_path, LandingAgain(store, stream, records, writer).run())
+    with step(f"land again {stream.name}", unit="records") as shown:
+        outcome = LandingAgain(store, stream, records, writer, shown.advance).run()
+    _say(stream_path, outcome)
 
 
 def _say(stream_path: str, outcome: LandAgainOutcome) -> None:

@@ -73,6 +73,7 @@ class BatchProof:
     landed_again_in: dict[str, int]
     gap_records: int
     skipped: int
+    deletes: int
     offsets: Mapping[int, tuple[int, int]]
     cut: str
 
@@ -185,6 +186,7 @@ def _check_manifest(reading: _Reading, manifest: Manifest, ends: Mapping[int, La
         BatchProof(
             batch=manifest.batch, rows=manifest.rows, rows_again=manifest.rows_again, rejected=manifest.rejected,
             landed_again_in={}, gap_records=manifest.gap_records, skipped=manifest.skipped,
+            deletes=sum(part.deletes for part in manifest.parts),
             offsets=manifest.offsets, cut=manifest.cut,
         )
     )  # fmt: skip
@@ -249,6 +251,9 @@ def _check_part(reading: _Reading, lane: int, batch: int | None, part: Part) -> 
         reading.say(f"{part.key} is of topic id {part.topic_id}, the stream of {reading.start.topic_id}")
     for what, count, first in misfits(starts, ends, part.first_offset, part.next_offset):
         reading.say(f"{part.key}: {count} offsets {what}, the first is {first}")
+    if part.deletes > part.skipped:
+        said = f"{part.deletes} deletes are more than the {part.skipped} records that were skipped"
+        reading.say(f"{part.key}: {said}")
     reading.rejected.append(RejectedOffsets(lane, batch, rejected))
     totals = reading.lane(lane, part.next_offset)
     totals.parts += 1

@@ -95,6 +95,10 @@ def _landed_again(batch: BatchProof) -> str:
     return "; ".join([*went, *([f"{batch.rows_again:,} here"] if batch.rows_again else [])]) or "–"
 
 
+def _deletes(count: int) -> str:
+    return f" ({count:,} deletes)" if count else ""
+
+
 def _print(proof: Proof) -> None:
     console = output(width=120)
     batches = Table(
@@ -105,7 +109,7 @@ def _print(proof: Proof) -> None:
         offsets = ", ".join(f"{lane}: {first}-{end - 1}" for lane, (first, end) in batch.offsets.items())
         batches.add_row(
             *(str(batch.batch), f"{batch.rows:,}", f"{batch.rejected:,}", _landed_again(batch)),
-            *(f"{batch.gap_records:,}", f"{batch.skipped:,}", offsets, batch.cut),
+            *(f"{batch.gap_records:,}", f"{batch.skipped:,}{_deletes(batch.deletes)}", offsets, batch.cut),
         )
     console.print(batches)
     for lane in proof.lanes.values():
@@ -115,7 +119,7 @@ def _print(proof: Proof) -> None:
             f"+ {lane.rejected:,} rejected"
             + (f" + {lane.landed_again:,} rejected and landed again" if lane.landed_again else "")
             + (f" + {lane.skipped:,} skipped" if lane.skipped else "")
-            + (f" ({lane.deletes:,} deletes)" if lane.deletes else "")
+            + _deletes(lane.deletes)
             + f" + {lane.gap_records:,} in gaps, in {lane.parts} parts"
             + (f"; {lane.unsealed_rows:,} rows wait for their batch" if lane.unsealed_rows else "")
         )

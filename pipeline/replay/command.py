@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import signal
 import sys
 import threading
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 import click
 
 from console.commands import Command
-from console.exit_codes import INTERRUPTED
+from console.exit_codes import INTERRUPTED, TERMINATED
 from console.progress import Step, put_line, step
 from contract.errors import ConfigurationError, ServiceDownError, SourceFileError, StreamFileError
 from contract.stream import Stream
@@ -32,6 +31,7 @@ from pipeline.replay.resume import GoOn, go_on
 from pipeline.replay.rows import SourceRow
 from pipeline.replay.sending import Sending
 from pipeline.replay.source import read_rows
+from pipeline.replay.stop import Stop
 from pipeline.replay.topic import ensure_topic, make_producer, refuse_retention
 from pipeline.settings import kafka_settings
 from pipeline.stream_file import line_of_key, load_stream
@@ -117,6 +117,10 @@ class _Reading:
         "--stream streams/flights.yaml --rate 500 --jitter",
         "--stream streams/mine.yaml --file 'data/*.csv' --skip-bad",
     ],
+    exits={
+        INTERRUPTED: "interrupted by Ctrl-C (SIGINT); the same command goes on from there",
+        TERMINATED: "ended by SIGTERM; the same command goes on from there",
+    },
 )
 @click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option(
@@ -151,7 +155,7 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
     if speed and (rate or jitter):
         raise ConfigurationError("--speed paces by the event time, --rate and --jitter by the clock: give one of them")
     when = event_time_of(stream) if speed or stamp else None
-    stop = threading.Event()
+    stop = Stop()
     with step(f"replay {path.name or path}", total=limit, unit="rows") as shown:
         reading = _Reading(path, stream, stream_path, shown, skip_bad=skip_bad)
         if when is not None and stamp:
@@ -169,8 +173,7 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
             make_producer(settings, topic.record_bytes), stream.topic, file.place, found.next_rows,
             keyed=stream.written.key is not None, already_there=min(found.passed, limit or found.passed),
         )  # fmt: skip
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        stop.listen()
         shown.say("sending")
         try:
             pacing = _Pacing(Pace(rate, jitter=jitter), EventPace(speed) if speed else None, when, stamp=stamp)
@@ -181,7 +184,7 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
             _report(sending, reading, path, unacknowledged, settings["bootstrap.servers"])
     if stop.is_set():
         click.echo("stopped before the end of the file; the same command goes on from here", err=True)
-        sys.exit(INTERRUPTED)
+        sys.exit(stop.exit_code)
 
 
 def _limited(rows: Iterator[SourceRow], limit: int | None) -> Iterator[SourceRow]:

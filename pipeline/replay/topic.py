@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type:
 
 from contract.errors import ConfigurationError, ServiceDownError, StopError
 from contract.origin import HEADER, Origin, origin_of
+from pipeline.record_headers import headers_of
 from pipeline.replay.earlier_rows import EarlierRows
 
 logger = logging.getLogger(__name__)
@@ -274,8 +275,7 @@ def _records(consumer: Consumer, topic: str, lane: int, first: int, end: int) ->
 
 
 def _origin(message: Message) -> Origin | None:
-    for header in message.headers() or []:
-        value = header[1]
-        if header[0] == HEADER and isinstance(value, bytes):
+    for name, value in headers_of(message):
+        if name == HEADER and isinstance(value, bytes):
             return origin_of(value)
     return None

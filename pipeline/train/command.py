@@ -116,7 +116,7 @@ class TrainCommand:
         spark = SparkOnDemand(spark_settings(), self._stored, short_lived=True)
         try:
             longer = self._series.commands.train_waiting(max(600.0, 2 * wait_s))
-            with Lease(self._store, self._series.model, wait_s=wait_s, longer=longer, on_wait=click.echo) as lease:
+            with Lease(self._store, self._series.model, wait_s=wait_s, longer=longer) as lease:
                 # Looked at again: whoever held the lease before may have done some of it.
                 steps, batches = self.plan()
                 if not any(step.is_work for step in steps):

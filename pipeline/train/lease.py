@@ -16,6 +16,7 @@ from typing import Final, Self
 
 import psutil
 
+from console.progress import put_line
 from contract.errors import RetryError, StopError, SwatheError
 from pipeline.object_store import ObjectStore
 from pipeline.store_probe import refuse_racing_store
@@ -59,11 +60,16 @@ def this_process() -> Holder:
     return Holder(uuid.uuid4().hex, socket.gethostname(), os.getpid(), process.create_time(), 0)
 
 
+def _tell_beside(said: str) -> None:
+    put_line(said, err=True)
+
+
 class Lease:
     """A context in which no other trainer of the same model works.
 
     Expiry is judged by a contender's own monotonic clock: it steals what it saw unchanged for ``ttl_s``. ``longer`` is
-    the command that waits longer, ``on_wait`` is told once of each holder that is waited for, and ``pause`` sleeps.
+    the command that waits longer, ``on_wait`` (standard error) is told once of each holder that is waited for, and
+    ``pause`` sleeps.
     """
 
     def __init__(
@@ -75,7 +81,7 @@ class Lease:
         ttl_s: float = TTL_S,
         renew_s: float = RENEW_S,
         longer: str = "",
-        on_wait: Callable[[str], None] = logger.info,
+        on_wait: Callable[[str], None] = _tell_beside,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store, self._key, self._model = store, lease_key(model), model

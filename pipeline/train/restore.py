@@ -48,7 +48,7 @@ def _restore(model: str, tracking: TrackingSettings, stored: StoreSettings, wait
     store, registry = ObjectStore.answering(stored), Registry(tracking, model)
     try:
         _refuse_unknown(store, registry)
-        with Lease(store, model, wait_s=wait_s, on_wait=click.echo) as lease:
+        with Lease(store, model, wait_s=wait_s) as lease:
             done = False
             with step(f"restore {model}"):
                 for said in open_restorer(registry, Ledger(store, model), tracking, lease).restore():

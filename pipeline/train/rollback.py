@@ -35,7 +35,7 @@ def rollback(*, stream_path: str, scheme: str, model: str, wait_s: float) -> Non
     registry, store = Registry(tracking, series.model), ObjectStore.answering(stored)
     ledger = Ledger(store, series.model)
     try:
-        with Lease(store, series.model, wait_s=wait_s, on_wait=click.echo):
+        with Lease(store, series.model, wait_s=wait_s):
             edited = list(edits(series.commands, Registered.look(registry, ledger)))
             if any(edit.is_unfinished for edit in edited):
                 raise ChainError(str(edited[0]))

@@ -6,17 +6,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from infra.settings import Settings
 from tests.e2e.conftest import run_command
 from tests.e2e.given import GIVEN, NEEDS_NOTHING, Line, clone
-from tests.pages import commands, matches
+from tests.pages import BEGUN, commands, matches, script
 from tests.services import PORT_VARIABLES, ROOT, infra, port_block, settings_for
-
-_BEGUN: Final = "@@ step "
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +33,6 @@ def _ports(environ: Mapping[str, str]) -> dict[str, str]:
     return {f":{field.default}": f":{environ[name]}" for name, field in fields.items()}
 
 
-def _typed(number: int, typed: str) -> str:
-    """Return a step for a shell that stops at what fails: which it does not in the middle of a list of `&&`."""
-    # What was said before may not have ended its line.
-    return f"printf '\\n{_BEGUN}{number}\\n'\n{typed.replace(' && ', chr(10))}\n"
-
-
 def walk(page: str, environ: Mapping[str, str], stands_for: Mapping[str, str], directory: Path) -> None:
     """Type all that stands on ``page``, in one shell; compare what is said with what the page shows.
 
@@ -57,10 +48,10 @@ def walk(page: str, environ: Mapping[str, str], stands_for: Mapping[str, str], d
     makes_a_clone = any("git clone" in block.text for block in run)
     cwd = directory if makes_a_clone else clone(directory / "swathe")
     steps = [(block, here(typed), shown) for block in run for typed, shown in block.steps]
-    script = "".join(_typed(number, typed) for number, (_, typed, _) in enumerate(steps))
-    said = run_command(("bash", "-euo", "pipefail", "-c", script), dict(environ), cwd)
+    commands_typed = script(typed for _, typed, _ in steps)
+    said = run_command(("bash", "-euo", "pipefail", "-c", commands_typed), dict(environ), cwd)
     (directory / "said.txt").write_text(said)
-    answers = re.split(rf"^{_BEGUN}\d+\n", said, flags=re.MULTILINE)[1:]
+    answers = re.split(rf"^{BEGUN}\d+\n", said, flags=re.MULTILINE)[1:]
     for (block, typed, shown), answer in zip(steps, answers, strict=True):
         assert shown is None or matches(here(shown), answer), f"{block.page}:{block.line}: {typed}\n{answer}"
 

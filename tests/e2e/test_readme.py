@@ -35,7 +35,7 @@ def test_your_own_data(demo: Demo, tmp_path: Path) -> None:
 def test_its_commands_are_the_ones_in_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     # What they run is what test_demo.py and test_demo_ratings.py run; test_pages.py types the whole page.
-    assert "\nmake demo " in _block("## Two commands") and "make demo-ratings\n" in (ROOT / "README.md").read_text()
+    assert "\nmake demo\n" in _block("## Two commands") and "make demo-ratings\n" in (ROOT / "README.md").read_text()
     for target, module in (("demo", "infra.demo"), ("demo-ratings", "infra.demo.ratings")):
         assert re.search(rf"^{target}: ## .*\n.*\n.*-m {module}$", makefile, flags=re.MULTILINE)
 

@@ -6,8 +6,8 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -68,6 +68,20 @@ SCHEMAS = {
 }
 
 
+EVENTS = {
+    number: {
+        "type": "record", "name": "Event",
+        "fields": [{"name": "op", "type": "string"}, {"name": "after", "type": ["null", schema]}],
+    }
+    for number, schema in SCHEMAS.items()
+}  # fmt: skip
+
+
+def _avro_event(row: dict[str, Any] | None, number: int) -> bytes:
+    after = None if row is None else {"more": [1], "new": None, **row}
+    return framed(number, written(EVENTS[number], {"op": "d" if row is None else "u", "after": after}))
+
+
 def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
@@ -76,11 +90,17 @@ def _text(value: Any) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value if isinstance(value, int | float | str | None) else _text(value) for name, value in row.items()}
+
+
 def _json(row: dict[str, Any]) -> bytes:
-    plain = {
-        name: value if isinstance(value, int | float | str | None) else _text(value) for name, value in row.items()
-    }
-    return json.dumps(plain).encode()
+    return json.dumps(_plain(row)).encode()
+
+
+def _event(row: dict[str, Any] | None, number: int) -> bytes:
+    event = {"op": "d" if row is None else "u", "before": {"r": 1}, "after": None if row is None else _plain(row)}
+    return json.dumps({"schema": {}, "payload": event} if number == 2 else event).encode()
 
 
 def _line(row: dict[str, Any]) -> bytes:
@@ -96,6 +116,8 @@ class Format:
     records: str
     write: Callable[[dict[str, Any], int], bytes]
     hostile: tuple[bytes, ...] = ()
+    deletes: tuple[bytes, ...] = ()
+    schemas: Mapping[int, Any] = field(default_factory=lambda: SCHEMAS)
 
     def stream(self) -> Stream:
         """Return a stream of such records."""
@@ -109,7 +131,7 @@ class Format:
     def reader(self) -> WholeRecords:
         """Return what reads them."""
         in_file = read_schema(json.dumps(SCHEMAS[1])) if "schema_file" in self.records else None
-        return WholeRecords(self.stream(), Schemas(None if in_file else MemoryRegistry(dict(SCHEMAS)), in_file))
+        return WholeRecords(self.stream(), Schemas(None if in_file else MemoryRegistry(dict(self.schemas)), in_file))
 
 
 _GOOD = {**dict.fromkeys(COLUMNS), "r": 1}
@@ -134,8 +156,22 @@ FORMATS = {
         "format: avro, schema_file: s.avsc", lambda row, _: written(SCHEMAS[1], row),
         (_BODY + _BODY, _BODY[:-1], framed(42, _BODY), b"\xc3\x01" + bytes(8) + _BODY, b"\xff" * 12),
     ),
+    "json, events": Format(
+        "envelope: debezium", _event, (b'{"op":"t"}', b'{"op":"u","after":null}', b'{"op":1}', b'{"r":1}'),
+        (_event(None, 1), _event(None, 2)),
+    ),
+    "json, framed, events": Format(
+        "envelope: debezium, schema_registry: 'http://r'", lambda row, number: framed(number, _event(row, number)),
+        (b"xx", _event(None, 1), framed(1, b'{"op":"m"}')), (framed(1, _event(None, 1)), framed(7, _event(None, 2))),
+    ),
+    "avro, events": Format(
+        "format: avro, schema_registry: 'http://r', envelope: debezium", _avro_event,
+        (b"xx", framed(9, b""), framed(1, b"\x02t\0"), framed(1, b"\x02u\0"), framed(2, b"\x02d\0\0")),
+        tuple(_avro_event(None, number) for number in (1, 2, 3)), EVENTS,
+    ),
+    "json, tombstones": Format("tombstones: skip", lambda row, _: _json(row), (b"null", b"{}")),
     "csv": Format(
-        "format: csv", lambda row, _: _line(row),
+        "format: csv, tombstones: skip", lambda row, _: _line(row),
         (
             b"", b"\n", b'"', b"a\nb", b"1,2", b",,,,,,,,,,\n", b"," * 40, b"\xff,,,,,,,,,,1", b"x,,,,,,,,,,1",
             b'"a"b,,,,,,,,,,1', framed(42, b","),
@@ -144,40 +180,53 @@ FORMATS = {
 }  # fmt: skip
 
 
-def _records(of: Format) -> st.SearchStrategy[tuple[bytes | None, dict[str, Any] | None]]:
+_Record = tuple[bytes | None, bytes | None, dict[str, Any] | None]
+"""Key, value, and the row that it has to be, where that is known."""
+
+
+def _records(of: Format) -> st.SearchStrategy[_Record]:
+    key = st.sampled_from([b"k", None])
     valid = st.tuples(ROWS, st.sampled_from([1, 2, 3])).map(lambda given: (of.write(*given), given[0]))
     torn = st.tuples(valid, st.integers(0, 60), st.binary(max_size=4)).map(
         lambda given: (given[0][0][: given[1]] + given[2], None)
     )
-    hostile: list[bytes | None] = [None, b"", *of.hostile]
-    return st.one_of(
-        valid, valid, torn, st.tuples(st.sampled_from(hostile), st.none()), st.tuples(st.binary(max_size=40), st.none())
-    )
+    listed = st.tuples(st.sampled_from([None, b"", *of.hostile, *of.deletes]), st.none())
+    values = st.one_of(valid, valid, torn, listed, st.tuples(st.binary(max_size=40), st.none()))
+    return st.tuples(key, values).map(lambda given: (given[0], *given[1]))
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_record_is_one_row_or_one_reject(name: str) -> None:
+def test_each_record_is_one_row_or_one_reject_or_skipped(name: str) -> None:
     of = FORMATS[name]
     reader = of.reader()
+    skips = of.stream().records.skips_tombstones
+    listed: list[_Record] = [(b"k", value, None) for value in (*of.hostile[:1], *of.deletes, *of.hostile)]
 
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(st.lists(_records(of), max_size=20))
-    @example([(value, None) for value in (None, b"", *of.hostile)])
-    @example([(of.write(_GOOD, 1), _GOOD), *((value, None) for value in of.hostile), (of.write(_GOOD, 2), _GOOD)])
-    def any_bytes(batch: list[tuple[bytes | None, dict[str, Any] | None]]) -> None:
-        values = [value for value, _ in batch]
-        parsed = reader.parse(chunk(values))
-        places = [*parsed.indexes.tolist(), *(record.index for record in parsed.rejected)]
-        assert sorted(places) == list(range(len(values)))
-        assert parsed.indexes.tolist() == sorted(parsed.indexes.tolist())
+    @example([(None, None, None), (b"k", None, None), (b"k", b"", None), *listed])
+    @example([(b"k", of.write(_GOOD, 1), _GOOD), *listed, (b"k", of.write(_GOOD, 2), _GOOD)])
+    def any_bytes(batch: list[_Record]) -> None:
+        keys, values = [key for key, _, _ in batch], [value for _, value, _ in batch]
+        parsed = reader.parse(chunk(values, keys=keys))
+        skipped = parsed.skipped.tolist()
+        rejected = [record.index for record in parsed.rejected]
+        assert sorted([*parsed.indexes.tolist(), *rejected, *skipped]) == list(range(len(values)))
+        for indexes in (parsed.indexes.tolist(), rejected, skipped, parsed.deletes.tolist()):
+            assert indexes == sorted(indexes)
+        deletes = {index for index, value in enumerate(values) if value in of.deletes}
+        tombstones = {index for index, key in enumerate(keys) if skips and key and values[index] is None}
+        assert deletes <= set(parsed.deletes.tolist())
+        assert set(skipped) == tombstones | set(parsed.deletes.tolist())
         assert all(record.reason and len(record.reason) <= 300 for record in parsed.rejected)
         parsed.rows.validate(full=True)
         landed = dict(zip(parsed.indexes.tolist(), parsed.rows.to_pylist(), strict=True))
-        for index, (value, row) in enumerate(batch):
+        for index, (key, value, row) in enumerate(batch):
             if row is not None:
                 assert landed[index] == row, value
-            alone = reader.parse(chunk([value])).rows.to_pylist()
-            assert alone == ([landed[index]] if index in landed else [])
+            alone = reader.parse(chunk([value], keys=[key]))
+            assert alone.rows.to_pylist() == ([landed[index]] if index in landed else [])
+            assert len(alone.deletes) == parsed.deletes.tolist().count(index)
 
     any_bytes()
 
@@ -238,12 +287,12 @@ def _values(of: Any) -> st.SearchStrategy[Any]:
 
 def _leaves(schema: Any, steps: tuple[Step, ...] = ()) -> list[tuple[Step, ...]]:
     found: list[tuple[Step, ...]] = []
-    for field in schema["fields"]:
-        of = field["type"]
+    for each_field in schema["fields"]:
+        of = each_field["type"]
         inner = next(each for each in of if each != "null") if isinstance(of, list) else of
         if isinstance(inner, dict) and inner["type"] == "array":
-            found.append((*steps, field["name"], 1))
-        here = (*steps, field["name"])
+            found.append((*steps, each_field["name"], 1))
+        here = (*steps, each_field["name"])
         found += _leaves(inner, here) if isinstance(inner, dict) and inner["type"] == "record" else [here]
     return found
 

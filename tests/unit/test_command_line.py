@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
 import inspect
 import re
 import shlex
@@ -15,8 +16,7 @@ from click.testing import CliRunner
 
 from console import exit_codes
 from console.commands import Command, Group
-from infra.cli import cli as infra
-from infra.demo import demo, live, ratings
+from docs.generate.command_help import PROGRAMS
 from infra.run.status import ServiceStatus
 from pipeline.__main__ import main as pipeline
 from pipeline.describe.as_json import as_json
@@ -25,18 +25,13 @@ from pipeline.land.reject_reasons import ReasonCount
 from pipeline.land.verify import BatchProof, LaneProof, Proof
 from pipeline.land.verify_columns import ColumnProof
 from pipeline.status import BatchStatus, LaneStatus, StreamStatus
-from serving.__main__ import main as serving
 from tests.services import ROOT
 
 DOCS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-ROOTS = {
-    "python -m pipeline": pipeline,
-    "python -m infra": infra,
-    "python -m serving": serving,
-    "python -m infra.demo": demo.main,
-    "python -m infra.demo.live": live.main,
-    "python -m infra.demo.ratings": ratings.main,
-}
+# What makers run, and readers of the reference do not.
+MAKERS = (
+    "bench", "bench.recommending", "bench.landing.nested", "docs.screenshots", "infra.bring.lock", "infra.bring.conda",
+)  # fmt: skip
 
 
 def commands(typed: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
@@ -50,7 +45,7 @@ def commands(typed: str, command: click.Command) -> Iterator[tuple[str, click.Co
             yield from commands(f"{typed} {name}", below)
 
 
-ALL = dict(pair for typed, root in ROOTS.items() for pair in commands(typed, root))
+ALL = dict(pair for typed, root in PROGRAMS.items() for pair in commands(typed, root))
 
 
 def _single_valued(command: click.Command) -> list[str]:
@@ -66,24 +61,35 @@ def test_all_commands_are_found() -> None:
 def test_help_shows_examples_that_can_be_typed_and_the_exit_codes(typed: str) -> None:
     command, (root, *names) = ALL[typed], _split(typed)
     assert isinstance(command, Command | Group)
-    shown = CliRunner().invoke(ROOTS[root], [*names, "-h"], prog_name=root, terminal_width=110)
+    shown = CliRunner().invoke(PROGRAMS[root], [*names, "-h"], prog_name=root, terminal_width=110)
     assert shown.exit_code == 0 and command.examples
     assert (
-        shown.output == CliRunner().invoke(ROOTS[root], [*names, "--help"], prog_name=root, terminal_width=110).output
+        shown.output
+        == CliRunner().invoke(PROGRAMS[root], [*names, "--help"], prog_name=root, terminal_width=110).output
     )
     section = shown.output.partition("\nExamples:\n")[2].partition("\n\n")[0].splitlines()
     assert len(section) == len(command.examples)
     for line in section:
         assert line.startswith(f"  {typed}")
         # Where a shell takes the output to is the shell's affair.
-        _parse(ROOTS[root], root, shlex.split(re.split(r" [>|] ", line)[0].strip().removeprefix(root)))
+        _parse(PROGRAMS[root], root, shlex.split(re.split(r" [>|] ", line)[0].strip().removeprefix(root)))
     codes = shown.output.partition("\nExit codes:\n")[2]
     told = {int(code) for code in re.findall(r"^  (\d+) ", codes, re.MULTILINE)}
     assert told == command.exits.keys() and {0, 1, 2, 130} <= told <= exit_codes.MEANINGS.keys()
 
 
+@pytest.mark.parametrize("program", MAKERS)
+def test_a_makers_command_does_nothing_for_a_flag_that_it_does_not_know(program: str) -> None:
+    module = importlib.import_module(program)
+    command = (importlib.import_module(f"{program}.__main__") if hasattr(module, "__path__") else module).main
+    asked = CliRunner().invoke(command, ["--help"], prog_name=f"python -m {program}")
+    assert asked.exit_code == 0 and f"Examples:\n  python -m {program}" in asked.output
+    refused = CliRunner().invoke(command, ["--hepl"])
+    assert refused.exit_code == 2 and "No such option" in refused.output
+
+
 def _split(typed: str) -> list[str]:
-    root = max((root for root in ROOTS if f"{typed} ".startswith(f"{root} ")), key=len)
+    root = max((root for root in PROGRAMS if f"{typed} ".startswith(f"{root} ")), key=len)
     return [root, *typed.removeprefix(root).split()]
 
 
@@ -98,6 +104,15 @@ def _parse(command: click.Command, name: str, words: list[str]) -> None:
             _parse(inner, below, rest)
 
 
+@pytest.mark.parametrize("typed", [typed for typed, command in ALL.items() if isinstance(command, click.Group)])
+def test_no_line_of_a_groups_help_is_cut(typed: str) -> None:
+    shown = CliRunner().invoke(PROGRAMS[typed], ["--help"], prog_name=typed, terminal_width=80).output
+    listed = " ".join(shown.partition("\nCommands:\n")[2].split())
+    below = [(name.removeprefix(f"{typed} "), each) for name, each in ALL.items() if name.startswith(f"{typed} ")]
+    assert below and not [name for name, each in below if not re.search(rf"\b{name} [^.]*\. ", listed)]
+    assert "..." not in listed and "…" not in listed.partition(" Examples: ")[0]
+
+
 @pytest.mark.parametrize("example", ["land --strem x", "lnd", "land", "land --stream a --rows many"])
 def test_an_example_that_cannot_be_typed_is_found(example: str) -> None:
     with pytest.raises(click.UsageError):
@@ -108,7 +123,7 @@ def test_an_example_that_cannot_be_typed_is_found(example: str) -> None:
 def test_a_flag_that_stands_twice_is_refused(typed: str) -> None:
     root, *names = _split(typed)
     option = _single_valued(ALL[typed])[0]
-    result = CliRunner().invoke(ROOTS[root], [*names, option, "1", option, "2"])
+    result = CliRunner().invoke(PROGRAMS[root], [*names, option, "1", option, "2"])
     assert result.exit_code == 2
     assert f"{option} stands 2 times" in result.output
 
@@ -122,7 +137,7 @@ def test_a_flag_that_stands_twice_is_refused(typed: str) -> None:
     ],
 )
 def test_a_misspelt_command_is_told_the_nearest(root: str, word: str, near: str) -> None:
-    result = CliRunner().invoke(ROOTS[root], [word])
+    result = CliRunner().invoke(PROGRAMS[root], [word])
     assert result.exit_code == 2 and f"No such command '{word}'. Did you mean '{near}'?" in result.output
 
 
@@ -155,6 +170,13 @@ def test_the_docs_have_every_key_of_a_json_document(typed: str, documents: Seque
     table = DOCS.partition(f"`{typed}`")[2].partition("\n`python")[0]
     keys = {field.name for document in documents for field in dataclasses.fields(document)} | set(more)
     assert keys <= set(re.findall(r"`([a-z_]+)`", table))
+
+
+def test_no_table_of_keys_has_one_twice() -> None:
+    for typed, table in re.findall(r"^`(python -m [^`]+ --json)`(.*?)(?=^`python|\Z)", DOCS, re.MULTILINE | re.DOTALL):
+        first_cells = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", table, re.MULTILINE)
+        keys = [key for cell in first_cells for key in re.findall(r"`(\w+)`", cell)]
+        assert keys and len(keys) == len(set(keys)), typed
 
 
 def test_the_docs_have_every_key_of_a_description() -> None:

@@ -16,10 +16,12 @@ from pipeline.land.formats.format import Chunk, RejectedRecord
 from pipeline.land.formats.json_records import JsonRecords
 from pipeline.land.formats.text_columns import TextColumn
 from pipeline.land.origins import Longs
+from pipeline.record_headers import UNREADABLE, Headers
 
 _NO_KEY = b"{}"
 # Kafka's word for a record without a time.
 _NO_TIME_MS = -1
+_UNREADABLE = "headers: the name of one is not UTF-8, and the client tells none of them"
 _Faults = list[tuple[int, str]]
 """Place among the rows, and what is wrong there."""
 
@@ -32,6 +34,7 @@ class BesideValues:
         paths = {name: path for name, column in self.columns.items() if (path := column.path_in_key) is not None}
         self._in_keys = JsonRecords({name: stream.columns[name] for name in paths}, paths)
         whole = {name: column for name, column in self.columns.items() if name not in paths and not column.timestamp}
+        self._any_header = any(column.header is not None for column in whole.values())
         self._whole = {name: _BytesColumn(name, column, stream) for name, column in whole.items()}
 
     def added(
@@ -56,8 +59,13 @@ class BesideValues:
 
     def _columns(self, chunk: Chunk, indexes: Longs) -> Iterator[tuple[str, pa.ChunkedArray, _Faults]]:
         chosen = indexes.tolist()
+        headers = [chunk.headers[index] for index in chosen] if self._any_header else []
+        unreadable = [(place, _UNREADABLE) for place, each in enumerate(headers) if each is UNREADABLE]
         for name, whole in self._whole.items():
-            yield name, *whole.values([whole.bytes_of(chunk, index) for index in chosen])
+            keys = [chunk.keys[index] for index in chosen] if whole.header is None else []
+            values, faults = whole.values(keys or [_last(each, whole.header) for each in headers])
+            yield name, values, unreadable + faults
+            unreadable = []
         if self._in_keys.columns:
             yield from self._of_json_keys([chunk.keys[index] for index in chosen])
         for name in (name for name, column in self.columns.items() if column.timestamp):
@@ -80,16 +88,10 @@ class _BytesColumn:
     """A column that is all of a header or of the key: text, or the bytes themselves."""
 
     def __init__(self, name: str, column: Column, stream: Stream) -> None:
-        self._name, self._header = name, column.header
+        self._name, self.header = name, column.header
         self._place = "the key" if column.header is None else f"header {column.header!r}"
         self._type = arrow_type(column.type)
         self._text = None if column.type == "binary" else TextColumn(name, column, readers(stream)[name])
-
-    def bytes_of(self, chunk: Chunk, index: int) -> bytes | None:
-        """Return what record ``index`` has there; of a header that it has several times, the last counts."""
-        if self._header is None:
-            return chunk.keys[index]
-        return next((value for name, value in reversed(chunk.headers[index]) if name == self._header), None)
 
     def values(self, found: Sequence[bytes | None]) -> tuple[pa.ChunkedArray, _Faults]:
         """Return the column, and what cannot be read of it."""
@@ -105,6 +107,11 @@ class _BytesColumn:
                 faults.append((place, f"column {self._name!r}: {self._place} is not UTF-8"))
         values, wrong = self._text.values(texts)
         return values, faults + wrong
+
+
+def _last(headers: Headers, wanted: str | None) -> bytes | None:
+    """Return the value of header ``wanted``; of one that a record has several times, the last counts."""
+    return next((value for name, value in reversed(headers) if name == wanted), None)
 
 
 def _times(name: str, times_ms: Longs) -> tuple[pa.ChunkedArray, _Faults]:

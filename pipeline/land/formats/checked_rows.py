@@ -1,4 +1,4 @@
-"""What is asked of rows whatever they were read from: a required value is there, and a number is finite."""
+"""What is asked of rows whatever they were read from: required values are there, numbers finite, and all is told."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contract.stream_sections import Column
+from pipeline.land.formats import debezium
 from pipeline.land.formats.format import RejectedRecord
 from pipeline.land.origins import Longs
 
 
 def checked_rows(
-    rows: pa.Table, indexes: Longs, columns: Mapping[str, Column], rejected: list[RejectedRecord]
+    rows: pa.Table,
+    indexes: Longs,
+    columns: Mapping[str, Column],
+    rejected: list[RejectedRecord],
+    *,
+    is_event: bool = False,
 ) -> tuple[pa.Table, Longs]:
-    """Return ``rows`` and their ``indexes`` without those that lack what is required, which go to ``rejected``."""
+    """Return ``rows`` and their ``indexes`` without those that lack what is required, which go to ``rejected``.
+
+    is_event: whether they are of change events, which may not tell a value
+    """
     bad = np.zeros(len(indexes), dtype=np.bool_)
     for name, column in columns.items():
         values = rows.column(name)
@@ -27,6 +36,10 @@ def checked_rows(
             wild = pc.invert(pc.fill_null(pc.is_finite(values), True))
             if pc.any(wild).as_py():
                 bad |= _reject(rejected, indexes, bad, wild, f"column {name!r} is NaN, infinite or out of range")
+        if is_event and column.in_value and (mark := debezium.UNTOLD.get(column.type)) is not None:
+            untold = pc.fill_null(pc.equal(values, mark), False)
+            if pc.any(untold).as_py():
+                bad |= _reject(rejected, indexes, bad, untold, debezium.why_untold(name))
     if not bad.any():
         return rows, indexes
     return rows.filter(pa.array(~bad)), indexes[~bad]

@@ -17,6 +17,7 @@ from pipeline.land.formats.json_records import JsonRecords
 from pipeline.numerals import Numerals
 
 _LONGEST_REASON = 300
+_DELIMITERS = frozenset(",;\t|")
 
 
 @dataclass
@@ -35,12 +36,14 @@ class CsvRecords:
         written = self.stream.records
         self._nulls = frozenset(self.stream.null_values)
         self._readers = []
-        for order, (name, column) in enumerate(self.stream.value_columns.items()):
+        for order, (name, column) in enumerate(columns.items()):
             place = column.name_in_file - 1 if isinstance(column.name_in_file, int) else order
             numerals = Numerals(written.decimal, written.thousands, column.percent)
             self._readers.append((place, name, reader(column, numerals)))
-        self._by_place = any(isinstance(column.name_in_file, int) for column in self.stream.value_columns.values())
+        self._by_place = not columns or any(isinstance(column.name_in_file, int) for column in columns.values())
         self._cells = max((place for place, _, _ in self._readers), default=-1) + 1
+        needed = (place for place, name, _ in self._readers if columns[name].required)
+        self._least = max(needed, default=-1) + 1
         # Of cells, that is: the longest is as long as a record.
         csv.field_size_limit(max(csv.field_size_limit(), self.stream.rejects.max_record_bytes))
 
@@ -55,7 +58,7 @@ class CsvRecords:
                 cells = self._line(value)
                 as_json.append(orjson.dumps(self._row(cells)))
                 places.append(place)
-                ignored += len(cells) - self._cells
+                ignored += max(0, len(cells) - self._cells)
             except ValueError as error:
                 framed = why_framed(value)
                 reason = f"{framed}; {error}" if framed else str(error)
@@ -74,7 +77,7 @@ class CsvRecords:
     def _line(self, value: bytes) -> list[str]:
         """Return the cells of a line; raises ValueError."""
         written = self.stream.records
-        if not value.strip():
+        if not value:
             raise ValueError("empty: the record's value has no bytes")
         try:
             text = value.decode("utf-8")
@@ -83,17 +86,30 @@ class CsvRecords:
             raise ValueError(f"not UTF-8: {error.reason} at byte {error.start}") from error
         except (csv.Error, ValueError) as error:
             raise ValueError(f"not one CSV line: {error}") from error
-        if len(cells) < self._cells or (len(cells) > self._cells and not self._by_place):
-            said = f"the line has {len(cells)} cells, and the columns are {self._cells}"
-            raise ValueError(f"{said}; the delimiter is {written.delimiter!r}")
+        if (fault := self._fault(cells)) is not None:
+            raise ValueError(f"{fault}; the delimiter is {written.delimiter!r}")
         return cells
+
+    def _fault(self, cells: Sequence[str]) -> str | None:
+        """Return why a line of ``cells`` is none of the stream; what it lacks at its end may be null."""
+        count = len(cells)
+        if not count:
+            return "the line has no cells"
+        if count < self._least:
+            return f"the line has {count} cells, and the first {self._least} are required"
+        if count > self._cells and not self._by_place:
+            return f"the line has {count} cells, and the columns are {self._cells}"
+        if count == 1 < self._cells and _DELIMITERS - {self.stream.records.delimiter} & set(cells[0]):
+            # Not a short line: another delimiter, and all would be in the first column.
+            return f"the line is one cell, {cells[0][:40]!r}, and the columns are {self._cells}"
+        return None
 
     def _row(self, cells: Sequence[str]) -> dict[str, Value]:
         row: dict[str, Value] = {}
         for place, name, read in self._readers:
-            text = cells[place]
+            text = cells[place] if place < len(cells) else None
             try:
-                row[name] = None if text in self._nulls else read(text)
+                row[name] = None if text is None or text in self._nulls else read(text)
             except (ValueError, OverflowError, ArithmeticError) as error:
                 raise ValueError(f"column {name!r}: {error}") from error
         return row

@@ -16,8 +16,9 @@ from pipeline.land.origins import Longs
 
 OP: Final = RecordPath((record_sections.OP,), from_root=True)
 ROW: Final = RecordPath((record_sections.ROW,), from_root=True)
-WRAPPER: Final = "payload"
-"""Where the event is in a record that brings its schema."""
+_MARK = "__debezium_unavailable_value"
+UNTOLD: Final = {"string": pa.scalar(_MARK), "binary": pa.scalar(_MARK.encode())}
+"""By a column's type, what stands for a value that did not change, and that the database's log does not hold."""
 
 _ROWS = frozenset({"c", "r", "u"})
 _DELETE = "d"
@@ -29,7 +30,7 @@ _REFUSED = {
 
 def event_of(record: object) -> object:
     """Return the change event in ``record``, with or without its schema beside it."""
-    inner = record.get(WRAPPER) if isinstance(record, Mapping) else None
+    inner = record.get(record_sections.WRAPPER) if isinstance(record, Mapping) else None
     return inner if isinstance(inner, Mapping) else record
 
 
@@ -51,6 +52,12 @@ def sorted_out(
         op = [*words, None][codes[place]]
         rejected.append(RejectedRecord(int(indexes[place]), why_no_row(op)))
     return keep, indexes[is_delete]
+
+
+def why_untold(column: str) -> str:
+    """Return why an event that does not tell ``column`` makes no row: null would be another value."""
+    said = "REPLICA IDENTITY FULL lets PostgreSQL log it, or leave the column out"
+    return f"column {column!r} did not change, and the event does not tell its value: {said}"
 
 
 def why_no_row(op: str | None) -> str:

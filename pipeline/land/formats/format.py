@@ -10,7 +10,8 @@ from typing import Final, Protocol
 import numpy as np
 import pyarrow as pa
 
-from pipeline.land.origins import Headers, Longs
+from pipeline.land.origins import Longs
+from pipeline.record_headers import Headers
 
 NONE: Longs = np.empty(0, dtype=np.int64)
 # Control characters, line ends, and halves of characters, which no encoding takes: reasons quote what producers sent.

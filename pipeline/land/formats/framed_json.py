@@ -28,7 +28,10 @@ class FramedJson:
             rejected += [RejectedRecord(place, framing.why_unframed(values[place])) for place in others]
         rejected.sort(key=lambda record: record.index)
         strangers = tuple(framed[index] for index in parsed.strangers)
-        return replace(parsed, indexes=places[parsed.indexes], rejected=rejected, strangers=strangers)
+        return replace(
+            parsed, indexes=places[parsed.indexes], rejected=rejected, strangers=strangers,
+            skipped=places[parsed.skipped], deletes=places[parsed.deletes],
+        )  # fmt: skip
 
     def why_no_column(self, value: bytes) -> str | None:
         """Return what ``value`` may have been meant to be; None where it has a column, or cannot be read at all."""

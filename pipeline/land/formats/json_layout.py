@@ -41,7 +41,7 @@ class JsonLayout:
         event = nested_schema(flat.append(pa.field(_OP, pa.string())), self._event_paths)
         if event.get_field_index(debezium.ROW.steps[0]) < 0:
             event = event.append(pa.field(debezium.ROW.steps[0], pa.struct([])))
-        return event.append(pa.field(debezium.WRAPPER, pa.struct(list(event))))
+        return event.append(pa.field(record_sections.WRAPPER, pa.struct(list(event))))
 
     def columns(self, records: pa.Table) -> pa.Table:
         """Return the columns of ``records``, which are of the objects' schema; for :meth:`sorted_out`, two more."""
@@ -50,7 +50,7 @@ class JsonLayout:
         return self._of_events(records) if self._is_event else flattened(records, self._paths)
 
     def _of_events(self, records: pa.Table) -> pa.Table:
-        wrapper = records.column(debezium.WRAPPER).combine_chunks()
+        wrapper = records.column(record_sections.WRAPPER).combine_chunks()
         is_wrapped, outer = wrapper.is_valid(), self._of_event(records)
         if not is_wrapped.true_count:
             return outer

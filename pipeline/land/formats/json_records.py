@@ -42,8 +42,9 @@ _BEHIND_FIRST_BYTE = operator.itemgetter(slice(1, None))
 LONGEST_CHUNK = 10_000
 LONGEST_REASON = 300
 _UNEXPECTED_FIELD = "unexpected field"
-# Text, which is passed by, or a whole number that has a point.
-_POINTED = re.compile(rb'"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])(-?\d+)\.0+(?![\d.eE])')
+# Text, which is passed by, or a whole number that has a point. Text without an end has it where the value ends: each
+# byte is looked at once.
+_POINTED = re.compile(rb'"(?:[^"\\]+|(?s:\\.))*+(?:"|\\?\Z)|(?<![\d.eE+-])(-?\d+)\.0+(?![\d.eE])')
 # What JSON may call a value of a column that is not text.
 _KINDS = {
     **dict.fromkeys(("int32", "int64", "float32", "float64"), ("a number",)),
@@ -54,6 +55,9 @@ _KINDS = {
 
 class _NotOneRowPerRecordError(Exception):
     """The records of a piece did not come back as one row each."""
+
+
+_NO_ROWS = (pa.ArrowInvalid, UnreadableValueError, _NotOneRowPerRecordError)
 
 
 @dataclass
@@ -132,38 +136,43 @@ class JsonRecords:
             return
         try:
             tables.append((self._read(values, as_text=self._times_as_text), indexes))
-        except (pa.ArrowInvalid, UnreadableValueError, _NotOneRowPerRecordError) as error:
+        except _NO_ROWS as error:
             if len(values) == 1:
-                if (table := self._with_finer_times(values) or self._without_points(values)) is not None:
+                table, left = self._read_again(values, error)
+                if table is not None:
                     tables.append((table, indexes))
                     return
-                reason = self._why_no_row(values[0], error)
+                reason = self._why_no_row(values[0], left)
                 rejected.append(RejectedRecord(int(indexes[0]), _shortened(reason)))
                 return
             half = len(values) // 2
             self._parse_piece(values[:half], indexes[:half], tables, rejected)
             self._parse_piece(values[half:], indexes[half:], tables, rejected)
 
-    def _with_finer_times(self, values: list[bytes]) -> pa.Table | None:
-        """Read again what Arrow's own reading of times may have refused; if that was it, more will come."""
-        if self._times_as_text or not self._wire.any_text:
-            return None
-        with suppress(pa.ArrowInvalid, UnreadableValueError, _NotOneRowPerRecordError):
-            table = self._read(values, as_text=True)
-            self._times_as_text = True
-            return table
-        return None
+    def _read_again(self, values: list[bytes], error: Exception) -> tuple[pa.Table | None, Exception]:
+        """Read a record as more is forgiven; return its row, or what is left that no reading takes.
 
-    def _without_points(self, values: list[bytes]) -> pa.Table | None:
-        """Read again what has `1.0` where a whole number is meant; if that was it, more will come."""
-        if self._points_in_whole or not self._wire.any_whole or (plain := [*map(_as_whole, values)]) == values:
-            return None
-        with suppress(pa.ArrowInvalid, UnreadableValueError, _NotOneRowPerRecordError):
-            # Both may be in one record.
-            table = self._read(plain, as_text=self._times_as_text or self._wire.any_text)
-            self._points_in_whole = True
-            return table
-        return None
+        Arrow's own reading of times may have refused it, or `1.0` where a whole number is meant; or both. If that was
+        it, more will come.
+        """
+        as_text = self._times_as_text or self._wire.any_text
+        if as_text and not self._times_as_text:
+            try:
+                table = self._read(values, as_text=True)
+            except _NO_ROWS as second:
+                error = second
+            else:
+                self._times_as_text = True
+                return table, error
+        if not self._points_in_whole and self._wire.any_whole and (plain := [*map(_as_whole, values)]) != values:
+            try:
+                table = self._read(plain, as_text=as_text)
+            except _NO_ROWS as second:
+                error = second
+            else:
+                self._points_in_whole = True
+                return table, error
+        return None, error
 
     def _read(self, values: list[bytes], *, as_text: bool) -> pa.Table:
         body = self._lines([*map(_as_whole, values)] if self._points_in_whole else values)
@@ -287,7 +296,7 @@ def _counts_up(ordinals: pa.ChunkedArray) -> bool:
 
 
 def _why_no_object(value: bytes) -> str:
-    if not value.strip():
+    if not value:
         return "empty: the record's value has no bytes"
     return why_framed(value) or _not_json(value) or "JSON, but not an object"
 

@@ -43,7 +43,9 @@ class WholeRecords:
         if self._beside.columns:
             rows, indexes = self._beside.added(rows, indexes, chunk, rejected)
             rows = rows.select(self._names)
-        rows, indexes = checked_rows(rows, indexes, self.stream.columns, rejected)
+        rows, indexes = checked_rows(
+            rows, indexes, self.stream.columns, rejected, is_event=self.stream.records.envelope is not None
+        )
         rejected.sort(key=lambda record: record.index)
         return ParsedValues(
             rows, indexes, rejected, parsed.ignored_keys,

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from tests.services import ROOT
 
 WAITS = """
-import time
+import sys, time
 import click
 from console.ending import run
 from console import progress
@@ -33,15 +34,29 @@ def main(what: str) -> None:
         raise StopError("the thing is 3; make it 4")
     if what == "bug":
         raise FileNotFoundError(2, "a bug")
+    if what == "end":
+        raise EOFError("the file ends in the middle")
+    if what == "odd":
+        progress.put_line("…\\udcff")
+        progress.put_line("…\\udcff", err=True)
+    if what == "read":
+        with progress.live():
+            click.echo(sys.stdin.read())
     click.echo("row")
 
 run(main, "it")
 """
 
 
-def started(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
+def started(
+    *arguments: str, stdout: int = subprocess.PIPE, environ: Mapping[str, str] | None = None, closed: str = ""
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WAITS, *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True)
+    if closed:
+        command = ["sh", "-c", f'exec "$@" {closed}', "sh", *command]
+    return subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **(environ or {})}, stdout=stdout, stderr=subprocess.PIPE, text=True
+    )
 
 
 def test_ctrl_c_is_one_line_and_130() -> None:
@@ -76,6 +91,27 @@ def test_an_end_of_another_kind(what: str, code: int, said: str) -> None:
     assert said in process.communicate(timeout=10)[1] and process.returncode == code
 
 
-def test_a_bug_keeps_its_traceback() -> None:
-    process = started("bug")
-    assert "FileNotFoundError" in process.communicate(timeout=10)[1] and process.returncode == 1
+@pytest.mark.parametrize(("what", "error"), [("bug", "FileNotFoundError"), ("end", "EOFError")])
+def test_a_bug_keeps_its_traceback(what: str, error: str) -> None:
+    process = started(what)
+    assert error in process.communicate(timeout=10)[1] and process.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "closed", "code", "said"),
+    [
+        ("table", ">&-", 0, ("", "")),
+        ("odd", ">&- 2>&-", 0, ("", "")),
+        ("stop", "2>&-", 1, ("", "")),
+        ("read", "<&- >&- 2>&-", 0, ("", "")),
+    ],
+)
+def test_what_was_closed_is_written_nowhere(what: str, closed: str, code: int, said: tuple[str, str]) -> None:
+    process = started(what, closed=closed)
+    assert process.communicate(timeout=10) == said and process.returncode == code
+
+
+def test_what_the_terminal_cannot_show_is_written_otherwise() -> None:
+    process = started("odd", environ={"PYTHONIOENCODING": "latin-1"})
+    odd = "\\u2026\\udcff\n"
+    assert process.communicate(timeout=10) == (f"{odd}row\n", odd) and process.returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +46,7 @@ def test_what_libraries_say_is_kept_and_not_seen(logs: Path, capfd: pytest.Captu
 def test_a_command_without_a_word_makes_no_file(logs: Path) -> None:
     with library_log.kept("status"):
         pass
-    assert list(logs.iterdir()) == []
+    assert not logs.exists()
 
 
 def test_where_it_is_is_told_of_a_failure_that_has_such_words(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,6 +73,20 @@ def test_the_file_is_bounded(logs: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert {file.name for file in logs.iterdir()} == {"watch-libraries.log", "watch-libraries.log.1"}
     assert all(file.stat().st_size <= 10_000 for file in logs.iterdir())
     assert "line 999 " in (logs / "watch-libraries.log").read_text()
+
+
+def test_no_word_is_lost_where_several_processes_write(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library_log, "MOST_BYTES", 10_000)
+    path = logs / "train-libraries.log"
+    files = [library_log.file_handler(path) for _ in range(3)]
+    # Nearly two files of lines: the one before is rotated once, whoever of the three does it.
+    for number in range(270):
+        record = logging.LogRecord("mlflow", logging.INFO, "", 0, f"line {number:03} {'x' * 10}", (), None)
+        files[number % 3 if number % 50 else 0].handle(record)
+    for file in files:
+        file.close()
+    said = "".join(each.read_text() for each in sorted(logs.iterdir(), reverse=True))
+    assert len([*logs.iterdir()]) == 2 and re.findall(r"line (\d+)", said) == [f"{number:03}" for number in range(270)]
 
 
 @pytest.mark.parametrize("taken", ["logs", "logs/train-libraries.log"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from contract.errors import StreamFileError
@@ -52,3 +54,19 @@ def test_columns_of_lines_have_places_or_an_order() -> None:
         stream("{format: csv}", "{a: string, n: {type: float64, from: 1}}")
     with pytest.raises(StreamFileError, match=r"columns\.n\.path: the records are CSV lines"):
         stream("{format: csv}", "{a: string, n: {type: float64, path: b.c}}")
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("{type: string, path: $.payload.x}", "columns.a: path $.payload.x: a path begins at the event"),
+        ("{type: string, path: $.payload}", "columns.a: path $.payload: a path begins at the event"),
+        ("{type: string, path: $.op.x}", "columns.a: path $.op.x: $.op is text, and nothing lies in it"),
+        ("{type: int32, path: $.op}", "columns.a: $.op is text, so the column is a string"),
+    ],
+)
+def test_a_path_begins_at_a_change_event_and_op_is_text(column: str, words: str) -> None:
+    with pytest.raises(StreamFileError, match=re.escape(words)):
+        stream("{envelope: debezium}", f"{{a: {column}, n: float64}}")
+    stream("{envelope: debezium}", "{a: {type: string, path: $.op}, n: {type: float64, path: payload.x}}")
+    stream("{}", "{a: {type: string, path: $.payload.x}, n: float64}")

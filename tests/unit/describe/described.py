@@ -34,6 +34,6 @@ def file(path: Path) -> tuple[Description, Stream, list[dict[str, Any]]]:
 
 def topic(values: Sequence[bytes | None], told: Told | None = None) -> tuple[Description, Stream]:
     """Return what was found in records, and the stream file."""
-    sample = Sample("orders", len(values), 1, list(values), [b"k"] * len(values))
+    sample = Sample("orders", len(values), 1, values=list(values), keys=[b"k"] * len(values))
     found = description_of_topic(sample, told or Told())
     return found, parse_stream(text_of(found), "s.yaml")

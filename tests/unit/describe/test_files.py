@@ -18,7 +18,8 @@ from pipeline.describe import text_blocks
 from pipeline.describe.command import describe
 from pipeline.describe.describe_file import description_of
 from pipeline.describe.tables import table_of
-from tests.unit.describe.described import file, text_of
+from pipeline.replay.source import read_rows
+from tests.unit.describe.described import file, stop, text_of
 
 THINGS = "".join(f"{n},{n}.5,w\n" for n in range(20, 40))
 
@@ -120,6 +121,17 @@ def test_names_are_proposed_for_any_header(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [stream.name_in_file(name) for name in ("b", "b_2", "column_3")] == [6, 7, ""]
     assert len(rows) == 5
+
+
+def test_days_of_eight_digits_are_told(tmp_path: Path) -> None:
+    body = "".join(f"{20130101 + n % 28},{20139999 + n},{n / 2}\n" for n in range(99))
+    path = written(tmp_path / "a.csv", f"day,other,x\n{body}")
+    found, stream, _ = file(path)
+    notes = {column.name: column.note for column in found.columns}
+    assert '{type: date, format: "%Y%m%d"}' in notes["day"] and not notes["other"]
+    said = text_of(found).replace("day: {type: int64", 'day: {format: "%Y%m%d", type: date').replace("- day\n", "")
+    rows = list(read_rows(path, parse_stream(said, "s.yaml"), stop))
+    assert (stream.columns["day"].type, rows[1].values["day"]) == ("int64", "2013-01-02")
 
 
 def test_ratings_make_a_recommender(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import fastavro
 import pytest
 
 from contract.errors import ConfigurationError
+from pipeline.describe.against import changes
+from pipeline.describe.as_json import as_json
 from pipeline.describe.describe_topic import Told
 from tests.unit.describe.described import topic
 
@@ -42,14 +44,14 @@ def test_change_events_are_found() -> None:
     for records in (events, wrapped):
         found, stream = topic([*lines(*records, gone), None])
         assert stream.records.envelope == "debezium"
-        assert list(stream.columns) == ["id", "v"]
+        assert list(stream.columns) == ["id", "v", "record_time"]
         assert not found.notes
 
 
 def test_csv_lines_have_places() -> None:
     found, stream = topic([f"{n};{n},5;{'ab'[n % 2]};NA".encode() for n in range(40)])
     assert (stream.records.format, stream.records.delimiter, stream.records.decimal) == ("csv", ";", ",")
-    assert [column.type for column in stream.columns.values()] == ["int64", "float64", "string", "string"]
+    assert [c.type for c in stream.columns.values()] == ["int64", "float64", "string", "string", "timestamp"]
     assert not [note for note in found.notes if "rejected" in note]
 
 
@@ -71,9 +73,18 @@ def test_avro_is_described_by_its_schema(tmp_path: Path) -> None:
     found, stream = topic(values, Told(schema_file=path))
     assert {name: (column.type, column.required) for name, column in stream.columns.items()} == {
         "id": ("int64", True), "x": ("float64", False), "day": ("date", True), "in_s": ("string", True),
+        "record_time": ("timestamp", False),
     }  # fmt: skip
     assert set(found.not_columns) == {"list", "any"}
     assert not found.notes
+
+
+def test_where_no_value_says_when_the_record_does() -> None:
+    found, stream = topic(lines(*({"record_time": n, "x": n / 2} for n in range(40))))
+    assert (stream.event_time, stream.columns["record_time_2"].timestamp) == ("record_time_2", True)
+    assert not list(changes(stream, found))
+    assert as_json(found)["columns"]["record_time_2"]["timestamp"] is True
+    assert topic(lines(*({"at": f"2024-01-0{n}T00:00:00Z", "x": n} for n in range(1, 9))))[1].event_time == "at"
 
 
 @pytest.mark.parametrize(

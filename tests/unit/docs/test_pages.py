@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
+import subprocess
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
 from typing import Final
 
 import click
@@ -13,21 +19,70 @@ from markdown_it.token import Token
 
 from docs.generate.command_help import PROGRAMS, contexts
 from tests.e2e.given import GIVEN, NEEDS_NOTHING
-from tests.pages import COMMANDS, NOT_RUN, Block, blocks, commands, matches, pages, tokens
+from tests.pages import COMMANDS, NOT_RUN, Block, blocks, commands, matches, not_run, pages, script, tokens
 from tests.services import ROOT
 
 _LANGUAGES: Final = COMMANDS | {"text", "yaml", "toml", "python", "json", "{toctree}", "{generated}"}
 
 
-def test_every_block_of_commands_is_run_or_says_why_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_block_of_commands_is_run_or_says_why_not() -> None:
     found = [block for page in pages() for block in commands(page)]
     run = [block for block in found if block.not_run is None]
     assert {block.page for block in run} == GIVEN.keys() | NEEDS_NOTHING, "tests/e2e/given.py names others"
-    left = [block for block in found if block.not_run is not None]
-    with capsys.disabled():
-        print("\nnot run here:", *(f"{block.page}:{block.line} ({block.not_run})" for block in left), sep="\n  ")
-    assert {block.not_run for block in left} <= NOT_RUN.keys()
+    assert {block.not_run for block in not_run()} <= NOT_RUN.keys()
     assert len(run) > 20
+
+
+def test_the_end_of_a_run_lists_what_is_not_run(request: pytest.FixtureRequest) -> None:
+    """Behind the results, since what a test prints is nobody's to see where tests run side by side."""
+    said = io.StringIO()
+    reporter = pytest.TerminalReporter(request.config, said)
+    conftest = request.config.pluginmanager.get_plugin(str(ROOT / "tests/conftest.py"))
+    assert conftest is not None
+    conftest.pytest_terminal_summary(reporter)
+    assert not said.getvalue()
+    reporter.stats = {"passed": [SimpleNamespace(nodeid=request.node.nodeid)]}
+    conftest.pytest_terminal_summary(reporter)
+    listed = said.getvalue().splitlines()[1:]
+    assert len(listed) > 2 and all(re.fullmatch(r"\S+\.md:\d+ \((docker|conda|macos|root)\)", line) for line in listed)
+
+
+def test_what_is_typed_has_no_comment() -> None:
+    """A shell of macOS takes `#` for a word."""
+    for page in pages():
+        for block in commands(page):
+            assert not [typed for typed, _ in block.steps if re.search(r"(^|\s)#", typed)], f"{page}:{block.line}"
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """A server that refuses everything."""
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        beside = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        beside.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        beside.join()
+
+
+def _bash(*typed: str) -> subprocess.CompletedProcess[str]:
+    command = ["bash", "-euo", "pipefail", "-c", script(typed)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+
+@pytest.mark.parametrize("flags", ["-s", "-s --fail", "-s -d 1"])
+def test_an_answer_that_is_an_error_stops_the_walk(refusing: str, flags: str) -> None:
+    done = _bash(f"curl {flags} {refusing}/api/models", "echo went on")
+    assert done.returncode == 22 and "went on" not in done.stdout
+
+
+def test_what_was_started_beside_the_page_ends_with_it() -> None:
+    # Else this would wait for the end of its output.
+    done = _bash("sleep 300 &\necho $!", "false && true", "echo went on")
+    assert done.returncode == 1 and "went on" not in done.stdout
+    assert not Path(f"/proc/{done.stdout.split()[3]}").exists()
+    assert _bash("true &\nwait $!", "echo a").stdout.split() == ["@@", "step", "0", "@@", "step", "1", "a"]
+    assert _bash("(sleep 0.1; exit 3) &\nwait $!").returncode == 3
 
 
 def test_code_says_what_it_is() -> None:
@@ -68,6 +123,30 @@ def _options() -> dict[str, set[str]]:
             names = [name for each in context.command.params if isinstance(each, click.Option) for name in each.opts]
             found[context.command_path] = {*names, *context.help_option_names}
     return found
+
+
+def test_every_measurement_and_flag_that_a_page_names_is_there() -> None:
+    seen = 0
+    for page in pages():
+        for text in _prose(tokens(page)):
+            for module, rest in re.findall(r"python -m (bench(?:\.\w+)*)((?: [^|>;&)`]*)?)", text):
+                path = ROOT.joinpath(*module.split("."))
+                source = (path / "__main__.py" if path.is_dir() else path.with_suffix(".py")).read_text(
+                    encoding="utf-8"
+                )
+                assert not [flag for flag in re.findall(r"--[a-z-]+", rest) if f'"{flag}"' not in source], (
+                    f"{page}: {text}"
+                )
+                seen += 1
+    assert seen > 8
+
+
+def test_a_command_that_no_test_runs_stands_in_a_block_that_says_so() -> None:
+    for page in pages():
+        inline = [
+            child.content for token in tokens(page) for child in token.children or () if child.type == "code_inline"
+        ]
+        assert not [text for text in inline if re.match(r"(docker|conda|sudo|brew|apt-get) ", text)], page
 
 
 def test_every_command_and_flag_that_a_page_names_is_there() -> None:

@@ -42,10 +42,42 @@ def test_columns_are_at_their_places() -> None:
     assert found.rows.select(["a", "b"]).to_pylist() == [{"a": "x", "b": 7}, {"a": "y", "b": 8}]
 
 
+def test_what_a_line_does_not_have_is_null_as_in_any_record_unless_it_is_required() -> None:
+    old = b"1,a"
+    added = parsed("  i: int32\n  s: string\n  new: date", [old, b"2,b,2024-01-31", b"3"])
+    assert added.rows.select(["i", "s", "new"]).to_pylist() == [
+        {"i": 1, "s": "a", "new": None}, {"i": 2, "s": "b", "new": date(2024, 1, 31)}, {"i": 3, "s": None, "new": None},
+    ]  # fmt: skip
+    assert added.ignored_keys == 0
+    needed = parsed(
+        "  i: int32\n  s: string\n  new: {type: date, required: true}\n  last: bool", [old, b"2,b,2024-01-31"]
+    )
+    assert needed.indexes.tolist() == [1]
+    assert needed.rejected[0].reason == "the line has 2 cells, and the first 3 are required; the delimiter is ','"
+    assert parsed("  s: string\n  i: int32", [b'"a,b"']).rows["s"].to_pylist() == ["a,b"]
+    placed = parsed("  b: {type: int32, from: 3}\n  a: {type: string, from: 1}", [b"x,-"])
+    assert placed.rows.select(["a", "b"]).to_pylist() == [{"a": "x", "b": None}] and placed.ignored_keys == 0
+
+
+@pytest.mark.parametrize(("delimiter", "line"), [("\\t", b"\t"), (",", b","), (" ", b" "), ("\\t", b"\t\r\n")])
+def test_a_line_of_empty_cells_is_a_row_of_nulls(delimiter: str, line: bytes) -> None:
+    found = parsed("  i: int32\n  s: string", [line], f'{{format: csv, delimiter: "{delimiter}"}}')
+    assert found.rows.select(["i", "s"]).to_pylist() == [{"i": None, "s": None}]
+    assert parsed("  s: string", [b"   "]).rows["s"].to_pylist() == ["   "]
+
+
+def test_lines_of_which_no_cell_is_a_column_are_rows_all_the_same() -> None:
+    text = "name: s\ntopic: s\nrecords: {format: csv}\ncolumns: {n: {type: float64, header: n}}\ncut: {rows: 1}\n"
+    of = parse_stream(f"{text}features: [n]\nmodel: {{k: 2}}\n", "s.yaml")
+    found = WholeRecords(of).parse(chunk([b"1,2", b"", b"\xff", b"x"], headers=[[("n", b"1.5")]] * 4))
+    assert found.rows.to_pylist() == [{"n": 1.5}] * 2 and found.indexes.tolist() == [0, 3]
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (b"1", "the line has 1 cells, and the columns are 2; the delimiter is ','"),
+        (b"1;a", "the line is one cell, '1;a', and the columns are 2; the delimiter is ','"),
+        (b"\n", "the line has no cells"),
         (b"1,2,3", "the line has 3 cells"),
         (b"one,a", "column 'i': "),
         (b"3000000000,a", "column 'i': 3000000000 does not fit into 32 bits"),

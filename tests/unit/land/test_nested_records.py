@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,7 +12,11 @@ import numpy as np
 import pytest
 
 from contract.stream import Stream, parse_stream
+from pipeline.land.formats.avro.schema import read_schema
+from pipeline.land.formats.value_format import Schemas
 from pipeline.land.formats.whole_records import WholeRecords
+from pipeline.record_headers import UNREADABLE, Headers
+from tests.avro import written
 from tests.chunks import chunk
 
 
@@ -127,6 +132,32 @@ def test_a_header_that_is_none_of_its_columns_type_rejects_its_record_alone(
     assert said in str(found) and isinstance(before, dict) and isinstance(behind, dict)
 
 
+def test_headers_that_the_client_cannot_tell_reject_their_record_where_a_column_is_from_one() -> None:
+    said = "headers: the name of one is not UTF-8, and the client tells none of them"
+    good: Headers = [("user", b"me")]
+    first, found, last = landed(BESIDE, {"x": 1}, {"x": 2}, {"x": 3}, headers=[good, UNREADABLE, good])
+    assert found == said
+    assert isinstance(first, dict) and isinstance(last, dict) and first["who"] == last["who"] == "me"
+    assert isinstance(landed(NESTED, {"x": 1}, headers=[UNREADABLE])[0], dict)
+
+
+@pytest.mark.parametrize(
+    ("record", "strange"),
+    [
+        ({"d": None}, False), ({"d": {"a": None}}, False), ({"l": None}, False), ({"l": [None]}, False),
+        ({"d": {}}, True), ({"l": []}, True), ({"d": {"c": 1}}, True), ({}, True),
+    ],
+)  # fmt: skip
+def test_a_null_on_the_way_is_no_strange_record(record: dict[str, Any], *, strange: bool) -> None:
+    of = parse_stream(
+        "name: s\ntopic: s\ncolumns:\n  a: {type: float64, path: d.a}\n  b: {type: int32, path: 'l[0].b'}\n"
+        "cut: {rows: 1}\nfeatures: [a]\nmodel: {k: 2}\n",
+        "s.yaml",
+    )
+    parsed = WholeRecords(of).parse(chunk([json.dumps(record).encode()]))
+    assert parsed.strangers == ((0,) if strange else ())
+
+
 def test_a_key_that_is_no_text_and_a_time_beyond_all_years_reject_their_records_alone() -> None:
     assert "column 'k': the key is not UTF-8" in str(beside(key=b"\xff")[1])
     times = np.array([2**62, 5])
@@ -235,6 +266,37 @@ def test_a_change_event_without_a_column_in_it_still_says_what_became_of_its_row
     )
     found = landed(of, event("c", {"a": 1}), event("d", None), event("t", None), headers=[[("n", b"1")]] * 3)
     assert found[:2] == [{"n": 1.0}, "skipped"] and "emptied" in str(found[2])
+
+
+@pytest.mark.parametrize("of", ["json", "avro"])
+def test_a_value_that_an_event_does_not_tell_is_no_text(of: str) -> None:
+    untold = "__debezium_unavailable_value"
+    avro = "format: avro, schema_file: s.avsc, "
+    events = stream(
+        "  body: string\n  raw: binary\n  who: {type: string, header: who}",
+        f"records: {{{avro if of == 'avro' else ''}envelope: debezium}}",
+    )
+    fields = [{"name": name, "type": kind} for name, kind in (("x", "double"), ("body", "string"), ("raw", "bytes"))]
+    after = {"type": "record", "name": "Row", "fields": fields}
+    schema = {
+        "type": "record",
+        "name": "E",
+        "fields": [{"name": "op", "type": "string"}, {"name": "after", "type": after}],
+    }
+    rows: list[tuple[str, bytes]] = [("a", b"b"), (untold, b"b"), ("a", untold.encode()), (f"{untold}!", b"c")]
+    values = [
+        written(schema, {"op": "u", "after": {"x": 1.0, "body": body, "raw": raw}})
+        if of == "avro"
+        else json.dumps(event("u", {"x": 1, "body": body, "raw": base64.b64encode(raw).decode()})).encode()
+        for body, raw in rows
+    ]
+    schemas = Schemas(in_file=read_schema(json.dumps(schema)))
+    parsed = WholeRecords(events, schemas).parse(chunk(values, headers=[[("who", untold.encode())]] * len(values)))
+    assert parsed.indexes.tolist() == [0, 3] and parsed.rows["who"].to_pylist() == [untold] * 2
+    assert [(each.index, each.reason.partition(":")[0]) for each in parsed.rejected] == [
+        (1, "column 'body' did not change, and the event does not tell its value"),
+        (2, "column 'raw' did not change, and the event does not tell its value"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.origin import HEADER, Origin, origin_of
-from pipeline.land.origins import NO_ORIGINS, Origins
+from pipeline.land.origins import NO_ORIGINS, HeadersOf, Origins
+from pipeline.record_headers import UNREADABLE, WithHeaders
 
 FILES = [f"{number:016x}" for number in range(3)]
 
@@ -27,6 +30,41 @@ class Record:
     def headers(self) -> list[tuple[str, bytes]] | None:
         Record.asked += 1
         return None if self._header is None else [("trace", b"1"), (HEADER, self._header)]
+
+    def set_headers(self, headers: Any, /) -> None:
+        raise AssertionError(headers)
+
+
+class BadlyNamed:
+    """A record with a header whose name is not UTF-8, as the client tells it: once. A second look ends the process."""
+
+    def __init__(self) -> None:
+        self._set: Any = None
+        self._asked = False
+
+    def key(self) -> bytes:
+        return b"12"
+
+    def headers(self) -> Any:
+        if self._set is not None:
+            return self._set
+        assert not self._asked
+        self._asked = True
+        raise SystemError("<method 'headers' of 'cimpl.Message' objects> returned a result with an exception set")
+
+    def set_headers(self, headers: Any, /) -> None:
+        self._set = headers
+
+
+def test_headers_that_the_client_cannot_tell_are_looked_at_once() -> None:
+    good = Record(Origin(FILES[0], 0, 1, "0" * 24, 0).header())
+    records: list[WithHeaders] = [good, BadlyNamed(), good]
+    found = HeadersOf(records)
+    assert [found[place] is UNREADABLE for place in (0, 1, 1, 2)] == [False, True, True, False]
+    offsets = np.arange(3)
+    assert [*Origins([BadlyNamed(), *records, BadlyNamed()], np.arange(5)).last(0, 5)] == [FILES[0]]
+    assert [*Origins(records, offsets).last(0, 3)] == [FILES[0]]
+    assert Origins(records, offsets).last(1, 2) == {}
 
 
 # What a run of replay sends to one partition: of a file, from a row on, some of its rows unreadable.

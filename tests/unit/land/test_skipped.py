@@ -21,10 +21,10 @@ from pipeline.land.formats.format import ParsedValues
 from pipeline.land.formats.whole_records import WholeRecords
 from pipeline.land.land_again import LandingAgain
 from pipeline.land.lander import Lander
-from pipeline.land.origins import Headers
 from pipeline.land.parsed_records import stretches
 from pipeline.land.verify import verify_stream
 from pipeline.parquet_bytes import parquet_file
+from pipeline.record_headers import UNREADABLE, Headers
 from tests.chunks import chunk
 from tests.memory_store import MemoryStore
 from tests.property.test_chain_model import STREAM
@@ -53,6 +53,25 @@ def _taken(
     while not lander.land_tail():
         pass
     return store, lander
+
+
+@pytest.mark.parametrize(
+    ("deletes", "said"), [([1], ""), ([0, 1, 1], "3 deletes are more than the 2 records that were skipped")]
+)
+def test_deletes_are_of_the_skipped(deletes: list[int], said: str) -> None:
+    store = MemoryStore()
+    start = begin_or_read(store, "model", "model", "id", {0: 0})
+    lander = Lander(STREAM, Cut(rows=1), store=store, writer=WRITER, start=start, partitions=1, topic=Offsets())
+    lander.own(0, 1)
+    lander.begin(1)
+    records = chunk([None, None, b'{"n":1}'], keys=[b"k"] * 3)
+    found = WholeRecords(STREAM).parse(records)
+    parsed: Future[ParsedValues] = Future()
+    parsed.set_result(dataclasses.replace(found, deletes=np.array(deletes)))
+    lander.take(FetchedRecords(0, 1, 0, records, np.arange(3), parsed))
+    proof = verify_stream(store, "model")
+    assert [batch.deletes for batch in proof.batches] == [len(deletes)]
+    assert [problem.partition(": ")[2] for problem in proof.problems] == ([said] if said else [])
 
 
 def _manifest(store: MemoryStore, batch: int) -> Manifest:
@@ -152,11 +171,12 @@ model: {{k: 2}}
 """
     first = parse_stream(text.format(of="int32", tombstones="reject"), "s.yaml")
     corrected = parse_stream(text.format(of="string", tombstones="skip"), "s.yaml")
-    headers: list[Headers] = [[("user", b"7")], [("user", b"me"), ("raw", None)], []]
-    store, lander = _taken([b'{"n":1}', b'{"n":2}', None], first, headers=headers)
-    assert lander.counts.rejected == 2
+    headers: list[Headers] = [[("user", b"7")], [("user", b"me"), ("raw", None)], [], UNREADABLE]
+    store, lander = _taken([b'{"n":1}', b'{"n":2}', None, b'{"n":3}'], first, headers=headers)
+    assert lander.counts.rejected == 3
     outcome = LandingAgain(store, corrected, WholeRecords(corrected), WRITER).run()
-    assert (outcome.rows, outcome.rejected, outcome.skipped) == (1, 1, 1)
+    # What the client could not tell is not known by now either.
+    assert (outcome.rows, outcome.rejected, outcome.skipped) == (1, 2, 1)
     stored = store.get(outcome.landed[0].key)
     assert stored is not None
     assert parquet_file(stored[0]).read(["n", "who"]).to_pylist() == [{"n": 2, "who": "me"}]

@@ -87,7 +87,10 @@ def test_rejects_land_again_in_objects_of_at_most_a_batchs_bytes() -> None:
     lander.take(fetched(0, 0, values, _taking(20)))
     lander.land_tail()
     by_bytes = _taking(60).model_copy(update={"cut": Cut(bytes=200)})
-    outcome = LandingAgain(store, by_bytes, WholeRecords(by_bytes), WRITER).run()
+    seen: list[int] = []
+    outcome = LandingAgain(store, by_bytes, WholeRecords(by_bytes), WRITER, seen.append).run()
+    # As many as were rejected: what a bar shows.
+    assert sum(seen) == 9
     assert [again.value_bytes for again in outcome.landed] == [200, 200, 50]
     assert _problems(store) == ""
 

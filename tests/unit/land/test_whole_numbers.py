@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -48,6 +49,37 @@ def test_a_point_and_zeros_change_nothing(record: bytes, n: int) -> None:
 def test_nothing_else_becomes_one(record: bytes) -> None:
     for values in ([record], [b'{"n":1.0}', record]):
         assert WholeRecords(STREAM).parse(chunk(values)).rejected[-1].index == len(values) - 1
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(b'"text"', "/n"), (b"1.5", "1.5"), (b"9223372036854775808.0", "9223372036854775808")]
+)
+def test_a_reject_is_for_what_no_reading_takes(n: bytes, said: str) -> None:
+    of = parse_stream(
+        "name: s\ntopic: s\ncolumns: {t: timestamp, n: int64}\ncut: {rows: 1}\nfeatures: [n]\nmodel: {k: 2}\n", "s.yaml"
+    )
+    record = b'{"t":"2024-01-01T00:00:00.123456789Z","n":%s}' % n
+    for before in ([], [b'{"n":7.0}'], [b'{"n":7.0,"t":"2024-01-01T00:00:00.123456789Z"}']):
+        (rejected,) = WholeRecords(of).parse(chunk([*before, record])).rejected
+        assert said in rejected.reason and "timestamp" not in rejected.reason
+
+
+_QUOTES = b'\\"' * 60_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"s":"' + _QUOTES, b'{"s":"' + _QUOTES + b"\\", b'{"s":"' + _QUOTES + b'\\\n"}', b'{"s":' + b'"' * 60_000,
+        b'{"n":' + b"1" * 120_000, b'{"n":1.' + b"0" * 120_000 + b"e", b'{"n":' + b"1.0." * 30_000,
+    ],
+    ids=["no end", "half an escape", "an escaped line end", "quotes", "digits", "zeros", "points"],
+)  # fmt: skip
+def test_a_long_record_that_is_no_json_takes_no_longer_than_its_length(text: bytes) -> None:
+    begun = time.process_time()
+    parsed = WholeRecords(STREAM).parse(chunk([b'{"n":1.0}', text, text]))
+    assert parsed.indexes.tolist() == [0]
+    assert time.process_time() - begun < 2
 
 
 ROWS = st.fixed_dictionaries(

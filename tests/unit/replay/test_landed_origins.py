@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,9 @@ class Record:
 
     def headers(self) -> list[tuple[str, bytes]]:
         return [(HEADER, self._origin.header())]
+
+    def set_headers(self, headers: Any, /) -> None:
+        raise AssertionError(headers)
 
 
 def _file(number: int, row: int) -> Origin:

@@ -27,6 +27,14 @@ def test_a_lost_answer_to_the_put_that_takes_it_is_recognised(taken_before: bool
     assert time.monotonic() - begin < 2
 
 
+def test_who_is_waited_for_is_told_beside_what_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    store = MemoryStore()
+    with Lease(store, "m", wait_s=0), pytest.raises(RetryError):
+        Lease(store, "m", wait_s=0.01).__enter__()
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("waiting for process") == 1
+
+
 class RefusingStore(MemoryStore):
     """Refuses access as long as ``refusals`` are left."""
 
