@@ -68,6 +68,19 @@ OPEN_PREFIXES: Mapping[str, str] = {
     "SWATHE_KAFKA_": "any librdkafka setting: SWATHE_KAFKA_SECURITY_PROTOCOL is security.protocol",
 }
 
+OF_OTHERS: Mapping[str, str] = {
+    "AWS_ENDPOINT_URL_S3": "address of the object store",
+    "AWS_ENDPOINT_URL": "the same, where AWS_ENDPOINT_URL_S3 is not set",
+    "AWS_ACCESS_KEY_ID": "name of the key that the object store asks for",
+    "AWS_SECRET_ACCESS_KEY": "secret that goes with the key",
+    "AWS_DEFAULT_REGION": "region of the bucket; most stores but AWS take any",
+    "MLFLOW_TRACKING_URI": "address of the MLflow server: runs, artifacts, registry",
+    "MLFLOW_TRACKING_USERNAME": "name that the MLflow server asks for",
+    "MLFLOW_TRACKING_PASSWORD": "password that goes with the name",
+    "MLFLOW_TRACKING_TOKEN": "token instead of name and password",
+    "SPARK_MASTER": "where Spark runs: `local[*]` is this machine with all cores, `spark://host:7077` a cluster",
+}
+
 # Read by us under their makers' names, by the makers' libraries too.
 _EMPTY_IS_UNSET = (PREFIX, "AWS_", "MLFLOW_", "SPARK_MASTER")
 
