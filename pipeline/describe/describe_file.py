@@ -102,9 +102,9 @@ def finished(
 
 def _usable(table: FileTable) -> tuple[dict[Key, Found], dict[str, str]]:
     faults = {key: found.fault for key, found in table.columns.items() if not isinstance(found, TextColumn)}
-    unusable = {str(key): fault for key, fault in faults.items() if fault is not None}
-    unusable |= {str(key): reason for key, reason in table.elsewhere.items()}
-    return {key: found for key, found in table.columns.items() if str(key) not in unusable}, unusable
+    unusable = {key: fault for key, fault in faults.items() if fault is not None} | table.elsewhere
+    said = {f"column {key}" if isinstance(key, int) else str(key): reason for key, reason in unusable.items()}
+    return {key: found for key, found in table.columns.items() if key not in unusable}, said
 
 
 def _own_name(key: Key) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -155,6 +156,8 @@ class _Reading:
         lines = blocks.head(HEAD_BYTES)
         if not any(line.strip() for line in lines):
             raise SourceFileError(str(self._path), 1, None, "the file is empty: there is nothing to describe")
+        if any("\0" in line for line in lines):
+            raise SourceFileError(str(self._path), 1, None, "it holds NUL, and is no text: what form has it?")
         dialect = self._dialect(lines)
         keys = _keys(dialect)
         labels = dict(zip(keys, dialect.names or (), strict=False))
@@ -208,7 +211,10 @@ class _Reading:
         self._objects(block)
         self._refuse_passages()
         if not self._found.rows:
-            raise SourceFileError(str(self._path), None, None, "it holds no objects: there is nothing to describe")
+            first = self._found.first_bad
+            why = "there is nothing to describe" if first is None else f"the first of its faults is line {first.line}"
+            said = "" if first is None else f": {first.problem}"
+            raise SourceFileError(str(self._path), None, None, f"it holds no objects: {why}{said}")
 
     def _objects(self, block: Sequence[Leaves]) -> None:
         values: dict[Key, list[object]] = {}
@@ -257,8 +263,7 @@ class _Reading:
 
     def _arrow(self, found: Opened) -> None:
         schema, batches = _arrow_batches(self._path, found)
-        names = list(schema.names)
-        once = [name for name in names if names.count(name) == 1]
+        once = [name for name, count in Counter(schema.names).items() if count == 1]
         columns = self._columns({
             name: TextColumn(null_words=False) if _is_text(kind := schema.field(name).type) else ArrowColumn(kind)
             for name in once
@@ -321,5 +326,5 @@ def _alike(before: Found, now: Found) -> bool:
 def _keys(dialect: Dialect) -> list[Key]:
     if dialect.names is None:
         return list(range(1, dialect.width + 1))
-    names = list(dialect.names)
-    return [name if names.count(name) == 1 else place for place, name in enumerate(names, start=1)]
+    counts = Counter(dialect.names)
+    return [name if counts[name] == 1 else place for place, name in enumerate(dialect.names, start=1)]

@@ -53,10 +53,9 @@ OTHER_WORDS: Final = (
     "na",
     "n.a.",
     "*",
-    "inf",
 )
 """What means one where all else are numbers, times or yes and no."""
-_WORDS = pa.array([*SURE_WORDS, *OTHER_WORDS[:-1]])
+_WORDS = pa.array([*SURE_WORDS, *OTHER_WORDS])
 MARKS: Final[tuple[tuple[Mark, Mark | None], ...]] = (
     (".", None), (".", ","), (",", None), (",", "."), (",", " "), (".", " "), (".", "'"), (",", "\u00a0"),
     (",", "\u202f"),

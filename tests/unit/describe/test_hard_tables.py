@@ -15,6 +15,7 @@ from contract.stream import parse_stream
 from pipeline.describe import nested, tables
 from pipeline.describe.command import describe
 from pipeline.describe.describe_file import description_of
+from pipeline.describe.distinct import Distinct
 from pipeline.describe.runs import Runs
 from pipeline.describe.tables import table_of
 from pipeline.replay.source import read_rows
@@ -187,3 +188,36 @@ def test_columns_of_one_name_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "2.csv").write_text("b,b,a,x\n" + ROWS.replace("w", "w,1.5"))
     _, stream, rows = file(tmp_path)
     assert len(rows) == 40 and list(stream.columns) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"\x00\x01\x02,\x00\n1,2\n", "it holds NUL"), (b"sep=;\n1;2.5\n2;3.5\n", "standard input:1: it is Excel's own line"),
+        (b'{"a": NaN}\n', "it holds no objects: the first of its faults is line 1: not JSON: NaN is no number"),
+        (b'{\n"a": 1}\n', "it holds no objects: the first of its faults is line 1: not JSON"),
+    ],
+)  # fmt: skip
+def test_what_is_piped_in_and_no_table_is_told(body: bytes, said: str) -> None:
+    done = CliRunner().invoke(describe, ["-"], input=body)
+    assert isinstance(done.exception, SourceFileError)
+    assert said in str(done.exception)
+    assert str(done.exception).startswith("standard input")
+
+
+def test_a_bad_row_of_what_is_piped_in_is_told_with_no_file_of_ours() -> None:
+    done = CliRunner().invoke(describe, ["-"], input=f"a,b,c\n{ROWS}1,2\n".encode())
+    assert "the first: standard input:22: 2 fields" in done.output
+
+
+def test_numbers_below_nothing_differ() -> None:
+    distinct = Distinct()
+    distinct.add(pa.array([-1, -2, 3]), worth_naming=True)
+    assert distinct.are_unique
+
+
+def test_a_name_with_a_dot_is_no_path(tmp_path: Path) -> None:
+    lines = [f'{{"x": {n}.5, "a.b": {n}, "a": {{"b": {"[1, 2, 3, 4, 5]" if n else 1}}}}}' for n in range(20)]
+    found, stream, rows = file(objects(tmp_path / "a.jsonl", *lines))
+    assert [row["a_b"] for row in rows] == list(range(20))
+    assert list(stream.columns) == ["x", "a_b"]
