@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from contract.record_path import RecordPath, Step
 from pipeline.describe.arrow_column import ArrowColumn
 from pipeline.describe.dialect import HEAD_BYTES, Dialect, NoRowsError, dialect_of, encoding_of, other_encoding
 from pipeline.describe.json_column import JsonColumn
+from pipeline.describe.lines_in_utf8 import are_utf8
 from pipeline.describe.nested import MOST_PATHS, TOO_MANY, is_half, leads_nowhere, torn, walk
 from pipeline.describe.text_blocks import NotUtf8Error, TextBlocks
 from pipeline.describe.text_column import TextColumn
@@ -57,6 +57,8 @@ class FileTable:
     elsewhere: dict[Key, str] = field(default_factory=dict)
     """Columns that are not the same in all of the files, with the reason."""
 
+    passes_damage: bool = False
+    """Whether a line that is no UTF-8 is a bad line, and no other encoding."""
     dialect: Dialect | None = None
     """How the first of them is written, if it is text."""
 
@@ -76,6 +78,8 @@ def table_of(path: Path, progress: Callable[[int], None] = lambda _: None) -> Fi
     try:
         return _read_all(path, None, progress)
     except NotUtf8Error as error:
+        if are_utf8(files_of(path)):
+            return _read_all(path, None, progress, passes_damage=True)
         encoding = other_encoding(error.piece)
     except UnicodeDecodeError:
         encoding = "latin-1"
@@ -87,8 +91,10 @@ def table_of(path: Path, progress: Callable[[int], None] = lambda _: None) -> Fi
     return found
 
 
-def _read_all(path: Path, encoding: str | None, progress: Callable[[int], None]) -> FileTable:
-    found = FileTable()
+def _read_all(
+    path: Path, encoding: str | None, progress: Callable[[int], None], *, passes_damage: bool = False
+) -> FileTable:
+    found = FileTable(passes_damage=passes_damage)
     for place, file in enumerate(files_of(path)):
         _Reading(file, found, encoding, progress, is_first=place == 0).read()
     for key in found.elsewhere:
@@ -124,7 +130,7 @@ class _Reading:
         marked = encoding_of(head)
         own = self._encoding if self._encoding is not None and marked == "utf-8" else marked
         first = own if self._is_first else self._found.source.get("encoding", "utf-8")
-        if own != first or (own != marked and head.startswith(codecs.BOM_UTF8)):
+        if own != first:
             problem = f"is written in {marked}, and other files in {first}: `source.encoding` is one for all of them"
             raise SourceFileError(str(self._path), 1, None, problem)
         return own
@@ -152,7 +158,7 @@ class _Reading:
             self._json(found.file, encoding)
 
     def _text(self, file: IO[bytes]) -> None:
-        blocks = TextBlocks(str(self._path), file, self._found.on_bad)
+        blocks = TextBlocks(str(self._path), file, self._found.on_bad, passes_damage=self._found.passes_damage)
         lines = blocks.head(HEAD_BYTES)
         if not any(line.strip() for line in lines):
             raise SourceFileError(str(self._path), 1, None, "the file is empty: there is nothing to describe")
