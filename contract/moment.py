@@ -45,10 +45,23 @@ def text_us(text: str, zone: str | None = None, pattern: str | None = None) -> i
     ------
     ValueError: not such a time, outside the years 1 to 9999, or an hour that the zone's clocks have twice or never.
     """
-    moment = _iso(text) if pattern is None else datetime.strptime(text, pattern)
+    moment = _iso(text) if pattern is None else by_pattern(text, pattern)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC) if zone is None else in_zone(moment, zone)
     return within_years((moment - EPOCH) // _MICROSECOND)
+
+
+def by_pattern(text: str, pattern: str) -> datetime:
+    """Return the time that ``text`` says, in the letters of `strptime`.
+
+    Raises
+    ------
+    ValueError: it is not written so.
+    """
+    try:
+        return datetime.strptime(text, pattern)
+    except ValueError as error:
+        raise ValueError(f"{text[:40]!r} is not as {pattern!r} says") from error
 
 
 def _iso(text: str) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from datetime import time
+from datetime import date, time
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 
 _CLOCK = re.compile(r"\d\d:\d\d(:\d\d([.,]\d{1,9})?)?")
@@ -15,6 +15,11 @@ class JsonNumber(str):
     """A JSON number as it is written: a double would not keep its digits."""
 
     __slots__ = ()
+
+
+def is_text(found: str) -> bool:
+    """Whether ``found`` can be written: half a letter, a surrogate that stands alone, cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in found)
 
 
 def decimal_text(number: str | Decimal, precision: int, scale: int) -> str:
@@ -42,6 +47,19 @@ def _is_number(number: str | Decimal) -> bool:
         return Decimal(number).is_finite()
     except DecimalException:
         return False
+
+
+def calendar_date(text: str) -> date:
+    """Return a date, `2024-01-31`.
+
+    Raises
+    ------
+    ValueError: not such a date.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text[:40]} is no date, as 2024-01-31 is") from error
 
 
 def clock_time(text: str) -> time:

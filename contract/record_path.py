@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from contract.plain_values import JsonNumber
+from contract.plain_values import JsonNumber, is_text
 
 Step = str | int
 """A name in an object, or a place in a list, from 0."""
@@ -24,7 +24,9 @@ MOST_INDEX: Final = 9_999
 _BARE = r"[^.\[\]\"]+"
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\""
 _NAME = re.compile(rf"(?P<bare>{_BARE})|(?P<quoted>{_QUOTED})")
-_BEHIND = re.compile(rf"\.(?P<bare>{_BARE})|\.?(?P<quoted>(?<=\.){_QUOTED})|\[(?:(?P<index>\d+)|(?P<key>{_QUOTED}))\]")
+_BEHIND = re.compile(
+    rf"\.(?P<bare>{_BARE})|\.?(?P<quoted>(?<=\.){_QUOTED})|\[(?:(?P<index>[0-9]+)|(?P<key>{_QUOTED}))\]"
+)
 _AS_FIRST = re.compile(rf"\[(?P<key>{_QUOTED})\]")
 
 
@@ -130,6 +132,8 @@ def _step(found: re.Match[str], text: str) -> Step:
         name: str = json.loads(parts.get("quoted") or parts["key"])
     except ValueError as error:
         raise ValueError(f"{text[:80]!r}: {found[0]} is no text in double quotes") from error
+    if not is_text(name):
+        raise ValueError(f"{text[:80]!r}: {found[0]} has half a letter, which no record holds")
     return name
 
 

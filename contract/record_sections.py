@@ -32,14 +32,21 @@ def _no_protobuf(given: Any) -> Any:
 
 
 def _registry_address(url: str) -> str:
-    parts = urlsplit(url)
     shown = without_credentials(url)
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port != 0
+    except ValueError as error:
+        raise ValueError(f"{shown!r} is no address of a registry: {error}") from error
     if "@" in parts.netloc:
         raise ValueError(
             f"{shown!r} had credentials in it: they go into SWATHE_SCHEMA_REGISTRY_USERNAME and "
             f"SWATHE_SCHEMA_REGISTRY_PASSWORD, never into a stream file"
         )
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    # Python takes spaces and line ends out of an address, or lets them be; a client would ask for another.
+    is_written = not any(letter.isspace() or not letter.isprintable() for letter in url)
+    is_whole = parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment)
+    if not (is_written and is_whole and has_port):
         raise ValueError(f"{shown!r} is no address of a registry, as http://127.0.0.1:8081 is")
     return url.rstrip("/")
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from contract.errors import StreamFileError
+from contract.plain_values import is_text
 
 LONGEST_BYTES = 2**20
 # Aliases counted as what they stand for: ten lines of them can mean a billion nodes.
@@ -39,6 +40,10 @@ class _BoundedLoader(yaml.SafeLoader):
         if self._nodes > MOST_NODES:
             problem = f"more than {MOST_NODES:,} values, each alias counted as what it stands for"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+        if isinstance(node, yaml.ScalarNode) and not is_text(node.value):
+            raise yaml.MarkedYAMLError(
+                problem=f"{node.value[:80]!a} has half a letter, and is no text", problem_mark=mark
+            )
         if not is_alias:
             self._sizes[id(node)] = self._nodes - before
         return node

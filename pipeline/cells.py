@@ -6,11 +6,12 @@ import base64
 import functools
 import math
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import time
+from decimal import Decimal
 
 from contract.column_types import decimal_digits
-from contract.moment import EpochUnit, epoch_number, text_us, us_text
-from contract.plain_values import base64_bytes, clock_time, decimal_text
+from contract.moment import EpochUnit, by_pattern, epoch_number, text_us, us_text
+from contract.plain_values import base64_bytes, calendar_date, clock_time, decimal_text
 from contract.stream import Stream
 from contract.stream_sections import Column
 from pipeline.numerals import Numerals, whole
@@ -108,10 +109,13 @@ def _integers(bits: int, plain: Callable[[str], str]) -> Reader:
 def _numbers(plain: Callable[[str], str]) -> Reader:
     def read(text: str) -> float:
         written = plain(text)
-        number = float(written)
+        try:
+            number = float(written)
+        except ValueError as error:
+            raise ValueError(f"{text} is not a number") from error
         if not math.isfinite(number):
             raise ValueError(f"{text} is not a finite number")
-        if len(written) > _SAFE_DIGITS and written.strip().lstrip("+-").isdigit() and int(written) != number:
+        if len(written) > _SAFE_DIGITS and written.strip().lstrip("+-").isdigit() and Decimal(written) != number:
             raise ValueError(f"{text} has more digits than a float64 keeps: int64 or a decimal does")
         return number
 
@@ -127,8 +131,8 @@ def _boolean(text: str) -> bool:
 @functools.lru_cache(maxsize=65_536)
 def _date(text: str, pattern: str | None) -> str:
     if pattern is None:
-        return date.fromisoformat(text).isoformat()
-    found = datetime.strptime(text, pattern)
+        return calendar_date(text).isoformat()
+    found = by_pattern(text, pattern)
     if found.time() != time.min:
         raise ValueError(f"{text} has a time of day, and a date has none; a timestamp does")
     return found.date().isoformat()
@@ -136,7 +140,7 @@ def _date(text: str, pattern: str | None) -> str:
 
 @functools.lru_cache(maxsize=65_536)
 def _time(text: str, pattern: str | None) -> str:
-    found = clock_time(text) if pattern is None else datetime.strptime(text, pattern).time()
+    found = clock_time(text) if pattern is None else by_pattern(text, pattern).time()
     return found.isoformat()
 
 

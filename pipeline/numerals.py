@@ -63,4 +63,9 @@ def whole(text: str) -> int:
     ValueError: not such a number.
     """
     found = _WHOLE.fullmatch(text.strip())
-    return int(found[1] if found else text)
+    try:
+        return int(found[1] if found else text)
+    except ValueError as error:
+        # Python reads some thousand digits at most, and no type has as many.
+        said = "has too many digits" if text.strip().lstrip("+-").isdigit() else "is not a whole number"
+        raise ValueError(f"{text[:40]} {said}") from error

@@ -18,11 +18,13 @@ from console.commands import Command
 from console.exit_codes import CHANGED, UNREAD, UNUSABLE
 from console.progress import Step, step
 from contract.errors import SourceFileError
+from contract.stream import Stream
 from pipeline.describe.against import Change, changes
 from pipeline.describe.as_json import as_json
 from pipeline.describe.describe_file import description_of
 from pipeline.describe.describe_topic import Format, Told, description_of_topic
 from pipeline.describe.description import Description
+from pipeline.describe.refusals import Refusals, refusals_in_file, refusals_in_topic
 from pipeline.describe.sample import sample_of
 from pipeline.describe.stream_text import stream_text
 from pipeline.describe.tables import table_of
@@ -79,11 +81,14 @@ def describe(  # noqa: PLR0917 - click hands over one argument an option
         raise click.UsageError("give a FILE, or a --topic")
     if topic is None and (written or schema_registry or schema_file):
         raise click.UsageError("--format, --schema-registry and --schema-file are of a --topic")
-    stream = None if against is None else load_stream(against)
     told = Told(written, schema_registry, schema_file, name)
-    found = _of_topic(topic, records, told) if topic is not None else _of_file(Path(str(file)), name)
+    stream = None if against is None else load_stream(against)
+    found, refusals = (
+        _of_topic(topic, records, told, stream, str(against)) if topic is not None
+        else _of_file(Path(str(file)), name, stream)
+    )  # fmt: skip
     if stream is not None:
-        _tell(list(changes(stream, found)), as_facts=as_facts)
+        _tell(list(changes(stream, found, refusals)), as_facts=as_facts)
         return
     if as_facts:
         click.echo(orjson.dumps(as_json(found), option=orjson.OPT_INDENT_2))
@@ -110,15 +115,24 @@ def _tell(found: list[Change], *, as_facts: bool) -> None:
         sys.exit(CHANGED)
 
 
-def _of_topic(topic: str, records: int, told: Told) -> Description:
+def _of_topic(
+    topic: str, records: int, told: Told, stream: Stream | None, stream_path: str
+) -> tuple[Description, Refusals]:
     with step("describe", total=records, unit="records") as shown:
         sample = sample_of(topic, records, kafka_settings(), shown.advance)
-    return description_of_topic(sample, told)
+    refusals = Refusals() if stream is None else refusals_in_topic(sample, stream, stream_path)
+    return description_of_topic(sample, told), refusals
 
 
-def _of_file(path: Path, name: str | None) -> Description:
-    with _kept(path) as file, step("describe", total=_plain_bytes(files_of(file)), unit="bytes") as shown:
-        return description_of(table_of(file, shown.advance), path, name)
+def _of_file(path: Path, name: str | None, stream: Stream | None) -> tuple[Description, Refusals]:
+    with _kept(path) as file:
+        with step("describe", total=_plain_bytes(files_of(file)), unit="bytes") as shown:
+            found = description_of(table_of(file, shown.advance), path, name)
+        if stream is None:
+            return found, Refusals()
+        with step("read by the stream file", total=found.table.rows, unit="rows") as shown:
+            encoding = str(found.source.get("encoding", "utf-8"))
+            return found, refusals_in_file(file, stream, encoding, shown.advance)
 
 
 def _plain_bytes(files: Sequence[Path]) -> int | None:

@@ -181,5 +181,9 @@ def _say(stream_path: str, outcome: LandAgainOutcome) -> None:
     click.echo(f"landed {outcome.rows:,} rows again, {outcome.rejected:,} records are still rejected")
     for line in outcome.reasons.lines():
         click.echo(f"  {line}")
+    if outcome.skipped:
+        click.echo(
+            f"  {outcome.skipped:,} of them the stream file skips by now: they were counted as rejected, and stay so"
+        )
     if outcome.rows:
         click.echo(f"the next batch holds them; if no more records come, {remedies.land(stream_path)} seals it")

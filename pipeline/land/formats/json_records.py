@@ -29,6 +29,7 @@ from pipeline.columns import schema_of
 from pipeline.land.formats.format import NONE, ParsedValues, RejectedRecord
 from pipeline.land.formats.framing import why_framed
 from pipeline.land.formats.json_layout import JsonLayout
+from pipeline.land.formats.kept_digits import KeptDigits
 from pipeline.land.formats.near_names import why_no_column
 from pipeline.land.formats.wire_columns import UnreadableValueError, WireColumns
 from pipeline.land.origins import Longs
@@ -72,6 +73,7 @@ class JsonRecords:
     is_event: bool = False
     _wire: WireColumns = field(init=False)
     _layout: JsonLayout = field(init=False)
+    _digits: KeptDigits = field(init=False)
     _ordinal: str = field(init=False)
     _prefixes: list[bytes] = field(init=False)
     _keys_beyond_schema: bool = field(init=False, default=False)
@@ -83,6 +85,8 @@ class JsonRecords:
         self._ordinal = f"_{secrets.token_hex(6)}"
         self._wire = WireColumns(self.columns)
         self._layout = JsonLayout(self.paths, is_event=self.is_event)
+        doubles = [name for name, column in self.columns.items() if column.type == "float64"]
+        self._digits = KeptDigits(doubles, self._layout.values)
         # An envelope always holds more than the columns.
         self._keys_beyond_schema = self.is_event
         key = self._ordinal.encode()
@@ -98,6 +102,7 @@ class JsonRecords:
             self._parse_piece(present[piece], indexes[piece], tables, rejected)
         rows, row_indexes = self._joined(tables)
         rows, row_indexes, deletes = self._layout.sorted_out(rows, row_indexes, rejected)
+        rows, row_indexes = self._digits.rows(rows, row_indexes, values, rejected)
         ignored = self._ignored_keys(values, row_indexes) if self._keys_beyond_schema else 0
         strangers = tuple(self._strangers(values, rows, row_indexes))
         return ParsedValues(rows, row_indexes, rejected, ignored, strangers, skipped=deletes, deletes=deletes)

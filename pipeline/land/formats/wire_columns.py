@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from contract.moment import EARLIEST_US, EPOCH, LATEST_US, PER_SECOND, EpochUnit, epoch_digits, epoch_us, text_us
-from contract.plain_values import base64_bytes, clock_time
+from contract.plain_values import base64_bytes, calendar_date, clock_time
 from contract.stream_sections import Column
 from pipeline.columns import schema_of
 
@@ -120,7 +120,7 @@ def _moment(text: str, zone: str) -> datetime:
     return EPOCH + timedelta(microseconds=text_us(text, zone))
 
 
-_date = functools.lru_cache(maxsize=65_536)(date.fromisoformat)
+_date = functools.lru_cache(maxsize=65_536)(calendar_date)
 _clock_time = functools.lru_cache(maxsize=65_536)(clock_time)
 
 

@@ -50,6 +50,14 @@ def test_every_setting_is_on_its_page() -> None:
     assert _documented("docs/settings.md") == environment.KNOWN.keys() | prefixes
 
 
+def test_every_metric_of_landing_is_on_its_page() -> None:
+    page = Path("docs/landing.md").read_text(encoding="utf-8").partition("\n## Seeing it")[2]
+    told = set(re.findall(r"`(?:swathe_land|…)_([a-z_]+)(?:\{\w+\})?`", page))
+    made = re.findall(r'self\._(\w+)\(\s*"(\w+)"', Path("pipeline/land/metrics.py").read_text(encoding="utf-8"))
+    names = {f"{name}{'' if kind == 'gauge' else '_total'}" for kind, name in made}
+    assert told == names | {"put_seconds", "lag_records"}
+
+
 def _rows(page: str) -> dict[str, list[str]]:
     """Return the cells of each row of a page's table, by the name in its first one."""
     lines = re.findall(r"^\| `([^`]+)` \|(.*)\|$", _keys(page), flags=re.MULTILINE)

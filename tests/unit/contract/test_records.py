@@ -70,3 +70,29 @@ def test_a_path_begins_at_a_change_event_and_op_is_text(column: str, words: str)
         stream("{envelope: debezium}", f"{{a: {column}, n: float64}}")
     stream("{envelope: debezium}", "{a: {type: string, path: $.op}, n: {type: float64, path: payload.x}}")
     stream("{}", "{a: {type: string, path: $.payload.x}, n: float64}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("' http://x'", "'http://x '", "'http://x y'", '"http://x\\n/y"', '"http://x\\ty"', '"http://x\\u00a0y"'),
+        *("http://x:99999", "'http://x:-1'", "'http://x:a'", "'http://[::1'", "http://x:0"),
+    ],
+)
+def test_what_no_client_could_ask_is_no_address_of_a_registry(url: str) -> None:
+    with pytest.raises(StreamFileError, match="is no address of a registry") as refused:
+        stream(f"{{schema_registry: {url}}}")
+    assert refused.value.line == 3
+    assert stream("{schema_registry: 'http://[::1]:8081/apis/ccompat/v7'}").records.schema_registry
+
+
+@pytest.mark.parametrize("path", [r"\ud800", r"a.\udfff", r"\"\\ud800\"", r"a[\u0661]", r"a[\u00b2]", r"a[\uff10]"])
+def test_a_path_is_text_and_its_places_are_plain_digits(path: str) -> None:
+    with pytest.raises(StreamFileError):
+        stream("{}", f'{{a: {{type: string, path: "{path}"}}, n: float64}}')
+
+
+def test_a_key_and_a_header_are_text() -> None:
+    for key in ('key: "\\ud800"', 'header: "\\ud800"', 'header: "\\udfff"'):
+        with pytest.raises(StreamFileError):
+            stream("{}", f"{{a: {{type: string, {key}}}, n: float64}}")

@@ -79,7 +79,7 @@ def test_lines_of_which_no_cell_is_a_column_are_rows_all_the_same() -> None:
         (b"1;a", "the line is one cell, '1;a', and the columns are 2; the delimiter is ','"),
         (b"\n", "the line has no cells"),
         (b"1,2,3", "the line has 3 cells"),
-        (b"one,a", "column 'i': "),
+        (b"one,a", "column 'i': one is not a whole number"),
         (b"3000000000,a", "column 'i': 3000000000 does not fit into 32 bits"),
         (b"1,\xff", "not UTF-8"),
         (b'1,"a', "not one CSV line"),

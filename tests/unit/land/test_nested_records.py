@@ -118,10 +118,11 @@ def test_headers_the_key_and_the_time_are_read_as_the_cells_of_a_file_are() -> N
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        (("n", b"many"), "column 'n': "),
+        (("n", b"many"), "column 'n': many is not a whole number"),
+        (("at", b"now"), "column 'at': now is not a number of s since 1970"),
         (("n", b"2147483648"), "column 'n': 2147483648 does not fit into 32 bits"),
         (("user", b"\xff"), "column 'who': header 'user' is not UTF-8"),
-        (("day", b"2024-01-31"), "column 'day': "),
+        (("day", b"2024-01-31"), "column 'day': '2024-01-31' is not as '%d.%m.%Y' says"),
         (("price", b"1.234"), "column 'price': 1.234 has more than 4 digits before the point and 2 behind it"),
     ],
 )

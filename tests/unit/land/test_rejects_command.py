@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.errors import ConfigurationError
+from pipeline.land.land_again import LandAgainOutcome
 from pipeline.land.reject import Reject
 from pipeline.land.reject_reasons import SHOWN, RejectReasons, form
-from pipeline.land.rejects_command import rejects, shown
+from pipeline.land.rejects_command import _say, rejects, shown
 
 STREAM = Path(__file__).parents[3] / "streams" / "flights.yaml"
 
@@ -74,3 +75,11 @@ def test_the_first_reasons_are_kept_and_all_are_counted() -> None:
 def test_flags_that_cannot_be_meant(flags: list[str], message: str) -> None:
     found = CliRunner().invoke(rejects, ["--stream", str(STREAM), *flags])
     assert isinstance(found.exception, ConfigurationError) and message in str(found.exception)
+
+
+def test_what_the_stream_file_skips_by_now_is_told_to_stay_rejected(capsys: pytest.CaptureFixture[str]) -> None:
+    _say("s.yaml", LandAgainOutcome([], RejectReasons(), rejected=3, skipped=2))
+    said = "2 of them the stream file skips by now: they were counted as rejected, and stay so"
+    assert said in capsys.readouterr().out
+    _say("s.yaml", LandAgainOutcome([], RejectReasons(), rejected=3))
+    assert "skips" not in capsys.readouterr().out

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.stream import parse_stream
+from contract.stream import Stream, parse_stream
 from pipeline.land.formats.whole_records import WholeRecords
 from tests.chunks import chunk
 
@@ -62,6 +62,33 @@ def test_a_reject_is_for_what_no_reading_takes(n: bytes, said: str) -> None:
     for before in ([], [b'{"n":7.0}'], [b'{"n":7.0,"t":"2024-01-01T00:00:00.123456789Z"}']):
         (rejected,) = WholeRecords(of).parse(chunk([*before, record])).rejected
         assert said in rejected.reason and "timestamp" not in rejected.reason
+
+
+@pytest.mark.parametrize(
+    ("number", "lands"),
+    [
+        (b"9007199254740992", True), (b"9007199254740993", False), (b"-9007199254740993", False), (b"1e300", True),
+        # As JavaScript writes a double: the digits are all that it has.
+        (b"123456789012345680000", True), (b"123456789012345678901", False), (b"9007199254740993.0", True),
+    ],
+)  # fmt: skip
+def test_a_whole_number_keeps_its_digits_in_a_float64_or_is_refused(number: bytes, *, lands: bool) -> None:
+    record = b'{"x":%s,"other":{"x":1},"s":"%s"}' % (number, number)
+    found = WholeRecords(STREAM).parse(chunk([b'{"x":1e20}', record, b'{"x":2}']))
+    assert found.indexes.tolist() == ([0, 1, 2] if lands else [0, 2]) and len(found.rejected) == (not lands)
+    assert all(f"{number.decode()} has more digits than a float64 keeps" in each.reason for each in found.rejected)
+    for of, value in (
+        (_float64("path: a.x"), b'{"a":{"x":%s}}'), (_float64("path: 'a[1]'"), b'{"a":[0,%s]}'),
+        (_float64("key: k"), b"{}"),
+        (_float64("path: x", "records: {envelope: debezium}"), b'{"op":"u","after":{"x":%s}}'),
+    ):  # fmt: skip
+        values = [value % number if b"%" in value else value]
+        assert len(WholeRecords(of).parse(chunk(values, keys=[b'{"k":%s}' % number])).rejected) == (not lands)
+
+
+def _float64(place: str, more: str = "") -> Stream:
+    rest = "cut: {rows: 1}\nfeatures: [x]\nmodel: {k: 2}\n"
+    return parse_stream(f"name: s\ntopic: s\n{more}\ncolumns:\n  x: {{type: float64, {place}}}\n{rest}", "s.yaml")
 
 
 _QUOTES = b'\\"' * 60_000

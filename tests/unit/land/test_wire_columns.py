@@ -60,7 +60,7 @@ def test_a_value_is_what_its_column_says(column: str, value: str, meant: object)
     [
         ("d", '"1.234"', "1.234 requires scale 3"),
         ("d", "1234567890123456789.1", "column 'd': "),
-        ("day", '"31.12.2024"', "column 'day': Invalid isoformat"),
+        ("day", '"31.12.2024"', "column 'day': 31.12.2024 is no date, as 2024-01-31 is"),
         ("day", "5", "column 'day' is text for a date32[day], and holds 5"),
         ("at", '"25:00"', "column 'at': hour must be in"),
         ("raw", '"~"', "column 'raw': not Base64"),

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from contract.column_types import decimal_digits, family
 from contract.moment import EARLIEST_US, EPOCH, LATEST_US, PER_SECOND, EpochUnit, epoch_us, text_us
-from contract.plain_values import clock_time, decimal_text
+from contract.plain_values import calendar_date, clock_time, decimal_text
 from contract.stream_sections import Column
 from contract.zones import in_zone
 from pipeline.columns import arrow_type
@@ -80,9 +80,9 @@ def reader(node: Node, column: Column) -> Reader | None:
         return found
     if name == "string":
         return _spoken(column)
-    if name in {"int", "long"}:
-        return _whole(physical, column)
-    return None
+    if name not in {"int", "long"} or (read := _whole(physical, column)) is None:
+        return None
+    return read if name == "long" else functools.partial(_of_int, read=read)
 
 
 def _logical(name: str, node: Node, column: Column) -> Reader | None:
@@ -122,7 +122,16 @@ def _whole(physical: pa.DataType, column: Column) -> Reader | None:
 def _arrow(values: Values, wanted: pa.DataType) -> pa.Array:
     if not isinstance(values, pa.Array):
         return pa.array(values, wanted)
-    return values if values.type == wanted else values.cast(wanted)
+    if values.type != wanted and not pa.types.is_null(values.type):
+        raise TypeError(f"{values.type}, and its schema says {wanted}")
+    return values.cast(wanted)
+
+
+def _of_int(values: Values, read: Reader) -> pa.Array:
+    """Read what a schema calls `int`: on the way it is as long as a `long`."""
+    numbers = _arrow(values, pa.int64())
+    _refuse_outside(numbers, -(2**31), 2**31 - 1, "has more than 32 bits, and its schema says int")
+    return read(numbers)
 
 
 def python_values(values: Values) -> Sequence[Any]:
@@ -142,7 +151,7 @@ def _spoken(column: Column) -> Reader | None:
         return lambda values: _each(values, lambda text: Decimal(decimal_text(text, *digits)), column)
     if wanted == "timestamp":
         return lambda values: _each(values, functools.partial(_text_us, column=column), column)
-    others: dict[str, Callable[[str], object]] = {"date": date.fromisoformat, "time": clock_time}
+    others: dict[str, Callable[[str], object]] = {"date": calendar_date, "time": clock_time}
     read = others.get(wanted)
     return None if read is None else lambda values: _each(values, read, column)
 
