@@ -80,7 +80,15 @@ def objects(path: Path, *lines: str) -> Path:
 
 def test_what_is_nothing_or_too_much_in_objects_faults_its_column(tmp_path: Path) -> None:
     n = range(20)
-    for odd, plain in (("{}", '"x"'), ("[]", '"x"'), ("[1]", '{"a": 1}'), ('["a", 2, 3, 4, 5]', "[1, 2]"), ("{}", "[1]"), ("[]", "null"), ("{}", "null")):
+    for odd, plain in (
+        ("{}", '"x"'),
+        ("[]", '"x"'),
+        ("[1]", '{"a": 1}'),
+        ('["a", 2, 3, 4, 5]', "[1, 2]"),
+        ("{}", "[1]"),
+        ("[]", "null"),
+        ("{}", "null"),
+    ):
         lines = [f'{{"x": {k}.5, "c": {odd if k % 2 else plain}}}' for k in n]
         found, stream, rows = file(objects(tmp_path / "a.jsonl", *lines))
         assert list(stream.columns) == ["x"], (odd, found.not_columns)
