@@ -140,9 +140,7 @@ def _at(
         faults[str(path)] = f"its type is {avro_type(branches[0])}, which is no single value"
 
 
-def in_lists(
-    columns: Sequence[AvroColumn], is_there: Mapping[str, bool], faults: dict[str, str]
-) -> list[AvroColumn]:
+def in_lists(columns: Sequence[AvroColumn], is_there: Mapping[str, bool], faults: dict[str, str]) -> list[AvroColumn]:
     """Return ``columns`` without places of lists that no record has, and of lists that are too long.
 
     ``is_there`` says of each column's name whether a record has a value.

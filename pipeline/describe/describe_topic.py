@@ -195,7 +195,10 @@ def _finished(
     required: Collection[str] = (),
 ) -> Description:  # fmt: skip
     if sample.is_heavy:
-        notes = [*notes, f"the records are long: {len(sample.values):,} were looked at, which are {MOST_BYTES >> 20} MiB"]
+        notes = [
+            *notes,
+            f"the records are long: {len(sample.values):,} were looked at, which are {MOST_BYTES >> 20} MiB",
+        ]
     called = stream_name(told.name or sample.topic)
     what = f"{len(sample.values):,} of {sample.total:,} records of topic {sample.topic}"
     found = finished(

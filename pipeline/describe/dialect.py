@@ -80,11 +80,13 @@ def dialect_of(lines: Sequence[str]) -> Dialect:
     if len(rows) > 1 and (common := Counter(map(len, rows[1:])).most_common(1)[0][0]) != width:
         if width not in map(len, rows[1:]):
             raise NoRowsError(
-                f"{width} field{'' if width == 1 else 's'}, and the rows below have {common}: give it as many, or take it away as "
-                f"`tail -n +2` does, if it is no header"
+                f"{width} field{'' if width == 1 else 's'}, and the rows below have {common}: give it as many, or "
+                f"take it away as `tail -n +2` does, if it is no header"
             )
         notes.append(f"most rows have {common} fields, and the first line has {width}, which is what counts")
     has_header = _has_header(rows, width, notes)
+    if has_header and _first(lines, delimiter) != rows[0]:
+        raise NoRowsError("it is empty, or no CSV, and has to name the columns")
     return Dialect(delimiter, rows[0] if has_header else None, width, tuple(notes))
 
 
@@ -105,6 +107,13 @@ def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
         except csv.Error:
             continue
     return [row for row in found if row]
+
+
+def _first(lines: Sequence[str], delimiter: str) -> list[str] | None:
+    try:
+        return next(csv.reader(lines, strict=True, delimiter=delimiter))
+    except csv.Error:
+        return None
 
 
 def _delimiter(lines: Sequence[str], notes: list[str]) -> tuple[str, list[list[str]]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -38,7 +41,7 @@ class Runs:
             return False
         edges = np.arange(4) * -(-self._rows // 3)
         changes = np.array(self._changes)
-        return not all(np.any((changes > low) & (changes < high)) for low, high in zip(edges, edges[1:], strict=False))
+        return not all(np.any((changes > low) & (changes < high)) for low, high in pairwise(edges))
 
 
 def _changes(values: pa.Array) -> list[int]:
@@ -54,6 +57,6 @@ def _changes(values: pa.Array) -> list[int]:
     return [int(place) for place in chosen]
 
 
-def _differ(values: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    different: pa.Array = pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))
-    return different.to_numpy(zero_copy_only=False)
+def _differ(values: pa.Array) -> npt.NDArray[np.bool_]:
+    different = pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))
+    return np.asarray(different.to_numpy(zero_copy_only=False), dtype=np.bool_)

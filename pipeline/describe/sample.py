@@ -42,7 +42,7 @@ class Sample:
         self, records: Iterable[tuple[bytes | None, bytes | None]], count: int, room: int,
         progress: Callable[[int], None],
     ) -> int:  # fmt: skip
-        """Keep ``records``, of which there are ``count``, while they fit into ``room`` bytes; return how many did not."""
+        """Keep ``records``, ``count`` of them, while ``room`` bytes take them; return how many did not."""
         for place, (value, key) in enumerate(records):
             room -= len(value or b"") + len(key or b"")
             if room < 0 and place:
@@ -55,7 +55,7 @@ class Sample:
 
 
 def shares(counts: Sequence[int], most: int) -> list[int]:
-    """Return how many of ``most`` records to read of partitions that have ``counts``: alike, as far as they have them."""
+    """Return how many of ``most`` records to read of each partition: as many, as far as its count of them goes."""
     found = [0] * len(counts)
     left, filled = most, [lane for lane, count in enumerate(counts) if count]
     for done, lane in enumerate(sorted(filled, key=counts.__getitem__)):

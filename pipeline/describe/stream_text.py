@@ -64,7 +64,7 @@ def _columns(columns: Sequence[DescribedColumn]) -> Iterator[str]:
 
 def _learnt(found: Description) -> Iterator[str]:
     if found.proposal is None:
-        yield "# No kind of model can learn from these columns, and a stream file is whole with `model` only. One needs:"
+        yield "# No kind of model can learn from these columns, and without `model` this is not whole. What each needs:"
         yield from (f"# - {kind.name}: {_one_line(kind.needs)}" for kind in kinds().values() if kind.needs)
         return
     for note in found.proposal.notes:

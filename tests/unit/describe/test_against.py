@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from console.exit_codes import CHANGED, UNREAD
 from pipeline.describe.against import changes
 from pipeline.describe.command import describe
 from pipeline.describe.describe_file import description_of
-from pipeline.describe.refusals import refusals_in_file
+from pipeline.describe.describe_topic import Told, description_of_topic
+from pipeline.describe.refusals import refusals_in_file, refusals_in_topic
+from pipeline.describe.sample import Sample
 from pipeline.describe.tables import table_of
-from tests.unit.describe.described import file, text_of
+from tests.unit.describe.described import file, text_of, topic
 
 FIRST = "id,x,kind\n" + "".join(f"{n},{n}.5,{'ab'[n % 2]}\n" for n in range(30))
 
@@ -49,23 +52,22 @@ N = range(40)
 @pytest.mark.parametrize(
     ("before", "now", "code", "said"),
     [
-        ("\n".join(f"2024-01-{n % 28 + 1:02};{n / 8}" for n in N), "\n".join(f"{n % 28 + 1:02}.01.2024;{n / 8}" for n in N),
+        (lambda n: f"2024-01-{n % 28 + 1:02};{n / 8}", lambda n: f"{n % 28 + 1:02}.01.2024;{n / 8}",
          UNREAD, [("d", "refused")]),
-        ("\n".join(f"a;{n / 8}" for n in N), "\n".join(f"a;{n / 8}".replace(".", ",") for n in N), UNREAD, [("x", "refused")]),
-        ("\n".join(f"{n % 5};1" for n in N), "\n".join(f"{n % 5 or 'NA'};1" for n in N), UNREAD,
+        (lambda n: f"a;{n / 8}", lambda n: f"a;{n / 8}".replace(".", ","), UNREAD, [("x", "refused")]),
+        (lambda n: f"{n % 5};1", lambda n: f"{n % 5 or 'NA'};1", UNREAD,
          [("d", "missing"), ("null_values", "changed")]),
-        ("\n".join(f"a;{n}" for n in N), "\n".join(f"a;{n}%" for n in N), UNREAD, [("x", "refused")]),
-        ("\n".join(f"{n};é" for n in N), "\n".join(f"{n};é" for n in N), 0, []),
-        ("\n".join(f"{n};é" for n in N), "\n".join(f"{n};e" for n in N), 0, []),
+        (lambda n: f"a;{n}", lambda n: f"a;{n}%", UNREAD, [("x", "refused")]),
+        (lambda n: f"{n};é", lambda n: f"{n};é", 0, []), (lambda n: f"{n};é", lambda n: f"{n};e", 0, []),
     ],
 )  # fmt: skip
 def test_what_is_written_otherwise_is_told(
-    tmp_path: Path, before: str, now: str, code: int, said: list[tuple[str, str]]
+    tmp_path: Path, before: Callable[[int], str], now: Callable[[int], str], code: int, said: list[tuple[str, str]]
 ) -> None:
     path = tmp_path / "a.csv"
-    path.write_text(f"d;x\n{before}\n")
+    path.write_text("\n".join(["d;x", *map(before, N), ""]))
     (tmp_path / "s.yaml").write_text(text_of(file(path)[0]))
-    path.write_text(f"d;x\n{now}\n")
+    path.write_text("\n".join(["d;x", *map(now, N), ""]))
     done = CliRunner().invoke(describe, [str(path), "--against", str(tmp_path / "s.yaml"), "--json"])
     assert done.exit_code == code, done.output
     assert [(change["column"], change["what"]) for change in json.loads(done.stdout)["changes"]] == said
@@ -90,3 +92,19 @@ def test_what_is_read_and_means_something_else_is_told(tmp_path: Path) -> None:
     assert against(text, text, "cp1252") == ["source.encoding: changed: cp1252 in the stream file, utf-8 here (breaks)"]
     assert against(text, text.replace("ö", "o"), "cp1252") == []
     assert "rows: refused: 40 rows" in against(text, text, now_encoding="cp1252")[1]
+
+
+def test_records_that_landing_would_reject_are_told() -> None:
+    rows = [f'{{"x": {n}.5, "kind": "a", "at": {{"n": {n}}}}}'.encode() for n in N]
+    stream = topic([*rows, b'{"x": 1.5, "kind": "a", "at": {"n": 1}}'])[1]
+
+    def against(*others: bytes | None) -> list[tuple[str, str, bool]]:
+        sample = Sample("orders", 50, values=[*rows, *others], keys=[b"k"] * (len(rows) + len(others)))
+        found = description_of_topic(sample, Told())
+        refusals = refusals_in_topic(sample, stream, "")
+        return [(change.column, change.what, change.breaks) for change in changes(stream, found, refusals)]
+
+    assert against() == []
+    assert against(b'{"x": 2, "kind": "b", "at": {"n": 5}, "new": 1}') == [("new", "added", False)]
+    assert ("at_n", "removed", True) in against(b'{"x": 1, "kind": "a", "at": 5}')
+    assert against(None) == [("rows", "refused", True)]

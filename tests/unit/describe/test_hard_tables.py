@@ -1,4 +1,4 @@
-"""Tables that are not as one expects: what `describe` writes is read by replay all the same, or refused with its place."""
+"""Tables that are not as one expects: what `describe` writes is read by replay, or they are refused with the place."""
 
 from __future__ import annotations
 
@@ -80,7 +80,15 @@ def objects(path: Path, *lines: str) -> Path:
 
 def test_what_is_nothing_or_too_much_in_objects_faults_its_column(tmp_path: Path) -> None:
     n = range(20)
-    for odd, plain in (("{}", '"x"'), ("[]", '"x"'), ("[1]", '{"a": 1}'), ('["a", 2, 3, 4, 5]', "[1, 2]"), ("{}", "[1]"), ("[]", "null"), ("{}", "null")):
+    for odd, plain in (
+        ("{}", '"x"'),
+        ("[]", '"x"'),
+        ("[1]", '{"a": 1}'),
+        ('["a", 2, 3, 4, 5]', "[1, 2]"),
+        ("{}", "[1]"),
+        ("[]", "null"),
+        ("{}", "null"),
+    ):
         lines = [f'{{"x": {k}.5, "c": {odd if k % 2 else plain}}}' for k in n]
         found, stream, rows = file(objects(tmp_path / "a.jsonl", *lines))
         assert list(stream.columns) == ["x"], (odd, found.not_columns)
@@ -122,6 +130,7 @@ ROWS = "".join(f"{n},{n}.5,w\n" for n in range(20))
         ("a,b\n" + ROWS, "a.csv:1: 2 fields, and the rows below have 3: give it as many"),
         ("a,b,c,d\n" + ROWS, "a.csv:1: 4 fields, and the rows below have 3"),
         ("A title\n" + ROWS, "a.csv:1: 1 field, and the rows below have 3"),
+        ("\na,b,c\n" + ROWS, "a.csv:1: it is empty, or no CSV"),
         ("a,b\r1,2\r3,4", "a.csv:1: the file is empty, or its first rows cannot be read"),
     ],
 )  # fmt: skip
@@ -131,6 +140,17 @@ def test_a_first_line_that_is_no_measure_of_the_rows_is_refused(tmp_path: Path, 
     with pytest.raises(SourceFileError) as refused:
         table_of(path)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("first", ["", '"a"b,1,2'])
+def test_rows_begin_behind_a_line_that_is_none(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{first}\n{ROWS}")
+    table = table_of(path)
+    bad: list[SourceFileError] = []
+    stream = parse_stream(text_of(description_of(table, path)), "s.yaml")
+    assert len(list(read_rows(path, stream, bad.append))) == 20
+    assert len(bad) == table.bad
 
 
 def test_rows_as_wide_as_the_first_line_are_read(tmp_path: Path) -> None:

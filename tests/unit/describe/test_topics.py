@@ -69,7 +69,16 @@ def test_avro_is_described_by_its_schema(tmp_path: Path) -> None:
     values = []
     for n in range(40):
         body = io.BytesIO()
-        row = {"id": n, "x": n / 3, "day": n, "in": {"s": "ab"[n % 2]}, "list": [1], "any": 1, "at": [{"y": n / 7}] * (n % 3), "long": [n] * (n % 6)}
+        row = {
+            "id": n,
+            "x": n / 3,
+            "day": n,
+            "in": {"s": "ab"[n % 2]},
+            "list": [1],
+            "any": 1,
+            "at": [{"y": n / 7}] * (n % 3),
+            "long": [n] * (n % 6),
+        }
         fastavro.schemaless_writer(body, schema, row)
         values.append(body.getvalue())
     path = f"{tmp_path}/r.avsc"
@@ -103,4 +112,3 @@ def test_where_no_value_says_when_the_record_does() -> None:
 def test_what_cannot_be_described_is_told(values: list[bytes | None], told: Told, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         topic(values, told)
-
