@@ -34,7 +34,7 @@ KNOWN: Mapping[str, str] = {
     "SWATHE_SCHEMA_REGISTRY_PASSWORD": "password or token that goes with the name",
     "SWATHE_SCHEMA_REGISTRY_CA_FILE": "PEM file of who signed the schema registry's certificate (default: system's)",
     "SWATHE_SCHEMA_REGISTRY_CERTIFICATE_FILE": "PEM file of our certificate, where the schema registry asks for one",
-    "SWATHE_SCHEMA_REGISTRY_KEY_FILE": "PEM file of its key, if it is not in the same file",
+    "SWATHE_SCHEMA_REGISTRY_KEY_FILE": "PEM file of its key, if it is not in the same file; it has no phrase",
     "SWATHE_SPARK_JARS": "comma-separated jars that let Spark read s3a://",
     "SWATHE_SPARK_MEMORY": "memory of Spark's driver (default 2g)",
     "SWATHE_SERVING_HOST": "address the prediction server listens on (default 127.0.0.1)",

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
+import io
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO, Final, cast
 
 import click
 import orjson
 
 from console.commands import Command
 from console.exit_codes import CHANGED, UNREAD, UNUSABLE
-from console.progress import step
+from console.progress import Step, step
 from contract.errors import SourceFileError
 from contract.stream import Stream
 from pipeline.describe.against import Change, changes
@@ -32,6 +33,9 @@ from pipeline.replay.place import files_of
 from pipeline.settings import kafka_settings
 from pipeline.stream_file import load_stream
 
+# As much as a pipe holds.
+_PIECE: Final = 65_536
+
 
 @click.command(
     cls=Command,
@@ -47,15 +51,24 @@ from pipeline.stream_file import load_stream
 )  # fmt: skip
 @click.argument("file", required=False)
 @click.option("--topic", help="A topic instead of a file.")
-@click.option("--format", "written", type=click.Choice(["json", "avro", "csv"]), help="Of the records; default: found.")
-@click.option("--schema-registry", help="Address of the registry that has the records' schemas.")
-@click.option("--schema-file", help="File of the Avro schema of records without an id.")
 @click.option(
-    "--records", type=click.IntRange(min=10), default=10_000, show_default=True, help="To look at, of a topic."
+    "--format",
+    "written",
+    type=click.Choice(["json", "avro", "csv"]),
+    help="Format of a topic's records; default: found.",
 )
-@click.option("--against", help="A stream file: tell what has changed since it was written.")
-@click.option("--name", help="Of the stream; default: the file's or the topic's.")
-@click.option("--json", "as_facts", is_flag=True, help="What was found, as one JSON object, for tools.")
+@click.option("--schema-registry", metavar="URL", help="Registry that has the schemas of a topic's records.")
+@click.option(
+    "--schema-file", metavar="PATH", help="File of the Avro schema, where a topic's records carry no id of one."
+)
+@click.option(
+    "--records", type=click.IntRange(min=10), default=10_000, show_default=True, help="How many of a topic to look at."
+)
+@click.option("--against", metavar="PATH", help="A stream file: tell what has changed since it was written.")
+@click.option("--name", help="Name of the stream; default: the file's or the topic's.")
+@click.option(
+    "--json", "as_facts", is_flag=True, help="For programs: one JSON document of what was found or has changed."
+)
 def describe(  # noqa: PLR0917 - click hands over one argument an option
     file: str | None, topic: str | None, written: Format | None, schema_registry: str | None, schema_file: str | None,
     records: int, against: str | None, name: str | None, as_facts: bool,
@@ -81,7 +94,8 @@ def describe(  # noqa: PLR0917 - click hands over one argument an option
         click.echo(orjson.dumps(as_json(found), option=orjson.OPT_INDENT_2))
     else:
         for line in stream_text(found):
-            click.echo(line)
+            # A stream file is UTF-8, whatever the terminal is.
+            click.echo(line.encode("utf-8", "backslashreplace"))
     for note in found.notes:
         click.echo(f"look at: {note}", err=True)
     if not found.is_learnable:
@@ -154,12 +168,19 @@ def _kept(path: Path) -> Iterator[Path]:
         return
     with tempfile.NamedTemporaryFile(prefix="swathe-describe-") as copy:
         try:
-            if path == STANDARD_INPUT:
-                shutil.copyfileobj(sys.stdin.buffer, copy)
-            else:
-                with path.open("rb") as piped:
-                    shutil.copyfileobj(piped, copy)
+            with step("what is piped in", unit="bytes") as shown:
+                if path == STANDARD_INPUT:
+                    _copy(cast("io.BufferedReader", sys.stdin.buffer), copy, shown)
+                else:
+                    with path.open("rb") as piped:
+                        _copy(piped, copy, shown)
         except OSError as error:
             raise SourceFileError(str(path), None, None, f"cannot be read: {error.strerror or error}") from error
         copy.flush()
         yield Path(copy.name)
+
+
+def _copy(piped: io.BufferedReader, copy: IO[bytes], shown: Step) -> None:
+    while piece := piped.read1(_PIECE):
+        copy.write(piece)
+        shown.advance(len(piece))

@@ -147,7 +147,7 @@ class _Reading:
 @click.option("--speed", type=SPEED, help="Pace by the event-time column, e.g. 3600x: an hour of it in a second.")
 @click.option("--stamp", is_flag=True, help="Stamp records with their event time, so that windows go by it.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first rows of the file.")
-@click.option("--partitions", type=click.IntRange(min=1), help="Of the topic, if it is made; default: 1.")
+@click.option("--partitions", type=click.IntRange(min=1), help="How many the topic gets, if it is made; default: 1.")
 @click.option("--skip-bad", is_flag=True, help="Count and report rows that cannot be read or sent, and go on.")
 @click.option("--again", is_flag=True, help="Send the whole file anew, whatever the topic holds of it.")
 def replay(  # noqa: PLR0917 - click hands over one argument an option

@@ -34,7 +34,7 @@ DOCS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 MAKERS = (
     "bench", "bench.recommending", "bench.landing.nested", "docs.screenshots", "infra.bring.lock", "infra.bring.conda",
 )  # fmt: skip
-PATHS = {"--stream", "--file"}
+PATHS = {"--stream", "--file", "--schema-file", "--against"}
 
 
 def commands(typed: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
@@ -154,6 +154,9 @@ def test_what_means_the_same_is_called_the_same() -> None:
                 assert re.fullmatch(r"(-[a-z]|--[a-z]+(-[a-z]+)*)", parameter.opts[0])
                 assert parameter.help, parameter.opts
                 assert parameter.opts[0] not in PATHS or parameter.metavar == "PATH"
+                assert not re.match("(Of|To) ", parameter.help)
+                if parameter.opts[0] == "--json":
+                    assert parameter.help.startswith("For programs: one ")
     assert {name: found for name, found in types.items() if len(found) > 1} == {}
 
 
