@@ -258,3 +258,23 @@ def test_a_damaged_line_makes_no_other_encoding(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_bytes("stadt,x\nKöln,1.5\n".encode("cp1252"))
     with pytest.raises(SourceFileError, match=r"b.csv: is not written in UTF-8, and .*a.csv is"):
         table_of(tmp_path)
+
+
+def test_places_of_a_list_have_one_type(tmp_path: Path) -> None:
+    lines = [f'{{"x": {n}.5, "a": [{n}, {n}.5], "b": ["u", "2024-01-01"], "c": [{n}, true]}}' for n in range(20)]
+    found, stream, rows = file(objects(tmp_path / "a.jsonl", *lines))
+    types = {name: column.type for name, column in stream.columns.items()}
+    assert list(types.values()) == ["float64", "float64", "float64", "string", "string", "int64"]
+        "x": "float64",
+        "a_0": "float64",
+        "a_1": "float64",
+        "b_0": "string",
+        "b_1": "string",
+        "c_0": "int64",
+    }
+    assert list(found.not_columns) == ["c[1]"]
+    assert len(rows) == 20
+    _, stream = topic([line.encode() for line in lines])
+    assert {name: column.type for name, column in stream.columns.items() if name[0] in "ab"} == {
+        "a_0": "float64", "a_1": "float64", "b_0": "string", "b_1": "string",
+    }  # fmt: skip
