@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
@@ -32,6 +34,7 @@ from pipeline.land.record_format import record_format
 
 Format = Literal["json", "avro", "csv"]
 _MOSTLY: Final = 0.5
+_MANY_DIGITS: Final = re.compile(rb"\d{19}")
 _MOST_RECORD_BYTES: Final = 2**24
 _OPS: Final = frozenset("crud")
 
@@ -71,11 +74,11 @@ def description_of_topic(sample: Sample, told: Told) -> Description:
 def _records(values: Sequence[bytes], told: Told) -> dict[str, Any]:
     """Return the format of ``values``, by what most of them begin with."""
     framed = [value for value in values if schema_id(value) is not None]
-    json = [value for value in values if value.lstrip()[:1] == b"{"]
+    objects = [value for value in values if value.lstrip()[:1] == b"{"]
     registry = {} if told.schema_registry is None else {"schema_registry": told.schema_registry}
     if told.format == "json":
         return registry
-    if told.format is None and len(json) >= len(values) * _MOSTLY:
+    if told.format is None and len(objects) >= len(values) * _MOSTLY:
         return {}
     if len(framed) >= len(values) * _MOSTLY and told.format != "csv" and told.schema_file is None:
         if not registry:
@@ -121,9 +124,11 @@ def _of_json(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
 
 def _json(value: bytes) -> object:
     try:
-        return orjson.loads(value)
+        found: object = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
+    # Of whole numbers beyond 64 bits it makes doubles.
+    return json.loads(value) if _MANY_DIGITS.search(value) else found
 
 
 def _event(found: Mapping[str, Any]) -> Mapping[str, Any]:

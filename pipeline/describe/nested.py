@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import pyarrow as pa
 
@@ -106,8 +107,8 @@ def _refuse_mixed(found: Mapping[tuple[Step, ...], Leaf]) -> None:
             leaf.fault = ""
         elif kinds & {dict, list}:
             leaf.fault = f"a list of more than {MOST_ITEMS}, or one that is deep"
-        elif kinds == {int} and _too_wide(leaf.values):
-            leaf.fault = "its whole numbers do not fit into 64 bits"
+        elif int in kinds and (wide := _too_wide(leaf.values, beside=alike[of_any_place(steps)])):
+            leaf.fault = wide
         elif (of_any_place(steps) in any_inner) or any(
             of_any_place(steps[:depth]) in any_values for depth in range(1, len(steps))
         ):
@@ -142,9 +143,17 @@ def torn(
     return found
 
 
-def _too_wide(values: Sequence[object]) -> bool:
+def _too_wide(values: Sequence[object], beside: Collection[type]) -> str | None:
+    """Return why the whole numbers among ``values`` are none of a column; ``beside`` has what else is in their list."""
     numbers = [value for value in values if isinstance(value, int)]
-    return max(numbers) >= 2**63 and min(numbers) < 0
+    if beside == {int, float}:
+        # Landing refuses a whole number that a double does not keep.
+        large = (number for number in numbers if abs(number) > 2**53)
+        if any(abs(number) >= 2**1023 or Decimal(number) != Decimal(repr(float(number))) for number in large):
+            return "some of its whole numbers have more digits than a float64 keeps, and others have a fraction"
+    elif max(numbers) >= (2**64 if min(numbers) >= 0 else 2**63) or min(numbers) < -(2**63):
+        return "its whole numbers do not fit into 64 bits"
+    return None
 
 
 def _first(leaf: Leaf) -> object:

@@ -38,6 +38,16 @@ def test_nested_json_gets_paths() -> None:
     assert not found.notes
 
 
+def test_whole_numbers_that_no_column_keeps_are_told() -> None:
+    rows = [f'{{"x": {n}.5, "a": {2**70 + n}, "b": {2**60 + 1 if n else 1.5}, "c": {2**64 - 1}}}' for n in range(40)]
+    found, stream = topic([row.encode() for row in rows])
+    assert {name: column.type for name, column in stream.columns.items() if column.in_value} == {
+        "x": "float64", "c": "decimal(20,0)",
+    }  # fmt: skip
+    assert list(found.not_columns) == ["a", "b"]
+    assert not [note for note in found.notes if "rejected" in note]
+
+
 def test_change_events_are_found() -> None:
     events = [{"op": "c", "before": None, "after": {"id": n, "v": n / 2}, "source": {}} for n in range(40)]
     wrapped = [{"schema": {}, "payload": event} for event in events]
