@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 PLAIN_TYPES: Final = (
     "int32", "int64", "float32", "float64", "bool", "string", "timestamp", "date", "time", "binary",
@@ -49,7 +49,11 @@ def column_type(text: object) -> str:
     return name
 
 
-ColumnType = Annotated[str, BeforeValidator(column_type)]
+ColumnType = Annotated[
+    str,
+    BeforeValidator(column_type),
+    WithJsonSchema({"type": "string", "enum": [*PLAIN_TYPES, "decimal(p,s)"]}),
+]
 
 
 def decimal_digits(kind: str) -> tuple[int, int] | None:

@@ -34,7 +34,7 @@ KNOWN: Mapping[str, str] = {
     "SWATHE_SCHEMA_REGISTRY_PASSWORD": "password or token that goes with the name",
     "SWATHE_SCHEMA_REGISTRY_CA_FILE": "PEM file of who signed the schema registry's certificate (default: system's)",
     "SWATHE_SCHEMA_REGISTRY_CERTIFICATE_FILE": "PEM file of our certificate, where the schema registry asks for one",
-    "SWATHE_SCHEMA_REGISTRY_KEY_FILE": "PEM file of its key, if it is not in the same file",
+    "SWATHE_SCHEMA_REGISTRY_KEY_FILE": "PEM file of its key, if it is not in the same file; it has no phrase",
     "SWATHE_SPARK_JARS": "comma-separated jars that let Spark read s3a://",
     "SWATHE_SPARK_MEMORY": "memory of Spark's driver (default 2g)",
     "SWATHE_SERVING_HOST": "address the prediction server listens on (default 127.0.0.1)",
@@ -66,6 +66,19 @@ KNOWN: Mapping[str, str] = {
 
 OPEN_PREFIXES: Mapping[str, str] = {
     "SWATHE_KAFKA_": "any librdkafka setting: SWATHE_KAFKA_SECURITY_PROTOCOL is security.protocol",
+}
+
+OF_OTHERS: Mapping[str, str] = {
+    "AWS_ENDPOINT_URL_S3": "address of the object store",
+    "AWS_ENDPOINT_URL": "the same, where AWS_ENDPOINT_URL_S3 is not set",
+    "AWS_ACCESS_KEY_ID": "name of the key that the object store asks for",
+    "AWS_SECRET_ACCESS_KEY": "secret that goes with the key",
+    "AWS_DEFAULT_REGION": "region of the bucket; most stores but AWS take any",
+    "MLFLOW_TRACKING_URI": "address of the MLflow server: runs, artifacts, registry",
+    "MLFLOW_TRACKING_USERNAME": "name that the MLflow server asks for",
+    "MLFLOW_TRACKING_PASSWORD": "password that goes with the name",
+    "MLFLOW_TRACKING_TOKEN": "token instead of name and password",
+    "SPARK_MASTER": "where Spark runs: `local[*]` is this machine with all cores, `spark://host:7077` a cluster",
 }
 
 # Read by us under their makers' names, by the makers' libraries too.

@@ -33,7 +33,7 @@ class Kind:
     ``model``, ``gate`` and ``identity`` are its sections of a stream file; ``identity`` is None where no part of a
     version has a name that goes on. ``training`` and ``serving`` say where its two halves are, as `module:attribute`:
     each half imports its own only, and only when it is used. ``propose`` says what it would make of a table that nobody
-    has described, None where it can make nothing of it.
+    has described, None where it can make nothing of it; ``needs`` says what a table has to have that it can.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Kind:
     identity: type[Section] | None = None
     has_features: bool = True
     propose: Callable[[Table], Proposal | None] | None = None
+    needs: str = ""
 
 
 @cache

@@ -17,7 +17,8 @@ MOST_UNLIKELY: Final = 0.1
 class ColumnFacts:
     """What the values of one column are, of all rows that were looked at.
 
-    ``missing_share`` is that of the worst third of the rows, for a batch is such a third.
+    ``missing_share`` is that of the worst third of the rows, for a batch is such a third; ``same_in_a_third`` says
+    whether a third has one value only, or times of one hour.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ColumnFacts:
     """Characters of the longest text."""
     varies: bool = True
     """Whether the parts of a time that a clock shows are not all alike."""
+    same_in_a_third: bool = False
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ def check(stream: Stream, node: yaml.Node, source: str) -> None:
     _refuse_one_name_twice(stream, node, source)
     _check_source(stream, node, source)
     _refuse_one_place_twice(stream, node, source)
+    _refuse_mixed_lists(stream, node, source)
     _check_places_in_lines(stream, node, source)
     _check_columns(stream, node, source)
     _refuse_too_many_features(stream, node, source)
@@ -85,6 +86,29 @@ def _refuse_one_place_twice(stream: Stream, node: yaml.Node, source: str) -> Non
             twin_line, _ = line_of(node, ["columns", twin])
             problem = f"{place[0]} {place[1]} is {meant} of this column, {both} (line {twin_line})"
             raise StreamFileError(source, line, f"columns.{name}{key and f'.{key}'}: {problem}")
+
+
+def _refuse_mixed_lists(stream: Stream, node: yaml.Node, source: str) -> None:
+    """All elements of a JSON list are read as one thing, of one type."""
+    if stream.records.format != "json":
+        return
+    seen: dict[RecordPath, tuple[str, str]] = {}
+    for name, path in stream.value_paths.items():
+        column = stream.columns[name]
+        of = f"a {column.type}" + ("" if column.epoch is None else f" of epoch {column.epoch}")
+        for place, meant in meanings(RecordPath(tuple(_any_place(step) for step in path.steps), path.from_root)):
+            said = of if meant == "a value" else meant
+            twin, before = seen.setdefault(place, (name, said))
+            if said != before and 0 in place.steps:
+                line, _ = line_of(node, ["columns", name, "path"])
+                raise StreamFileError(
+                    source, line, f"columns.{name}.path: {path}: what is in the list is {said}, and by {twin!r} it is "
+                    f"{before}: all elements of a list are read as one type; leave one of the columns out",
+                )  # fmt: skip
+
+
+def _any_place(step: str | int) -> str | int:
+    return step if isinstance(step, str) else 0
 
 
 def _fault_in_event(path: RecordPath, column: Column) -> tuple[str, str]:

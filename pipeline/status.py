@@ -96,7 +96,7 @@ class StreamStatus:
     examples=["--stream streams/flights.yaml", "--stream streams/flights.yaml --json"],
     exits={FAILED: "a service could not be asked; what the others know is shown"},
 )
-@click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
+@click.option("--stream", "stream_path", metavar="PATH", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON document.")
 def status(stream_path: str, *, as_json: bool) -> None:
     """Show a stream's batches, the versions trained from them, its lanes and their lag."""

@@ -2,7 +2,7 @@
 
 import sys
 
-import duckdb
+import duckdb  # type: ignore[import-not-found] # it is of the bench's own environment
 
 MISSING = "nullstr = ['', 'NA']"
 """Told, as it looks for no words: otherwise half of the columns would be text to it."""

@@ -125,4 +125,5 @@ KIND: Final = Kind(
     serving="serving.kinds.als.kind:KIND",
     has_features=False,
     propose=propose,
+    needs="two columns that name things, users and items, and a small number that rates",
 )

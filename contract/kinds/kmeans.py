@@ -42,6 +42,7 @@ class KMeans(ClusteringSection):
 
 # Few fits: whoever looks at a first version for the first time waits for them.
 _MOST_K = 6
+_NEEDS: Final = f"a number, a category of {MOST_CATEGORIES} values at most or a time that differs from row to row"
 
 
 def propose(table: Table) -> Proposal | None:
@@ -54,10 +55,7 @@ def propose(table: Table) -> Proposal | None:
         return Proposal(0.5, {"kind": "kmeans", "k": k}, features, left_out)
     if (only := any_feature(table)) is None:
         return None
-    note = (
-        "features: no column tells rows apart, so training will find nothing; a clustering needs a number, a category "
-        f"of {MOST_CATEGORIES} values at most or a time that differs from row to row"
-    )
+    note = f"features: no column tells rows apart, so training will find nothing; a clustering needs {_NEEDS}"
     return Proposal(MOST_UNLIKELY, {"kind": "kmeans", "k": k}, [only], left_out, [note])
 
 
@@ -69,4 +67,5 @@ KIND: Final = Kind(
     training="pipeline.train.kinds.kmeans.kind:KMeansKind",
     serving="serving.kinds.kmeans.kind:KIND",
     propose=propose,
+    needs=_NEEDS,
 )

@@ -66,6 +66,8 @@ def _reason(column: ColumnFacts) -> str | None:
         return f"a {column.type} is no feature"
     if column.missing_share > MOST_MISSING:
         return f"{column.missing_share:.0%} of it are missing, in a third of the rows at least"
+    if column.same_in_a_third:
+        return "its values are all the same in a third of the rows at least"
     return _reason_of_values(column)
 
 

@@ -43,6 +43,7 @@ def text() -> str:
 
 def _rows(settings: type[BaseSettings]) -> Iterator[tuple[str, str, str, str]]:
     schema = settings.model_json_schema(by_alias=False)
+    meanings = {**environment.KNOWN, **environment.OF_OTHERS}
     for name, field in settings.model_fields.items():
         kind = in_words(schema["properties"][name], schema.get("$defs", {}))
         default = field.get_default(call_default_factory=False)
@@ -50,7 +51,7 @@ def _rows(settings: type[BaseSettings]) -> Iterator[tuple[str, str, str, str]]:
         is_told = not field.is_required() and default not in (None, "", ()) and not isinstance(default, SecretStr)
         for variable in _variables(settings, name):
             # The default has a column of its own.
-            meaning = re.sub(r" \(default[^)]*\)", "", environment.KNOWN.get(variable, "as its maker means it"))
+            meaning = re.sub(r" \(default[^)]*\)", "", meanings[variable])
             yield code(variable), meaning, kind, code(shown) if is_told else ""
 
 

@@ -88,11 +88,16 @@ def _show_answers(url: str) -> None:
         body = {"dataframe_records": [ROW]}
         for version in versions:
             path = f"/api/{MODEL}/v{version['version']}/predict"
-            click.secho(f"\n$ curl {url}{path} --json '{json.dumps(body)}'", bold=True)
+            click.secho(f"\n$ curl {url}{path}{posting(body)}", bold=True)
             click.echo(server.post(path, json=body).raise_for_status().text)
         for path in (f"/api/{MODEL}/v1/clustering-results?limit=1", "/api/cluster-stats"):
             click.secho(f"\n$ curl '{url}{path}'", bold=True)
             click.echo(shortened(server.get(path).raise_for_status().text))
+
+
+def posting(body: Mapping[str, Any]) -> str:
+    """Return the flags by which curl sends ``body``; its `--json` is younger than the curl that people have."""
+    return f" -H 'content-type: application/json' -d '{json.dumps(body)}'"
 
 
 def ready_versions(server: httpx.Client, url: str, model: str) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 import click
@@ -11,7 +10,7 @@ import httpx
 from console.commands import Command
 from console.ending import run as run_command
 from contract import remedies
-from infra.demo.demo import ready_versions, shortened, walked
+from infra.demo.demo import posting, ready_versions, shortened, walked
 
 STREAM: Final = "streams/movielens.yaml"
 MODEL: Final = "movielens-cumulative"
@@ -39,8 +38,7 @@ def _show_answers(url: str) -> None:
 
 
 def _ask(server: httpx.Client, url: str, path: str, body: dict[str, Any] | None = None) -> None:
-    given = "" if body is None else f" --json '{json.dumps(body)}'"
-    click.secho(f"\n$ curl {url}{path}{given}", bold=True)
+    click.secho(f"\n$ curl {url}{path}{'' if body is None else posting(body)}", bold=True)
     answer = server.get(path) if body is None else server.post(path, json=body)
     click.echo(shortened(answer.raise_for_status().text))
 

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from contract.column_types import decimal_digits, is_numeric
+from contract.column_types import is_numeric
 from contract.proposal import ColumnFacts
 from contract.stream import Stream
 from contract.stream_sections import Column
+from pipeline.describe.describe_file import counted
 from pipeline.describe.description import DescribedColumn, Description
+from pipeline.describe.refusals import Refusals
 
-What = Literal["added", "removed", "widened", "narrowed", "changed", "missing"]
-_BITS = {"int32": 31, "int64": 63}
+What = Literal["added", "removed", "widened", "narrowed", "changed", "missing", "refused"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,19 @@ class Change:
         return f"{self.column}: {self.what}: {self.said}" + (" (breaks)" if self.breaks else "")
 
 
-def changes(stream: Stream, found: Description) -> Iterator[Change]:
-    """Yield what of the table ``found`` is not as ``stream`` says."""
+def changes(stream: Stream, found: Description, refusals: Refusals) -> Iterator[Change]:
+    """Yield what of the table ``found`` is not as ``stream`` says; ``refusals`` are what its own readers refuse."""
+    told: set[str | None] = set()
+    for change in (*_of_columns(stream, found, refusals), *_of_the_whole(stream, found, refusals)):
+        told |= {change.column} if change.breaks else set()
+        yield change
+    for column, count in refusals.counts.items():
+        if column not in told:
+            said = f"{counted(count, 'row')} cannot be read with it; the first: {refusals.first[column]}"
+            yield Change(column or "rows", "refused", said, breaks=True)
+
+
+def _of_columns(stream: Stream, found: Description, refusals: Refusals) -> Iterator[Change]:
     facts = {column.name: column for column in found.table}
     here = {_place_found(column): column for column in found.columns if column.name in facts}
     known = {_place_said(stream, name, records=found.of_records): name for name in stream.columns}
@@ -43,10 +55,19 @@ def changes(stream: Stream, found: Description) -> Iterator[Change]:
             gone = f"the stream file has it as {column.type}, and nothing is there"
             yield Change(name, "removed", gone, breaks=column.required or not found.of_records)
             continue
-        yield from _of_column(name, column, twin, facts[twin.name], found)
+        yield from _of_column(name, column, twin, facts[twin.name], refusals)
     for place, twin in here.items():
         if place not in known:
             yield Change(twin.name, "added", f"the stream file does not have it; it is {twin.type}", breaks=False)
+
+
+def _of_the_whole(stream: Stream, found: Description, refusals: Refusals) -> Iterator[Change]:
+    """Yield what is read all the same, and means something else."""
+    if refusals.other_encoding is not None:
+        said = f"{stream.written.encoding} in the stream file, {refusals.other_encoding} here"
+        yield Change("source.encoding", "changed", said, breaks=True)
+    if new := set(found.null_values) - set(stream.null_values):
+        yield Change("null_values", "changed", f"{', '.join(sorted(map(repr, new)))} may mean that, too", breaks=False)
 
 
 def _place_found(column: DescribedColumn) -> str:
@@ -64,44 +85,23 @@ def _place_said(stream: Stream, name: str, *, records: bool) -> str | None:
 
 
 def _of_column(
-    name: str, column: Column, twin: DescribedColumn, facts: ColumnFacts, found: Description
+    name: str, column: Column, twin: DescribedColumn, facts: ColumnFacts, refusals: Refusals
 ) -> Iterator[Change]:
     if facts.missing and column.required:
         yield Change(name, "missing", f"required, and {facts.missing:,} of {facts.rows:,} have none", breaks=True)
-    if column.type == twin.type or facts.missing == facts.rows:
+    if facts.missing == facts.rows:
+        return
+    epoch = twin.keys.get("epoch")
+    if column.epoch is not None and epoch not in {column.epoch, None}:
+        said = f"it counts {column.epoch} from 1970 in the stream file, {epoch} here"
+        yield Change(name, "changed", said, breaks=True)
+        return
+    if column.type == twin.type:
         return
     said = f"{column.type} in the stream file, {twin.type} here"
-    if _holds(column, twin, facts, is_text=not found.of_records):
+    if not refusals.may_be_of(name):
         yield Change(name, "narrowed", said, breaks=False)
-    else:
-        wider = is_numeric(column.type) and (is_numeric(twin.type) or twin.type == "string")
-        yield Change(name, "widened" if wider else "changed", said, breaks=True)
-
-
-def _holds(column: Column, twin: DescribedColumn, facts: ColumnFacts, *, is_text: bool) -> bool:
-    """Whether the declared type holds all values that were found."""
-    declared, found = column.type, twin.type
-    if declared == "string":
-        return is_text
-    if declared == "timestamp":
-        return found == ("date" if column.epoch is None else "int64") and column.format is None
-    return _holds_number(declared, found, facts, is_text=is_text)
-
-
-def _holds_number(declared: str, found: str, facts: ColumnFacts, *, is_text: bool) -> bool:
-    whole = found in _BITS and facts.low is not None and facts.high is not None
-    if declared in _BITS and whole:
-        return -(2.0 ** _BITS[declared]) <= (facts.low or 0) and (facts.high or 0) < 2.0 ** _BITS[declared]
-    if declared in {"float32", "float64"}:
-        return found in {"float32", "float64", "int32"} or (whole and max(-(facts.low or 0), facts.high or 0) <= 2**53)
-    if (digits := decimal_digits(declared)) is not None:
-        return _fits(digits, found, facts)
-    return declared == "bool" and is_text and whole and (facts.low or 0) >= 0 and (facts.high or 0) <= 1
-
-
-def _fits(digits: tuple[int, int], found: str, facts: ColumnFacts) -> bool:
-    precision, scale = digits
-    if (others := decimal_digits(found)) is not None:
-        return others[1] <= scale and others[0] - others[1] <= precision - scale
-    largest = max(-(facts.low or 0), facts.high or 0)
-    return found in _BITS and len(str(int(largest))) <= precision - scale
+        return
+    wider = is_numeric(column.type) and (is_numeric(twin.type) or twin.type == "string")
+    first = refusals.first.get(name)
+    yield Change(name, "widened" if wider else "changed", said + (f"; {first}" if first else ""), breaks=True)

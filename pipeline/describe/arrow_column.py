@@ -7,9 +7,11 @@ import pyarrow.compute as pc
 
 from contract.moment import EARLIEST_US, LATEST_US
 from pipeline.describe.distinct import Distinct
+from pipeline.describe.runs import Runs
 from pipeline.describe.text_column import worst_third
 
 _US_A_DAY = 86_400_000_000
+_US_AN_HOUR = 3_600_000_000
 
 
 class ArrowColumn:
@@ -19,6 +21,7 @@ class ArrowColumn:
         self.rows = 0
         self.missing: list[tuple[int, int]] = []
         self.distinct = Distinct()
+        self.runs = Runs()
         self.low: float | None = None
         self.high: float | None = None
         self.varies = False
@@ -43,14 +46,16 @@ class ArrowColumn:
         if pa.types.is_floating(values.type):
             values = values.filter(pc.invert(pc.is_nan(values)))
         self.missing.append((rows, rows - len(values)))
+        if self.fault is None and self.type != "timestamp":
+            self.runs.add(values, rows)
         if len(values) and self.fault is None:
-            self._look(values)
+            self._look(values, rows)
 
-    def _look(self, values: pa.Array) -> None:
+    def _look(self, values: pa.Array, rows: int) -> None:
         if self.type in {"int64", "int32", "float64", "float32"} or self.type.startswith("decimal"):
             self._look_at_numbers(values)
         elif self.type == "timestamp":
-            self._look_at_times(values)
+            self._look_at_times(values, rows)
         if not pa.types.is_floating(values.type):
             countable = pa.types.is_integer(values.type) or pa.types.is_boolean(values.type)
             counted = values.cast(pa.int64(), safe=False) if countable else values.cast(pa.string()) if (
@@ -68,7 +73,7 @@ class ArrowColumn:
         self.low = low if self.low is None else min(low, self.low)
         self.high = high if self.high is None else max(high, self.high)
 
-    def _look_at_times(self, values: pa.Array) -> None:
+    def _look_at_times(self, values: pa.Array, rows: int) -> None:
         if pa.types.is_timestamp(values.type) and values.type.unit == "ns":
             values = pc.floor_temporal(values, unit="microsecond").cast(pa.timestamp("us", values.type.tz), safe=False)
         try:
@@ -76,6 +81,7 @@ class ArrowColumn:
         except pa.ArrowInvalid as error:
             self.fault = str(error)[:100]
             return
+        self.runs.add(pc.divide(us, _US_AN_HOUR), rows)
         bounds = pc.min_max(us).as_py()
         if bounds["min"] < EARLIEST_US or bounds["max"] > LATEST_US:
             self.fault = "a time outside the years 1 to 9999"

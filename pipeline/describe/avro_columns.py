@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from contract.errors import ConfigurationError
-from contract.record_path import RecordPath
+from contract.record_path import MOST_STEPS, RecordPath, Step
 from pipeline.describe.names import column_names
+from pipeline.describe.nested import MOST_ITEMS, MOST_PATHS
 from pipeline.land.formats.avro.schema import MOST_BYTES, AvroSchema, Node, UnreadableSchemaError, kind, read_schema
 from pipeline.land.formats.avro.values import avro_type, fitting
 from pipeline.land.formats.avro.written import schema_in_file
@@ -18,6 +20,7 @@ from pipeline.land.registry_client import RegistrySettings
 from pipeline.land.schema_registry import SchemaRegistry
 
 _MOST_SCHEMAS = 50
+_MOST_LISTS = 2
 _WIDER = {("int32", "int64"): "int64", ("int32", "float64"): "float64", ("float32", "float64"): "float64"}
 
 
@@ -103,23 +106,53 @@ def _columns(schema: AvroSchema, *, is_event: bool, faults: dict[str, str]) -> I
     if is_event:
         after = next(field for field in _fields(root) if field["name"] == "after")
         root = next(iter(schema.branches(after["type"])), root)
-    yield from _inside(schema, root, (), required=True, faults=faults)
+    yield from islice(_inside(schema, root, (), required=True, faults=faults), MOST_PATHS)
 
 
 def _inside(
-    schema: AvroSchema, node: Node, steps: tuple[str, ...], *, required: bool, faults: dict[str, str]
+    schema: AvroSchema, node: Node, steps: tuple[Step, ...], *, required: bool, faults: dict[str, str]
 ) -> Iterator[AvroColumn]:
     for field in _fields(node):
-        path = RecordPath((*steps, field["name"]))
-        resolved = schema.resolved(field["type"])
-        branches = list(schema.branches(field["type"]))
-        surely = required and len(branches) == (len(resolved) if isinstance(resolved, list) else 1)
-        if len(branches) != 1:
-            said = " or ".join(map(avro_type, branches)) or "null alone"
-            faults[str(path)] = f"its type is {said}, and a column is of one type"
-        elif _fields(branches[0]):
-            yield from _inside(schema, branches[0], (*steps, field["name"]), required=surely, faults=faults)
-        elif types := fitting(branches[0]):
-            yield AvroColumn(path, types.partition(" ")[0].rstrip(","), surely)
-        else:
-            faults[str(path)] = f"its type is {avro_type(branches[0])}, which is no single value"
+        yield from _at(schema, field["type"], (*steps, field["name"]), required=required, faults=faults)
+
+
+def _at(
+    schema: AvroSchema, node: Node, steps: tuple[Step, ...], *, required: bool, faults: dict[str, str]
+) -> Iterator[AvroColumn]:
+    path = RecordPath(steps)
+    resolved = schema.resolved(node)
+    branches = list(schema.branches(node))
+    surely = required and len(branches) == (len(resolved) if isinstance(resolved, list) else 1)
+    if len(branches) != 1:
+        said = " or ".join(map(avro_type, branches)) or "null alone"
+        faults[str(path)] = f"its type is {said}, and a column is of one type"
+    elif len(steps) >= MOST_STEPS - 1 or sum(isinstance(step, int) for step in steps) > _MOST_LISTS:
+        faults[str(path)] = "it is too deep"
+    elif _fields(branches[0]):
+        yield from _inside(schema, branches[0], steps, required=surely, faults=faults)
+    elif kind(branches[0]) == "array":
+        # One place more than is taken: whether a record has it says that the list is too long.
+        for place in range(MOST_ITEMS + 1):
+            yield from _at(schema, branches[0]["items"], (*steps, place), required=False, faults=faults)
+    elif types := fitting(branches[0]):
+        yield AvroColumn(path, types.partition(" ")[0].rstrip(","), surely)
+    else:
+        faults[str(path)] = f"its type is {avro_type(branches[0])}, which is no single value"
+
+
+def in_lists(columns: Sequence[AvroColumn], is_there: Mapping[str, bool], faults: dict[str, str]) -> list[AvroColumn]:
+    """Return ``columns`` without places of lists that no record has, and of lists that are too long.
+
+    ``is_there`` says of each column's name whether a record has a value.
+    """
+    long = {
+        column.path.steps[:at]
+        for column in columns if is_there[column.name]
+        for at, step in enumerate(column.path.steps) if step == MOST_ITEMS
+    }  # fmt: skip
+    faults |= {str(RecordPath(steps)): f"a list of more than {MOST_ITEMS}" for steps in long}
+    return [
+        column for column in columns
+        if (is_there[column.name] or not any(isinstance(step, int) for step in column.path.steps))
+        and not any(column.path.steps[:at] in long for at in range(len(column.path.steps)))
+    ]  # fmt: skip

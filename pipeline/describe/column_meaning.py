@@ -169,7 +169,7 @@ def facts_of(
     is_id = dense or coded or (names_a_thing and count != 1)
     return ColumnFacts(
         name, meaning.type, rows, missing, seen.missing_share(meaning.type), count, unique, is_id, meaning.low,
-        meaning.high, getattr(seen, "longest", 0), meaning.varies,
+        meaning.high, getattr(seen, "longest", 0), meaning.varies, seen.runs.same_in_a_third,
     )  # fmt: skip
 
 

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import shutil
+import io
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO, Final, cast
 
 import click
 import orjson
 
 from console.commands import Command
 from console.exit_codes import CHANGED, UNREAD, UNUSABLE
-from console.progress import step
+from console.progress import Step, step
 from contract.errors import SourceFileError
+from contract.stream import Stream
 from pipeline.describe.against import Change, changes
 from pipeline.describe.as_json import as_json
 from pipeline.describe.describe_file import description_of
 from pipeline.describe.describe_topic import Format, Told, description_of_topic
 from pipeline.describe.description import Description
+from pipeline.describe.refusals import Refusals, refusals_in_file, refusals_in_topic
 from pipeline.describe.sample import sample_of
 from pipeline.describe.stream_text import stream_text
 from pipeline.describe.tables import table_of
@@ -29,6 +32,9 @@ from pipeline.replay.opened import STANDARD_INPUT, read_once
 from pipeline.replay.place import files_of
 from pipeline.settings import kafka_settings
 from pipeline.stream_file import load_stream
+
+# As much as a pipe holds.
+_PIECE: Final = 65_536
 
 
 @click.command(
@@ -45,15 +51,24 @@ from pipeline.stream_file import load_stream
 )  # fmt: skip
 @click.argument("file", required=False)
 @click.option("--topic", help="A topic instead of a file.")
-@click.option("--format", "written", type=click.Choice(["json", "avro", "csv"]), help="Of the records; default: found.")
-@click.option("--schema-registry", help="Address of the registry that has the records' schemas.")
-@click.option("--schema-file", help="File of the Avro schema of records without an id.")
 @click.option(
-    "--records", type=click.IntRange(min=10), default=10_000, show_default=True, help="To look at, of a topic."
+    "--format",
+    "written",
+    type=click.Choice(["json", "avro", "csv"]),
+    help="Format of a topic's records; default: found.",
 )
-@click.option("--against", help="A stream file: tell what has changed since it was written.")
-@click.option("--name", help="Of the stream; default: the file's or the topic's.")
-@click.option("--json", "as_facts", is_flag=True, help="What was found, as one JSON object, for tools.")
+@click.option("--schema-registry", metavar="URL", help="Registry that has the schemas of a topic's records.")
+@click.option(
+    "--schema-file", metavar="PATH", help="File of the Avro schema, where a topic's records carry no id of one."
+)
+@click.option(
+    "--records", type=click.IntRange(min=10), default=10_000, show_default=True, help="How many of a topic to look at."
+)
+@click.option("--against", metavar="PATH", help="A stream file: tell what has changed since it was written.")
+@click.option("--name", help="Name of the stream; default: the file's or the topic's.")
+@click.option(
+    "--json", "as_facts", is_flag=True, help="For programs: one JSON document of what was found or has changed."
+)
 def describe(  # noqa: PLR0917 - click hands over one argument an option
     file: str | None, topic: str | None, written: Format | None, schema_registry: str | None, schema_file: str | None,
     records: int, against: str | None, name: str | None, as_facts: bool,
@@ -66,17 +81,21 @@ def describe(  # noqa: PLR0917 - click hands over one argument an option
         raise click.UsageError("give a FILE, or a --topic")
     if topic is None and (written or schema_registry or schema_file):
         raise click.UsageError("--format, --schema-registry and --schema-file are of a --topic")
-    stream = None if against is None else load_stream(against)
     told = Told(written, schema_registry, schema_file, name)
-    found = _of_topic(topic, records, told) if topic is not None else _of_file(Path(str(file)), name)
+    stream = None if against is None else load_stream(against)
+    found, refusals = (
+        _of_topic(topic, records, told, stream, str(against)) if topic is not None
+        else _of_file(Path(str(file)), name, stream)
+    )  # fmt: skip
     if stream is not None:
-        _tell(list(changes(stream, found)), as_facts=as_facts)
+        _tell(list(changes(stream, found, refusals)), as_facts=as_facts)
         return
     if as_facts:
         click.echo(orjson.dumps(as_json(found), option=orjson.OPT_INDENT_2))
     else:
         for line in stream_text(found):
-            click.echo(line)
+            # A stream file is UTF-8, whatever the terminal is.
+            click.echo(line.encode("utf-8", "backslashreplace"))
     for note in found.notes:
         click.echo(f"look at: {note}", err=True)
     if not found.is_learnable:
@@ -96,15 +115,24 @@ def _tell(found: list[Change], *, as_facts: bool) -> None:
         sys.exit(CHANGED)
 
 
-def _of_topic(topic: str, records: int, told: Told) -> Description:
+def _of_topic(
+    topic: str, records: int, told: Told, stream: Stream | None, stream_path: str
+) -> tuple[Description, Refusals]:
     with step("describe", total=records, unit="records") as shown:
         sample = sample_of(topic, records, kafka_settings(), shown.advance)
-    return description_of_topic(sample, told)
+    refusals = Refusals() if stream is None else refusals_in_topic(sample, stream, stream_path)
+    return description_of_topic(sample, told), refusals
 
 
-def _of_file(path: Path, name: str | None) -> Description:
-    with _kept(path) as file, step("describe", total=_plain_bytes(files_of(file)), unit="bytes") as shown:
-        return description_of(table_of(file, shown.advance), path, name)
+def _of_file(path: Path, name: str | None, stream: Stream | None) -> tuple[Description, Refusals]:
+    with _kept(path) as file:
+        with step("describe", total=_plain_bytes(files_of(file)), unit="bytes") as shown:
+            found = description_of(table_of(file, shown.advance), path, name)
+        if stream is None:
+            return found, Refusals()
+        with step("read by the stream file", total=found.table.rows, unit="rows") as shown:
+            encoding = str(found.source.get("encoding", "utf-8"))
+            return found, refusals_in_file(file, stream, encoding, shown.advance)
 
 
 def _plain_bytes(files: Sequence[Path]) -> int | None:
@@ -121,12 +149,19 @@ def _kept(path: Path) -> Iterator[Path]:
         return
     with tempfile.NamedTemporaryFile(prefix="swathe-describe-") as copy:
         try:
-            if path == STANDARD_INPUT:
-                shutil.copyfileobj(sys.stdin.buffer, copy)
-            else:
-                with path.open("rb") as piped:
-                    shutil.copyfileobj(piped, copy)
+            with step("what is piped in", unit="bytes") as shown:
+                if path == STANDARD_INPUT:
+                    _copy(cast("io.BufferedReader", sys.stdin.buffer), copy, shown)
+                else:
+                    with path.open("rb") as piped:
+                        _copy(piped, copy, shown)
         except OSError as error:
             raise SourceFileError(str(path), None, None, f"cannot be read: {error.strerror or error}") from error
         copy.flush()
         yield Path(copy.name)
+
+
+def _copy(piped: io.BufferedReader, copy: IO[bytes], shown: Step) -> None:
+    while piece := piped.read1(_PIECE):
+        copy.write(piece)
+        shown.advance(len(piece))

@@ -9,21 +9,22 @@ from typing import Any, Final, Literal
 import numpy as np
 import orjson
 
+from contract.column_types import is_numeric
 from contract.errors import ConfigurationError
-from contract.record_path import RecordPath
+from contract.record_path import RecordPath, Step
 from contract.record_sections import Records
 from contract.sections import ModelSection
 from contract.stream import Stream
 from contract.stream_sections import Column, Cut, Rejects
 from pipeline.describe.arrow_column import ArrowColumn
-from pipeline.describe.avro_columns import avro_columns, schemas_of
+from pipeline.describe.avro_columns import AvroColumn, avro_columns, in_lists, schemas_of
 from pipeline.describe.column_meaning import Meaning, meaning_of
 from pipeline.describe.csv_lines import csv_columns
 from pipeline.describe.describe_file import TableColumn, counted, finished
 from pipeline.describe.description import DescribedColumn, Description
 from pipeline.describe.names import column_names, stream_name
 from pipeline.describe.nested import Leaf, column_of, leaves_of, of_any_place
-from pipeline.describe.sample import Sample
+from pipeline.describe.sample import MOST_BYTES, Sample
 from pipeline.describe.text_column import TextColumn
 from pipeline.land.formats.debezium import event_of
 from pipeline.land.formats.format import Chunk, ParsedValues
@@ -100,7 +101,8 @@ def _of_json(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
     if _are_events(objects):
         records["envelope"] = "debezium"
         objects = [row for found in objects if isinstance(row := _event(found).get("after"), dict)]
-    leaves = leaves_of(objects)
+    notes: list[str] = []
+    leaves = leaves_of(objects, notes)
     faults = {str(leaf.path): leaf.fault for leaf in leaves if leaf.fault}
     usable = [leaf for leaf in leaves if leaf.fault is None]
     if not usable:
@@ -115,16 +117,16 @@ def _of_json(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
         missing = sum(value is None for value in leaf.values)
         columns.append(TableColumn(str(leaf.path), name, found, meaning, missing))
     _as_one_type(usable, columns)
-    return _finished(sample, told, columns, len(objects), records=records, faults=faults)
+    return _finished(sample, told, columns, len(objects), records=records, faults=faults, notes=notes)
 
 
 def _as_one_type(leaves: Sequence[Leaf], columns: Sequence[TableColumn]) -> None:
-    """Take times for text where another place of their list holds text: a list has values of one type."""
-    text = {
-        of_any_place(leaf.path.steps) for leaf, c in zip(leaves, columns, strict=True) if c.meaning.type == "string"
-    }
+    """Take times for text where other places of their list hold something else: Arrow's lists have one type."""
+    types: dict[tuple[Step, ...], set[str]] = {}
     for leaf, column in zip(leaves, columns, strict=True):
-        if of_any_place(leaf.path.steps) in text:
+        types.setdefault(of_any_place(leaf.path.steps), set()).add(column.meaning.type)
+    for leaf, column in zip(leaves, columns, strict=True):
+        if len(found := types[of_any_place(leaf.path.steps)]) > 1 and not all(map(is_numeric, found)):
             column.meaning.type = "string"
 
 
@@ -155,10 +157,11 @@ def _of_avro(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
         records["envelope"] = "debezium"
     if not fields:
         raise ConfigurationError(f"topic {sample.topic!r}: no field of its schemas can be a column: {faults}"[:300])
-    described = [
-        DescribedColumn(field.name, field.type, required=False, keys=_path(field.path, field.name)) for field in fields
-    ]
+    described = _of_fields(fields)
     rows = _landed(_stream(sample, described, records, [""]), values).rows
+    is_there = {name: rows.column(name).null_count < rows.num_rows for name in rows.column_names}
+    fields = in_lists(fields, is_there, faults)
+    described = _of_fields(fields)
     columns: list[TableColumn] = []
     for field, own in zip(fields, described, strict=True):
         values_of = rows.column(field.name).combine_chunks()
@@ -169,6 +172,12 @@ def _of_avro(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
         columns.append(TableColumn(str(field.path), field.name, found, meaning, values_of.null_count))
     required = {field.name for field in fields if field.required}
     return _finished(sample, told, columns, rows.num_rows, records=records, faults=faults, required=required)
+
+
+def _of_fields(fields: Sequence[AvroColumn]) -> list[DescribedColumn]:
+    return [
+        DescribedColumn(field.name, field.type, required=False, keys=_path(field.path, field.name)) for field in fields
+    ]
 
 
 def _path(path: RecordPath, name: str) -> dict[str, Any]:
@@ -185,6 +194,11 @@ def _finished(
     notes: Sequence[str] = (), faults: Mapping[str, str] | None = None, words: Sequence[str] = (),
     required: Collection[str] = (),
 ) -> Description:  # fmt: skip
+    if sample.is_heavy:
+        notes = [
+            *notes,
+            f"the records are long: {len(sample.values):,} were looked at, which are {MOST_BYTES >> 20} MiB",
+        ]
     called = stream_name(told.name or sample.topic)
     what = f"{len(sample.values):,} of {sample.total:,} records of topic {sample.topic}"
     found = finished(

@@ -20,7 +20,6 @@ _COLUMNS_LOOKED_AT = 200
 _FIRST: Final = (",", ";", "\t", "|")
 _THEN: Final = ("^", "~", "\x01", "\x1f", "¦", "§", ":", " ")
 _MOSTLY = 0.8
-_FEW = 3
 # Each letter is looked at once, however long a cell is.
 _LOOKS_TYPED = re.compile(r"\s*+[-+]?[.,:'/% -]*+\d[\d.,:'/% -]*+(T[\d.:]++Z?)?\s*", re.IGNORECASE)
 _MARKS: Final = (
@@ -39,6 +38,14 @@ class Dialect:
     names: Sequence[str] | None
     width: int
     notes: Sequence[str] = field(default=())
+
+    def is_as(self, other: Dialect) -> bool:
+        """Whether one `source` says both: rows are split alike, and the first line is a header in both or in none."""
+        return self.delimiter == other.delimiter and (self.names is None) == (other.names is None)
+
+
+class NoRowsError(ValueError):
+    """The first lines of a file are no rows that go together; the message says why, and what to do."""
 
 
 def encoding_of(head: bytes) -> str:
@@ -59,18 +66,29 @@ def other_encoding(piece: bytes) -> str:
 
 
 def dialect_of(lines: Sequence[str]) -> Dialect:
-    """Return how ``lines``, the first of a file, are written."""
+    """Return how ``lines``, the first of a file, are written.
+
+    Raises
+    ------
+    NoRowsError: none of them is CSV, or the first has another number of fields than the rows.
+    """
     notes: list[str] = []
     delimiter, rows = _delimiter(lines, notes)
-    width = Counter(map(len, rows[1:] or rows)).most_common(1)[0][0]
-    if len(rows[0]) != width and len(rows) > _FEW:
-        notes.append(
-            f"the first line has {len(rows[0])} fields, and the rows have {width}: take it away, or mend it, before "
-            f"replay"
-        )
-        return Dialect(delimiter, None, width, tuple(notes))
+    if not rows:
+        raise NoRowsError("the file is empty, or its first rows cannot be read: are its line ends \\n, or \\r\\n?")
+    # Replay takes the first line for the measure of all others.
+    width = len(rows[0])
+    if len(rows) > 1 and (common := Counter(map(len, rows[1:])).most_common(1)[0][0]) != width:
+        if width not in map(len, rows[1:]):
+            raise NoRowsError(
+                f"{width} field{'' if width == 1 else 's'}, and the rows below have {common}: give it as many, or "
+                f"take it away as `tail -n +2` does, if it is no header"
+            )
+        notes.append(f"most rows have {common} fields, and the first line has {width}, which is what counts")
     has_header = _has_header(rows, width, notes)
-    return Dialect(delimiter, rows[0] if has_header else None, len(rows[0]) if has_header else width, tuple(notes))
+    if has_header and _first(lines, delimiter) != rows[0]:
+        raise NoRowsError("it is empty, or no CSV, and has to name the columns")
+    return Dialect(delimiter, rows[0] if has_header else None, width, tuple(notes))
 
 
 def delimiter_of(lines: Sequence[str], notes: list[str]) -> str:
@@ -90,6 +108,13 @@ def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
         except csv.Error:
             continue
     return [row for row in found if row]
+
+
+def _first(lines: Sequence[str], delimiter: str) -> list[str] | None:
+    try:
+        return next(csv.reader(lines, strict=True, delimiter=delimiter))
+    except csv.Error:
+        return None
 
 
 def _delimiter(lines: Sequence[str], notes: list[str]) -> tuple[str, list[list[str]]]:

@@ -15,7 +15,8 @@ class JsonColumn:
     def __init__(self) -> None:
         self.text = TextColumn(null_words=False)
         self._flags = False
-        self._nested = False
+        self.is_nested = False
+        """Whether it is a list in some objects, which is not looked into."""
 
     def add(self, values: Sequence[object], rows: int) -> None:
         """Count ``values`` of ``rows`` rows; null, and what is not there, is missing."""
@@ -27,14 +28,14 @@ class JsonColumn:
                 self._flags = True
                 texts.append("true" if value else "false")
             else:
-                self._nested = self._nested or value is not None
+                self.is_nested = self.is_nested or value is not None
         cells = pa.array(texts, pa.string())
         self.text.add(pa.concat_arrays([cells, pa.nulls(rows - len(cells), pa.string())]))
 
     @property
     def fault(self) -> str | None:
         """Why no type reads all of them."""
-        if self._nested:
+        if self.is_nested:
             return "it holds long lists, and a column of a file is one plain value"
         if self._flags and self.text.booleans is None:
             return "it holds true or false in some objects, and something else in others"

@@ -13,7 +13,9 @@ from pipeline.describe.text_column import TextColumn
 
 MOST_ITEMS = 4
 """Places of a list that become columns: a longer one is no row's."""
-_MOST_PATHS = 5_000
+MOST_PATHS = 5_000
+"""Places that are looked at; an object that is a map of names has no end of them."""
+TOO_MANY = f"there are more than {MOST_PATHS:,} places for values in its objects: those found later are no columns"
 _NO_NAME, _NO_PLACE = "\0", -1
 _LEAVES: dict[type, pa.DataType] = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 
@@ -27,13 +29,14 @@ class Leaf:
     fault: str | None = None
 
 
-def leaves_of(records: Sequence[Mapping[str, object]]) -> list[Leaf]:
+def leaves_of(records: Sequence[Mapping[str, object]], notes: list[str]) -> list[Leaf]:
     """Return what lies at each path of ``records``, in the order in which the paths are met."""
+    is_full = False
     found: dict[tuple[Step, ...], Leaf] = {}
     for number, record in enumerate(records):
         for steps, value in walk(record, ()):
             if (leaf := found.get(steps)) is None:
-                if len(found) >= _MOST_PATHS:
+                if is_full := len(found) >= MOST_PATHS:
                     continue
                 leaf = found[steps] = Leaf(RecordPath(steps))
             leaf.values.extend([None] * (number - len(leaf.values)))
@@ -41,12 +44,25 @@ def leaves_of(records: Sequence[Mapping[str, object]]) -> list[Leaf]:
     for leaf in found.values():
         leaf.values.extend([None] * (len(records) - len(leaf.values)))
     _refuse_mixed(found)
+    if is_full:
+        notes.append(TOO_MANY)
     return [leaf for steps, leaf in found.items() if not leads_nowhere(steps)]
 
 
 def leads_nowhere(steps: tuple[Step, ...]) -> bool:
     """Whether a path only says that an object, or a list, is where it leads through."""
     return steps[-1] in {_NO_NAME, _NO_PLACE}
+
+
+def is_half(value: object) -> bool:
+    """Whether ``value`` is text with half of a character of UTF-16, as JSON may write it, and no UTF-8 can."""
+    if not isinstance(value, str) or value.isascii():
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def walk(value: object, steps: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], object]]:
@@ -92,7 +108,7 @@ def _refuse_mixed(found: Mapping[tuple[Step, ...], Leaf]) -> None:
             leaf.fault = f"a list of more than {MOST_ITEMS}, or one that is deep"
         elif kinds == {int} and _too_wide(leaf.values):
             leaf.fault = "its whole numbers do not fit into 64 bits"
-        elif (of_any_place(steps) in any_inner and kinds) or any(
+        elif (of_any_place(steps) in any_inner) or any(
             of_any_place(steps[:depth]) in any_values for depth in range(1, len(steps))
         ):
             leaf.fault = "a list whose values are not all of one type"
@@ -101,6 +117,8 @@ def _refuse_mixed(found: Mapping[tuple[Step, ...], Leaf]) -> None:
             leaf.fault = "a list whose values are not all of one type"
         elif len(kinds) > 1 and kinds != {int, float}:
             leaf.fault = "it is " + " and ".join(sorted({kind_of(value) for value in leaf.values if value is not None}))
+        elif among == {int, float}:
+            leaf.values = [float(value) if isinstance(value, int) else value for value in leaf.values]
 
 
 def of_any_place(steps: tuple[Step, ...]) -> tuple[Step, ...]:

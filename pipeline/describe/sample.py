@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from contract.errors import ServiceDownError
 from pipeline.land.topic import TIMEOUT_S, Topic, make_consumer, watermarks
 
+MOST_BYTES: Final = 2**28
+"""Bytes of keys and values that are held at once."""
 _GROUP = "swathe-describe"
 _MOMENT_S = 0.2
 _AT_ONCE = 1_000
@@ -27,11 +30,38 @@ class Sample:
     """Offsets between both ends of a partition, which were not looked at."""
     values: list[bytes | None] = field(default_factory=list)
     keys: list[bytes | None] = field(default_factory=list)
+    is_heavy: bool = False
+    """Whether fewer were looked at than asked for, because they are long."""
 
     @property
     def is_whole(self) -> bool:
         """Whether these are all records of the topic: not each offset has one."""
         return not self.passed
+
+    def take(
+        self, records: Iterable[tuple[bytes | None, bytes | None]], count: int, room: int,
+        progress: Callable[[int], None],
+    ) -> int:  # fmt: skip
+        """Keep ``records``, ``count`` of them, while ``room`` bytes take them; return how many did not."""
+        for place, (value, key) in enumerate(records):
+            room -= len(value or b"") + len(key or b"")
+            if room < 0 and place:
+                self.is_heavy = True
+                return count - place
+            self.values.append(value)
+            self.keys.append(key)
+            progress(1)
+        return 0
+
+
+def shares(counts: Sequence[int], most: int) -> list[int]:
+    """Return how many of ``most`` records to read of each partition: as many, as far as its count of them goes."""
+    found = [0] * len(counts)
+    left, filled = most, [lane for lane, count in enumerate(counts) if count]
+    for done, lane in enumerate(sorted(filled, key=counts.__getitem__)):
+        found[lane] = min(counts[lane], max(2, left // (len(filled) - done)))
+        left -= found[lane]
+    return found
 
 
 def sample_of(
@@ -50,14 +80,13 @@ def sample_of(
     try:
         bounds = [watermarks(consumer, topic, lane, address) for lane in range(partitions)]
         found.total = sum(high - low for low, high in bounds)
+        chosen = shares([high - low for low, high in bounds], most)
         for lane, (low, high) in enumerate(bounds):
-            stretches = _stretches(low, high, max(2, most // partitions))
+            stretches = _stretches(low, high, chosen[lane])
             found.passed += high - low - sum(end - first for first, end in stretches)
             for first, end in stretches:
-                for value, key in _records(consumer, topic, lane, first, end):
-                    found.values.append(value)
-                    found.keys.append(key)
-                    progress(1)
+                room = MOST_BYTES * (end - first) // max(1, sum(chosen))
+                found.passed += found.take(_records(consumer, topic, lane, first, end), end - first, room, progress)
     except KafkaException as error:
         raise ServiceDownError("kafka", address, error.args[0].str()) from error
     finally:

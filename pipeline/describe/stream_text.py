@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
+from contract.kind import kinds
 from pipeline.describe.description import DescribedColumn, Description
 
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _MOST_NODES = 45_000
-_LINE = 110
 
 
 def stream_text(found: Description) -> Iterator[str]:
@@ -21,8 +21,8 @@ def stream_text(found: Description) -> Iterator[str]:
     yield "# docs/streams.md explains each field."
     for note in found.notes:
         yield f"# Look at: {_one_line(note)}"
-    yield f"name: {found.name}"
-    yield f"topic: {found.topic}"
+    yield f"name: {scalar(found.name)}"
+    yield f"topic: {scalar(found.topic)}"
     yield ""
     for section, keys in (("source", found.source), ("records", found.records)):
         if keys:
@@ -39,7 +39,7 @@ def stream_text(found: Description) -> Iterator[str]:
     if found.id:
         yield f"id: [{', '.join(map(scalar, found.id))}]"
     if found.event_time is not None:
-        yield f"event_time: {found.event_time}"
+        yield f"event_time: {scalar(found.event_time)}"
     yield from ("# A third of the rows each; the last batch ends when no more come.", "cut:")
     yield f"  rows: {max(1, found.table.batch_rows)}"
     yield from ("  idle: 10s", "")
@@ -64,10 +64,8 @@ def _columns(columns: Sequence[DescribedColumn]) -> Iterator[str]:
 
 def _learnt(found: Description) -> Iterator[str]:
     if found.proposal is None:
-        yield "# No kind of model can learn from these columns: clusterings need a number, a category of few values"
-        yield "# or a time that differs from row to row; a recommender needs two ids and a rating. Name some here:"
-        yield "features: []"
-        yield from ("model:", "  k: 2")
+        yield "# No kind of model can learn from these columns, and without `model` this is not whole. What each needs:"
+        yield from (f"# - {kind.name}: {_one_line(kind.needs)}" for kind in kinds().values() if kind.needs)
         return
     for note in found.proposal.notes:
         yield f"# Look at: {_one_line(note)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contract.errors import SourceFileError
-from contract.record_path import RecordPath
+from contract.record_path import RecordPath, Step
 from pipeline.describe.arrow_column import ArrowColumn
-from pipeline.describe.dialect import HEAD_BYTES, Dialect, dialect_of, encoding_of, other_encoding
+from pipeline.describe.dialect import HEAD_BYTES, Dialect, NoRowsError, dialect_of, encoding_of, other_encoding
 from pipeline.describe.json_column import JsonColumn
-from pipeline.describe.nested import leads_nowhere, torn, walk
+from pipeline.describe.nested import MOST_PATHS, TOO_MANY, is_half, leads_nowhere, torn, walk
 from pipeline.describe.text_blocks import NotUtf8Error, TextBlocks
 from pipeline.describe.text_column import TextColumn
 from pipeline.replay.arrow_file import open_arrow
@@ -31,6 +32,8 @@ from pipeline.replay.place import files_of
 Key = str | int | RecordPath
 """What a file calls a column, or its place there, from 1, or where in nested objects it is."""
 Found = TextColumn | ArrowColumn | JsonColumn
+Leaves = list[tuple[tuple[Step, ...], object]]
+_HALF = "half of a character"
 _JSON_ROWS = 5_000
 _ARROW_BYTES = 2**24
 _MOST_ROWS = 100_000
@@ -52,6 +55,9 @@ class FileTable:
     """What the file calls the columns whose key is a place."""
     elsewhere: dict[Key, str] = field(default_factory=dict)
     """Columns that are not the same in all of the files, with the reason."""
+
+    dialect: Dialect | None = None
+    """How the first of them is written, if it is text."""
 
     def on_bad(self, error: SourceFileError) -> None:
         """Count what is no row."""
@@ -103,9 +109,24 @@ class _Reading:
         with ExitStack() as stack, self._pool:
             found = opened(self._path, stack)
             if found.form in {"text", "json"}:
-                self._read(found, self._encoding or encoding_of(found.file.peek(4096)[:4096]))
+                self._read(found, self._own_encoding(found.file.peek(4096)[:4096]))
             else:
                 self._arrow(found)
+
+    def _own_encoding(self, head: bytes) -> str:
+        """Return the encoding of this file, which is that of the first.
+
+        Raises
+        ------
+        SourceFileError: it is another.
+        """
+        marked = encoding_of(head)
+        own = self._encoding if self._encoding is not None and marked == "utf-8" else marked
+        first = own if self._is_first else self._found.source.get("encoding", "utf-8")
+        if own != first or (own != marked and head.startswith(codecs.BOM_UTF8)):
+            problem = f"is written in {marked}, and other files in {first}: `source.encoding` is one for all of them"
+            raise SourceFileError(str(self._path), 1, None, problem)
+        return own
 
     def _columns(self, made: dict[Key, Found]) -> dict[Key, Found]:
         """Return the columns of this file, those of the files before where they are alike."""
@@ -134,17 +155,17 @@ class _Reading:
         lines = blocks.head(HEAD_BYTES)
         if not any(line.strip() for line in lines):
             raise SourceFileError(str(self._path), 1, None, "the file is empty: there is nothing to describe")
-        dialect = dialect_of(lines)
+        dialect = self._dialect(lines)
         keys = _keys(dialect)
+        labels = dict(zip(keys, dialect.names or (), strict=False))
         if self._is_first:
-            self._found.labels = dict(zip(keys, dialect.names or (), strict=False))
+            self._found.labels = labels
             self._found.notes += dialect.notes
             self._found.source |= _said(dialect, keys)
-        elif (said := _said(dialect, keys)) != {
-            key: self._found.source[key] for key in said if key in self._found.source
-        }:
-            problem = "is not written as the first file is: `source` says one delimiter, and one header, for all"
-            raise SourceFileError(str(self._path), 1, None, problem)
+            self._found.dialect = dialect
+        for key, label in labels.items():
+            if self._found.labels.get(key, label) != label:
+                self._found.elsewhere[key] = f"{label!r} is at its place in {self._path}"
         columns = list(self._columns({key: TextColumn() for key in keys}).values())
         told = 0
         for cells in blocks.columns(dialect):
@@ -154,18 +175,33 @@ class _Reading:
             self._progress(blocks.read_bytes - told)
             told = blocks.read_bytes
 
+    def _dialect(self, lines: Sequence[str]) -> Dialect:
+        try:
+            dialect = dialect_of(lines)
+        except NoRowsError as error:
+            raise SourceFileError(str(self._path), 1, None, str(error)) from error
+        first = dialect if self._is_first else self._found.dialect
+        if first is None or not dialect.is_as(first):
+            problem = "is not written as the first file is: `source` says one delimiter, and one header, for all"
+            raise SourceFileError(str(self._path), 1, None, problem)
+        return dialect
+
     def _json(self, file: io.BufferedReader, encoding: str) -> None:
         source = str(self._path)
         values = (
             json_array_values(source, file, encoding) if is_array(file, encoding)
             else json_line_values(source, file, encoding, self._found.on_bad)
         )  # fmt: skip
-        block: list[dict[str, object]] = []
+        block: list[Leaves] = []
         for _, line, found in values:
             if not isinstance(found, dict):
                 self._found.on_bad(SourceFileError(source, line, None, "JSON, but not an object"))
                 continue
-            block.append(found)
+            leaves = list(walk(found))
+            if any(is_half(value) for _, value in leaves):
+                self._found.on_bad(SourceFileError(source, line, None, f"{_HALF}, which no record can hold"))
+                continue
+            block.append(leaves)
             if len(block) == _JSON_ROWS:
                 self._objects(block)
                 block = []
@@ -174,13 +210,17 @@ class _Reading:
         if not self._found.rows:
             raise SourceFileError(str(self._path), None, None, "it holds no objects: there is nothing to describe")
 
-    def _objects(self, block: Sequence[dict[str, object]]) -> None:
+    def _objects(self, block: Sequence[Leaves]) -> None:
         values: dict[Key, list[object]] = {}
-        for found in block:
-            for steps, value in walk(found):
+        for leaves in block:
+            for steps, value in leaves:
                 values.setdefault(steps[0] if len(steps) == 1 else RecordPath(steps), []).append(value)
         for name in values:
-            if name not in self._found.columns:
+            if name in self._found.columns:
+                continue
+            if (fault := self._no_key(name)) is not None:
+                self._found.notes += [] if fault in self._found.notes else [fault]
+            else:
                 new = JsonColumn()
                 new.add([], self._found.rows)
                 self._found.columns[name] = new
@@ -188,6 +228,13 @@ class _Reading:
             if isinstance(column, JsonColumn):
                 column.add(values.get(known, []), len(block))
         self._found.rows += len(block)
+
+    def _no_key(self, key: Key) -> str | None:
+        """Return why no column is begun for ``key``."""
+        steps = key.steps if isinstance(key, RecordPath) else (key,)
+        if any(map(is_half, steps)):
+            return f"a key of its objects holds {_HALF}, and is no column"
+        return TOO_MANY if len(self._found.columns) >= MOST_PATHS else None
 
     def _refuse_passages(self) -> None:
         """Leave out what is a value in some objects, and holds others in others."""
@@ -197,7 +244,7 @@ class _Reading:
         for key in [key for key in columns if isinstance(key, RecordPath)]:
             for passed in (key.steps[:depth] for depth in range(1, len(key.steps))):
                 before = str(passed[0]) if len(passed) == 1 else RecordPath(passed)
-                if before in columns and any(rows > missing for rows, missing in _text_of(columns[before]).missing):
+                if before in columns and _has_values(columns[before]):
                     self._found.elsewhere |= {
                         key: f"{before} is a value in some objects",
                         before: "it holds others, too",
@@ -252,8 +299,11 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _text_of(column: Found) -> TextColumn | ArrowColumn:
-    return column.text if isinstance(column, JsonColumn) else column
+def _has_values(column: Found) -> bool:
+    """Whether a key of objects holds a value, or a list that is not looked into, in some of them."""
+    seen = column.text if isinstance(column, JsonColumn) else column
+    is_list = isinstance(column, JsonColumn) and column.is_nested
+    return is_list or any(rows > missing for rows, missing in seen.missing)
 
 
 def _said(dialect: Dialect, keys: Sequence[Key]) -> dict[str, Any]:

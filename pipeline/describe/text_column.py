@@ -15,6 +15,7 @@ from contract.stream_sections import Column
 from pipeline.cells import reader
 from pipeline.describe.distinct import Distinct
 from pipeline.describe.numbers import Numbers, ints_of
+from pipeline.describe.runs import Runs
 from pipeline.describe.times import Times, forms_of
 from pipeline.numerals import Numerals
 
@@ -105,6 +106,7 @@ class TextColumn:
         self.empty = 0
         self.words: Counter[str] = Counter()
         self.distinct = Distinct()
+        self.runs = Runs()
         self.longest = 0
         self.numbers: list[Numbers] = []
         self.times: list[Times] = []
@@ -134,12 +136,14 @@ class TextColumn:
         self._surely_missing.append((len(cells), len(cells) - len(values) - (others - self._other_words)))
         self._other_words = others
         if not len(values):
+            self.runs.add(values, len(cells))
             return
         if not self.any_value:
             self._begin(values[0].as_py())
         self.any_value = True
         if not is_read and not self.is_text:
             self._read(values)
+        self.runs.add(self._hours(values), len(cells))
         self.distinct.add(values, worth_naming=not self._are_floats())
         if self.is_text:
             self.longest = max(self.longest, pc.max(pc.utf8_length(values)).as_py())
@@ -218,6 +222,11 @@ class TextColumn:
 
     def _only_numbers(self) -> None:
         self.times, self.booleans, self._are_numbers = [], None, True
+
+    def _hours(self, values: pa.Array) -> pa.Array:
+        """Return what a feature would be made of: of ISO times the hour, else ``values``."""
+        is_iso = bool(self.times) and self.times[0].kind == "timestamp" and self.times[0].pattern is None
+        return pc.utf8_slice_codeunits(values, 11, 13) if is_iso else values
 
     def _are_floats(self) -> bool:
         return bool(self.numbers) and not any(numbers.type and "int" in numbers.type for numbers in self.numbers[:1])

@@ -40,7 +40,9 @@ logger = logging.getLogger(__name__)
     ],
     exits={DONE: "what is left is listed, or was put away", FAILED: "something could not be asked or put away"},
 )
-@click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
+@click.option(
+    "--stream", "stream_path", metavar="PATH", default="streams/flights.yaml", show_default=True, help="Stream file."
+)
 @click.option("--model", "models", multiple=True, help="Registered model beside the stream's own two. Repeatable.")
 @click.option(
     "--older-than",

@@ -57,7 +57,7 @@ DURATION, SIZE = _Unit("duration"), _Unit("size")
         UNUSABLE: "it came to the end, records landed, and every one of them was rejected",
     },
 )
-@click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
+@click.option("--stream", "stream_path", metavar="PATH", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--rows", type=click.IntRange(min=1), help="Cut a batch after this many rows, over all lanes together.")
 @click.option("--bytes", "bytes_", type=SIZE, help="Cut a batch after this many bytes of records, e.g. 64MB.")
 @click.option("--window", type=DURATION, help="Cut by this stretch of record time, e.g. 5m.")

@@ -12,7 +12,7 @@ from pipeline.land.formats.avro.schema import MOST_BYTES, AvroSchema, Unreadable
 from pipeline.land.formats.avro.written import schema_in_file
 from pipeline.land.formats.value_format import Schemas
 from pipeline.land.formats.whole_records import WholeRecords
-from pipeline.land.registry_client import RegistryClient, RegistrySettings
+from pipeline.land.registry_client import RegistrySettings
 from pipeline.land.schema_registry import SchemaRegistry
 from pipeline.stream_file import line_of_key
 
@@ -31,10 +31,9 @@ def record_format(
     in_file = None if records.schema_file is None else _schema_in_file(stream, stream_path)
     registry = None
     if records.format == "avro" and records.schema_registry is not None:
-        settings = RegistrySettings()
+        registry = SchemaRegistry(records.schema_registry, RegistrySettings(), stop)
         # What is wrong at the start is said at once; later it is waited for.
-        RegistryClient(records.schema_registry, settings).check()
-        registry = SchemaRegistry(records.schema_registry, settings, stop)
+        registry.check()
     return WholeRecords(stream, Schemas(registry, in_file)), registry
 
 

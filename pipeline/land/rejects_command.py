@@ -18,7 +18,7 @@ from rich.table import Table
 
 from console.commands import Command
 from console.output import output
-from console.progress import step
+from console.progress import Step, put_line, step
 from contract import remedies
 from contract.errors import ConfigurationError
 from contract.stream import Stream
@@ -46,7 +46,7 @@ _AFTER = re.compile(r"(\d{1,10})-(\d{1,19})")
         "--stream streams/flights.yaml --land-again",
     ],
 )
-@click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
+@click.option("--stream", "stream_path", metavar="PATH", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--land-again", is_flag=True, help="Land those that parse now; the next batch holds their rows.")
 @click.option("--lane", type=click.IntRange(min=0), help="List those of this lane only.")
 @click.option("--offset", type=click.IntRange(min=0), help="List those of this offset only.")
@@ -80,15 +80,23 @@ def rejects(  # noqa: PLR0917 - click hands over one argument an option
         named for named in found.parts
         if lane in {None, named.lane} and (offset is None or named.part.first_offset <= offset < named.part.next_offset)
     ]  # fmt: skip
-    wanted = (
-        (named, reject) for named, reject in _listed(store, stream.name, replace(found, parts=parts), behind)
-        if offset in {None, reject.offset} and (reason is None or reason in reject.reason)
-    )  # fmt: skip
-    if as_json:
-        for named, reject in itertools.islice(wanted, limit):
-            click.echo(_json(named, reject))
-    else:
-        _print(stream.name, found, wanted, limit)
+    with step(f"rejects {stream.name}", unit="records") as reading:
+        listed = _listed(store, stream.name, replace(found, parts=parts), behind, reading)
+        wanted = (
+            (named, reject) for named, reject in listed
+            if offset in {None, reject.offset} and (reason is None or reason in reject.reason)
+        )  # fmt: skip
+        if as_json:
+            for named, reject in itertools.islice(wanted, limit):
+                put_line(_json(named, reject))
+            return
+        table, last = _table(stream.name, itertools.islice(wanted, limit))
+        more = next(wanted, None) is not None
+    console = output(width=140)
+    console.print(table)
+    console.print(f"{found.rejected:,} records are rejected{_again(found)}", markup=False)
+    if more:
+        console.print(f"there are more: --after {last}", markup=False)
 
 
 def _place(after: str | None) -> tuple[int, int] | None:
@@ -101,10 +109,11 @@ def _place(after: str | None) -> tuple[int, int] | None:
 
 
 def _listed(
-    store: ObjectStore, stream: str, found: RejectedStream, after: tuple[int, int] | None
+    store: ObjectStore, stream: str, found: RejectedStream, after: tuple[int, int] | None, reading: Step
 ) -> Iterator[tuple[RejectedPart, Reject]]:
     for named, table in tables(store, stream, found, after=after):
         for reject in rejects_in(table):
+            reading.advance()
             yield named, reject
 
 
@@ -127,18 +136,15 @@ def _base64(value: bytes | None) -> str | None:
     return None if value is None else base64.b64encode(value).decode()
 
 
-def _print(stream: str, found: RejectedStream, wanted: Iterator[tuple[RejectedPart, Reject]], limit: int) -> None:
-    console = output(width=140)
+def _table(stream: str, page: Iterator[tuple[RejectedPart, Reject]]) -> tuple[Table, str]:
+    """Return a table of the page, and where it ends."""
     table = Table("lane-offset", "batch", "reason", "value", title=f"rejects of stream {stream}")
     place = ""
-    for named, reject in itertools.islice(wanted, limit):
+    for named, reject in page:
         place = f"{named.lane}-{reject.offset}"
         batch = "–" if named.batch is None else str(named.batch)
         table.add_row(place, batch, escape(shown(reject.reason.encode(), 400)), escape(shown(reject.value)))
-    console.print(table)
-    console.print(f"{found.rejected:,} records are rejected{_again(found)}", markup=False)
-    if next(wanted, None) is not None:
-        console.print(f"there are more: --after {place}", markup=False)
+    return table, place
 
 
 def _again(found: RejectedStream) -> str:

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 UNKNOWN_FOR_S: Final = 10.0
 """So long an id that the registry does not know is not asked for again."""
 _MOST_UNKNOWN: Final = 10_000
+_ASKED_AT_ONCE: Final = 64
 
 
 class SchemaRegistry:
@@ -34,10 +35,16 @@ class SchemaRegistry:
         self.failure: str | None = None
         """What the registry last failed with, None while it answers."""
         self._stop = stop
-        self._client = RegistryClient(url, settings)
-        self._one_at_a_time = threading.Lock()
+        self._client = RegistryClient(url, settings, stop)
+        # An id is asked for by one thread; a registry that is down is waited for by one thread.
+        self._asking = [threading.Lock() for _ in range(_ASKED_AT_ONCE)]
+        self._waiting = threading.Lock()
         self._known: dict[int, RegisteredSchema] = {}
         self._unknown: dict[int, tuple[float, str]] = {}
+
+    def check(self) -> None:
+        """Say what is wrong with the registry, or its address; raises as :meth:`schema`, and waits for nothing."""
+        self._client.check()
 
     def schema(self, number: int) -> RegisteredSchema:
         """Return the schema of id ``number``; waits for a registry that does not answer.
@@ -50,7 +57,7 @@ class SchemaRegistry:
         """
         if not 0 < number <= LARGEST_ID:
             raise UnreadableSchemaError(f"a registry counts its schemas from 1 to {LARGEST_ID}")
-        with self._one_at_a_time:
+        with self._asking[number % _ASKED_AT_ONCE]:
             if (found := self._known.get(number)) is None:
                 found = self._known[number] = self._asked(number)
             return found
@@ -60,7 +67,7 @@ class SchemaRegistry:
         if time.monotonic() < until:
             raise UnreadableSchemaError(reason)
         try:
-            found = self._until_answered(number)
+            found = self._found(number)
         except UnreadableSchemaError as error:
             if len(self._unknown) >= _MOST_UNKNOWN:
                 self._unknown.clear()
@@ -69,11 +76,20 @@ class SchemaRegistry:
         logger.info("schema read; registry=%s id=%d", self._client.url, number)
         return found
 
+    def _found(self, number: int) -> RegisteredSchema:
+        try:
+            return self._once(number)
+        except ServiceDownError:
+            if self._stop is None:
+                raise
+        with self._waiting:
+            return self._until_answered(number)
+
     def _until_answered(self, number: int) -> RegisteredSchema:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(ServiceDownError),
             wait=tenacity.wait_exponential_jitter(multiplier=0.5, max=LONGEST_WAIT_S),
-            stop=tenacity.stop_never if self._stop is not None else tenacity.stop_after_attempt(1),
+            stop=tenacity.stop_never,
             before_sleep=self._say,
             sleep=self._sleep,
             reraise=True,

@@ -30,7 +30,7 @@ from pipeline.stream_file import load_stream
     examples=["--stream streams/flights.yaml --against-topic", "--stream streams/flights.yaml --json"],
     exits={DONE: "the proof holds", FAILED: "the proof fails, or could not be made"},
 )
-@click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
+@click.option("--stream", "stream_path", metavar="PATH", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON document.")
 @click.option("--against-topic", is_flag=True, help="Compare both ends with the topic's watermarks too.")
 def verify(stream_path: str, *, as_json: bool, against_topic: bool) -> None:

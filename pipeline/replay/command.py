@@ -24,7 +24,7 @@ from pipeline.replay.header import with_stream_file
 from pipeline.replay.limits import Limits, limits_of
 from pipeline.replay.opened import read_once
 from pipeline.replay.pace import EventPace, Pace
-from pipeline.replay.place import default_path, fingerprint, source_id
+from pipeline.replay.place import bytes_of, default_path, fingerprint, source_id
 from pipeline.replay.position import FileId, SentRow, as_sent
 from pipeline.replay.record import record_of
 from pipeline.replay.resume import GoOn, go_on
@@ -90,14 +90,27 @@ class _Reading:
         self._path, self._stream, self._stream_path, self._skip_bad = path, stream, stream_path, skip_bad
         self._shown = shown
         self._record = record_of(stream)
+        self._rows, self._doing = 0, ""
         self.bad = 0
         self.first_bad: SourceFileError | None = None
 
     def rows(self) -> Iterator[SourceRow]:
         self.bad, self.first_bad = 0, None
-        for row in with_stream_file(read_rows(self._path, self._stream, self.on_bad), self._stream_path):
-            self._shown.done = row.number + 1
+        on_place = self._at if self._shown.unit == "bytes" else None
+        for row in with_stream_file(read_rows(self._path, self._stream, self.on_bad, on_place), self._stream_path):
+            self._rows = row.number + 1
+            if on_place is None:
+                self._shown.done = self._rows
             yield row
+
+    def say(self, doing: str) -> None:
+        """Say what the rows are read for; of bytes, how many rows they have been so far."""
+        self._doing = doing
+        self._shown.say(f"{doing} · {self._rows:,} rows" if self._shown.unit == "bytes" else doing)
+
+    def _at(self, place: int) -> None:
+        self._shown.reach(place)
+        self.say(self._doing)
 
     def as_sent(self, limits: Limits) -> Iterator[SentRow]:
         key = self._stream.written.key
@@ -122,16 +135,19 @@ class _Reading:
         TERMINATED: "ended by SIGTERM; the same command goes on from there",
     },
 )
-@click.option("--stream", "stream_path", required=True, help="Stream file, e.g. streams/flights.yaml.")
+@click.option("--stream", "stream_path", metavar="PATH", required=True, help="Stream file, e.g. streams/flights.yaml.")
 @click.option(
-    "--file", "file_path", help="A file, directory, quoted pattern, or - (standard input); default: `source`."
+    "--file",
+    "file_path",
+    metavar="PATH",
+    help="A file, directory, quoted pattern, or - (standard input); default: `source`.",
 )
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Rows a second; default: as fast as it goes.")
 @click.option("--jitter", is_flag=True, help="Pause randomly between rows, as a live stream does.")
 @click.option("--speed", type=SPEED, help="Pace by the event-time column, e.g. 3600x: an hour of it in a second.")
 @click.option("--stamp", is_flag=True, help="Stamp records with their event time, so that windows go by it.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first rows of the file.")
-@click.option("--partitions", type=click.IntRange(min=1), help="Of the topic, if it is made; default: 1.")
+@click.option("--partitions", type=click.IntRange(min=1), help="How many the topic gets, if it is made; default: 1.")
 @click.option("--skip-bad", is_flag=True, help="Count and report rows that cannot be read or sent, and go on.")
 @click.option("--again", is_flag=True, help="Send the whole file anew, whatever the topic holds of it.")
 def replay(  # noqa: PLR0917 - click hands over one argument an option
@@ -156,30 +172,32 @@ def replay(  # noqa: PLR0917 - click hands over one argument an option
         raise ConfigurationError("--speed paces by the event time, --rate and --jitter by the clock: give one of them")
     when = event_time_of(stream) if speed or stamp else None
     stop = Stop()
-    with step(f"replay {path.name or path}", total=limit, unit="rows") as shown:
+    in_bytes = 0 if limit else bytes_of(path)
+    total, unit = limit or in_bytes or None, "bytes" if in_bytes else "rows"
+    with step(f"replay {path.name or path}", total=total, unit=unit) as shown:
         reading = _Reading(path, stream, stream_path, shown, skip_bad=skip_bad)
         if when is not None and stamp:
             if read_once(path):
                 raise ConfigurationError("--stamp reads all rows before it sends one, and standard input is read once")
-            shown.say("looking at event times")
+            reading.say("looking at event times")
             refuse_unstampable(_limited(reading.rows(), limit), when, str(path))
         topic = ensure_topic(stream.topic, partitions, settings)
         if stamp:
             refuse_retention(stream.topic, topic.config)
         read = functools.partial(reading.as_sent, limits_of(stream, topic.record_bytes, settings))
-        shown.say("comparing with what the topic holds")
+        reading.say("comparing with what the topic holds")
         found = GoOn(range(topic.partitions), read(), 0) if again else go_on(file, path, stream, topic, settings, read)
         sending = Sending(
             make_producer(settings, topic.record_bytes), stream.topic, file.place, found.next_rows,
             keyed=stream.written.key is not None, already_there=min(found.passed, limit or found.passed),
         )  # fmt: skip
         stop.listen()
-        shown.say("sending")
+        reading.say("sending")
         try:
             pacing = _Pacing(Pace(rate, jitter=jitter), EventPace(speed) if speed else None, when, stamp=stamp)
             _send_all(sending, found.rows, pacing, limit, stop)
         finally:
-            shown.say("waiting for acknowledgements")
+            reading.say("waiting for acknowledgements")
             unacknowledged = sending.finish()
             _report(sending, reading, path, unacknowledged, settings["bootstrap.servers"])
     if stop.is_set():

@@ -70,6 +70,8 @@ class JsonColumns:
         if isinstance(value, JsonNumber):
             return self._number[name](value)
         if isinstance(value, str):
+            # Half of a character of UTF-16, which JSON may write, cannot be sent.
+            value.encode()
             return self._text[name](value)
         if isinstance(value, bool) and self._types[name] == "bool":
             return value

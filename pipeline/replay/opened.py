@@ -20,6 +20,7 @@ from pipeline.near_files import near_files
 from pipeline.replay.lines import BROKEN
 
 STANDARD_INPUT = Path("-")
+OnPlace = Callable[[int], None]
 Form = Literal["text", "json", "parquet", "arrow"]
 
 _PACKED: Final = {".gz": "gzip", ".zip": "zip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
@@ -42,6 +43,19 @@ _UNPACKERS: Final[dict[str, Callable[[Any], Any]]] = {
     "xz": lzma.LZMAFile,
     "zstd": lambda file: pa.CompressedInputStream(file, "zstd"),
 }
+
+
+class _Watched(io.FileIO):
+    """A file that tells, with each piece that is read, how many bytes lie before what comes next."""
+
+    def __init__(self, path: Path, on_place: OnPlace) -> None:
+        super().__init__(path)
+        self._on_place = on_place
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        found = super().readinto(buffer)
+        self._on_place(self.tell())
+        return found
 
 
 class Opened(NamedTuple):
@@ -74,8 +88,8 @@ class _WithHead(io.RawIOBase):
         return cast("bytes", read(most))
 
 
-def opened(path: Path, stack: ExitStack) -> Opened:
-    """Return what is in the file at ``path``, which `-` makes standard input.
+def opened(path: Path, stack: ExitStack, on_place: OnPlace | None = None) -> Opened:
+    """Return what is in the file at ``path``, which `-` makes standard input; ``on_place`` is told how far it was read.
 
     Raises
     ------
@@ -84,7 +98,10 @@ def opened(path: Path, stack: ExitStack) -> Opened:
     with readable(path):
         if path == STANDARD_INPUT:
             return _known(path, cast("io.BufferedReader", sys.stdin.buffer), stack)
-        return _known(path, stack.enter_context(path.open("rb")), stack)
+        if on_place is None or read_once(path):
+            return _known(path, stack.enter_context(path.open("rb")), stack)
+        watched = cast("io.BufferedReader", stack.enter_context(io.BufferedReader(_Watched(path, on_place))))
+        return _known(path, watched, stack)
 
 
 def read_once(path: Path) -> bool:

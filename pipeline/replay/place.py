@@ -75,6 +75,11 @@ def files_of(path: Path) -> Sequence[Path]:
     return _matching(path) or [path]
 
 
+def bytes_of(path: Path) -> int:
+    """Return how many bytes the files of ``path`` have, packed as they are; 0 where that is not known."""
+    return 0 if read_once(path) else sum(file.stat().st_size for file in files_of(path) if file.is_file())
+
+
 def _matching(path: Path) -> list[Path]:
     return sorted(file for file in map(Path, glob.glob(str(path), recursive=True)) if file.is_file())  # noqa: PTH207 - Path.glob takes no absolute one
 

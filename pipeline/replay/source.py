@@ -12,18 +12,19 @@ from contract.stream import Stream
 from pipeline.replay.arrow_file import read_arrow
 from pipeline.replay.json_array import is_array, read_json_array
 from pipeline.replay.json_lines import read_json_lines
-from pipeline.replay.opened import Opened, opened
+from pipeline.replay.opened import OnPlace, Opened, opened
 from pipeline.replay.parquet import read_parquet
 from pipeline.replay.place import files_of
 from pipeline.replay.rows import OnBad, SourceRow
 from pipeline.replay.text_rows import read_text
 
 
-def read_rows(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
+def read_rows(path: Path, stream: Stream, on_bad: OnBad, on_place: OnPlace | None = None) -> Iterator[SourceRow]:
     """Yield the rows of ``path``, or of the files it stands for, one behind the other.
 
     A column that is in no record's value is in no file.
-    What cannot be read goes to ``on_bad``, which may raise it.
+    What cannot be read goes to ``on_bad``, which may raise it; ``on_place`` is told how many bytes of all files were
+    read by now.
 
     Raises
     ------
@@ -32,20 +33,25 @@ def read_rows(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
     stream = stream.model_copy(update={"columns": stream.value_columns})
     files = files_of(path)
     if len(files) == 1:
-        yield from _read(files[0], stream, on_bad)
+        yield from _read(files[0], stream, on_bad, on_place)
         return
-    before = 0
+    before, bytes_before = 0, 0
     for file in files:
         number = -1
-        for row in _read(file, stream, on_bad):
+        for row in _read(file, stream, on_bad, _behind(bytes_before, on_place)):
             number = row.number
             yield replace(row, number=before + number, path=str(file))
         before += number + 1
+        bytes_before += file.stat().st_size
 
 
-def _read(path: Path, stream: Stream, on_bad: OnBad) -> Iterator[SourceRow]:
+def _behind(bytes_before: int, on_place: OnPlace | None) -> OnPlace | None:
+    return None if on_place is None else lambda place: on_place(bytes_before + place)
+
+
+def _read(path: Path, stream: Stream, on_bad: OnBad, on_place: OnPlace | None) -> Iterator[SourceRow]:
     with ExitStack() as stack:
-        found = opened(path, stack)
+        found = opened(path, stack, on_place)
         if found.form == "text":
             yield from read_text(str(path), found.file, stream, on_bad)
         elif found.form == "json":

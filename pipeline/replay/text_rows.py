@@ -118,7 +118,7 @@ def _by_places(source: str, lines: Lines, stream: Stream) -> _Layout:
     """Return the layout: a delimiter that is not told is the only one that splits the first rows, and all alike."""
     told = stream.written.delimiter
     last = max(int(stream.name_in_file(column)) for column in stream.columns)
-    found = {delimiter: _widths(lines, delimiter, 1 if told else _LOOKED_AT) for delimiter in told or _DELIMITERS}
+    found = {delimiter: _widths(lines, delimiter, _LOOKED_AT) for delimiter in told or _DELIMITERS}
     if not any(found.values()):
         raise SourceFileError(source, 1, None, "the file is empty, or its first rows cannot be read")
     fitting = {delimiter: widths[0] for delimiter, widths in found.items() if widths and (told or _split(widths, last))}

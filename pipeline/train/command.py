@@ -40,7 +40,9 @@ from pipeline.train.settings import TrackingSettings, spark_settings, tracking_s
         TERMINATED: "ended by SIGTERM; the run ends as KILLED, and the next training does it again",
     },
 )
-@click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
+@click.option(
+    "--stream", "stream_path", metavar="PATH", default="streams/flights.yaml", show_default=True, help="Stream file."
+)
 @click.option(
     "--scheme",
     type=click.Choice(SCHEMES),

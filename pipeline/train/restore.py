@@ -50,8 +50,9 @@ def _restore(model: str, tracking: TrackingSettings, stored: StoreSettings, wait
         _refuse_unknown(store, registry)
         with Lease(store, model, wait_s=wait_s) as lease:
             done = False
-            with step(f"restore {model}"):
-                for said in open_restorer(registry, Ledger(store, model), tracking, lease).restore():
+            with step(f"restore {model}", unit="versions checked or made") as shown:
+                restorer = open_restorer(registry, Ledger(store, model), tracking, lease, shown.advance)
+                for said in restorer.restore():
                     put_line(f"{model}: {said}")
                     done = True
     finally:

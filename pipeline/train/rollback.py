@@ -18,7 +18,9 @@ from pipeline.train.settings import tracking_settings
 
 
 @click.command(cls=Command, examples=["--stream streams/flights.yaml", "--model flights-again"])
-@click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
+@click.option(
+    "--stream", "stream_path", metavar="PATH", default="streams/flights.yaml", show_default=True, help="Stream file."
+)
 @click.option("--scheme", type=click.Choice(SCHEMES), default=FROM_FILE, show_default=True, help="Names the model.")
 @click.option("--model", default=FROM_STREAM, show_default=True, help="Registered model; default: the stream's name.")
 @click.option(

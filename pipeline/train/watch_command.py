@@ -28,7 +28,9 @@ _STOP_S = 8.0
     examples=["--stream streams/flights.yaml", "--stream streams/flights.yaml --poll-s 5"],
     exits={DONE: "it was told to leave (Ctrl-C, SIGTERM)"},
 )
-@click.option("--stream", "stream_path", default="streams/flights.yaml", show_default=True, help="Stream file.")
+@click.option(
+    "--stream", "stream_path", metavar="PATH", default="streams/flights.yaml", show_default=True, help="Stream file."
+)
 @click.option(
     "--scheme",
     type=click.Choice(SCHEMES),

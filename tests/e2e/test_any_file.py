@@ -15,8 +15,6 @@ from tests.e2e.data_files import FILES, DataFile, bring
 from tests.e2e.newcomer import Newcomer, first_of, own_name, prediction_server
 from tests.integration.serving.prediction_server import PredictionServer
 
-# Some are trained as a person types it, and all of them by the command that this runs.
-BY_MLFLOW = {"movies.json", "ml-100k.inter"}
 SHORT_ROWS = {"country_data.tsv": 1}
 """Rows that cannot be read, in files that have such; `describe` says so, and `replay` asks for `--skip-bad`."""
 
@@ -77,7 +75,7 @@ def test_a_file_becomes_routes(file: DataFile, files: Path, newcomer: Newcomer, 
     assert f"sent {file.rows - bad:,} rows of {file.name} to topic" in said
     assert (f"skipped {bad} rows" in said) == (bad > 0)
     newcomer.landed(file.rows - bad)
-    trained = newcomer.mlflow_run() if file.name in BY_MLFLOW else newcomer.pipeline("train")
+    trained = newcomer.mlflow_run()
     assert f"{newcomer.model} version 3" in trained
     newcomer.asked(server, first_of(read_rows(path, newcomer.stream, _stop)).values)
 

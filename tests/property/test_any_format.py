@@ -321,7 +321,7 @@ def test_what_is_read_a_column_at_a_time_is_what_fastavro_reads(text: Any, data:
     assert set(range(len(generated))) <= set(rows.tolist())
     for place, row in enumerate(rows.tolist()):
         # What fastavro refuses is never a row.
-        expected = one_record(schema.physical, bodies[row])
+        expected = one_record(schema, bodies[row])
         for steps, values in columns.items():
             assert repr(values[place]) == repr(_at(expected, steps))
 

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import lzma
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -225,3 +226,34 @@ def test_any_parquet_is_read_as_it_was_described(tmp_path: Path, data: st.DataOb
         assert "infinity" in str(error)
         return
     assert len(list(read_rows(path, stream, _stop))) == rows, text
+
+
+FREE_CELL = st.sampled_from(["1", "2.5", "a", "", "NA", "1,5", "2024-01-01", '"', '"x\ny"', "é", " 7", "yes"])
+FREE_ROW = st.lists(FREE_CELL, min_size=1, max_size=4)
+FREE_FILE = st.tuples(
+    st.lists(FREE_ROW, min_size=1, max_size=10), st.sampled_from(",;"), st.sampled_from(["utf-8", "cp1252", "utf-16"])
+)  # fmt: skip
+
+
+@given(st.lists(FREE_FILE, min_size=1, max_size=2), st.integers(0, 3))
+@settings(EXAMPLES, max_examples=150)
+def test_what_replay_refuses_of_any_files_is_told(
+    tmp_path: Path, files: list[tuple[list[list[str]], str, str]], plain: int
+) -> None:
+    shutil.rmtree(directory := tmp_path / "all", ignore_errors=True)
+    directory.mkdir()
+    for place, (rows, delimiter, encoding) in enumerate(files):
+        # Rows of one width and kind, so that not all of the files are refused.
+        lines = [["x", "y", "z"], *[[str(n), f"{n}.5", "w"] for n in range(plain)], *rows] if plain else rows
+        (directory / f"{place}.csv").write_text("\n".join(map(delimiter.join, lines)) + "\n", encoding)
+    try:
+        table = table_of(directory)
+        found = description_of(table, directory)
+    except SourceFileError:
+        return
+    if not found.proposal:
+        return
+    stream = parse_stream("\n".join(stream_text(found)) + "\n", "s.yaml")
+    bad: list[SourceFileError] = []
+    assert len(list(read_rows(directory, stream, bad.append))) == table.rows, (lines, found.notes)
+    assert len(bad) == table.bad, (bad, table.first_bad)

@@ -9,6 +9,7 @@ import inspect
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from typing import get_args
 
 import click
 import pytest
@@ -19,6 +20,7 @@ from console.commands import Command, Group
 from docs.generate.command_help import PROGRAMS
 from infra.run.status import ServiceStatus
 from pipeline.__main__ import main as pipeline
+from pipeline.describe.against import Change, What
 from pipeline.describe.as_json import as_json
 from pipeline.doctor.finding import Examination, Finding
 from pipeline.land.reject_reasons import ReasonCount
@@ -32,6 +34,7 @@ DOCS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 MAKERS = (
     "bench", "bench.recommending", "bench.landing.nested", "docs.screenshots", "infra.bring.lock", "infra.bring.conda",
 )  # fmt: skip
+PATHS = {"--stream", "--file", "--schema-file", "--against"}
 
 
 def commands(typed: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
@@ -150,6 +153,10 @@ def test_what_means_the_same_is_called_the_same() -> None:
                 types.setdefault(parameter.opts[0], set()).add(parameter.type.name)
                 assert re.fullmatch(r"(-[a-z]|--[a-z]+(-[a-z]+)*)", parameter.opts[0])
                 assert parameter.help, parameter.opts
+                assert parameter.opts[0] not in PATHS or parameter.metavar == "PATH"
+                assert not re.match("(Of|To) ", parameter.help)
+                if parameter.opts[0] == "--json":
+                    assert parameter.help.startswith("For programs: one ")
     assert {name: found for name, found in types.items() if len(found) > 1} == {}
 
 
@@ -164,6 +171,11 @@ def test_the_docs_have_the_same_exit_codes() -> None:
         ("python -m pipeline status --json", (StreamStatus, BatchStatus, LaneStatus, ReasonCount), ()),
         ("python -m pipeline verify --json", (Proof, BatchProof, LaneProof, ColumnProof), ("holds",)),
         ("python -m infra status --json", (ServiceStatus,), ()),
+        (
+            "python -m pipeline describe FILE --against streams/mine.yaml --json",
+            (Change,),
+            ("changes", *get_args(What)),
+        ),
     ],
 )
 def test_the_docs_have_every_key_of_a_json_document(typed: str, documents: Sequence[type], more: Sequence[str]) -> None:

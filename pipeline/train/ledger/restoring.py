@@ -38,13 +38,23 @@ CheckArtifact = Callable[[Artifact], None]
 
 
 class Restorer:
-    """Restores one registered model; the caller holds its lease. Killed anywhere, the next one goes on."""
+    """Restores one registered model; the caller holds its lease. Killed anywhere, the next one goes on.
+
+    ``on_version`` is told of each version that was checked, and of each that was made again.
+    """
 
     def __init__(
-        self, registry: Registry, ledger: Ledger, sources: Sources, lease: Lease, check_artifact: CheckArtifact
+        self,
+        registry: Registry,
+        ledger: Ledger,
+        sources: Sources,
+        lease: Lease,
+        check_artifact: CheckArtifact,
+        *,
+        on_version: Callable[[], None],
     ) -> None:
         self._registry, self._ledger, self._sources, self._lease = registry, ledger, sources, lease
-        self._check_artifact = check_artifact
+        self._check_artifact, self._on_version = check_artifact, on_version
         self._tracking = Tracking(registry)
 
     def restore(self) -> Iterator[str]:
@@ -132,6 +142,7 @@ class Restorer:
                     yield f"version {number}: its logged model {artifact.model_id} is gone"
                 else:
                     yield from self._altered(number, artifact)
+            self._on_version()
 
     def _altered(self, number: int, artifact: Artifact) -> Iterator[str]:
         try:
@@ -155,6 +166,7 @@ class Restorer:
         fault_point("restore.model-created")
         for version in plan.versions[len(found) :]:
             self._create(version)
+            self._on_version()
             fault_point("restore.version-created")
         for alias, number in plan.series.aliases.items():
             self._registry.set_alias(alias, number)
@@ -231,11 +243,19 @@ def _runs(versions: Mapping[int, RegisteredVersion]) -> list[str]:
     return [version.run_id for _, version in sorted(versions.items())]
 
 
-def open_restorer(registry: Registry, ledger: Ledger, tracking: TrackingSettings, lease: Lease) -> Restorer:
+def open_restorer(
+    registry: Registry,
+    ledger: Ledger,
+    tracking: TrackingSettings,
+    lease: Lease,
+    on_version: Callable[[], None] = lambda: None,
+) -> Restorer:
     """Return a restorer of the registered model of ``registry``."""
     runs = Runs(tracking, "", registry.model)
     artifacts = ArtifactStore(runs, tracking.uri)
     sources = Sources(registry, ledger, lambda run, name: artifacts.text_of_run(run.artifact_uri, name))
-    return Restorer(
-        registry, ledger, sources, lease, lambda artifact: artifacts.check(artifact.location, artifact.digests)
-    )
+
+    def check(artifact: Artifact) -> None:
+        artifacts.check(artifact.location, artifact.digests)
+
+    return Restorer(registry, ledger, sources, lease, check, on_version=on_version)

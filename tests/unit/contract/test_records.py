@@ -96,3 +96,25 @@ def test_a_key_and_a_header_are_text() -> None:
     for key in ('key: "\\ud800"', 'header: "\\ud800"', 'header: "\\udfff"'):
         with pytest.raises(StreamFileError):
             stream("{}", f"{{a: {{type: string, {key}}}, n: float64}}")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (
+            "{type: timestamp, path: 'y[0]'}",
+            "{type: string, path: 'y[1]'}",
+            "is a string, and by 'a' it is a timestamp",
+        ),
+        ("{type: string, path: 'y[0]'}", "{type: string, path: 'y[1].b'}", "is an object, and by 'a' it is a string"),
+        ("{type: int32, path: 'y[0].b'}", "{type: int64, path: 'y[2].b'}", "is a int64, and by 'a' it is a int32"),
+    ],
+)
+def test_elements_of_one_list_are_of_one_type(first: str, second: str, words: str) -> None:
+    columns = f"columns:\n  a: {first}\n  b: {second}\n"
+    rest = "cut: {rows: 5}\nfeatures: [{column: a, as: category}]\nmodel: {k: 2}\n"
+    with pytest.raises(StreamFileError, match=re.escape(words)) as told:
+        parse_stream(f"name: s\ntopic: s\n{columns}{rest}", "s.yaml")
+    assert "s.yaml:5" in str(told.value)
+    head = f"name: s\ntopic: s\ncolumns:\n  n: int64\n  a: {first}\n  b: {second.replace('y[', 'z[')}\n"
+    parse_stream(head + "cut: {rows: 5}\nfeatures: [n]\nmodel: {k: 2}\n", "s.yaml")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ import pytest
 from click.testing import CliRunner
 
 from console.exit_codes import UNUSABLE
+from console.progress import Step
 from contract.errors import SourceFileError
 from contract.stream import parse_stream
 from pipeline.describe import text_blocks
-from pipeline.describe.command import describe
+from pipeline.describe.command import _kept, describe
 from pipeline.describe.describe_file import description_of
 from pipeline.describe.tables import table_of
 from pipeline.replay.source import read_rows
@@ -220,6 +223,25 @@ def test_where_nothing_can_be_learnt_the_exit_code_says_so(tmp_path: Path, body:
         parse_stream(done.stdout, "s.yaml")
     told = CliRunner().invoke(describe, ["-", "--json"], input=body.encode())
     assert told.exit_code == code
+
+
+def test_a_stream_file_is_utf_8_in_a_terminal_of_another_encoding(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", f"a,größe,w\n{THINGS}")
+    done = CliRunner(charset="latin-1").invoke(describe, [str(path)])
+    assert done.exit_code == 0 and "größe" in done.stdout_bytes.decode("utf-8")
+
+
+def test_what_is_piped_in_is_counted_while_it_comes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(Step, "advance", lambda _, by=1: counted.append(by))
+    body = f"a,x,w\n{THINGS}".encode() * 100
+    os.mkfifo(pipe := tmp_path / "pipe")
+    writing = threading.Thread(target=pipe.write_bytes, args=[body])
+    writing.start()
+    with _kept(pipe) as copy:
+        assert copy.read_bytes() == body
+    writing.join()
+    assert sum(counted) == len(body)
 
 
 def test_rows_that_cannot_be_read_are_told_with_their_line(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from contract.column_types import PLAIN_TYPES
 from docs.generate import http_routes, settings_table, stream_file
 from docs.generate.types import in_words
 from tests.services import ROOT
@@ -22,11 +23,13 @@ def test_every_key_of_the_stream_file_has_a_meaning_and_a_type() -> None:
     found = {row[0]: row for row in rows}
     assert found["`cut.window`"][2:] == ["duration", ""]
     assert found["`model.tol`"][1] and found["`columns.*.type`"][3] == "required"
+    assert {f"`{name}`" for name in (*PLAIN_TYPES, "decimal(p,s)")} == set(found["`columns.*.type`"][2].split(", "))
 
 
 def test_every_setting_has_a_meaning_a_type_and_no_secret() -> None:
     rows = _cells(settings_table.text())
     assert not [row for row in rows if not all(row[:2])]
+    assert len({row[1] for row in rows}) == len({row[0] for row in rows})
     assert ["`SWATHE_PORT_KAFKA`", "port of the Kafka broker", "integer, ≥ 1024, ≤ 65535", "`19092`"] in rows
     assert {row[3] for row in rows if row[2:3] == ["password"]} == {""}
 

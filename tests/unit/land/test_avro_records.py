@@ -310,6 +310,35 @@ def test_what_is_no_record_is_rejected_with_words(value: bytes, words: str) -> N
     assert words in found.rejected[0].reason
 
 
+LONG_NUMBERS = [b"\xff" * 9 + b"\x03", b"\x80" * 9 + b"\x7f", b"\xff" * 10 + b"\x01", b"\x80" * 12 + b"\x00"]
+
+
+# How many fields are not alike in all records: of none, and of one beside others, the others are read as columns.
+@pytest.mark.parametrize("loose", [0, 1, 2])
+def test_a_number_that_has_more_bits_than_its_type_is_no_row(loose: int) -> None:
+    tags = {"type": "array", "items": ["null", "long", "string"]}
+    schema = record(("x", "int"), ("y", "long"), *((name, tags) for name in "tu"[:loose]))
+    assert read_schema(json.dumps(schema)).as_columns == (loose < 2)
+    rest = b"\0" * loose
+    odd = [b"\x02" + long + rest for long in LONG_NUMBERS]
+    if loose:
+        odd += [b"\x02\x02\x02\x02" + long + b"\0" + rest[1:] for long in LONG_NUMBERS]
+    good = [
+        written(schema, {"x": -(2**31), "y": 2**63 - 1, "t": ["ж" * 20, -(2**63), None], "u": [1]}),
+        written(schema, {"x": 2**31 - 1, "y": -(2**63), "t": [], "u": []}),
+    ]
+    too_wide = [written(record(("x", "long"), ("y", "long")), {"x": x, "y": 1}) + rest for x in (2**31, -(2**31) - 1)]
+    values = [framed(7, body) for body in (*good, *odd, *too_wide)]
+    found = parsed("  x: int64\n  y: int64", {7: schema}, values)
+    assert found.rows.select(["x", "y"]).to_pylist() == [
+        {"x": -(2**31), "y": 2**63 - 1}, {"x": 2**31 - 1, "y": -(2**63)},
+    ]  # fmt: skip
+    assert {each.reason for each in found.rejected[: len(odd)]} == {
+        "not of its schema: a number of it has more than 64 bits"
+    }
+    assert all("more than 32 bits, and its schema says int" in each.reason for each in found.rejected[len(odd) :])
+
+
 def test_a_file_has_the_schema_of_bare_and_of_single_objects() -> None:
     import fastavro.schema
 

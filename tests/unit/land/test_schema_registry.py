@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.server
 import json
+import socket
 import ssl
 import subprocess
 import threading
@@ -17,10 +19,14 @@ import pytest
 
 from contract.errors import AccessDeniedError, ConfigurationError, ServiceDownError
 from pipeline.land import registry_client
+from pipeline.land.formats.avro.records import AvroRecords
 from pipeline.land.formats.avro.schema import UnreadableSchemaError
+from pipeline.land.formats.avro.written import ByRegistry
 from pipeline.land.patient_store import StoppedError
-from pipeline.land.registry_client import RegistryClient, RegistrySettings
+from pipeline.land.registry_client import RegistrySettings
 from pipeline.land.schema_registry import SchemaRegistry
+from tests.avro import framed
+from tests.unit.land.test_avro_records import stream
 
 Answer = tuple[int, bytes]
 Answers = Callable[[str, dict[str, str]], Answer]
@@ -44,6 +50,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         status, body = self.server.answers(self.path, dict(self.headers))
         self.send_response(status)
+        if 300 <= status < 400:
+            self.send_header("Location", "http://elsewhere/")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -107,6 +115,8 @@ def test_a_name_and_a_password_are_sent(server: _Server) -> None:
     [
         (404, {"error_code": 40403, "message": "Schema 7 not found"}, "does not know it (Schema 7 not found)"),
         (422, {"error_code": 42202}, "does not know it"),
+        (400, {"error_code": 400, "message": "RESTEASY003870"}, "does not know it (RESTEASY003870)"),
+        (410, {"error_code": 410}, "does not know it"),
         (200, {"schema": 'syntax = "proto3";', "schemaType": "PROTOBUF"}, "has it as PROTOBUF"),
         (200, {"schema": "x" * 10_000_000}, "more than 1,048,576 bytes"),
         (
@@ -139,7 +149,11 @@ def test_an_id_that_no_registry_gives_is_not_asked_for(server: _Server, number: 
         (403, b"", AccessDeniedError, "SWATHE_SCHEMA_REGISTRY_USERNAME"),
         (404, b"<html>not here", ConfigurationError, "/apis/ccompat/v7"),
         (500, b"", ServiceDownError, "HTTP 500"),
-        (302, b"", ServiceDownError, "HTTP 302"),
+        (302, b"", ConfigurationError, "302, which leads to 'http://elsewhere/'"),
+        (301, b"", ConfigurationError, "301, which leads to 'http://elsewhere/'"),
+        (400, b"bad", ConfigurationError, "with 400, and not in a registry's words"),
+        (405, b"", ConfigurationError, "with 405"),
+        (408, {"error_code": 408}, ServiceDownError, "HTTP 408"),
         (429, b"", ServiceDownError, "HTTP 429"),
         (200, b"{", ServiceDownError, "no schema"),
         (200, b"[" * 100_000, ServiceDownError, "no schema"),
@@ -173,12 +187,82 @@ def test_whoever_is_told_to_stop_does_not_wait(server: _Server) -> None:
 
 
 def test_the_address_is_checked_before_landing(server: _Server) -> None:
-    asked = RegistryClient(f"http://127.0.0.1:{server.server_port}", RegistrySettings())
-    server.answers = always(404, {"error_code": 40403})
-    asked.check()
-    server.answers = always(404, b"")
+    registry(server, always(404, {"error_code": 40403})).check()
     with pytest.raises(ConfigurationError):
+        registry(server, always(404, b"")).check()
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, b"<html>not here"), (302, b""), (405, b"")])
+def test_what_stands_before_a_registry_that_was_there_is_waited_for(server: _Server, status: int, body: bytes) -> None:
+    answers = iter([(404, b'{"error_code": 40403}'), (status, body), (200, json.dumps({"schema": SCHEMA}).encode())])
+    asked = registry(server, lambda path, headers: next(answers), threading.Event())
+    asked.check()
+    assert asked.schema(7).text == SCHEMA
+
+
+def test_who_may_not_read_the_first_schema_may_read_others(server: _Server) -> None:
+    schemas = {"/schemas/ids/7": (200, json.dumps({"schema": SCHEMA}).encode())}
+    asked = registry(server, lambda path, headers: schemas.get(path, (403, b"")))
+    asked.check()
+    assert asked.schema(7).text == SCHEMA
+    server.answers = always(401, b"")
+    with pytest.raises(AccessDeniedError):
         asked.check()
+
+
+def test_many_unknown_ids_are_asked_for_together(server: _Server) -> None:
+    together = threading.Barrier(4)
+
+    def answers(path: str, headers: dict[str, str]) -> Answer:
+        # Nobody is answered before four have asked.
+        together.wait(20)
+        return 404, b'{"error_code": 40403}'
+
+    of = stream("  x: int32")
+    values = [framed(number, b"") for number in (7, 8, 9, 10) for _ in range(2)]
+    found = AvroRecords(of, ByRegistry(registry(server, answers))).parse(values)
+    assert [each.index for each in found.rejected] == list(range(8))
+    assert found.rejected[7].reason.startswith("schema id 10: the registry at")
+    assert sorted(server.asked) == sorted(f"/schemas/ids/{number}" for number in (7, 8, 9, 10))
+
+
+def test_an_answer_that_never_ends_is_given_up_and_told_to_stop(
+    server: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as trickling:
+        ended = threading.Event()
+
+        def trickle() -> None:
+            for _ in range(2):
+                peer, _ = trickling.accept()
+                with peer, contextlib.suppress(OSError):
+                    peer.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                    while not ended.wait(0.02):
+                        peer.sendall(b"x")
+
+        threading.Thread(target=trickle, daemon=True).start()
+        url = f"http://127.0.0.1:{trickling.getsockname()[1]}"
+        stop = threading.Event()
+        threading.Timer(0.2, stop.set).start()
+        with pytest.raises(StoppedError):
+            SchemaRegistry(url, RegistrySettings(), stop).schema(7)
+        monkeypatch.setattr(registry_client, "_LONGEST_ANSWER_S", 0.2)
+        with pytest.raises(ServiceDownError, match="no whole answer"):
+            SchemaRegistry(url, RegistrySettings()).schema(7)
+        ended.set()
+
+
+def test_an_encrypted_key_is_told_and_nobody_is_asked_for_its_phrase(tmp_path: Path) -> None:
+    certificate, key = _pair(tmp_path, "ours")
+    hidden = str(tmp_path / "hidden.key")
+    subprocess.run(
+        ["openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:phrase", "-out", hidden],
+        check=True,
+        capture_output=True,
+    )
+    told = RegistrySettings(certificate_file=certificate, key_file=hidden)
+    with pytest.raises(ConfigurationError, match="SWATHE_SCHEMA_REGISTRY_KEY_FILE: the key is encrypted"):
+        SchemaRegistry("https://localhost:1", told)
 
 
 def test_a_certificate_that_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from pipeline.replay.event_time import event_time_of
 from pipeline.replay.header import with_stream_file
 from pipeline.replay.limits import limits_of
 from pipeline.replay.opened import read_once
-from pipeline.replay.place import default_path, files_of, fingerprint, source_id
+from pipeline.replay.place import bytes_of, default_path, files_of, fingerprint, source_id
 from pipeline.replay.position import as_sent, changed_beginning
 from pipeline.replay.record import record_of
 from pipeline.replay.source import read_rows
@@ -504,6 +504,23 @@ def test_several_files_are_one_in_the_order_of_their_names(tmp_path: Path) -> No
     assert default_path(stream_of({"x": "float64"}, source={"path": "data/*.csv"}), tmp_path / "s.yaml") == (
         directory / "*.csv"
     )
+
+
+def test_how_far_it_was_read_is_told_in_bytes_of_all_files(tmp_path: Path) -> None:
+    stream = stream_of({"x": "float64"})
+    body = "x\n" + "1\n" * 50_000
+    write(tmp_path / "a.csv", body)
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(body.encode()))
+    write(tmp_path / "c.json", '{"x": 1}\n' * 3_000)
+    pq.write_table(pa.table({"x": [1.0] * 10}), tmp_path / "d.parquet")
+    places: list[int] = []
+    assert sum(1 for _ in read_rows(tmp_path, stream, _stop, places.append)) == 103_010
+    read_of_text = places[
+        : places.index(sum((tmp_path / name).stat().st_size for name in ("a.csv", "b.csv.gz", "c.json")))
+    ]
+    assert len(read_of_text) > 10 and read_of_text == sorted(read_of_text)
+    assert max(places) == bytes_of(tmp_path) == sum(file.stat().st_size for file in tmp_path.iterdir())
+    assert bytes_of(Path("-")) == 0
 
 
 def test_a_changed_beginning_of_several_files_is_told_with_its_file(tmp_path: Path) -> None:

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from contract.record_path import Step
-from pipeline.land.formats.avro.one_value import NO_BRANCH, NOT_UTF8, TRUNCATED, NotOneRecordError, one_value
-from pipeline.land.formats.avro.schema import AvroSchema, Node, kind
+from pipeline.land.formats.avro.long_numbers import LONGEST_VARINT
+from pipeline.land.formats.avro.one_value import NO_BRANCH, NOT_UTF8, TOO_LONG, TRUNCATED, NotOneRecordError, one_value
+from pipeline.land.formats.avro.schema import AvroSchema, Node, Part, kind
 from pipeline.land.origins import Longs
 
 Steps = tuple[Step, ...]
 Mask = npt.NDArray[np.bool_]
-
-_TOO_LONG: Final = "a number of it has more than 64 bits"
-_LONGEST_VARINT: Final = 10
 
 
 @dataclass
@@ -58,8 +56,8 @@ class _Reading:
         self._starts = self._ends - lengths
         self._at = self._starts.copy()
         # Whoever runs beyond the last record reads zeros, and is found out.
-        self._bytes = np.frombuffer(b"".join((*bodies, bytes(_LONGEST_VARINT))), np.uint8)
-        self._last = len(self._bytes) - _LONGEST_VARINT
+        self._bytes = np.frombuffer(b"".join((*bodies, bytes(LONGEST_VARINT))), np.uint8)
+        self._last = len(self._bytes) - LONGEST_VARINT
         self._faults: dict[int, str] = {}
         self._fields: dict[Steps, pa.Array] = {}
         self._there: dict[Steps, Mask] = {}
@@ -98,12 +96,12 @@ class _Reading:
         elif of != "null":
             self._plain(of, steps, rows)
 
-    def _one_after_the_other(self, physical: Node, steps: Steps, rows: Longs | None) -> None:
+    def _one_after_the_other(self, part: Part, steps: Steps, rows: Longs | None) -> None:
         values: list[Any] = [None] * self._count
         at = self._at - self._starts
         for row in range(self._count) if rows is None else rows.tolist():
             try:
-                values[row], at[row] = one_value(physical, self._bodies[row], int(at[row]))
+                values[row], at[row] = one_value(self._schema, part, self._bodies[row], int(at[row]))
             except NotOneRecordError as error:
                 self._faults.setdefault(row, str(error))
         self._at = self._starts + at
@@ -125,14 +123,15 @@ class _Reading:
         found = (first & 0x7F).astype(np.uint64)
         length = np.ones(len(at), dtype=np.int64)
         longer = np.flatnonzero(first > 0x7F)
-        for place in range(1, _LONGEST_VARINT):
+        for place in range(1, LONGEST_VARINT):
             if not len(longer):
                 break
             more = self._bytes[np.minimum(at[longer] + place, len(self._bytes) - 1)]
             found[longer] |= (more & 0x7F).astype(np.uint64) << np.uint64(7 * place)
             length[longer] += 1
-            longer = longer[more > 0x7F]
-        self._fault(longer if rows is None else rows[longer], _TOO_LONG)
+            # The last byte has one bit left to say.
+            longer = longer[more > (0x7F if place < LONGEST_VARINT - 1 else 1)]
+        self._fault(longer if rows is None else rows[longer], TOO_LONG)
         self._go_on(rows, length)
         unsigned = found >> np.uint64(1)
         numbers: Longs = unsigned.astype(np.int64) ^ -(found & np.uint64(1)).astype(np.int64)

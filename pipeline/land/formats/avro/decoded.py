@@ -13,7 +13,7 @@ import pyarrow as pa
 from contract.record_path import Step
 from pipeline.land.formats.avro.columnwise import Columns, Mask, Steps, read_columns
 from pipeline.land.formats.avro.one_value import NotOneRecordError, one_value
-from pipeline.land.formats.avro.schema import AvroSchema, Node
+from pipeline.land.formats.avro.schema import AvroSchema
 from pipeline.land.formats.avro.values import Values
 from pipeline.land.origins import Longs
 
@@ -123,21 +123,21 @@ def decoded(
     faults: dict[int, str] = {}
     for place, body in enumerate(bodies):
         try:
-            records.append(one_record(schema.physical, body))
+            records.append(one_record(schema, body))
             places.append(place)
         except NotOneRecordError as error:
             faults[place] = str(error)
     return OneByOne(records), np.array(places, dtype=np.int64), faults
 
 
-def one_record(physical: Node, body: bytes) -> Record:
-    """Return the record that ``body`` is.
+def one_record(schema: AvroSchema, body: bytes) -> Record:
+    """Return the record of ``schema`` that ``body`` is.
 
     Raises
     ------
     NotOneRecordError: it is none of the schema, or more than one.
     """
-    found, end = one_value(physical, body)
+    found, end = one_value(schema, schema.whole, body)
     if left := len(body) - end:
         raise NotOneRecordError(f"{left} bytes are left behind the record")
     record: Record = found

@@ -6,7 +6,8 @@ halving, as in JSON; the records at fault are the rejects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final, Protocol
@@ -28,6 +29,8 @@ from pipeline.land.formats.near_names import why_no_column
 from pipeline.land.origins import Longs
 
 LONGEST_REASON = 300
+# Garbage behind a zero byte is an id, and each id that is new a question.
+_QUESTIONERS: Final = 8
 _EVENT: Final = frozenset({(record_sections.OP,), (record_sections.ROW,)})
 _UNREADABLE = (ValueError, TypeError, ArithmeticError, NotImplementedError)
 """What Arrow and Python raise for a value that is not of a column's type."""
@@ -106,12 +109,13 @@ class AvroRecords:
         tables: list[pa.Table] = []
         indexes: list[Longs] = []
         ignored, strangers, deletes = 0, list[int](), list[Longs]()
-        for number, places in self._by_schema(values, rejected).items():
-            try:
-                schema, plan = self.plan(number)
-            except UnreadableSchemaError as error:
-                rejected += [RejectedRecord(place, str(error)) for place in places.tolist()]
+        by_schema = self._by_schema(values, rejected)
+        faults = self._asked(by_schema)
+        for number, places in by_schema.items():
+            if number in faults:
+                rejected += [RejectedRecord(place, faults[number]) for place in places.tolist()]
                 continue
+            schema, plan = self._plans[number]
             read = self._read(schema, plan, values, places, rejected)
             if self._is_event:
                 read, gone = _of_events(read, rejected)
@@ -131,7 +135,7 @@ class AvroRecords:
         try:
             schema, _ = self.plan(self.written.schema_of(value[: self.written.head_bytes]))
             (body,) = self.written.bodies([value])
-            found = one_record(schema.physical, body)
+            found = one_record(schema, body)
         except (UnframedError, UnreadableSchemaError, NotOneRecordError):
             return None
         record = debezium.ROW.of(debezium.event_of(found)) if self._is_event else found
@@ -162,6 +166,23 @@ class AvroRecords:
             else:
                 found.setdefault(numbers[head], []).append(place)
         return {number: np.array(places, dtype=np.int64) for number, places in found.items()}
+
+    def _asked(self, numbers: Collection[int]) -> dict[int, str]:
+        """Have all schemas of ``numbers`` planned, several at once; return why those that are not cannot be."""
+        new = [number for number in numbers if number not in self._plans]
+        if len(new) > 1:
+            with ThreadPoolExecutor(min(_QUESTIONERS, len(new)), "ask") as pool:
+                said = list(pool.map(self._why_no_plan, new))
+        else:
+            said = list(map(self._why_no_plan, new))
+        return {number: reason for number, reason in zip(new, said, strict=True) if reason is not None}
+
+    def _why_no_plan(self, number: int) -> str | None:
+        try:
+            self.plan(number)
+        except UnreadableSchemaError as error:
+            return str(error)
+        return None
 
     def plan(self, number: int) -> tuple[AvroSchema, Plan]:
         """Return a schema by its number, and how its records become rows; waits where it has to be asked for.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import fastavro
+
+from contract.record_path import Step
 
 MOST_BYTES: Final = 1_048_576
 """Of a schema's text."""
@@ -34,11 +36,18 @@ class UnreadableSchemaError(Exception):
     """A schema that no record is read by; the message says why."""
 
 
+class Part(NamedTuple):
+    """What one value is read by; ``physical`` is the same for fastavro, without logical types."""
+
+    node: Node
+    physical: Node
+
+
 @dataclass(frozen=True)
 class AvroSchema:
     """A schema whose names are whole, and which is not nested without end.
 
-    ``physical`` is the same for fastavro, without logical types: what its values mean is said by the columns.
+    ``physical`` is as that of a part: what values mean is said by the columns.
     """
 
     root: Node
@@ -47,8 +56,13 @@ class AvroSchema:
 
     as_columns: bool = False
     """Whether all its records have the same fields in the same order, each a value or null, but for a few ``loose``."""
-    loose: Mapping[tuple[str, ...], Node] = field(default_factory=dict)
-    """Fields of those records, by the steps to them, which are not alike in all, and their schemas for fastavro."""
+    loose: Mapping[tuple[Step, ...], Part] = field(default_factory=dict)
+    """Fields of those records, by the steps to them, which are not alike in all."""
+
+    @property
+    def whole(self) -> Part:
+        """All of it."""
+        return Part(self.root, self.physical)
 
     def resolved(self, node: Node) -> Node:
         """Return ``node``, or what it names."""
@@ -96,7 +110,7 @@ def read_schema(text: str | bytes, referred: Sequence[str] = ()) -> AvroSchema:
 
 def _apart(schema: AvroSchema) -> AvroSchema:
     """Return ``schema`` with what of it is read a column at a time, which pays where most of it is."""
-    steady, loose = 0, dict[tuple[str, ...], Node]()
+    steady, loose = 0, dict[tuple[Step, ...], Node]()
     for steps, node in _fields(schema, schema.root, ()):
         if node is None:
             steady += 1
@@ -106,8 +120,9 @@ def _apart(schema: AvroSchema) -> AvroSchema:
             return schema
     if () in loose or steady < _FOR_A_LOOSE * len(loose):
         return schema
-    apart = {steps: fastavro.parse_schema(_bare(node, schema.named, set())) for steps, node in loose.items()}
-    return replace(schema, as_columns=True, loose=apart)
+    apart = {steps: _bare(node, schema.named, set()) for steps, node in loose.items()}
+    parts = {steps: Part(loose[steps], fastavro.parse_schema(bare)) for steps, bare in apart.items()}
+    return replace(schema, as_columns=True, loose=parts)
 
 
 def _fields(schema: AvroSchema, node: Node, steps: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node | None]]:

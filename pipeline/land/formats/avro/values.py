@@ -80,9 +80,9 @@ def reader(node: Node, column: Column) -> Reader | None:
         return found
     if name == "string":
         return _spoken(column)
-    if name in {"int", "long"}:
-        return _whole(physical, column)
-    return None
+    if name not in {"int", "long"} or (read := _whole(physical, column)) is None:
+        return None
+    return read if name == "long" else functools.partial(_of_int, read=read)
 
 
 def _logical(name: str, node: Node, column: Column) -> Reader | None:
@@ -122,7 +122,16 @@ def _whole(physical: pa.DataType, column: Column) -> Reader | None:
 def _arrow(values: Values, wanted: pa.DataType) -> pa.Array:
     if not isinstance(values, pa.Array):
         return pa.array(values, wanted)
-    return values if values.type == wanted else values.cast(wanted)
+    if values.type != wanted and not pa.types.is_null(values.type):
+        raise TypeError(f"{values.type}, and its schema says {wanted}")
+    return values.cast(wanted)
+
+
+def _of_int(values: Values, read: Reader) -> pa.Array:
+    """Read what a schema calls `int`: on the way it is as long as a `long`."""
+    numbers = _arrow(values, pa.int64())
+    _refuse_outside(numbers, -(2**31), 2**31 - 1, "has more than 32 bits, and its schema says int")
+    return read(numbers)
 
 
 def python_values(values: Values) -> Sequence[Any]:

@@ -1,0 +1,189 @@
+"""Tables that are not as one expects: what `describe` writes is read by replay, or they are refused with the place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+
+from console.exit_codes import UNUSABLE
+from contract.errors import SourceFileError, StreamFileError
+from contract.stream import parse_stream
+from pipeline.describe import nested, tables
+from pipeline.describe.command import describe
+from pipeline.describe.describe_file import description_of
+from pipeline.describe.runs import Runs
+from pipeline.describe.tables import table_of
+from pipeline.replay.source import read_rows
+from tests.unit.describe.described import file, text_of, topic
+
+
+def test_names_that_yaml_takes_for_something_else_are_quoted(tmp_path: Path) -> None:
+    for name in ("null", "true", "2024-01-01"):
+        path = tmp_path / f"{name}.csv"
+        path.write_text("x,yes\n" + "".join(f"{n}.5,2024-01-01T{n % 24:02}:00:00Z\n" for n in range(40)))
+        found = description_of(table_of(path), path)
+        assert parse_stream(text_of(found), "s.yaml").event_time == "yes"
+
+
+def test_what_each_kind_needs_is_said_by_the_kinds(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("day\n2024-01-01\n2024-01-02\n")
+    done = CliRunner().invoke(describe, [str(path)])
+    assert done.exit_code == UNUSABLE
+    assert "# - kmeans: a number, a category" in done.stdout
+    assert "# - als: two columns that name things" in done.stdout
+    with pytest.raises(StreamFileError, match="model"):
+        parse_stream(done.stdout, "s.yaml")
+
+
+@pytest.mark.parametrize(
+    ("values", "is_same"),
+    [
+        ([1] * 20 + [1, 2] * 20, True), ([1, 2] * 30, False), ([1] * 19 + [2] + [1, 2] * 20, False),
+        ([1] * 20 + [2] * 20 + [3] * 20, True), ([1, 2] * 20 + [1] * 20, True), ([1, 2], False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("block", [60, 7, 1])
+def test_a_third_of_one_value_is_seen(values: list[int], is_same: bool, block: int) -> None:
+    runs = Runs()
+    for first in range(0, len(values), block):
+        runs.add(pa.array(values[first : first + block]), len(values[first : first + block]))
+    assert runs.same_in_a_third == is_same
+
+
+def test_a_rare_change_within_a_large_block_is_seen() -> None:
+    runs = Runs()
+    runs.add(pa.array([0, 1] * 20_000 + [0] * 10_000 + [1] + [0] * 9_999 + [0, 1] * 100), 60_200)
+    assert not runs.same_in_a_third
+
+
+def test_what_is_the_same_in_a_third_is_no_feature(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "x,late,kind,at\n"
+        + "".join(f"{n}.5,{max(0, n - 40)},{'ab'[n > 30]},2024-01-01T{n // 20:02}:{n % 20:02}:00Z\n" for n in range(60))
+    )
+    found, stream, _ = file(path)
+    assert [feature.column for feature in stream.features] == ["x"]
+    assert found.proposal is not None
+    assert found.proposal.left_out["late"] == "its values are all the same in a third of the rows at least"
+
+
+def objects(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_what_is_nothing_or_too_much_in_objects_faults_its_column(tmp_path: Path) -> None:
+    n = range(20)
+    for odd, plain in (
+        ("{}", '"x"'),
+        ("[]", '"x"'),
+        ("[1]", '{"a": 1}'),
+        ('["a", 2, 3, 4, 5]', "[1, 2]"),
+        ("{}", "[1]"),
+        ("[]", "null"),
+        ("{}", "null"),
+    ):
+        lines = [f'{{"x": {k}.5, "c": {odd if k % 2 else plain}}}' for k in n]
+        found, stream, rows = file(objects(tmp_path / "a.jsonl", *lines))
+        assert list(stream.columns) == ["x"], (odd, found.not_columns)
+        assert len(rows) == 20
+        found, stream = topic([line.encode() for line in lines])
+        assert "x" in stream.columns and not [name for name in stream.columns if name.startswith("c")], odd
+        assert not [note for note in found.notes if "rejected" in note]
+
+
+def test_half_of_a_character_is_a_line_that_cannot_be_read(tmp_path: Path) -> None:
+    lines = [f'{{"x": {n}.5, "s": "a"}}' for n in range(20)]
+    path = objects(tmp_path / "a.jsonl", *lines, '{"x": 1, "s": "\\ud800"}')
+    found = description_of(table_of(path), path)
+    assert "a.jsonl:21: half of a character" in found.notes[0]
+    bad: list[SourceFileError] = []
+    assert len(list(read_rows(path, parse_stream(text_of(found), "s.yaml"), bad.append))) == 20
+    assert [error.line for error in bad] == [21]
+    done = CliRunner().invoke(describe, [str(objects(path, '{"\\ud800": 1, "x": 1.5}')), "--json"])
+    assert list(json.loads(done.stdout)["columns"]) == ["x"], done.output
+
+
+def test_objects_that_are_maps_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST_PATHS", 30)
+    monkeypatch.setattr(nested, "MOST_PATHS", 30)
+    lines = [f'{{"x": {n}.5, "m": {{"k{n}": 1}}}}' for n in range(40)]
+    found, stream, _ = file(objects(tmp_path / "a.jsonl", *lines))
+    assert len(stream.columns) == 30
+    assert nested.TOO_MANY in found.notes
+    found, _ = topic([line.encode() for line in lines])
+    assert nested.TOO_MANY in found.notes
+
+
+ROWS = "".join(f"{n},{n}.5,w\n" for n in range(20))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("a,b\n" + ROWS, "a.csv:1: 2 fields, and the rows below have 3: give it as many"),
+        ("a,b,c,d\n" + ROWS, "a.csv:1: 4 fields, and the rows below have 3"),
+        ("A title\n" + ROWS, "a.csv:1: 1 field, and the rows below have 3"),
+        ("\na,b,c\n" + ROWS, "a.csv:1: it is empty, or no CSV"),
+        ("a,b\r1,2\r3,4", "a.csv:1: the file is empty, or its first rows cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_first_line_that_is_no_measure_of_the_rows_is_refused(tmp_path: Path, body: str, said: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(body.encode())
+    with pytest.raises(SourceFileError) as refused:
+        table_of(path)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("first", ["", '"a"b,1,2'])
+def test_rows_begin_behind_a_line_that_is_none(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{first}\n{ROWS}")
+    table = table_of(path)
+    bad: list[SourceFileError] = []
+    stream = parse_stream(text_of(description_of(table, path)), "s.yaml")
+    assert len(list(read_rows(path, stream, bad.append))) == 20
+    assert len(bad) == table.bad
+
+
+def test_rows_as_wide_as_the_first_line_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c\n" + ROWS + "1,2\n" * 4)
+    found = description_of(table_of(path), path)
+    bad: list[SourceFileError] = []
+    assert len(list(read_rows(path, parse_stream(text_of(found), "s.yaml"), bad.append))) == found.table.rows == 20
+    assert any(f"{len(bad)} rows cannot be read" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (ROWS.encode(), ROWS.encode("utf-16"), "is written in utf-16, and other files in utf-8"),
+        (ROWS.encode("utf-16"), ROWS.encode(), "is written in utf-8, and other files in utf-16"),
+        (("é" + ROWS).encode("cp1252"), ("é" + ROWS).encode("utf-8-sig"), "is written in utf-8, and other"),
+        (ROWS.encode(), ROWS.replace(",", ";").encode(), "is not written as the first"),
+        (ROWS.replace(",", ";").encode(), ROWS.encode(), "is not written as the first"),
+        (ROWS.encode(), b"a,b,c\n" + ROWS.encode(), "is not written as the first"),
+        (b"a,b,c\n" + ROWS.encode(), ROWS.encode(), "is not written as the first"),
+    ],
+)  # fmt: skip
+def test_files_that_one_source_cannot_say_are_refused(tmp_path: Path, first: bytes, second: bytes, said: str) -> None:
+    (tmp_path / "1.csv").write_bytes(first)
+    (tmp_path / "2.csv").write_bytes(second)
+    with pytest.raises(SourceFileError) as refused:
+        table_of(tmp_path)
+    assert f"2.csv:1: {said}" in str(refused.value)
+
+
+def test_columns_of_one_name_are_not_mixed(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("a,a,b,x\n" + ROWS.replace("w", "w,1.5"))
+    (tmp_path / "2.csv").write_text("b,b,a,x\n" + ROWS.replace("w", "w,1.5"))
+    _, stream, rows = file(tmp_path)
+    assert len(rows) == 40 and list(stream.columns) == ["x"]
