@@ -23,7 +23,8 @@ _SAFE_WHOLE = 2**53
 _SURE_64_BITS = 2**63 - 2048
 _PADDED = re.compile(r"\s*[-+]?0\d")
 _WHOLE = re.compile(r"\s*[-+]?\d+\s*")
-_PLAIN = re.compile(r"\s*[-+]?(\d*)\.?(\d*)([eE].*)?\s*")
+# Each letter is looked at once, however long a cell is.
+_PLAIN = re.compile(r"\s*+[-+]?(\d*+)\.?(\d*+)([eE].*+)?\s*")
 
 
 _DOUBLE = reader(Column(type="float64"), Numerals())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,15 @@ def column(text: str, tmp_path: Path) -> tuple[dict[str, Any], Any]:
     _, stream, rows = file(written(tmp_path / "a.tsv", f"x\tc\n{body}"))
     keys = stream.columns["c"].model_dump(exclude_defaults=True, by_alias=True)
     return keys | {"source": stream.written.model_dump(exclude_defaults=True)}, rows[0]["c"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["1" * 12_000 + "x", "1" + " " * 12_000 + "x", " " * 12_000 + "x", "1e" + " " * 12_000 + "x"]
+)
+def test_a_long_cell_takes_no_longer_than_its_length(cell: str, tmp_path: Path) -> None:
+    begun = time.process_time()
+    found, _, _ = file(written(tmp_path / "a.csv", "x,c\n" + f"1.5,{cell}\n2.5,7\n"))
+    assert found.columns and time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize(
