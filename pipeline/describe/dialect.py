@@ -20,7 +20,6 @@ _COLUMNS_LOOKED_AT = 200
 _FIRST: Final = (",", ";", "\t", "|")
 _THEN: Final = ("^", "~", "\x01", "\x1f", "¦", "§", ":", " ")
 _MOSTLY = 0.8
-_LOOKS_TYPED = re.compile(r"\s*[-+]?[\d.,:'/% -]*\d[\d.,:'/% -]*(T[\d.:]+Z?)?\s*", re.IGNORECASE)
 _EXCELS = re.compile(r"sep=.\s*", re.IGNORECASE)
 # Each letter is looked at once, however long a cell is.
 _LOOKS_TYPED = re.compile(r"\s*+[-+]?[.,:'/% -]*+\d[\d.,:'/% -]*+(T[\d.:]++Z?)?\s*", re.IGNORECASE)

@@ -9,10 +9,13 @@ from typing import Any
 import yaml
 
 from contract.kind import kinds
-from pipeline.describe.description import DescribedColumn, Description
+from pipeline.describe.description import Description
 
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _MOST_NODES = 45_000
+_MOST_BYTES = 600_000
+"""Of columns, in a file that may have 1 MiB."""
+_MOST_COMMENTS = 500
 
 
 def stream_text(found: Description) -> Iterator[str]:
@@ -30,9 +33,10 @@ def stream_text(found: Description) -> Iterator[str]:
             yield from (f"  {key}: {scalar(value)}" for key, value in keys.items())
             yield ""
     yield "columns:"
-    yield from _columns(found.columns)
-    for name, reason in found.not_columns.items():
-        yield f"  # {_one_line(name)} is none: {_one_line(reason)}"
+    yield from _columns(found)
+    yield from _first_of(
+        [f"  # {_one_line(name)} is none: {_one_line(why)}" for name, why in found.not_columns.items()]
+    )
     if list(found.null_values) != [""]:
         yield f"null_values: [{', '.join(map(scalar, found.null_values))}]"
     yield ""
@@ -46,20 +50,38 @@ def stream_text(found: Description) -> Iterator[str]:
     yield from _learnt(found)
 
 
-def _columns(columns: Sequence[DescribedColumn]) -> Iterator[str]:
-    nodes = 0
-    for place, column in enumerate(columns):
+def _columns(found: Description) -> Iterator[str]:
+    """Yield the columns, those that are named elsewhere in the file at any rate."""
+    needed = {*found.id, *([] if found.event_time is None else [found.event_time]), *_learnt_from(found)}
+    nodes, size, left_out = 9 * len(needed), 200 * len(needed), 0
+    for column in found.columns:
         keys: dict[str, Any] = {"type": column.type}
         if column.required:
             keys["required"] = True
         keys |= column.keys
-        nodes += 2 if len(keys) == 1 else 2 + 2 * len(keys)
-        if nodes > _MOST_NODES:
-            yield f"  # {len(columns) - place:,} more are left out: a stream file has room for so many"
-            return
         said = scalar(column.type) if len(keys) == 1 else flow(keys)
         note = f"  # {_one_line(column.note)}" if column.note else ""
-        yield f"  {scalar(column.name)}: {said}{note}"
+        line = f"  {scalar(column.name)}: {said}{note}"
+        nodes += 2 if len(keys) == 1 else 2 + 2 * len(keys)
+        size += len(line.encode())
+        if column.name in needed or (nodes <= _MOST_NODES and size <= _MOST_BYTES):
+            yield line
+        else:
+            left_out += 1
+    if left_out:
+        yield f"  # {left_out:,} more are left out: a stream file has room for so many"
+
+
+def _learnt_from(found: Description) -> Iterator[str]:
+    if found.proposal is not None:
+        yield from (str(each["column"] if isinstance(each, Mapping) else each) for each in found.proposal.features)
+        yield from (value for value in found.proposal.model.values() if isinstance(value, str))
+
+
+def _first_of(comments: Sequence[str]) -> Iterator[str]:
+    yield from comments[:_MOST_COMMENTS]
+    if (more := len(comments) - _MOST_COMMENTS) > 0:
+        yield f"# … and {more:,} more"
 
 
 def _learnt(found: Description) -> Iterator[str]:
@@ -74,8 +96,7 @@ def _learnt(found: Description) -> Iterator[str]:
         yield from (
             f"- {flow(each) if isinstance(each, Mapping) else scalar(each)}" for each in found.proposal.features
         )
-    for name, reason in found.proposal.left_out.items():
-        yield f"# - {name}: {_one_line(reason)}"
+    yield from _first_of([f"# - {name}: {_one_line(why)}" for name, why in found.proposal.left_out.items()])
     yield "model:"
     for key, value in found.proposal.model.items():
         yield f"  {key}: {flow(value) if isinstance(value, Mapping) else scalar(value)}"

@@ -179,7 +179,7 @@ class TextColumn:
         texts: list[str] = pc.unique(values).to_pylist()
         if not any(character.isdigit() for text in texts[:1] for character in text):
             self.numbers, self.times = [], []
-        before = [*self.numbers, *self.times]
+        before: list[Numbers | Times] = [*self.numbers, *self.times]
         self.numbers = [numbers for numbers in self.numbers if numbers.takes(texts)]
         self.times = [times for times in self.times if times.takes(texts)]
         if self.booleans is not None and not self.booleans.takes(texts):

@@ -12,10 +12,12 @@ from click.testing import CliRunner
 
 from console.exit_codes import UNUSABLE
 from contract.errors import SourceFileError, StreamFileError
+from contract.proposal import Proposal, Table
 from contract.stream import parse_stream
 from pipeline.describe import nested, tables, text_blocks
 from pipeline.describe.command import describe
 from pipeline.describe.describe_file import description_of
+from pipeline.describe.description import DescribedColumn, Description
 from pipeline.describe.distinct import Distinct
 from pipeline.describe.runs import Runs
 from pipeline.describe.tables import table_of
@@ -271,3 +273,15 @@ def test_places_of_a_list_have_one_type(tmp_path: Path) -> None:
     assert {name: column.type for name, column in stream.columns.items() if name[0] in "ab"} == {
         "a_0": "float64", "a_1": "float64", "b_0": "string", "b_1": "string",
     }  # fmt: skip
+
+
+def test_a_stream_file_of_very_many_columns_loads() -> None:
+    columns = [
+        DescribedColumn(f"c{n}", "float64", required=True, keys={"from": f"{'long ' * 80}{n}"}) for n in range(2_500)
+    ]
+    left_out = {column.name: "a category of very many values" for column in columns}
+    proposal = Proposal(0.5, {"kind": "kmeans", "k": 2}, ["c2499"], left_out)
+    found = Description("s", "rows", Table(9, 3, []), columns, proposal, topic="s", not_columns=left_out)
+    stream = parse_stream(text_of(found), "s.yaml")
+    assert "c2499" in stream.columns
+    assert 1_000 < len(stream.columns) < 2_500
