@@ -142,7 +142,7 @@ def null_words(columns: Collection[TextColumn], types: Sequence[str]) -> list[st
     """Return the words that mean a missing value: in numbers and times any of them, in text those that surely do."""
     found: dict[str, None] = {}
     for column, kind in zip(columns, types, strict=True):
-        found |= dict.fromkeys(word for word in column.words if kind != "string" or word in SURE_WORDS)
+        found |= dict.fromkeys(word for word in column.words if kind != "string" or word.strip() in SURE_WORDS)
     return sorted(found)
 
 

@@ -12,9 +12,11 @@ import pyarrow as pa
 from contract.errors import ConfigurationError
 from pipeline.describe.column_meaning import marks_of
 from pipeline.describe.describe_file import TableColumn, columns_of
-from pipeline.describe.dialect import delimiter_of
+from pipeline.describe.dialect import are_names, delimiter_of
 from pipeline.describe.tables import Found, Key
 from pipeline.describe.text_column import TextColumn
+
+_LOOKED_AT = 200
 
 
 def csv_columns(values: Sequence[bytes]) -> tuple[list[TableColumn], int, dict[str, Any], list[str], list[str]]:
@@ -34,6 +36,9 @@ def csv_columns(values: Sequence[bytes]) -> tuple[list[TableColumn], int, dict[s
         raise ConfigurationError("no record is a CSV line: say --format, and how the records are written")
     width = Counter(map(len, rows)).most_common(1)[0][0]
     rows = [row for row in rows if len(row) == width]
+    if len(rows) > 1 and are_names(rows[0], rows[1 : 1 + _LOOKED_AT]):
+        # Landing rejects them, and that is told; they would make text of all columns.
+        rows = [row for row in rows if row != rows[0]]
     found: dict[Key, Found] = {}
     for place, cells in enumerate(zip(*rows, strict=True), start=1):
         column = TextColumn()

@@ -151,10 +151,7 @@ def _has_header(rows: list[list[str]], width: int, notes: list[str]) -> bool:
     first, others = rows[0], [row for row in rows[1:] if len(row) == width]
     if not others:
         return not any(_LOOKS_TYPED.fullmatch(cell) for cell in first)
-    votes = [
-        _vote(first[place], [row[place] for row in others])
-        for place in range(min(len(first), width, _COLUMNS_LOOKED_AT))
-    ]
+    votes = _votes(first, others)
     if any(vote > 0 for vote in votes):
         return True
     if any(vote < 0 for vote in votes):
@@ -167,6 +164,18 @@ def _has_header(rows: list[list[str]], width: int, notes: list[str]) -> bool:
     said = "its first line is taken for the columns' names" if named else "its first line is taken for a row"
     notes.append(f"source.header: all columns are text, and {said}")
     return named
+
+
+def are_names(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Whether a cell of ``first`` is none of the values of its column in ``others``, which are as wide."""
+    return any(vote > 0 for vote in _votes(first, others))
+
+
+def _votes(first: Sequence[str], others: Sequence[Sequence[str]]) -> list[int]:
+    return [
+        _vote(first[place], [row[place] for row in others])
+        for place in range(min(len(first), len(others[0]), _COLUMNS_LOOKED_AT))
+    ]
 
 
 def _vote(cell: str, others: Sequence[str]) -> int:

@@ -135,7 +135,7 @@ class TextColumn:
             is_read = self._are_numbers and len(values) > 0 and self._read_fast(values)
             values = values if is_read else self._without_words(values)
         self.missing.append((len(cells), len(cells) - len(values)))
-        others = sum(self.words[word] for word in OTHER_WORDS)
+        others = sum(count for word, count in self.words.items() if word.strip() in OTHER_WORDS)
         self._surely_missing.append((len(cells), len(cells) - len(values) - (others - self._other_words)))
         self._other_words = others
         if not len(values):
@@ -161,7 +161,7 @@ class TextColumn:
         return values.filter(pc.invert(empty))
 
     def _without_words(self, values: pa.Array) -> pa.Array:
-        found = pc.is_in(values, value_set=_WORDS)
+        found = pc.is_in(pc.ascii_trim_whitespace(values), value_set=_WORDS)
         if not pc.any(found).as_py():
             return values
         self.words.update(values.filter(found).to_pylist())

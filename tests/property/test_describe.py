@@ -40,6 +40,7 @@ WORDS = st.sampled_from(
     [
         "NA",
         "NULL",
+        " NA",
         "",
         "-",
         "nan",

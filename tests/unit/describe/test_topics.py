@@ -66,6 +66,12 @@ def test_csv_lines_have_places() -> None:
     assert not [note for note in found.notes if "rejected" in note]
 
 
+def test_names_in_front_of_csv_lines_are_told() -> None:
+    found, stream = topic([b"id;x", *(f"{n};{n},5".encode() for n in range(40))])
+    assert [column.type for column in stream.columns.values() if column.in_value] == ["int64", "float64"]
+    assert "1 record of those looked at would be rejected" in found.notes[-1]
+
+
 def test_avro_is_described_by_its_schema(tmp_path: Path) -> None:
     schema = {"type": "record", "name": "R", "fields": [
         {"name": "id", "type": "long"}, {"name": "x", "type": ["null", "double"]},
