@@ -102,6 +102,9 @@ def _when(column: TextColumn) -> Meaning:
 def _text(column: TextColumn) -> Meaning:
     if column.any_value and column.numbers:
         return Meaning("string", notes=["numbers, written otherwise than those of other columns"])
+    if column.odd is not None:
+        said, text = column.odd
+        return Meaning("string", notes=[f"text, for {said} are not all: row {column.odd_row:,} has {text[:40]!r}"])
     return Meaning("string")
 
 
@@ -158,6 +161,8 @@ def facts_of(
     unique = missing == 0 and rows > 0 and meaning.type in {"int64", "int32", "string"} and distinct.are_unique
     whole = meaning.type in {"int64", "int32"}
     differs = rows > missing and distinct.are_unique
+    # A measure with one cell that is none would be the longest id.
+    unique = unique and getattr(seen, "odd", None) is None
     dense = whole and unique and meaning.low is not None and (meaning.high or 0) - meaning.low < _DENSE * rows
     names_a_thing = meaning.type in {"int64", "int32", "string"} and _NAMES_A_THING.search(snake(own_name)) is not None
     count = distinct.count

@@ -127,12 +127,31 @@ def _of_topic(
 def _of_file(path: Path, name: str | None, stream: Stream | None) -> tuple[Description, Refusals]:
     with _kept(path) as file:
         with step("describe", total=_plain_bytes(files_of(file)), unit="bytes") as shown:
-            found = description_of(table_of(file, shown.advance), path, name)
+            with _as_given(path, file):
+                table = table_of(file, shown.advance)
+            table.first_bad = None if table.first_bad is None else _of_given(table.first_bad, path, file)
+            found = description_of(table, path, name)
         if stream is None:
             return found, Refusals()
         with step("read by the stream file", total=found.table.rows, unit="rows") as shown:
             encoding = str(found.source.get("encoding", "utf-8"))
             return found, refusals_in_file(file, stream, encoding, shown.advance)
+
+
+@contextmanager
+def _as_given(path: Path, file: Path) -> Iterator[None]:
+    try:
+        yield
+    except SourceFileError as error:
+        raise _of_given(error, path, file) from error
+
+
+def _of_given(error: SourceFileError, path: Path, file: Path) -> SourceFileError:
+    """Return ``error`` with the name that the person gave, where ``file`` is a copy of what was piped in."""
+    if error.source != str(file) or file == path:
+        return error
+    name = "standard input" if path == STANDARD_INPUT else str(path)
+    return SourceFileError(name, error.line, error.column, error.problem)
 
 
 def _plain_bytes(files: Sequence[Path]) -> int | None:

@@ -16,6 +16,7 @@ from pipeline.describe.column_meaning import Marks, Meaning, facts_of, marks_of,
 from pipeline.describe.description import DescribedColumn, Description
 from pipeline.describe.json_column import JsonColumn
 from pipeline.describe.names import column_names, stream_name
+from pipeline.describe.one_type import as_one_type
 from pipeline.describe.tables import FileTable, Found, Key
 from pipeline.describe.text_column import TextColumn
 from pipeline.replay.opened import STANDARD_INPUT
@@ -52,6 +53,7 @@ def description_of(table: FileTable, path: Path, name: str | None = None) -> Des
     cells = [found for found in texts if isinstance(found, TextColumn)]
     marks = marks_of(cells, str(table.source.get("delimiter", ",")), notes)
     columns, words = columns_of(usable, marks, table.labels)
+    columns = of_one_type(columns, unusable)
     called = stream_name(name or _bare(path))
     _tell(table, notes)
     return finished(
@@ -83,6 +85,14 @@ def columns_of(
     return columns, words
 
 
+def of_one_type(columns: Sequence[TableColumn], faults: dict[str, str]) -> list[TableColumn]:
+    """Return ``columns`` without those that are places of a list and of another type than the others of it."""
+    others = as_one_type([column.meaning for column in columns])
+    left_out = [column for column, is_other in zip(columns, others, strict=True) if is_other]
+    faults |= {str(column.key): "it is of another type than the other places of its list" for column in left_out}
+    return [column for column, is_other in zip(columns, others, strict=True) if not is_other]
+
+
 def finished(
     columns: Sequence[TableColumn], rows: int, total: int, *, notes: Sequence[str], all_seen: bool = True, **said: Any
 ) -> Description:
@@ -102,9 +112,9 @@ def finished(
 
 def _usable(table: FileTable) -> tuple[dict[Key, Found], dict[str, str]]:
     faults = {key: found.fault for key, found in table.columns.items() if not isinstance(found, TextColumn)}
-    unusable = {str(key): fault for key, fault in faults.items() if fault is not None}
-    unusable |= {str(key): reason for key, reason in table.elsewhere.items()}
-    return {key: found for key, found in table.columns.items() if str(key) not in unusable}, unusable
+    unusable = {key: fault for key, fault in faults.items() if fault is not None} | table.elsewhere
+    said = {f"column {key}" if isinstance(key, int) else str(key): reason for key, reason in unusable.items()}
+    return {key: found for key, found in table.columns.items() if key not in unusable}, said
 
 
 def _own_name(key: Key) -> str:

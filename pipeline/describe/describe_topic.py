@@ -9,9 +9,8 @@ from typing import Any, Final, Literal
 import numpy as np
 import orjson
 
-from contract.column_types import is_numeric
 from contract.errors import ConfigurationError
-from contract.record_path import RecordPath, Step
+from contract.record_path import RecordPath
 from contract.record_sections import Records
 from contract.sections import ModelSection
 from contract.stream import Stream
@@ -20,10 +19,10 @@ from pipeline.describe.arrow_column import ArrowColumn
 from pipeline.describe.avro_columns import AvroColumn, avro_columns, in_lists, schemas_of
 from pipeline.describe.column_meaning import Meaning, meaning_of
 from pipeline.describe.csv_lines import csv_columns
-from pipeline.describe.describe_file import TableColumn, counted, finished
+from pipeline.describe.describe_file import TableColumn, counted, finished, of_one_type
 from pipeline.describe.description import DescribedColumn, Description
 from pipeline.describe.names import column_names, stream_name
-from pipeline.describe.nested import Leaf, column_of, leaves_of, of_any_place
+from pipeline.describe.nested import column_of, leaves_of
 from pipeline.describe.sample import MOST_BYTES, Sample
 from pipeline.describe.text_column import TextColumn
 from pipeline.land.formats.debezium import event_of
@@ -116,18 +115,8 @@ def _of_json(sample: Sample, values: Sequence[bytes], records: dict[str, Any], t
             meaning.keys["path"] = str(leaf.path)
         missing = sum(value is None for value in leaf.values)
         columns.append(TableColumn(str(leaf.path), name, found, meaning, missing))
-    _as_one_type(usable, columns)
+    columns = of_one_type(columns, faults)
     return _finished(sample, told, columns, len(objects), records=records, faults=faults, notes=notes)
-
-
-def _as_one_type(leaves: Sequence[Leaf], columns: Sequence[TableColumn]) -> None:
-    """Take times for text where other places of their list hold something else: Arrow's lists have one type."""
-    types: dict[tuple[Step, ...], set[str]] = {}
-    for leaf, column in zip(leaves, columns, strict=True):
-        types.setdefault(of_any_place(leaf.path.steps), set()).add(column.meaning.type)
-    for leaf, column in zip(leaves, columns, strict=True):
-        if len(found := types[of_any_place(leaf.path.steps)]) > 1 and not all(map(is_numeric, found)):
-            column.meaning.type = "string"
 
 
 def _json(value: bytes) -> object:

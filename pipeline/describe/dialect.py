@@ -22,6 +22,7 @@ _THEN: Final = ("^", "~", "\x01", "\x1f", "¦", "§", ":", " ")
 _MOSTLY = 0.8
 # Each letter is looked at once, however long a cell is.
 _LOOKS_TYPED = re.compile(r"\s*+[-+]?[.,:'/% -]*+\d[\d.,:'/% -]*+(T[\d.:]++Z?)?\s*", re.IGNORECASE)
+_EXCELS = re.compile(r"sep=.\s*", re.IGNORECASE)
 _MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -73,6 +74,8 @@ def dialect_of(lines: Sequence[str]) -> Dialect:
     NoRowsError: none of them is CSV, or the first has another number of fields than the rows.
     """
     notes: list[str] = []
+    if lines and _EXCELS.fullmatch(lines[0]):
+        raise NoRowsError("it is Excel's own line, and no row: take it away, as `tail -n +2` does")
     delimiter, rows = _delimiter(lines, notes)
     if not rows:
         raise NoRowsError("the file is empty, or its first rows cannot be read: are its line ends \\n, or \\r\\n?")

@@ -30,7 +30,9 @@ class Distinct:
         if not worth_naming or len(found) < len(values) or self._hashed + len(values) > MOST_HASHES:
             self._hashes = None
         if self._hashes is not None:
-            self._hashes.append(np.fromiter(map(hash, values.to_pylist()), np.int64, len(values)))
+            # Python's -1 and -2 have one hash; numbers are their own.
+            own = values.to_numpy() if pa.types.is_int64(values.type) else map(hash, values.to_pylist())
+            self._hashes.append(np.fromiter(own, np.int64, len(values)))
             self._hashed += len(values)
         if not self._many:
             self._known = found if self._known is None else pc.unique(pa.concat_arrays([self._known, found]))

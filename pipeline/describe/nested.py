@@ -161,7 +161,7 @@ def column_of(leaf: Leaf) -> TextColumn | ArrowColumn:
     column.add(pa.array(_floats(leaf.values) if kind == pa.float64() else leaf.values, kind))
     if isinstance(column, TextColumn):
         # Landing reads text of ISO 8601 alone, and no number of text.
-        column.numbers, column.booleans = [], None
+        column.numbers, column.booleans, column.odd = [], None, None
         column.times = [times for times in column.times if times.pattern is None]
     return column
 

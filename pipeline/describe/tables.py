@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -19,6 +19,7 @@ from contract.record_path import RecordPath, Step
 from pipeline.describe.arrow_column import ArrowColumn
 from pipeline.describe.dialect import HEAD_BYTES, Dialect, NoRowsError, dialect_of, encoding_of, other_encoding
 from pipeline.describe.json_column import JsonColumn
+from pipeline.describe.lines_in_utf8 import are_utf8
 from pipeline.describe.nested import MOST_PATHS, TOO_MANY, is_half, leads_nowhere, torn, walk
 from pipeline.describe.text_blocks import NotUtf8Error, TextBlocks
 from pipeline.describe.text_column import TextColumn
@@ -56,6 +57,8 @@ class FileTable:
     elsewhere: dict[Key, str] = field(default_factory=dict)
     """Columns that are not the same in all of the files, with the reason."""
 
+    passes_damage: bool = False
+    """Whether a line that is no UTF-8 is a bad line, and no other encoding."""
     dialect: Dialect | None = None
     """How the first of them is written, if it is text."""
 
@@ -75,6 +78,8 @@ def table_of(path: Path, progress: Callable[[int], None] = lambda _: None) -> Fi
     try:
         return _read_all(path, None, progress)
     except NotUtf8Error as error:
+        if are_utf8(files_of(path)):
+            return _read_all(path, None, progress, passes_damage=True)
         encoding = other_encoding(error.piece)
     except UnicodeDecodeError:
         encoding = "latin-1"
@@ -86,8 +91,10 @@ def table_of(path: Path, progress: Callable[[int], None] = lambda _: None) -> Fi
     return found
 
 
-def _read_all(path: Path, encoding: str | None, progress: Callable[[int], None]) -> FileTable:
-    found = FileTable()
+def _read_all(
+    path: Path, encoding: str | None, progress: Callable[[int], None], *, passes_damage: bool = False
+) -> FileTable:
+    found = FileTable(passes_damage=passes_damage)
     for place, file in enumerate(files_of(path)):
         _Reading(file, found, encoding, progress, is_first=place == 0).read()
     for key in found.elsewhere:
@@ -123,7 +130,7 @@ class _Reading:
         marked = encoding_of(head)
         own = self._encoding if self._encoding is not None and marked == "utf-8" else marked
         first = own if self._is_first else self._found.source.get("encoding", "utf-8")
-        if own != first or (own != marked and head.startswith(codecs.BOM_UTF8)):
+        if own != first:
             problem = f"is written in {marked}, and other files in {first}: `source.encoding` is one for all of them"
             raise SourceFileError(str(self._path), 1, None, problem)
         return own
@@ -151,10 +158,12 @@ class _Reading:
             self._json(found.file, encoding)
 
     def _text(self, file: IO[bytes]) -> None:
-        blocks = TextBlocks(str(self._path), file, self._found.on_bad)
+        blocks = TextBlocks(str(self._path), file, self._found.on_bad, passes_damage=self._found.passes_damage)
         lines = blocks.head(HEAD_BYTES)
         if not any(line.strip() for line in lines):
             raise SourceFileError(str(self._path), 1, None, "the file is empty: there is nothing to describe")
+        if any("\0" in line for line in lines):
+            raise SourceFileError(str(self._path), 1, None, "it holds NUL, and is no text: what form has it?")
         dialect = self._dialect(lines)
         keys = _keys(dialect)
         labels = dict(zip(keys, dialect.names or (), strict=False))
@@ -208,7 +217,10 @@ class _Reading:
         self._objects(block)
         self._refuse_passages()
         if not self._found.rows:
-            raise SourceFileError(str(self._path), None, None, "it holds no objects: there is nothing to describe")
+            first = self._found.first_bad
+            why = "there is nothing to describe" if first is None else f"the first of its faults is line {first.line}"
+            said = "" if first is None else f": {first.problem}"
+            raise SourceFileError(str(self._path), None, None, f"it holds no objects: {why}{said}")
 
     def _objects(self, block: Sequence[Leaves]) -> None:
         values: dict[Key, list[object]] = {}
@@ -257,8 +269,7 @@ class _Reading:
 
     def _arrow(self, found: Opened) -> None:
         schema, batches = _arrow_batches(self._path, found)
-        names = list(schema.names)
-        once = [name for name in names if names.count(name) == 1]
+        once = [name for name, count in Counter(schema.names).items() if count == 1]
         columns = self._columns({
             name: TextColumn(null_words=False) if _is_text(kind := schema.field(name).type) else ArrowColumn(kind)
             for name in once
@@ -321,5 +332,5 @@ def _alike(before: Found, now: Found) -> bool:
 def _keys(dialect: Dialect) -> list[Key]:
     if dialect.names is None:
         return list(range(1, dialect.width + 1))
-    names = list(dialect.names)
-    return [name if names.count(name) == 1 else place for place, name in enumerate(names, start=1)]
+    counts = Counter(dialect.names)
+    return [name if counts[name] == 1 else place for place, name in enumerate(dialect.names, start=1)]

@@ -33,9 +33,15 @@ class NotUtf8Error(SourceFileError):
 
 
 class TextBlocks:
-    """The blocks of ``file``, which is UTF-8; ``on_bad`` takes what is no row."""
+    """The blocks of ``file``, which is UTF-8; ``on_bad`` takes what is no row.
 
-    def __init__(self, source: str, file: IO[bytes], on_bad: Callable[[SourceFileError], None]) -> None:
+    With ``passes_damage`` it takes lines that are no UTF-8, too; without, they raise a :class:`NotUtf8Error`.
+    """
+
+    def __init__(
+        self, source: str, file: IO[bytes], on_bad: Callable[[SourceFileError], None], *, passes_damage: bool = False
+    ) -> None:
+        self._passes_damage = passes_damage
         self.read_bytes = 0
         self._source, self._file, self._on_bad = source, file, on_bad
         self._rest = b""
@@ -133,6 +139,10 @@ class TextBlocks:
             try:
                 if fields := next(reader):
                     self._look(fields, first, dialect.width, rows)
+            except NotUtf8Error as error:
+                if not self._passes_damage:
+                    raise
+                self._on_bad(error)
             except csv.Error as error:
                 if "unexpected end of data" in str(error):
                     reason = "a quoted cell that begins here, or below, has no end: all that follows would be lost"
@@ -150,7 +160,7 @@ class TextBlocks:
 
     def _decoded(self, piece: bytes) -> str:
         try:
-            return piece.decode()
+            return piece.decode(errors="replace" if self._passes_damage else "strict")
         except UnicodeDecodeError as error:
             raise NotUtf8Error(self._source, self._line + 1, piece) from error
 

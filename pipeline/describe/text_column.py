@@ -15,6 +15,7 @@ from contract.stream_sections import Column
 from pipeline.cells import reader
 from pipeline.describe.distinct import Distinct
 from pipeline.describe.numbers import Numbers, ints_of
+from pipeline.describe.odd_one import odd_one
 from pipeline.describe.runs import Runs
 from pipeline.describe.times import Times, forms_of
 from pipeline.numerals import Numerals
@@ -53,10 +54,9 @@ OTHER_WORDS: Final = (
     "na",
     "n.a.",
     "*",
-    "inf",
 )
 """What means one where all else are numbers, times or yes and no."""
-_WORDS = pa.array([*SURE_WORDS, *OTHER_WORDS[:-1]])
+_WORDS = pa.array([*SURE_WORDS, *OTHER_WORDS])
 MARKS: Final[tuple[tuple[Mark, Mark | None], ...]] = (
     (".", None), (".", ","), (",", None), (",", "."), (",", " "), (".", " "), (".", "'"), (",", "\u00a0"),
     (",", "\u202f"),
@@ -108,6 +108,9 @@ class TextColumn:
         self.distinct = Distinct()
         self.runs = Runs()
         self.longest = 0
+        self.odd: tuple[str, str] | None = None
+        """What nearly all of its values are, and the first that is not."""
+        self.odd_row = 0
         self.numbers: list[Numbers] = []
         self.times: list[Times] = []
         self.booleans: Booleans | None = None
@@ -143,6 +146,8 @@ class TextColumn:
         self.any_value = True
         if not is_read and not self.is_text:
             self._read(values)
+            if self.odd is not None:
+                self.odd_row = self.rows - len(cells) + pc.index(cells, self.odd[1]).as_py() + 1
         self.runs.add(self._hours(values), len(cells))
         self.distinct.add(values, worth_naming=not self._are_floats())
         if self.is_text:
@@ -174,10 +179,13 @@ class TextColumn:
         texts: list[str] = pc.unique(values).to_pylist()
         if not any(character.isdigit() for text in texts[:1] for character in text):
             self.numbers, self.times = [], []
+        before = [*self.numbers, *self.times]
         self.numbers = [numbers for numbers in self.numbers if numbers.takes(texts)]
         self.times = [times for times in self.times if times.takes(texts)]
         if self.booleans is not None and not self.booleans.takes(texts):
             self.booleans = None
+        if self.is_text and before:
+            self.odd = odd_one(before, texts)
 
     def _read_fast(self, values: pa.Array) -> bool:
         plain = next((numbers for numbers in self.numbers if numbers.numerals is _PLAIN), None)

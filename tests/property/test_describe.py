@@ -235,17 +235,19 @@ FREE_FILE = st.tuples(
 )  # fmt: skip
 
 
-@given(st.lists(FREE_FILE, min_size=1, max_size=2), st.integers(0, 3))
-@settings(EXAMPLES, max_examples=150)
+@given(st.lists(FREE_FILE, min_size=1, max_size=2), st.integers(0, 3), st.booleans())
+@settings(EXAMPLES, max_examples=120)
 def test_what_replay_refuses_of_any_files_is_told(
-    tmp_path: Path, files: list[tuple[list[list[str]], str, str]], plain: int
+    tmp_path: Path, files: list[tuple[list[list[str]], str, str]], plain: int, damaged: bool
 ) -> None:
     shutil.rmtree(directory := tmp_path / "all", ignore_errors=True)
     directory.mkdir()
     for place, (rows, delimiter, encoding) in enumerate(files):
         # Rows of one width and kind, so that not all of the files are refused.
         lines = [["x", "y", "z"], *[[str(n), f"{n}.5", "w"] for n in range(plain)], *rows] if plain else rows
-        (directory / f"{place}.csv").write_text("\n".join(map(delimiter.join, lines)) + "\n", encoding)
+        written = ("\n".join(map(delimiter.join, lines)) + "\n").encode(encoding)
+        damage = delimiter.join(["\xf6", *lines[0][1:]]).encode("cp1252") + b"\n"
+        (directory / f"{place}.csv").write_bytes(written + (damage if damaged and encoding != "utf-16" else b""))
     try:
         table = table_of(directory)
         found = description_of(table, directory)

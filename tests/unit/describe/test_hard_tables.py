@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,9 +13,10 @@ from click.testing import CliRunner
 from console.exit_codes import UNUSABLE
 from contract.errors import SourceFileError, StreamFileError
 from contract.stream import parse_stream
-from pipeline.describe import nested, tables
+from pipeline.describe import nested, tables, text_blocks
 from pipeline.describe.command import describe
 from pipeline.describe.describe_file import description_of
+from pipeline.describe.distinct import Distinct
 from pipeline.describe.runs import Runs
 from pipeline.describe.tables import table_of
 from pipeline.replay.source import read_rows
@@ -167,7 +169,6 @@ def test_rows_as_wide_as_the_first_line_are_read(tmp_path: Path) -> None:
     [
         (ROWS.encode(), ROWS.encode("utf-16"), "is written in utf-16, and other files in utf-8"),
         (ROWS.encode("utf-16"), ROWS.encode(), "is written in utf-8, and other files in utf-16"),
-        (("é" + ROWS).encode("cp1252"), ("é" + ROWS).encode("utf-8-sig"), "is written in utf-8, and other"),
         (ROWS.encode(), ROWS.replace(",", ";").encode(), "is not written as the first"),
         (ROWS.replace(",", ";").encode(), ROWS.encode(), "is not written as the first"),
         (ROWS.encode(), b"a,b,c\n" + ROWS.encode(), "is not written as the first"),
@@ -187,3 +188,93 @@ def test_columns_of_one_name_are_not_mixed(tmp_path: Path) -> None:
     (tmp_path / "2.csv").write_text("b,b,a,x\n" + ROWS.replace("w", "w,1.5"))
     _, stream, rows = file(tmp_path)
     assert len(rows) == 40 and list(stream.columns) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"\x00\x01\x02,\x00\n1,2\n", "it holds NUL"),
+        (b"sep=;\n1;2.5\n2;3.5\n", "standard input:1: it is Excel's own line"),
+        (b'{"a": NaN}\n', "it holds no objects: the first of its faults is line 1: not JSON: NaN is no number"),
+        (b'{\n"a": 1}\n', "it holds no objects: the first of its faults is line 1: not JSON"),
+    ],
+)  # fmt: skip
+def test_what_is_piped_in_and_no_table_is_told(body: bytes, said: str) -> None:
+    done = CliRunner().invoke(describe, ["-"], input=body)
+    assert isinstance(done.exception, SourceFileError)
+    assert said in str(done.exception)
+    assert str(done.exception).startswith("standard input")
+
+
+def test_a_bad_row_of_what_is_piped_in_is_told_with_no_file_of_ours() -> None:
+    done = CliRunner().invoke(describe, ["-"], input=f"a,b,c\n{ROWS}1,2\n".encode())
+    assert "the first: standard input:22: 2 fields" in done.output
+
+
+def test_numbers_below_nothing_differ() -> None:
+    distinct = Distinct()
+    distinct.add(pa.array([-1, -2, 3]), worth_naming=True)
+    assert distinct.are_unique
+
+
+def test_a_name_with_a_dot_is_no_path(tmp_path: Path) -> None:
+    lines = [f'{{"x": {n}.5, "a.b": {n}, "a": {{"b": {"[1, 2, 3, 4, 5]" if n else 1}}}}}' for n in range(20)]
+    _, stream, rows = file(objects(tmp_path / "a.jsonl", *lines))
+    assert [row["a_b"] for row in rows] == list(range(20))
+    assert list(stream.columns) == ["x", "a_b"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "odd", "said"),
+    [
+        (lambda n: f"{n}.25", "n.d.", "numbers"), (lambda n: f"{n},25", "about 7", "numbers"),
+        (lambda n: f"{n % 28 + 1}.01.{1900 + n}", "soon", "dates"),
+    ],
+)  # fmt: skip
+def test_the_one_cell_that_makes_a_column_text_is_told(
+    tmp_path: Path, cell: Callable[[int], str], odd: str, said: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x;c\n" + "".join(f"{n % 7};{odd if n == 30 else cell(n)}\n" for n in range(60)))
+    for block in (2**23, 60):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(text_blocks, "BLOCK_BYTES", block)
+            found, stream, _ = file(path)
+        assert stream.columns["c"].type == "string"
+        assert stream.id == ()
+        assert [column.note for column in found.columns][1] == f"text, for {said} are not all: row 31 has {odd!r}"
+
+
+def test_a_damaged_line_makes_no_other_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    lines = [f"Köln,{n}.5\n".encode() for n in range(20)]
+    path.write_bytes(b"stadt,x\n" + b"".join(lines) + b"K\xf6ln,1.5\n" + b"".join(lines))
+    table = table_of(path)
+    stream = parse_stream(text_of(description_of(table, path)), "s.yaml")
+    bad: list[SourceFileError] = []
+    assert {row.values["stadt"] for row in read_rows(path, stream, bad.append)} == {"Köln"}
+    assert [error.line for error in bad] == [22]
+    assert table.first_bad is not None and (table.bad, table.first_bad.line) == (1, 22)
+    (tmp_path / "b.csv").write_bytes("stadt,x\nKöln,1.5\n".encode("cp1252"))
+    with pytest.raises(SourceFileError, match=r"b.csv: is not written in UTF-8, and .*a.csv is"):
+        table_of(tmp_path)
+
+
+def test_places_of_a_list_have_one_type(tmp_path: Path) -> None:
+    lines = [f'{{"x": {n}.5, "a": [{n}, {n}.5], "b": ["u", "2024-01-01"], "c": [{n}, true]}}' for n in range(20)]
+    found, stream, rows = file(objects(tmp_path / "a.jsonl", *lines))
+    types = {name: column.type for name, column in stream.columns.items()}
+    assert list(types.values()) == ["float64", "float64", "float64", "string", "string", "int64"]
+        "x": "float64",
+        "a_0": "float64",
+        "a_1": "float64",
+        "b_0": "string",
+        "b_1": "string",
+        "c_0": "int64",
+    }
+    assert list(found.not_columns) == ["c[1]"]
+    assert len(rows) == 20
+    _, stream = topic([line.encode() for line in lines])
+    assert {name: column.type for name, column in stream.columns.items() if name[0] in "ab"} == {
+        "a_0": "float64", "a_1": "float64", "b_0": "string", "b_1": "string",
+    }  # fmt: skip
