@@ -265,13 +265,6 @@ def test_places_of_a_list_have_one_type(tmp_path: Path) -> None:
     found, stream, rows = file(objects(tmp_path / "a.jsonl", *lines))
     types = {name: column.type for name, column in stream.columns.items()}
     assert list(types.values()) == ["float64", "float64", "float64", "string", "string", "int64"]
-        "x": "float64",
-        "a_0": "float64",
-        "a_1": "float64",
-        "b_0": "string",
-        "b_1": "string",
-        "c_0": "int64",
-    }
     assert list(found.not_columns) == ["c[1]"]
     assert len(rows) == 20
     _, stream = topic([line.encode() for line in lines])
