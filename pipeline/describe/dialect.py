@@ -20,9 +20,9 @@ _COLUMNS_LOOKED_AT = 200
 _FIRST: Final = (",", ";", "\t", "|")
 _THEN: Final = ("^", "~", "\x01", "\x1f", "¦", "§", ":", " ")
 _MOSTLY = 0.8
-_EXCELS = re.compile(r"sep=.\s*", re.IGNORECASE)
 # Each letter is looked at once, however long a cell is.
 _LOOKS_TYPED = re.compile(r"\s*+[-+]?[.,:'/% -]*+\d[\d.,:'/% -]*+(T[\d.:]++Z?)?\s*", re.IGNORECASE)
+_EXCELS = re.compile(r"sep=.\s*", re.IGNORECASE)
 _MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
