@@ -66,7 +66,7 @@ def _of_the_whole(stream: Stream, found: Description, refusals: Refusals) -> Ite
     if refusals.other_encoding is not None:
         said = f"{stream.written.encoding} in the stream file, {refusals.other_encoding} here"
         yield Change("source.encoding", "changed", said, breaks=True)
-    if new := set(found.null_values) - set(stream.null_values):
+    if new := set(found.null_values) - {*stream.null_values, ""}:
         yield Change("null_values", "changed", f"{', '.join(sorted(map(repr, new)))} may mean that, too", breaks=False)
 
 

@@ -67,8 +67,9 @@ def refusals_in_file(
     except SourceFileError as error:
         found.on_bad(error)
         found.is_cut_short = True
-    # ASCII is the same in most encodings, and anything is read as a character each byte.
-    if codecs.lookup(encoding) != codecs.lookup(stream.written.encoding) and not all(map(_is_ascii, files_of(path))):
+    # What is no UTF is a guess, and of ASCII there is nothing to tell.
+    told = codecs.lookup(stream.written.encoding).name.removesuffix("-sig")
+    if encoding.startswith("utf") and encoding != told and not all(map(_is_ascii, files_of(path))):
         found.other_encoding = encoding
     return found
 

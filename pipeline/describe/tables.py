@@ -60,7 +60,7 @@ class FileTable:
     passes_damage: bool = False
     """Whether a line that is no UTF-8 is a bad line, and no other encoding."""
     dialect: Dialect | None = None
-    """How the first of them is written, if it is text."""
+    """How the first of them that is text is written."""
 
     def on_bad(self, error: SourceFileError) -> None:
         """Count what is no row."""
@@ -164,10 +164,11 @@ class _Reading:
             raise SourceFileError(str(self._path), 1, None, "the file is empty: there is nothing to describe")
         if any("\0" in line for line in lines):
             raise SourceFileError(str(self._path), 1, None, "it holds NUL, and is no text: what form has it?")
+        is_first = self._found.dialect is None
         dialect = self._dialect(lines)
         keys = _keys(dialect)
         labels = dict(zip(keys, dialect.names or (), strict=False))
-        if self._is_first:
+        if is_first:
             self._found.labels = labels
             self._found.notes += dialect.notes
             self._found.source |= _said(dialect, keys)
@@ -189,8 +190,7 @@ class _Reading:
             dialect = dialect_of(lines)
         except NoRowsError as error:
             raise SourceFileError(str(self._path), 1, None, str(error)) from error
-        first = dialect if self._is_first else self._found.dialect
-        if first is None or not dialect.is_as(first):
+        if self._found.dialect is not None and not dialect.is_as(self._found.dialect):
             problem = "is not written as the first file is: `source` says one delimiter, and one header, for all"
             raise SourceFileError(str(self._path), 1, None, problem)
         return dialect

@@ -91,7 +91,8 @@ def test_what_is_read_and_means_something_else_is_told(tmp_path: Path) -> None:
     text = "x,s\n" + "".join(f"{n},Köln{n}\n" for n in N)
     assert against(text, text, "cp1252") == ["source.encoding: changed: cp1252 in the stream file, utf-8 here (breaks)"]
     assert against(text, text.replace("ö", "o"), "cp1252") == []
-    assert "rows: refused: 40 rows" in against(text, text, now_encoding="cp1252")[1]
+    assert against(text, text, "cp1252", "cp1252") == []
+    assert "rows: refused: 40 rows" in against(text, text, now_encoding="cp1252")[0]
 
 
 def test_records_that_landing_would_reject_are_told() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -183,6 +184,14 @@ def test_files_that_one_source_cannot_say_are_refused(tmp_path: Path, first: byt
     with pytest.raises(SourceFileError) as refused:
         table_of(tmp_path)
     assert f"2.csv:1: {said}" in str(refused.value)
+
+
+def test_files_of_several_forms_are_one_table(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": ["0", "1"], "c": ["w", "w"]}), tmp_path / "1.parquet")
+    (tmp_path / "2.csv").write_text("a;b;c\n" + ROWS.replace(",", ";"))
+    _, stream, rows = file(tmp_path)
+    assert len(rows) == 22
+    assert list(stream.columns) == ["a", "c"]
 
 
 def test_columns_of_one_name_are_not_mixed(tmp_path: Path) -> None:
