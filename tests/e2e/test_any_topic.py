@@ -35,9 +35,8 @@ def _ask(newcomer: Newcomer, first: object) -> None:
     """Ask the routes for the row of which ``first`` is the record, or what holds its row, or its cells in order."""
     columns = newcomer.stream.value_columns
     if isinstance(first, list):
-        row: dict[str, Any] = {
-            name: read(cell) for (name, read), cell in zip(readers(newcomer.stream).items(), first, strict=True)
-        }
+        read = readers(newcomer.stream)
+        row: dict[str, Any] = {name: read[name](cell) for name, cell in zip(columns, first, strict=True)}
     else:
         row = {name: column.path_in_value(name).of(first) for name, column in columns.items()}
     with prediction_server(newcomer.services, newcomer.directory, [newcomer.model]) as server:
