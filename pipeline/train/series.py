@@ -14,7 +14,7 @@ from contract.sections import Scheme
 from contract.series_commands import SeriesCommands
 from contract.stream import Stream
 from contract.uri import without_credentials
-from pipeline.landed_types import LandedTypes, refuse_changed_types
+from pipeline.landed_types import LandedColumns, LandedTypes, refuse_changed_types
 from pipeline.object_store import ObjectStore
 from pipeline.stream_file import load_stream
 from pipeline.train.read.batches import SealedBatch, check_parts
@@ -61,15 +61,19 @@ class Series:
         Raises
         ------
         StreamFileError: a column that training reads was not.
-        ChainError: an object is gone or altered.
+        ChainError: an object of the first batch that is read is gone or altered.
         """
         read = {batch.number: batch for number in numbers for batch in self.trained_on(batches, number)}
-        try:
-            landed = LandedTypes(store).of(key for batch in read.values() for key in batch.filled)
-        except ChainError:
-            # What is gone or altered is told with its batch.
-            check_parts(store, tuple(read.values()))
-            raise
+        types, landed = LandedTypes(store), dict[str, LandedColumns]()
+        for place, batch in enumerate(read.values()):
+            try:
+                landed |= types.of(batch.filled)
+            except ChainError:
+                # What is gone or altered is told with its batch, when those before it are trained.
+                if place > 0:
+                    break
+                check_parts(store, (batch,))
+                raise
         refuse_changed_types(self.stream, self.commands.stream_file, landed, self.stream.read_columns)
 
     def read_again(self) -> Series:
