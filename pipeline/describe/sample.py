@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
 from contract.errors import ServiceDownError
 from pipeline.land.topic import TIMEOUT_S, Topic, make_consumer, watermarks
+from pipeline.replay.records_between import records_between
 
 MOST_BYTES: Final = 2**28
 """Bytes of keys and values that are held at once."""
 _GROUP = "swathe-describe"
-_MOMENT_S = 0.2
 _AT_ONCE = 1_000
 
 
@@ -86,7 +85,9 @@ def sample_of(
             found.passed += high - low - sum(end - first for first, end in stretches)
             for first, end in stretches:
                 room = MOST_BYTES * (end - first) // max(1, sum(chosen))
-                found.passed += found.take(_records(consumer, topic, lane, first, end), end - first, room, progress)
+                records = records_between(consumer, topic, lane, first, end, timeout_s=TIMEOUT_S, at_once=_AT_ONCE)
+                pairs = ((record.value(), record.key()) for record in records)
+                found.passed += found.take(pairs, end - first, room, progress)
     except KafkaException as error:
         raise ServiceDownError("kafka", address, error.args[0].str()) from error
     finally:
@@ -100,27 +101,3 @@ def _stretches(low: int, high: int, most: int) -> list[tuple[int, int]]:
         return [(low, high)]
     half = most // 2
     return [(low, low + half), (high - (most - half), high)]
-
-
-def _records(
-    consumer: Consumer, topic: str, lane: int, first: int, end: int
-) -> Iterator[tuple[bytes | None, bytes | None]]:
-    """Yield values and keys from offset ``first`` up to ``end``; what was compacted away is passed by."""
-    consumer.assign([TopicPartition(topic, lane, first)])
-    heard_at = time.monotonic()
-    while first < end:
-        messages = consumer.consume(min(_AT_ONCE, end - first), _MOMENT_S)
-        if messages:
-            heard_at = time.monotonic()
-        elif time.monotonic() - heard_at > TIMEOUT_S:
-            reason = f"no record of partition {lane} from offset {first:,} on for {TIMEOUT_S:g} s"
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, reason))
-        for message in messages:
-            if (error := message.error()) is not None:
-                if error.code() == KafkaError._PARTITION_EOF:
-                    return
-                raise KafkaException(error)
-            if (offset := message.offset() or 0) >= end:
-                return
-            yield message.value(), message.key()
-            first = offset + 1

@@ -19,6 +19,7 @@ from contract.errors import ConfigurationError, ServiceDownError, StopError
 from contract.origin import HEADER, Origin, origin_of
 from pipeline.record_headers import headers_of
 from pipeline.replay.earlier_rows import EarlierRows
+from pipeline.replay.records_between import records_between
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,6 @@ _LEADERLESS = {
     KafkaError._UNKNOWN_TOPIC,
 }
 TIMEOUT_S = 6.0
-_MOMENT_S = 0.2
 _NEW_TOPIC_S = 20.0
 
 _TUNED: Mapping[str, str | int] = {
@@ -206,7 +206,7 @@ def origins_of(topic: str, source: str, partitions: int, settings: Mapping[str, 
     try:
         for partition in range(partitions):
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
-            for message in _records(consumer, topic, partition, low, high):
+            for message in records_between(consumer, topic, partition, low, high, timeout_s=TIMEOUT_S):
                 if (origin := _origin(message)) is not None and origin.source == source:
                     yield origin
     except KafkaException as error:
@@ -229,7 +229,9 @@ def _held(consumer: Consumer, topic: str, partition: int, own: Collection[str]) 
     low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
     if high <= low:
         return HeldPartition(low, high, {})
-    last = [_origin(message) for message in _records(consumer, topic, partition, high - 1, high)]
+    last = [
+        _origin(message) for message in records_between(consumer, topic, partition, high - 1, high, timeout_s=TIMEOUT_S)
+    ]
     if not last:
         raise StopError(
             f"topic {topic!r} partition {partition}: its last record cannot be read, so how much of the file is there "
@@ -239,39 +241,13 @@ def _held(consumer: Consumer, topic: str, partition: int, own: Collection[str]) 
         return HeldPartition(low, high, {last[0].source: last[0]})
     found: dict[str, Origin] = {}
     earlier: dict[str, EarlierRows] = {}
-    for message in _records(consumer, topic, partition, low, high):
+    for message in records_between(consumer, topic, partition, low, high, timeout_s=TIMEOUT_S):
         if (origin := _origin(message)) is not None:
             found[origin.source] = origin
             if origin.digest is None:
                 rows = earlier.setdefault(origin.source, EarlierRows(origin.row, origin.partitions))
                 rows.add(origin.row, message.value() or b"")
     return HeldPartition(low, high, found, earlier)
-
-
-def _records(consumer: Consumer, topic: str, lane: int, first: int, end: int) -> Iterator[Message]:
-    """Yield the records from offset ``first`` up to ``end``, or to the partition's end where the last are no records.
-
-    Raises
-    ------
-    KafkaException: the broker says nothing for ``TIMEOUT_S``; what it holds would be taken for less than it is.
-    """
-    consumer.assign([TopicPartition(topic, lane, first)])
-    heard_at = time.monotonic()
-    while first < end:
-        # As many as there are at most, and for a moment only: consume() waits its whole time for more.
-        messages = consumer.consume(min(10_000, end - first), _MOMENT_S)
-        if not messages and time.monotonic() - heard_at > TIMEOUT_S:
-            reason = f"no record of partition {lane} from offset {first:,} on for {TIMEOUT_S:g} s, of {end - first:,}"
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, reason))
-        for message in messages:
-            if (error := message.error()) is not None:
-                if error.code() == KafkaError._PARTITION_EOF:
-                    return
-                raise KafkaException(error)
-            yield message
-            first = (message.offset() or 0) + 1
-        if messages:
-            heard_at = time.monotonic()
 
 
 def _origin(message: Message) -> Origin | None:

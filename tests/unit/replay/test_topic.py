@@ -11,7 +11,9 @@ import pytest
 
 from contract.errors import ServiceDownError
 from contract.origin import Origin
+from pipeline.replay import records_between as between
 from pipeline.replay import topic
+from pipeline.replay.records_between import records_between
 from pipeline.replay.topic import held, origins_of
 
 SOURCE = "ab" * 8
@@ -56,10 +58,12 @@ def test_a_broker_that_falls_silent_is_not_the_end_of_the_topic(
     assert len(list(origins_of("t", SOURCE, 1, settings))) == RECORDS - 1
     # Offsets without a record, as of transactions, lie before the end: it is told, not waited for.
     consumer = topic._consumer(settings)
-    assert len(list(topic._records(consumer, "t", 0, 0, RECORDS + 5))) == RECORDS
+    assert len(list(records_between(consumer, "t", 0, 0, RECORDS + 5, timeout_s=topic.TIMEOUT_S))) == RECORDS
+    few = records_between(consumer, "t", 0, 3, 10, timeout_s=topic.TIMEOUT_S, at_once=4)
+    assert [message.offset() for message in few] == [*range(3, 10)]
     consumer.close()
     monkeypatch.setattr(topic, "TIMEOUT_S", 1.0)
-    monkeypatch.setattr(topic, "_MOMENT_S", 0.005)
+    monkeypatch.setattr(between, "_MOMENT_S", 0.005)
     origins = origins_of("t", SOURCE, 1, settings)
     next(origins)
     process.send_signal(signal.SIGSTOP)
