@@ -237,7 +237,7 @@ def test_a_terminal_shows_how_far_landing_is(line: Line) -> None:
     line.send(record(n) for n in range(150))
     ours, theirs = os.openpty()
     command = [sys.executable, "-m", "pipeline", "land", "--stream", str(line.file), "--exit-when-idle", "1s"]
-    environment = line.environment(TERM="xterm", COLUMNS="200")
+    environment = line.environment(TERM="xterm", COLUMNS="200", CI="")
     with line.log.open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=theirs)
     os.close(theirs)
