@@ -82,7 +82,7 @@ def _build(cache: Path, progress: Progress, environ: Mapping[str, str]) -> Path:
     work = target.parent / f".{secrets.token_hex(8)}"
     try:
         with progress.step(
-            "MinIO, built from source (about 4 minutes on 2 cores, once)", unit="packages", name="MinIO"
+            "MinIO, built from source (two to three minutes on 2 cores, once)", unit="packages", name="MinIO"
         ) as step:
             run(
                 [
