@@ -1,0 +1,44 @@
+"""When the versions of a model become ready, seen from outside."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from contract.model_version import TAG_STATE
+from pipeline.train.mlflow_client.registry import Registry
+from pipeline.train.settings import tracking_settings
+
+READY_S = 900.0
+LOOK_S = 0.2
+
+
+@contextmanager
+def when_ready(model: str, count: int) -> Iterator[list[float]]:
+    """Give a list that holds, behind the block, the `perf_counter` at which each of ``count`` versions was ready.
+
+    Behind the block it waits for those that are not ready yet.
+
+    Raises
+    ------
+    SystemExit: some never were.
+    """
+    found: dict[int, float] = {}
+    moments: list[float] = []
+    looking = threading.Thread(target=_look, args=(Registry(tracking_settings(), model), count, found), daemon=True)
+    looking.start()
+    yield moments
+    looking.join(READY_S)
+    if len(found) < count:
+        raise SystemExit(f"of {count} versions of {model} {len(found)} became ready within {READY_S:g} s")
+    moments.extend(found[number] for number in sorted(found))
+
+
+def _look(registry: Registry, count: int, found: dict[int, float]) -> None:
+    while len(found) < count:
+        for number, version in registry.versions().items():
+            if TAG_STATE in version.tags:
+                found.setdefault(number, time.perf_counter())
+        time.sleep(LOOK_S)
