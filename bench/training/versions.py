@@ -25,20 +25,22 @@ def when_ready(model: str, count: int) -> Iterator[list[float]]:
     ------
     SystemExit: some never were.
     """
-    found: dict[int, float] = {}
-    moments: list[float] = []
+    found: list[float] = []
     looking = threading.Thread(target=_look, args=(Registry(tracking_settings(), model), count, found), daemon=True)
     looking.start()
-    yield moments
+    yield found
     looking.join(READY_S)
     if len(found) < count:
         raise SystemExit(f"of {count} versions of {model} {len(found)} became ready within {READY_S:g} s")
-    moments.extend(found[number] for number in sorted(found))
 
 
-def _look(registry: Registry, count: int, found: dict[int, float]) -> None:
+def _look(registry: Registry, count: int, found: list[float]) -> None:
+    """Ask for one version after the other, as they become ready: the same for the hundredth as for the first."""
     while len(found) < count:
-        for number, version in registry.versions().items():
-            if TAG_STATE in version.tags:
-                found.setdefault(number, time.perf_counter())
-        time.sleep(LOOK_S)
+        fields = {"name": registry.model, "version": str(len(found) + 1)}
+        answer = registry.call("GET", "model-versions/get", fields, absent_ok=True)
+        tags = answer.get("model_version", {}).get("tags", [])
+        if any(tag["key"] == TAG_STATE for tag in tags):
+            found.append(time.perf_counter())
+        else:
+            time.sleep(LOOK_S)
