@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 class Asked:
     """One figure: at ``least`` or at ``most`` so much, in ``unit``; a ``goal`` goes further and decides nothing.
 
-    ``name`` is ``measurement.figure``; ``quick`` says that `make bench` measures it too.
+    ``name`` is ``measurement.figure``; ``quick``: a run for `make bench` of its measurement tells it too.
     """
 
     name: str

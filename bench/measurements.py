@@ -37,9 +37,9 @@ class Measurement:
 MEASUREMENTS: Final[Mapping[str, Measurement]] = {
     "landing": Measurement("bench.landing", ("--records", "500000", "--without-tenfold"), ("--without-tenfold",)),
     "landing.tenfold": Measurement("bench.landing", None, ("--tenfold-only",), runs=1),
-    "landing.nested": Measurement("bench.landing.nested", ()),
+    "landing.nested": Measurement("bench.landing.nested", (), on_services=False),
     "describing": Measurement("bench.describing", ("--rows", "1000000", "--turns", "1", "--plain-only"),
-                              ("--turns", "1")),
+                              ("--turns", "1"), on_services=False),
     "training": Measurement("bench.training", ("--quick",)),
     "training.many": Measurement("bench.training.many", None, runs=1),
     "training.large": Measurement("bench.training", None, ("--large-only",), runs=1),
@@ -61,7 +61,7 @@ ONLY_BY_NAME: Final = ("before",)
 
 def perform(measurement: Measurement, *, full: bool, environ: Mapping[str, str]) -> Run:
     """Run a measurement once, in a process of its own, on the services that ``environ`` names."""
-    arguments = measurement.full if full else measurement.quick or ()
+    arguments = measurement.full if full or measurement.quick is None else measurement.quick
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "lines"
         lines.touch()

@@ -96,7 +96,9 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=112_000, help="rows of a batch")
     options.add_argument("--large", type=int, default=1_000_000, help="rows of a batch of the large case")
     options.add_argument("--large-only", action="store_true", help="only the large case, beside nothing")
-    options.add_argument("--quick", action="store_true", help="one batch of the plain script, and k not chosen")
+    options.add_argument(
+        "--quick", action="store_true", help="one batch of the plain script, and neither k chosen nor nothing to do"
+    )
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
@@ -105,13 +107,16 @@ def main() -> None:
             return
         landed = land_flights(Path(folder), BATCHES + 1, chosen.rows)
         seal_last = landed.withhold(BATCHES + 1)
-        plain = _scripts(bench, landed, 1 if chosen.quick else BATCHES)
+        plain = bench.note(
+            "plain script, a batch", bench.script("plain_script.py", landed, 1 if chosen.quick else BATCHES)
+        )
+        _limits(bench, landed, quick=chosen.quick)
         ours, ready = bench.train(landed, BATCHES)
         bench.note("mlflow run . for three batches", ours)
         record.figure("training.of_plain", ours.seconds / (BATCHES * plain.seconds))
         record.figure("training.first_s", ready[0])
-        _nothing_to_do(bench, f"stream={landed.file}")
         if not chosen.quick:
+            _nothing_to_do(bench, f"stream={landed.file}")
             swept = [f"stream={landed.with_k('{from: 2, to: 8}')}", f"model={landed.name}-swept"]
             found = bench.note("mlflow run . with k from 2 to 8", bench.mlflow_run(ROOT, *swept))
             record.figure("training.sweep", found.seconds / ours.seconds)
@@ -121,13 +126,12 @@ def main() -> None:
         _small(bench, land_flights(Path(folder), SMALL_BATCHES, SMALL_ROWS))
 
 
-def _scripts(bench: Bench, landed: Landed, batches: int) -> Measured:
-    """Return what the plain script takes for a batch, and measure what bounds it."""
-    plain = bench.note("plain script, a batch", bench.script("plain_script.py", landed, batches))
-    bench.note("Spark without tracking, a batch", bench.script("spark_alone.py", landed, 1))
+def _limits(bench: Bench, landed: Landed, *, quick: bool) -> None:
+    """Measure what the plain script would be without its parts: tracking, and Spark."""
     if python := python_or_said("scikit-learn", HERE / "peers" / "sklearn.txt"):
         bench.note("scikit-learn, a batch", bench.script("sklearn_alone.py", landed, 1, str(python)))
-    return plain
+    if not quick:
+        bench.note("Spark without tracking, a batch", bench.script("spark_alone.py", landed, 1))
 
 
 def _nothing_to_do(bench: Bench, stream: str) -> None:

@@ -45,8 +45,6 @@ def test_a_bound_is_told_with_its_unit_and_its_goal() -> None:
 
 def test_every_asked_figure_has_its_measurement() -> None:
     assert {each.measurement for each in ASKED.values()} <= MEASUREMENTS.keys() - set(ONLY_BY_NAME)
-    quick = {each.measurement for each in ASKED.values() if each.quick}
-    assert all(MEASUREMENTS[name].quick is not None for name in quick)
     assert all(case_figure(rows, connections, of) in ASKED for rows, connections, *_ in CASES for of in "ab")
     assert all(f"serving.versions_1000.{page}_ms" in ASKED for page in PAGES)
 
