@@ -11,7 +11,7 @@ from contract.model_version import TAG_STATE
 from pipeline.train.mlflow_client.registry import Registry
 from pipeline.train.settings import tracking_settings
 
-READY_S = 900.0
+READY_S = 300.0
 LOOK_S = 0.2
 
 
