@@ -88,7 +88,7 @@ conda: ## Write conda.yaml from the locked requirements
 	@$(BASE)
 	$(RUN) -m infra.bring.conda
 
-bench: ## Most of the asked figures, met or missed, in at most 15 minutes, on services of their own
+bench: ## Most of the asked figures, met or missed, on services of their own (about 15 minutes)
 	@$(DEV)
 	@$(RUN) -m infra setup
 	$(RUN) -m bench

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 
@@ -50,5 +51,12 @@ def test_every_asked_figure_has_its_measurement() -> None:
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
-def test_every_measurement_is_a_module(name: str) -> None:
-    assert importlib.util.find_spec(MEASUREMENTS[name].module) is not None
+def test_every_measurement_is_a_module_that_knows_its_flags(name: str) -> None:
+    measurement = MEASUREMENTS[name]
+    found = importlib.util.find_spec(measurement.module)
+    if found is not None and found.submodule_search_locations is not None:
+        found = importlib.util.find_spec(f"{measurement.module}.__main__")
+    assert found is not None and found.origin is not None
+    flags = [each for each in (*(measurement.quick or ()), *measurement.full) if each.startswith("--")]
+    source = Path(found.origin).read_text(encoding="utf-8")
+    assert [flag for flag in flags if f'"{flag}"' not in source] == []
