@@ -22,7 +22,7 @@ def services() -> Iterator[dict[str, str]]:
         yield dict(os.environ)
         return
     with tempfile.TemporaryDirectory(prefix="swathe-bench-") as folder:
-        chosen = {"SWATHE_DATA": str(Path(folder) / "data"), **_free_ports()}
+        chosen = {"SWATHE_DATA": str(Path(folder) / "data"), **free_ports()}
         environ = {**os.environ, **chosen}
         try:
             _infra(environ, "up", "--without", "serving")
@@ -38,7 +38,7 @@ def _infra(environ: Mapping[str, str], *arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "infra", *arguments], env=dict(environ), check=True)
 
 
-def _free_ports() -> dict[str, str]:
+def free_ports() -> dict[str, str]:
     """Return a port for each setting, all of them free a moment ago."""
     with ExitStack() as held:
         probes = {name: held.enter_context(socket.create_server(("127.0.0.1", 0))) for name in PORTS}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from bench.before.checkout import Side, earlier, this
 from bench.serving.contenders import Server, ours, registered
-from bench.serving.load import Wrk
+from bench.serving.load import Load
 from bench.serving.model import body
 from bench.training.batches import Landed, land_flights
 from bench.training.measure import Measured, measure
@@ -31,12 +30,10 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--commit", default=BEFORE_KINDS, help="the other side")
     options.add_argument("--turns", type=int, default=5, help="of each side, one after the other")
-    options.add_argument("--seconds", type=int, default=5, help="of each run of wrk")
+    options.add_argument("--seconds", type=int, default=5, help="of each load")
     options.add_argument("--rows", type=int, default=112_000, help="rows of a batch")
     options.add_argument("--only", choices=("predict", "training"), help="one of the two")
     chosen = options.parse_args()
-    if shutil.which("wrk") is None:
-        sys.exit("no wrk on PATH; on Debian: apt-get install wrk")
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         sys.exit('no services in the environment; `make up`, then: eval "$(python -m infra env)"')
     sides = (earlier(chosen.commit), this())
@@ -66,7 +63,7 @@ def _asked(sides: tuple[Side, Side], directory: Path, turns: int, seconds: int) 
             for turn in range(turns):
                 for side in _in_turns(turn, sides):
                     server = servers[side.name]
-                    found = Wrk(server.url + server.path, payload, connections, seconds, server.process).result()
+                    found = Load(server.url + server.path, payload, connections, seconds, server.process).result()
                     rates[side.name].append(found.requests_s)
                     spent[side.name].append(found.cpu_us)
             what = f"{rows:,} rows, {connections} connections"

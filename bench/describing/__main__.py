@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import peers, record
 from pipeline.replay.place import default_path
 from pipeline.stream_file import load_stream
 
@@ -23,6 +24,7 @@ HERE = Path(__file__).parent
 STREAM_FILE = "streams/flights.yaml"
 _NUMBER = re.compile(rb"-?\d+|NA|")
 DESCRIBE, DUCKDB = "describe", "DuckDB"
+CASES = (("flights", "describing.cpu", False), ("flights, text in quotes", "describing.cpu_quoted", True))
 
 
 class Result(NamedTuple):
@@ -56,20 +58,10 @@ def _run(command: Sequence[str]) -> Result:
     return Result(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3)
 
 
-def _duck_python(directory: Path) -> str:
-    """Install DuckDB into an environment of its own; return its Python."""
-    environment = directory / "duck"
-    subprocess.run([sys.executable, "-m", "uv", "venv", "-q", str(environment)], check=True)
-    python = str(environment / "bin" / "python")
-    install = ["pip", "install", "-q", "--require-hashes", "--python", python, "-r", str(HERE / "requirements.txt")]
-    subprocess.run([sys.executable, "-m", "uv", *install], check=True)
-    return python
-
-
-def _measure(what: str, file: Path, python: str, turns: int) -> None:
+def _measure(what: str, file: Path, python: Path, turns: int) -> dict[str, Result]:
     commands = {
         DESCRIBE: [sys.executable, "-m", "pipeline", "describe", str(file)],
-        DUCKDB: [python, str(HERE / "duck.py"), str(file)],
+        DUCKDB: [str(python), str(HERE / "duck.py"), str(file)],
     }
     print(f"\n{what}: {file.stat().st_size / 1e6:,.0f} MB")
     # In turns: what else the machine does is then the same for both.
@@ -80,26 +72,30 @@ def _measure(what: str, file: Path, python: str, turns: int) -> None:
     }
     for name, found in middle.items():
         print(f"{name:10} {found.seconds:>6.1f} s {found.cpu_s:>6.1f} s CPU {found.peak_mb:>6.0f} MB", flush=True)
-    ours, duck = middle[DESCRIBE], middle[DUCKDB]
-    print(f"describe : DuckDB = {ours.seconds / duck.seconds:.2f} x, of CPU {ours.cpu_s / duck.cpu_s:.2f} x")
+        record.fact(f"{what}: {name}", **found._asdict())
+    return middle
 
 
 def main() -> None:
-    """Write the files, ask both sides in turns, print the medians and their ratios."""
+    """Write the files, ask both sides in turns, tell the medians and their ratios."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=int, default=3_000_000)
     options.add_argument("--turns", type=int, default=3)
+    options.add_argument("--plain-only", action="store_true", help="without the file whose text is in quotes")
     options.add_argument("--file", type=Path, help="one of your own instead")
     chosen = options.parse_args()
+    python = peers.python(HERE / "peers" / "duckdb.txt")
+    if chosen.file is not None:
+        _measure(chosen.file.name, chosen.file, python, chosen.turns)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        python = _duck_python(Path(folder))
-        if chosen.file is not None:
-            _measure(chosen.file.name, chosen.file, python, chosen.turns)
-            return
-        for what, quoted in (("flights", False), ("flights, text in quotes", True)):
+        for what, figure, quoted in CASES[: 1 if chosen.plain_only else None]:
             file = Path(folder) / "flights.csv"
             _write_flights(file, chosen.rows, quoted=quoted)
-            _measure(what, file, python, chosen.turns)
+            found = _measure(what, file, python, chosen.turns)
+            record.figure(figure, found[DESCRIBE].cpu_s / found[DUCKDB].cpu_s)
+            if not quoted:
+                record.figure("describing.mb", found[DESCRIBE].peak_mb)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m bench.landing`: landing beside a bare loop, a loop with json.loads and Quix Streams' S3 sink."""
+"""`python -m bench.landing`: landing beside a bare loop, a loop with json.loads, Quix Streams' S3 sink and Spark."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import record
 from bench.landing.avro_records import NESTED_FILE, SCHEMA_FILE, avro_flights, write_schemas
 from bench.landing.records import STREAM_FILE, fill_topic
+from bench.peers import python_or_said
+from bench.training.measure import Family
+from infra.bring.jars import bring
+from infra.settings import Settings
 from pipeline.settings import kafka_settings
 
 HERE = Path(__file__).parent
 BARE_RUNS = 3
-AVRO, AVRO_WITH_ARRAY = "landing, Avro", "landing, Avro with an array"
+OWN_SCRIPTS = {"quix": HERE / "quix_sink.py", "spark": HERE / "spark_streaming.py"}
+SPARK = "Spark Structured Streaming"
+SPARK_KAFKA = HERE / "spark_kafka" / "jars.lock"
 
 
 class Result(NamedTuple):
@@ -51,11 +59,10 @@ def _stream_file(directory: Path, topic: str, records: str = "{}") -> Path:
     return path
 
 
-def _run(contender: str, stream: Path, rows: int, python: str = sys.executable) -> subprocess.Popen[str]:
-    script = ["-m", "bench.landing.contenders"] if contender != "quix" else [str(HERE / "quix_sink.py")]
-    return subprocess.Popen(
-        [python, *script, contender, str(stream), str(rows)], stdout=subprocess.PIPE, text=True, env=os.environ
-    )
+def _run(contender: str, stream: Path, rows: int, python: str = sys.executable, *more: str) -> subprocess.Popen[str]:
+    script = [str(OWN_SCRIPTS[contender])] if contender in OWN_SCRIPTS else ["-m", "bench.landing.contenders"]
+    arguments = [contender, str(stream), str(rows), *more]
+    return subprocess.Popen([python, *script, *arguments], stdout=subprocess.PIPE, text=True, env=os.environ)
 
 
 def _result(process: subprocess.Popen[str]) -> Result:
@@ -65,72 +72,106 @@ def _result(process: subprocess.Popen[str]) -> Result:
     return Result(**json.loads(said.splitlines()[-1]))
 
 
-def _quix_python(directory: Path) -> str:
-    """Install Quix Streams into an environment of its own; return its Python."""
-    environment = directory / "quix"
-    subprocess.run([sys.executable, "-m", "uv", "venv", "-q", str(environment)], check=True)
-    python = str(environment / "bin" / "python")
-    requirements = str(HERE / "requirements.txt")
-    subprocess.run(
-        [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", python, "-r", requirements], check=True
-    )
-    return python
+def _with_jvm(process: subprocess.Popen[str]) -> Result:
+    """Return the result with what all of its processes took, from their start on."""
+    family = Family(process.pid)
+    found = _result(process)
+    cpu_s, peak_mb = family.end()
+    return found._replace(cpu_s=cpu_s, peak_mb=peak_mb)
 
 
 def _measure(name: str, run: Callable[[], Result], found: dict[str, Result]) -> None:
     found[name] = result = run()
+    cpu_us = 1e6 * result.cpu_s / result.records
     print(
         f"{name:32} {result.records_s:>12,.0f} records/s {result.seconds:>8.1f} s "
-        f"{1e6 * result.cpu_s / result.records:>6.2f} µs CPU/record {result.peak_mb:>6.0f} MB",
+        f"{cpu_us:>6.2f} µs CPU/record {result.peak_mb:>6.0f} MB",
         flush=True,
     )
+    record.fact(name, records_s=result.records_s, seconds=result.seconds, cpu_us=cpu_us, peak_mb=result.peak_mb)
 
 
 def main() -> None:
-    """Fill the topics, run the contenders one after the other, print the ratios."""
+    """Fill the topics, run the contenders one after the other, tell the figures."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--records", type=int, default=1_000_000)
     options.add_argument("--rows", type=int, default=112_000, help="rows of a batch")
-    options.add_argument("--without-quix", action="store_true")
-    options.add_argument("--without-tenfold", action="store_true")
     options.add_argument("--formats-only", action="store_true", help="JSON and Avro alone")
+    options.add_argument("--tenfold-only", action="store_true", help="memory at ten times the records alone")
     chosen = options.parse_args()
-    kafka = kafka_settings()
-    found: dict[str, Result] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), chosen.rows)
+        one = bench.topic(chosen.records)
+        if chosen.tenfold_only:
+            bench.tenfold(one, bench.topic(10 * chosen.records))
+            return
+        bench.formats(one, chosen.records)
+        if not chosen.formats_only:
+            bench.peers(one)
+            # Long enough that the second member's joining is not all that is measured.
+            bench.members(bench.topic(4 * chosen.records, 2))
 
-    def topic(count: int, partitions: int = 1, records: list[bytes] | None = None) -> str:
+
+class Bench:
+    """One run: its contenders, one after the other, and what each was measured to do."""
+
+    def __init__(self, directory: Path, rows: int) -> None:
+        self._directory, self._rows = directory, rows
+        self._found: dict[str, Result] = {}
+
+    def topic(self, count: int, partitions: int = 1, records: list[bytes] | None = None) -> str:
+        """Return a new topic of ``count`` records."""
         name = f"bench-{uuid.uuid4().hex[:10]}"
-        mean = fill_topic(kafka, name, count, partitions, records)
+        mean = fill_topic(kafka_settings(), name, count, partitions, records)
         print(f"{count:,} records of {mean:.0f} bytes on {partitions} partitions")
         return name
 
-    with tempfile.TemporaryDirectory() as folder:
-        directory = Path(folder)
-
-        def alone(contender: str, name: str, python: str = sys.executable, records: str = "{}") -> Callable[[], Result]:
-            return lambda: _result(_run(contender, _stream_file(directory, name, records), chosen.rows, python))
-
-        one = topic(chosen.records)
+    def formats(self, one: str, count: int) -> None:
+        """Landing beside the bare loop, and of Avro beside JSON."""
         for turn in range(BARE_RUNS):
-            _measure(f"bare consume() {turn + 1}", alone("bare", one), found)
-        _measure("landing", alone("ours", one), found)
-        write_schemas(directory)
-        for name, file in ((AVRO, SCHEMA_FILE), (AVRO_WITH_ARRAY, NESTED_FILE)):
-            of_avro = topic(chosen.records, records=avro_flights(array=name == AVRO_WITH_ARRAY))
-            _measure(name, alone("ours", of_avro, records=f"{{format: avro, schema_file: {file}}}"), found)
-        if chosen.formats_only:
-            _print_formats(found)
-            return
-        _measure("json.loads, one at a time", alone("one_at_a_time", one), found)
-        if not chosen.without_quix:
-            _measure("Quix Streams S3FileSink", alone("quix", one, _quix_python(directory)), found)
-        # Long enough that the second member's joining is not all that is measured.
-        two = topic(4 * chosen.records, 2)
-        _measure("landing, two partitions", alone("ours", two), found)
-        _measure("landing, two members", lambda: _together(_stream_file(directory, two), chosen.rows), found)
-        if not chosen.without_tenfold:
-            _measure("landing, ten times the records", alone("ours", topic(10 * chosen.records)), found)
-    _print_ratios(found)
+            self._alone(f"bare consume() {turn + 1}", "bare", one)
+        ours = self._alone("landing", "ours", one)
+        bare = max(result.records_s for name, result in self._found.items() if name.startswith("bare"))
+        record.figure("landing.of_bare", 100 * ours.records_s / bare)
+        record.figure("landing.mb", ours.peak_mb)
+        write_schemas(self._directory)
+        for figure, file in (("landing.avro", SCHEMA_FILE), ("landing.avro_array", NESTED_FILE)):
+            of_avro = self.topic(count, records=avro_flights(array=file == NESTED_FILE))
+            found = self._alone(f"landing, {file}", "ours", of_avro, f"{{format: avro, schema_file: {file}}}")
+            record.figure(figure, found.records_s / ours.records_s)
+
+    def peers(self, one: str) -> None:
+        """What others land the same topic with."""
+        ours = self._found["landing"].records_s
+        loop = self._alone("json.loads, one at a time", "one_at_a_time", one)
+        record.figure("landing.of_one_at_a_time", ours / loop.records_s)
+        if quix := python_or_said("Quix Streams' S3FileSink", HERE / "peers" / "quix.txt"):
+            found = self._alone("Quix Streams' S3FileSink", "quix", one, python=str(quix))
+            record.figure("landing.of_quix", ours / found.records_s)
+        if spark := python_or_said(SPARK, HERE / "peers" / "spark.txt"):
+            jars = ",".join(str(jar) for jar in bring(SPARK_KAFKA, Settings().cache).glob("*.jar"))
+            stream = _stream_file(self._directory, one)
+            run = partial(_run, "spark", stream, self._rows, str(spark), jars)
+            _measure(SPARK, lambda: _with_jvm(run()), self._found)
+
+    def members(self, two: str) -> None:
+        """One member and two, on two partitions."""
+        one = self._alone("landing, two partitions", "ours", two)
+        stream = _stream_file(self._directory, two)
+        _measure("landing, two members", lambda: _together(stream, self._rows), self._found)
+        record.figure("landing.two_members", self._found["landing, two members"].records_s / one.records_s)
+
+    def tenfold(self, one: str, ten: str) -> None:
+        """Memory, as the topic grows."""
+        once, tenfold = self._alone("landing", "ours", one), self._alone("landing, ten times the records", "ours", ten)
+        record.figure("landing.tenfold.mb", tenfold.peak_mb / once.peak_mb)
+
+    def _alone(
+        self, name: str, contender: str, topic: str, records: str = "{}", python: str = sys.executable
+    ) -> Result:
+        stream = _stream_file(self._directory, topic, records)
+        _measure(name, lambda: _result(_run(contender, stream, self._rows, python)), self._found)
+        return self._found[name]
 
 
 def _together(stream: Path, rows: int) -> Result:
@@ -142,25 +183,6 @@ def _together(stream: Path, rows: int) -> Result:
         sum(result.cpu_s for result in results),
         max(result.peak_mb for result in results),
     )
-
-
-def _print_formats(found: dict[str, Result]) -> None:
-    for name in (AVRO, AVRO_WITH_ARRAY):
-        print(f"{name} : JSON = {found[name].records_s / found['landing'].records_s:.2f} x")
-
-
-def _print_ratios(found: dict[str, Result]) -> None:
-    _print_formats(found)
-    ours = found["landing"].records_s
-    best = max(result.records_s for name, result in found.items() if name.startswith("bare"))
-    print(f"\nlanding : best bare loop = {ours / best:.0%}")
-    for name in ("json.loads, one at a time", "Quix Streams S3FileSink"):
-        if name in found:
-            print(f"landing : {name} = {ours / found[name].records_s:.1f} x")
-    two, one = found["landing, two members"].records_s, found["landing, two partitions"].records_s
-    print(f"two members : one, on two partitions = {two / one:.2f} x")
-    if tenfold := found.get("landing, ten times the records"):
-        print(f"peak memory, ten times the records : once = {tenfold.peak_mb:.0f} : {found['landing'].peak_mb:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import click
 import numpy as np
 import orjson
 
+from bench import record
 from bench.landing.records import STREAM_FILE, flights
 from console.commands import Command
 from console.ending import run
@@ -68,6 +69,8 @@ def main() -> None:
             best[name] = min(best[name], _seconds(reader, chunks[name]))
     for name, seconds in best.items():
         print(f"{name:<18} {seconds / ROWS * 1e6:5.2f} µs a record  {seconds / best['flat']:.2f} ×")
+        record.fact(f"parsed, {name}", cpu_us=seconds / ROWS * 1e6)
+    record.figure("landing.nested.one_path", best["one path"] / best["flat"])
 
 
 if __name__ == "__main__":

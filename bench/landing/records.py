@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import orjson
 from confluent_kafka import Producer
@@ -35,11 +35,21 @@ def fill_topic(
     kafka: Mapping[str, str], topic: str, count: int, partitions: int = 1, records: list[bytes] | None = None
 ) -> float:
     """Make ``topic`` with ``count`` of ``records``, by default flights as JSON; return their mean size in bytes."""
+    make_topic(kafka, topic, partitions)
+    return send(kafka, topic, itertools.islice(endless(records or flights()), count), partitions) / count
+
+
+def make_topic(kafka: Mapping[str, str], topic: str, partitions: int = 1) -> None:
+    """Make ``topic``, whose records stay."""
     admin = AdminClient(dict(kafka))
     admin.create_topics([NewTopic(topic, partitions, config={"retention.ms": "-1"})])[topic].result(20)
+
+
+def send(kafka: Mapping[str, str], topic: str, records: Iterable[bytes], partitions: int = 1) -> int:
+    """Send ``records``, until all are acknowledged; return their bytes."""
     producer = Producer({**kafka, "linger.ms": 50, "compression.type": "lz4", "queue.buffering.max.messages": 200_000})
     size = 0
-    for number, value in enumerate(itertools.islice(endless(records or flights()), count)):
+    for number, value in enumerate(records):
         size += len(value)
         while True:
             try:
@@ -49,4 +59,4 @@ def fill_topic(
                 producer.poll(0.1)
     if producer.flush(120):
         raise RuntimeError("records were not acknowledged")
-    return size / count
+    return size

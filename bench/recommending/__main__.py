@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from bench import record
 from bench.training.batches import Landed
 from bench.training.measure import Measured, measure
 from console.commands import Command
@@ -41,7 +42,7 @@ def land_ratings(directory: Path) -> Landed:
 
 @click.command(cls=Command, examples=[""])
 def main() -> None:
-    """Land the ratings of films, whose package is installed, measure one after the other, print the ratio."""
+    """Land the ratings of films, whose package is installed, measure one after the other, tell their ratio."""
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -56,7 +57,8 @@ def main() -> None:
         ours = measure(command, environ, log)
     for name, found in (("plain script, once per batch", plain), ("mlflow run . for three batches", ours)):
         print(f"{name:44} {found.seconds:>7.1f} s {found.cpu_s:>7.1f} s CPU {found.peak_mb:>6.0f} MB")
-    print(f"\nmlflow run . : plain script = {ours.seconds / plain.seconds:.2f}")
+        record.fact(f"MovieLens: {name}", **found._asdict())
+    record.figure("recommending.of_plain", ours.seconds / plain.seconds)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from contract.model_version import (
     statistics_to_json,
 )
 from scoring.golden import Golden
-from scoring.kmeans import Assigner
+from scoring.kmeans import Assigner, Floats, Scoring
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60.0
@@ -64,33 +64,33 @@ def registered(count: int) -> Iterator[str]:
     model = f"bench-{uuid.uuid4().hex[:8]}"
     client.create_registered_model(model)
     try:
-        _register(client, model, count)
+        experiment = client.create_experiment(model)
+        bodies = files(scoring(), rows(50))
+        for number in range(1, count + 1):
+            register(client, experiment, model, number, bodies)
+        register(client, experiment, model, count + 1, typed_rows.files())
         yield model
     finally:
         client.delete_registered_model(model)
 
 
-def _register(client: MlflowClient, model: str, count: int) -> None:
-    experiment = client.create_experiment(model)
-    numbers = scoring()
-    sample = rows(50)
+def files(numbers: Scoring, sample: Floats) -> dict[str, bytes]:
+    """Return the files of an artifact whose golden rows are ``sample``, [n, features]."""
     clusters, distances = Assigner(numbers).assign(sample)
     features = dict.fromkeys(numbers.features, FeatureStatistics(0.0, 1.0, -1.0, 1.0, 0))
     statistics = [
         ClusterStatistics(i, label, 10, 1 / len(numbers.labels), numbers.centers[i], features)
         for i, label in enumerate(numbers.labels)
     ]
-    bodies = {
+    return {
         SCORING_FILE: numbers.to_json(),
         STATISTICS_FILE: statistics_to_json(statistics),
         GOLDEN_FILE: Golden(numbers.features, sample, clusters, distances).to_json(),
     }
-    for number in range(1, count + 1):
-        _version(client, experiment, model, number, bodies)
-    _version(client, experiment, model, count + 1, typed_rows.files())
 
 
-def _version(client: MlflowClient, experiment: str, model: str, number: int, bodies: dict[str, bytes]) -> None:
+def register(client: MlflowClient, experiment: str, model: str, number: int, bodies: dict[str, bytes]) -> None:
+    """Register version ``number`` of an artifact of ``bodies``; the first has stored rows."""
     with tempfile.TemporaryDirectory() as folder:
         for name, body in bodies.items():
             (Path(folder) / name).parent.mkdir(exist_ok=True)

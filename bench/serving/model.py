@@ -45,7 +45,7 @@ def body(count: int) -> bytes:
     return json.dumps({"dataframe_records": records}).encode()
 
 
-def given() -> tuple[Assigner, dict[str, Any]]:
-    """Return the model, and the end of each answer, that the file named on the command line holds."""
-    fields = json.loads(Path(sys.argv[1]).read_text())
+def given(path: str | None = None) -> tuple[Assigner, dict[str, Any]]:
+    """Return the model, and the end of each answer, that the file at ``path`` holds: by default the first argument."""
+    fields = json.loads(Path(path or sys.argv[1]).read_text())
     return Assigner(Scoring.from_json(json.dumps(fields["scoring"]).encode())), fields["chain"]

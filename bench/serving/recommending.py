@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -17,9 +15,10 @@ import httpx
 import numpy as np
 from mlflow.tracking import MlflowClient
 
+from bench import peers, record
 from bench.serving import recommenders
 from bench.serving.contenders import Server, free_port, registered, running
-from bench.serving.load import Measured, Wrk, pss_mb
+from bench.serving.load import Load, pss_mb
 from bench.serving.model import body as row
 from contract.model_version import TAG_BATCH, TAG_KIND, TAG_STATE
 
@@ -35,9 +34,9 @@ class Asked(NamedTuple):
     body: bytes
     server: Server
 
-    def load(self, connections: int, seconds: int) -> Wrk:
+    def load(self, connections: int, seconds: int) -> Load:
         """Begin to ask it again and again."""
-        return Wrk(self.url, self.body, connections, seconds, self.server.process)
+        return Load(self.url, self.body, connections, seconds, self.server.process)
 
 
 @contextlib.contextmanager
@@ -74,14 +73,8 @@ def _serving(models: list[str], cache: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def _peer(factors: Path, folder: Path) -> Iterator[Server]:
-    """Run implicit's route, in an environment that is made the first time."""
-    python = folder / "peer" / "bin" / "python"
-    if not python.exists():
-        uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "-q", str(folder / "peer")], check=True)
-        locked = ["--require-hashes", "-r", str(PEERS / "implicit.txt")]
-        subprocess.run([*uv, "pip", "install", "-q", "--python", str(python), *locked], check=True)
+def _peer(python: Path, factors: Path) -> Iterator[Server]:
+    """Run implicit's route."""
     port = free_port()
     arguments = [str(PEERS / "implicit_route.py"), str(factors), str(port)]
     with running(
@@ -91,26 +84,31 @@ def _peer(factors: Path, folder: Path) -> Iterator[Server]:
 
 
 def measure(seconds: int, turns: int) -> None:
-    """Print what is asked of recommendations, and what is measured."""
+    """Tell the figures of recommendations."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         clusters = stack.enter_context(registered(1))
         models = {size: stack.enter_context(_recommenders(shape, 1, folder)) for size, shape in ITEMS.items()}
         server = stack.enter_context(_serving([clusters, *models.values()], folder / "cache"))
-        peers = {size: stack.enter_context(_peer(folder / f"{model}.npy", folder)) for size, model in models.items()}
+        python = peers.python_or_said("implicit", PEERS / "implicit.txt")
+        beside = {
+            size: _asked_of(stack.enter_context(_peer(python, folder / f"{model}.npy")), ITEMS[size][1])
+            for size, model in models.items()
+            if python is not None
+        }
         few, many = (f"{server.url}/api/{model}/v1/recommend" for model in models.values())
         predict = f"{server.url}/api/{clusters}/v1/predict"
         _throughput(
             {
                 "predict": Asked(predict, row(1), server),
                 "recommend": Asked(few, recommenders.body(FEW[1]), server),
-                "implicit": _asked_of(peers["few"], FEW[1]),
+                **({"implicit": beside["few"]} if beside else {}),
             },
             seconds,
             turns,
         )
         asked = Asked(many, recommenders.body(MANY[1]), server)
-        _large(asked, Asked(predict, row(1), server), _asked_of(peers["many"], MANY[1]), seconds)
+        _large(asked, Asked(predict, row(1), server), beside.get("many"), seconds)
     with tempfile.TemporaryDirectory() as name:
         _memory(Path(name))
 
@@ -124,29 +122,23 @@ def _throughput(contenders: dict[str, Asked], seconds: int, turns: int) -> None:
     for _ in range(turns):
         for name, each in contenders.items():
             measured = each.load(16, seconds).result()
-            print(f"{name:10} {_told(measured)}", flush=True)
+            measured.tell(f"10 ratings over {FEW[1]:,} items, 16 connections: {name}")
             found[name] = max(found[name], measured.requests_s)
-    print(
-        f"10 ratings over {FEW[1]:,} items, 16 connections: {found['recommend'] / found['predict']:.2f} × 1-row "
-        f"predict (asked 0.5), {found['recommend'] / found['implicit']:.2f} × implicit",
-        flush=True,
-    )
+    record.figure("serving.recommending.rate", found["recommend"] / found["predict"])
 
 
-def _large(many: Asked, predict: Asked, peer: Asked, seconds: int) -> None:
-    found = {"recommend (asked 40)": many.load(4, seconds).result(), "implicit": peer.load(4, seconds).result()}
+def _large(many: Asked, predict: Asked, peer: Asked | None, seconds: int) -> None:
+    what = f"{MANY[1]:,} items of {MANY[2]}"
+    alone = many.load(4, seconds).result()
+    alone.tell(f"{what}, 4 connections: recommend")
+    record.figure("serving.recommending.p99_ms", alone.p99_ms)
+    if peer is not None:
+        peer.load(4, seconds).result().tell(f"{what}, 4 connections: implicit")
     beside = many.load(4, seconds + 2)
-    found["1-row predict beside it (asked 50)"] = predict.load(1, seconds).result()
+    row_beside = predict.load(1, seconds).result()
     beside.result()
-    for name, each in found.items():
-        print(f"{MANY[1]:,} items of {MANY[2]}, 4 connections: {name} {_told(each)}", flush=True)
-
-
-def _told(found: Measured) -> str:
-    return (
-        f"{found.requests_s:,.0f} requests/s, p50 {found.p50_ms:.1f}, p99 {found.p99_ms:.1f} ms, "
-        f"{found.cpu_us:,.0f} µs of CPU"
-    )
+    row_beside.tell(f"1-row predict beside {what}")
+    record.figure("serving.recommending.beside_ms", row_beside.p99_ms)
 
 
 def _memory(folder: Path) -> None:
@@ -161,4 +153,4 @@ def _memory(folder: Path) -> None:
                 url = f"{server.url}/api/{model}/v{number}/recommend"
                 httpx.post(url, content=recommenders.body(MANY[1]), headers={"content-type": "application/json"})
             found.append(pss_mb(server.process))
-    print(f"{MANY[1]:,} items of {MANY[2]}: {(found[1] - found[0]) / 3:.0f} MB of PSS a version (asked 60)", flush=True)
+    record.figure("serving.recommending.mb", (found[1] - found[0]) / 3)

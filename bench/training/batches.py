@@ -52,11 +52,7 @@ class Landed:
 
 def land_flights(directory: Path, batches: int, rows: int) -> Landed:
     """Send ``batches`` × ``rows`` flights to a new topic, again from the first where there are no more; land them."""
-    name = f"bench-{uuid.uuid4().hex[:8]}"
-    lines = Path(STREAM_FILE).read_text().splitlines()
-    swapped = {"name:": f"name: {name}", "topic:": f"topic: {name}"}
-    file = directory / f"{name}.yaml"
-    file.write_text("\n".join(swapped.get(line.split(" ")[0], line) for line in lines) + "\n")
+    name, file = stream_file(directory)
     fill_topic(kafka_settings(), name, batches * rows)
     flags = ["--stream", str(file), "--rows", str(rows), "--exit-when-idle", "3s"]
     subprocess.run([sys.executable, "-m", "pipeline", "land", *flags], check=True, stdout=subprocess.DEVNULL)
@@ -65,3 +61,13 @@ def land_flights(directory: Path, batches: int, rows: int) -> Landed:
     if found != [rows] * batches:
         raise SystemExit(f"landed {found}, wanted {batches} batches of {rows}")
     return landed
+
+
+def stream_file(directory: Path) -> tuple[str, Path]:
+    """Return the name and a copy of the flights' stream file, as a stream with a topic of its own."""
+    name = f"bench-{uuid.uuid4().hex[:8]}"
+    lines = Path(STREAM_FILE).read_text().splitlines()
+    swapped = {"name:": f"name: {name}", "topic:": f"topic: {name}"}
+    file = directory / f"{name}.yaml"
+    file.write_text("\n".join(swapped.get(line.split(" ")[0], line) for line in lines) + "\n")
+    return name, file

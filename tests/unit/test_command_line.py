@@ -32,7 +32,8 @@ from tests.services import ROOT
 DOCS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 # What makers run, and readers of the reference do not.
 MAKERS = (
-    "bench", "bench.recommending", "bench.landing.nested", "docs.screenshots", "infra.bring.lock", "infra.bring.conda",
+    "bench", "bench.peers", "bench.recommending", "bench.landing.nested", "docs.screenshots", "infra.bring.lock",
+    "infra.bring.conda",
 )  # fmt: skip
 PATHS = {"--stream", "--file", "--schema-file", "--against"}
 

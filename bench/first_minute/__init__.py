@@ -1,0 +1,1 @@
+"""What somebody waits for who has just cloned the project."""
