@@ -23,6 +23,7 @@ CASES: dict[str, dict[str, list[bytes]]] = {
         "half and half": [GOOD[: GOOD.index(b',"t"') - 1], GOOD[GOOD.index(b',"t"') - 1 :]],
         "two and none": [GOOD + b"\n" + GOOD, b" "],
         "a NUL in text": [_with("s", b'"a\0b"')],
+        "a NUL between": [_with("r", b"\0 1")],
         "a line end between": [GOOD.replace(b",", b",\n")],
     },
     "an absent column is null, another key is passed by": {
