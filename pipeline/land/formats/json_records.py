@@ -37,11 +37,13 @@ from pipeline.land.origins import Longs
 
 logger = logging.getLogger(__name__)
 
-_OPEN_BRACE = ord("{")
+_OPEN_BRACE, _BLANK = b"{ "
 _FIRST_BYTE = operator.itemgetter(0)
-_BEHIND_FIRST_BYTE = operator.itemgetter(slice(1, None))
-# Ordinals that are written beforehand; a longer chunk is parsed in pieces.
+# A longer chunk is parsed in pieces: ordinals have four places.
 LONGEST_CHUNK = 10_000
+_ORDINALS = np.frombuffer(b"".join(b"%4d" % ordinal for ordinal in range(LONGEST_CHUNK)), np.uint8).reshape(-1, 4)
+_PLACES = np.arange(-5, -1)
+"""Where these are, counted from the record's own brace."""
 LONGEST_REASON = 300
 # To count the keys that are no columns is to read a record again: of more than these, a sample tells.
 COUNTED_RECORDS = 100
@@ -78,7 +80,6 @@ class JsonRecords:
     _layout: JsonLayout = field(init=False)
     _digits: KeptDigits = field(init=False)
     _ordinal: str = field(init=False)
-    _prefixes: list[bytes] = field(init=False)
     _keys_beyond_schema: bool = field(init=False, default=False)
     _times_as_text: bool = field(init=False, default=False)
     _points_in_whole: bool = field(init=False, default=False)
@@ -92,8 +93,6 @@ class JsonRecords:
         self._digits = KeptDigits(doubles, self._layout.values)
         # An envelope always holds more than the columns.
         self._keys_beyond_schema = self.is_event
-        key = self._ordinal.encode()
-        self._prefixes = [b'\n{"%s":%d,' % (key, ordinal) for ordinal in range(LONGEST_CHUNK)]
 
     def parse(self, values: Sequence[bytes]) -> ParsedValues:
         """Return the rows and the rejects of ``values``. Never raises for what is in them."""
@@ -197,15 +196,20 @@ class JsonRecords:
                 self._keys_beyond_schema = True
         return self._read_lines(body, len(values), "ignore", as_text=as_text)
 
-    def _lines(self, values: list[bytes]) -> bytes:
-        pieces = [b""] * (2 * len(values))
-        pieces[0::2] = self._prefixes[: len(values)]
-        pieces[1::2] = map(_BEHIND_FIRST_BYTE, values)
-        if len(values) == 1 and pieces[1].lstrip(b" \t\r\n") == b"}":
-            pieces[0] = pieces[0].removesuffix(b",")
-        return b"".join(pieces)
+    def _lines(self, values: list[bytes]) -> bytearray:
+        """Return ``values`` as lines: in front of each a brace and its ordinal, in place of its own brace a blank."""
+        comma = b" " if len(values) == 1 and not _has_keys(values[0]) else b","
+        front = b'\n{"%s":    %b' % (self._ordinal.encode(), comma)
+        # One buffer that is written into: ten thousand records without their braces would be as many objects.
+        body = bytearray(front).join([b"", *values])
+        lengths = np.fromiter(map(len, values), np.int64, len(values))
+        starts = np.cumsum(lengths + len(front)) - lengths
+        letters = np.frombuffer(body, np.uint8)
+        letters[starts] = _BLANK
+        letters[starts[:, None] + _PLACES] = _ORDINALS[: len(values)]
+        return body
 
-    def _read_lines(self, body: bytes, count: int, beyond_schema: str, *, as_text: bool) -> pa.Table:
+    def _read_lines(self, body: bytearray, count: int, beyond_schema: str, *, as_text: bool) -> pa.Table:
         schema = self._layout.schema(self._wire.wire_schema(as_text=as_text))
         schema = schema.insert(0, pa.field(self._ordinal, pa.int64()))
         table = pj.read_json(
@@ -289,6 +293,10 @@ def _loaded(value: bytes) -> Any:
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(value)
     return None
+
+
+def _has_keys(value: bytes) -> bool:
+    return value[1:].lstrip(b" \t\r\n") != b"}"
 
 
 def _as_whole(value: bytes) -> bytes:
