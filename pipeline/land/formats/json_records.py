@@ -98,6 +98,7 @@ class JsonRecords:
         """Return the rows and the rejects of ``values``. Never raises for what is in them."""
         tables: list[tuple[pa.Table, Longs]] = []
         rejected: list[RejectedRecord] = []
+        known_beyond = self._keys_beyond_schema
         present, indexes = self._shaped_like_objects(values, rejected)
         for start in range(0, len(present), LONGEST_CHUNK):
             piece = slice(start, start + LONGEST_CHUNK)
@@ -105,7 +106,9 @@ class JsonRecords:
         rows, row_indexes = self._joined(tables)
         rows, row_indexes, deletes = self._layout.sorted_out(rows, row_indexes, rejected)
         rows, row_indexes = self._digits.rows(rows, row_indexes, values, rejected)
-        ignored = self._ignored_keys(values, row_indexes) if self._keys_beyond_schema else 0
+        # The first that are met are counted, however few they are.
+        most = COUNTED_RECORDS if known_beyond else len(values)
+        ignored = self._ignored_keys(values, row_indexes, most) if self._keys_beyond_schema else 0
         strangers = tuple(self._strangers(values, rows, row_indexes))
         return ParsedValues(rows, row_indexes, rejected, ignored, strangers, skipped=deletes, deletes=deletes)
 
@@ -247,12 +250,12 @@ class JsonRecords:
     def _is_stranger(self, found: object) -> bool:
         return found is not None and not self._layout.has_a_column(found)
 
-    def _ignored_keys(self, values: Sequence[bytes], row_indexes: Longs) -> int:
-        """Return how many keys of the rows' records are no columns: of many records, about how many."""
+    def _ignored_keys(self, values: Sequence[bytes], row_indexes: Longs, most: int) -> int:
+        """Return how many keys of the rows' records are no columns: of more than ``most``, about how many."""
         known, total = self._layout.names, 0
         indexes: list[int] = row_indexes.tolist()
         # At random, for records of several producers may take turns; and the same again for the same chunk.
-        looked_at = random.Random(0).sample(indexes, min(len(indexes), COUNTED_RECORDS))  # noqa: S311 - no secret
+        looked_at = random.Random(0).sample(indexes, min(len(indexes), most))  # noqa: S311 - no secret
         for index in looked_at:
             found = _loaded(values[index])
             total += 1 if found is None else len(self._layout.record(found).keys() - known)
