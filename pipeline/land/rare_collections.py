@@ -35,7 +35,7 @@ class RareCollections:
         gc.unfreeze()
 
     def collect(self) -> None:
-        """Collect cycles, unless that was done a moment ago: a request that was sent may hold a part's bytes."""
+        """Collect cycles, unless that was done a moment ago: one of a request that failed may hold a part's bytes."""
         if time.monotonic() >= self._next_at:
             gc.collect()
             self._next_at = time.monotonic() + APART_S

@@ -148,7 +148,7 @@ class JsonRecords:
             tables.append((self._read(values, as_text=self._times_as_text), indexes))
         except _NO_ROWS as error:
             if len(values) == 1:
-                table, left = self._read_again(values, error)
+                table, left = self._read_again(values, _said(error))
                 if table is not None:
                     tables.append((table, indexes))
                     return
@@ -159,8 +159,8 @@ class JsonRecords:
             self._parse_piece(values[:half], indexes[:half], tables, rejected)
             self._parse_piece(values[half:], indexes[half:], tables, rejected)
 
-    def _read_again(self, values: list[bytes], error: Exception) -> tuple[pa.Table | None, Exception]:
-        """Read a record as more is forgiven; return its row, or what is left that no reading takes.
+    def _read_again(self, values: list[bytes], said: str | None) -> tuple[pa.Table | None, str | None]:
+        """Read a record as more is forgiven; return its row, or what is said of it by the last that did not take it.
 
         Arrow's own reading of times may have refused it, or `1.0` where a whole number is meant; or both. If that was
         it, more will come.
@@ -170,19 +170,19 @@ class JsonRecords:
             try:
                 table = self._read(values, as_text=True)
             except _NO_ROWS as second:
-                error = second
+                said = _said(second)
             else:
                 self._times_as_text = True
-                return table, error
+                return table, said
         if not self._points_in_whole and self._wire.any_whole and (plain := [*map(_as_whole, values)]) != values:
             try:
                 table = self._read(plain, as_text=as_text)
             except _NO_ROWS as second:
-                error = second
+                said = _said(second)
             else:
                 self._points_in_whole = True
-                return table, error
-        return None, error
+                return table, said
+        return None, said
 
     def _read(self, values: list[bytes], *, as_text: bool) -> pa.Table:
         body = self._lines([*map(_as_whole, values)] if self._points_in_whole else values)
@@ -261,15 +261,15 @@ class JsonRecords:
             total += 1 if found is None else len(self._layout.record(found).keys() - known)
         return round(total * len(indexes) / max(1, len(looked_at)))
 
-    def _why_no_row(self, value: bytes, error: Exception) -> str:
-        if isinstance(error, _NotOneRowPerRecordError):
+    def _why_no_row(self, value: bytes, said: str | None) -> str:
+        if said is None:
             return "not one JSON object"
         with suppress(orjson.JSONDecodeError):
             record = orjson.loads(value)
             if isinstance(record, dict) and (fault := self._fault(record)) is not None:
                 return f"not of the schema: {fault}"
-        said = str(error).removeprefix("JSON parse error: ").removesuffix(" in row 0").rstrip(".")
-        return _not_json(value) or f"not of the schema: {said}"
+        shown = said.removeprefix("JSON parse error: ").removesuffix(" in row 0").rstrip(".")
+        return _not_json(value) or f"not of the schema: {shown}"
 
     def _fault(self, record: dict[str, object]) -> str | None:
         if (fault := self._layout.fault(record)) is not None:
@@ -296,6 +296,14 @@ def _loaded(value: bytes) -> Any:
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(value)
     return None
+
+
+def _said(error: Exception) -> str | None:
+    """Return what ``error`` says, None of records that are not one row each.
+
+    Kept itself, it would hold its frames, and they it and the records' bytes, until cycles are collected.
+    """
+    return None if isinstance(error, _NotOneRowPerRecordError) else str(error)
 
 
 def _has_keys(value: bytes) -> bool:
