@@ -24,7 +24,6 @@ class RareCollections:
 
     def __enter__(self) -> RareCollections:
         """Set aside what is there: modules and settings stay for as long as the process does."""
-        gc.collect()
         gc.freeze()
         gc.set_threshold(OWN_START, *self._before[1:])
         return self
