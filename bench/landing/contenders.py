@@ -102,29 +102,44 @@ def one_at_a_time(stream_path: str, rows: int) -> Run:
 
 def ours(stream_path: str, rows: int) -> Run:
     """`python -m pipeline land`, from the first record fetched to the last manifest sealed."""
-    landed, began, _, ended = _land(stream_path, rows)
+    landed = _land(stream_path, rows)
     # The tail waits for the topic to be idle; everything else is work.
-    return Run(landed, began, ended - IDLE_S)
+    return Run(landed.rows, landed.first_record, landed.last_record + landed.tail_s)
 
 
 def member(stream_path: str, rows: int) -> Run:
     """One of several: from the first record to the last, and the longest PUT for the tail's, which waits for others."""
-    landed, began, last_record, _ = _land(stream_path, rows, MEMBER_IDLE_S)
-    return Run(landed, began, last_record)
+    landed = _land(stream_path, rows, MEMBER_IDLE_S)
+    return Run(landed.rows, landed.first_record, landed.last_record + landed.longest_put_s)
 
 
-def _land(stream_path: str, rows: int, idle_s: float = IDLE_S) -> tuple[int, float, float, float]:
-    """Land all there is; return the rows, and when the first and last records were taken and the last PUT ended."""
+class _Landed(NamedTuple):
+    """Rows, when the first and the last record were taken, and how long the tail took from when it was begun."""
+
+    rows: int
+    first_record: float
+    last_record: float
+    tail_s: float
+    longest_put_s: float
+
+
+def _land(stream_path: str, rows: int, idle_s: float = IDLE_S) -> _Landed:
+    """Land all there is."""
     taken: list[float] = []
+    tails: list[float] = []
     puts = Puts()
-    take = Lander.take
+    take, land_tail = Lander.take, Lander.land_tail
 
     def timed_take(self: Lander, fetched: FetchedRecords) -> None:
         taken.append(time.perf_counter())
         take(self, fetched)
         taken.append(time.perf_counter())
 
-    Lander.take = timed_take  # type: ignore[method-assign]
+    def timed_tail(self: Lander) -> bool:
+        tails.append(time.perf_counter())
+        return land_tail(self)
+
+    Lander.take, Lander.land_tail = timed_take, timed_tail  # type: ignore[method-assign]
     landing = assemble(
         load_stream(stream_path), Cut(rows=rows), start="earliest", exit_when_idle_s=idle_s, stop=threading.Event(),
         stream_path=stream_path, put_durations=puts,
@@ -132,8 +147,10 @@ def _land(stream_path: str, rows: int, idle_s: float = IDLE_S) -> tuple[int, flo
     landing.member.run()
     if not taken:
         # Another member was done before this one had joined.
-        return 0, 0.0, 0.0, 0.0
-    return landing.lander.counts.rows, taken[0], taken[-1] + puts.longest_s, puts.ended[-1]
+        return _Landed(0, 0.0, 0.0, 0.0, 0.0)
+    # Without a tail, the last record completed the last batch.
+    tail_s = max(0.0, puts.ended[-1] - tails[0])
+    return _Landed(landing.lander.counts.rows, taken[0], taken[-1], tail_s, puts.longest_s)
 
 
 def _assign_all(consumer: object, topic: str) -> None:

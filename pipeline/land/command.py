@@ -146,7 +146,7 @@ def _summarise(landed: LandingCounts, stream_path: str) -> None:
     if landed.skipped:
         said += f", skipped {landed.skipped:,}" + (f" ({landed.deletes:,} of them deletes)" if landed.deletes else "")
     if landed.ignored_keys:
-        said += f", ignored {landed.ignored_keys:,} keys that are not in the schema"
+        said += f", ignored about {landed.ignored_keys:,} keys that are not in the schema"
     if landed.late_rows:
         said += f", {landed.late_rows:,} rows were late for their window"
     if landed.early_rows:

@@ -28,6 +28,7 @@ from pipeline.land.lander import Lander
 from pipeline.land.lander_thread import PATIENCE_S, LanderThread, PartitionEnd, Work
 from pipeline.land.origins import HeadersOf, Origins
 from pipeline.land.patient_store import StoppedError
+from pipeline.land.rare_collections import RareCollections
 from pipeline.land.topic import explain
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class GroupMember:
         self._positions: dict[int, int] = {}
         """Per lane, the offset behind all that was handed over in its epoch."""
         self._paused = False
+        self._cycles = RareCollections()
 
     def run(self) -> None:
         """Land until told to stop; raises what stopped the lander."""
@@ -80,8 +82,9 @@ class GroupMember:
             self._consumer.subscribe(
                 [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
             )
-            while not (self._thread.done.is_set() or self._stop.is_set()):
-                self._poll()
+            with self._cycles:
+                while not (self._thread.done.is_set() or self._stop.is_set()):
+                    self._poll()
         finally:
             self._stop.set()
             self._leave()
@@ -241,6 +244,7 @@ class GroupMember:
         except KafkaException as error:
             # The chain is the truth; a member that was evicted may not commit, and loses nothing by it.
             logger.warning("offsets not committed; reason=%s", error.args[0].str())
+        self._cycles.collect()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # A member that leaves may be given lanes at the same moment; close() hands them on.

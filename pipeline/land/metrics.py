@@ -44,7 +44,11 @@ class LandingCollector(Collector):
         yield self._counter("deletes", "Change events, of the skipped, that say a row is gone", landed.deletes)
         yield self._counter("late_rows", "Rows that came after their window", landed.late_rows)
         yield self._counter("early_rows", "Rows too far ahead of their lane's clock to move it", landed.early_rows)
-        yield self._counter("ignored_keys", "Keys that are not in the schema", landed.ignored_keys)
+        yield self._counter(
+            "ignored_keys",
+            "Keys that are not in the schema, about: of many records a sample is counted",
+            landed.ignored_keys,
+        )
         yield self._counter("rows_without_columns", "Rows of records with none of the columns", landed.strangers)
         yield self._counter("conflicts_adopted", "Parts that another writer landed first", landed.adopted)
         yield self._by_reason("batches", "Batches sealed", dict(landed.batches.items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import gc
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -229,6 +230,22 @@ def test_each_record_is_one_row_or_one_reject_or_skipped(name: str) -> None:
             assert len(alone.deletes) == parsed.deletes.tolist().count(index)
 
     any_bytes()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_record_waits_for_the_collector_of_cycles(name: str) -> None:
+    """It runs once a second at most while landing, and a reject may have a megabyte."""
+    of = FORMATS[name]
+    reader = of.reader()
+    values = [of.write(_GOOD, 1), None, b"", *of.hostile, *of.deletes]
+    reader.parse(chunk(values))
+    gc.collect()
+    gc.disable()
+    try:
+        assert reader.parse(chunk(values)).rejected
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 LEAVES = st.sampled_from(

@@ -173,3 +173,13 @@ def test_keys_beyond_the_schema_are_ignored_and_counted(batch: list[tuple[bytes,
     parsed = WholeRecords(STREAM).parse(chunk([value for value, _ in batch]))
     assert parsed.rows.num_rows == len(batch)
     assert parsed.ignored_keys == sum("extra" in row for _, row in batch)
+
+
+def test_of_many_records_a_sample_tells_how_many_keys_are_beyond_the_schema() -> None:
+    plain, more = b'{"r":1}', b'{"r":1,"x":2,"y":{"z":3},"x":4}'
+    records = WholeRecords(STREAM)
+    # Where they are first met, all are counted: they may be few.
+    assert records.parse(chunk([plain] * 4_999 + [more])).ignored_keys == 2
+    assert records.parse(chunk([more] * 10_000)).ignored_keys == 20_000
+    # Two producers that take turns: whichever of them an even pace came upon would be counted alone.
+    assert 5_000 < records.parse(chunk([plain, more] * 5_000)).ignored_keys < 15_000

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import operator
+import random
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -36,12 +37,16 @@ from pipeline.land.origins import Longs
 
 logger = logging.getLogger(__name__)
 
-_OPEN_BRACE = ord("{")
+_OPEN_BRACE, _BLANK = b"{ "
 _FIRST_BYTE = operator.itemgetter(0)
-_BEHIND_FIRST_BYTE = operator.itemgetter(slice(1, None))
-# Ordinals that are written beforehand; a longer chunk is parsed in pieces.
+# A longer chunk is parsed in pieces: ordinals have four places.
 LONGEST_CHUNK = 10_000
+_ORDINALS = np.frombuffer(b"".join(b"%4d" % ordinal for ordinal in range(LONGEST_CHUNK)), np.uint8).reshape(-1, 4)
+_PLACES = np.arange(-5, -1)
+"""Where these are, counted from the record's own brace."""
 LONGEST_REASON = 300
+# To count the keys that are no columns is to read a record again: of more than these, a sample tells.
+COUNTED_RECORDS = 100
 _UNEXPECTED_FIELD = "unexpected field"
 # Text, which is passed by, or a whole number that has a point. Text without an end has it where the value ends: each
 # byte is looked at once.
@@ -75,7 +80,6 @@ class JsonRecords:
     _layout: JsonLayout = field(init=False)
     _digits: KeptDigits = field(init=False)
     _ordinal: str = field(init=False)
-    _prefixes: list[bytes] = field(init=False)
     _keys_beyond_schema: bool = field(init=False, default=False)
     _times_as_text: bool = field(init=False, default=False)
     _points_in_whole: bool = field(init=False, default=False)
@@ -89,13 +93,12 @@ class JsonRecords:
         self._digits = KeptDigits(doubles, self._layout.values)
         # An envelope always holds more than the columns.
         self._keys_beyond_schema = self.is_event
-        key = self._ordinal.encode()
-        self._prefixes = [b'\n{"%s":%d,' % (key, ordinal) for ordinal in range(LONGEST_CHUNK)]
 
     def parse(self, values: Sequence[bytes]) -> ParsedValues:
         """Return the rows and the rejects of ``values``. Never raises for what is in them."""
         tables: list[tuple[pa.Table, Longs]] = []
         rejected: list[RejectedRecord] = []
+        known_beyond = self._keys_beyond_schema
         present, indexes = self._shaped_like_objects(values, rejected)
         for start in range(0, len(present), LONGEST_CHUNK):
             piece = slice(start, start + LONGEST_CHUNK)
@@ -103,7 +106,9 @@ class JsonRecords:
         rows, row_indexes = self._joined(tables)
         rows, row_indexes, deletes = self._layout.sorted_out(rows, row_indexes, rejected)
         rows, row_indexes = self._digits.rows(rows, row_indexes, values, rejected)
-        ignored = self._ignored_keys(values, row_indexes) if self._keys_beyond_schema else 0
+        # The first that are met are counted, however few they are.
+        most = COUNTED_RECORDS if known_beyond else len(values)
+        ignored = self._ignored_keys(values, row_indexes, most) if self._keys_beyond_schema else 0
         strangers = tuple(self._strangers(values, rows, row_indexes))
         return ParsedValues(rows, row_indexes, rejected, ignored, strangers, skipped=deletes, deletes=deletes)
 
@@ -143,7 +148,7 @@ class JsonRecords:
             tables.append((self._read(values, as_text=self._times_as_text), indexes))
         except _NO_ROWS as error:
             if len(values) == 1:
-                table, left = self._read_again(values, error)
+                table, left = self._read_again(values, _said(error))
                 if table is not None:
                     tables.append((table, indexes))
                     return
@@ -154,8 +159,8 @@ class JsonRecords:
             self._parse_piece(values[:half], indexes[:half], tables, rejected)
             self._parse_piece(values[half:], indexes[half:], tables, rejected)
 
-    def _read_again(self, values: list[bytes], error: Exception) -> tuple[pa.Table | None, Exception]:
-        """Read a record as more is forgiven; return its row, or what is left that no reading takes.
+    def _read_again(self, values: list[bytes], said: str | None) -> tuple[pa.Table | None, str | None]:
+        """Read a record as more is forgiven; return its row, or what is said of it by the last that did not take it.
 
         Arrow's own reading of times may have refused it, or `1.0` where a whole number is meant; or both. If that was
         it, more will come.
@@ -165,19 +170,19 @@ class JsonRecords:
             try:
                 table = self._read(values, as_text=True)
             except _NO_ROWS as second:
-                error = second
+                said = _said(second)
             else:
                 self._times_as_text = True
-                return table, error
+                return table, said
         if not self._points_in_whole and self._wire.any_whole and (plain := [*map(_as_whole, values)]) != values:
             try:
                 table = self._read(plain, as_text=as_text)
             except _NO_ROWS as second:
-                error = second
+                said = _said(second)
             else:
                 self._points_in_whole = True
-                return table, error
-        return None, error
+                return table, said
+        return None, said
 
     def _read(self, values: list[bytes], *, as_text: bool) -> pa.Table:
         body = self._lines([*map(_as_whole, values)] if self._points_in_whole else values)
@@ -194,15 +199,20 @@ class JsonRecords:
                 self._keys_beyond_schema = True
         return self._read_lines(body, len(values), "ignore", as_text=as_text)
 
-    def _lines(self, values: list[bytes]) -> bytes:
-        pieces = [b""] * (2 * len(values))
-        pieces[0::2] = self._prefixes[: len(values)]
-        pieces[1::2] = map(_BEHIND_FIRST_BYTE, values)
-        if len(values) == 1 and pieces[1].lstrip(b" \t\r\n") == b"}":
-            pieces[0] = pieces[0].removesuffix(b",")
-        return b"".join(pieces)
+    def _lines(self, values: list[bytes]) -> bytearray:
+        """Return ``values`` as lines: in front of each a brace and its ordinal, in place of its own brace a blank."""
+        comma = b" " if len(values) == 1 and not _has_keys(values[0]) else b","
+        front = b'\n{"%s":    %b' % (self._ordinal.encode(), comma)
+        # One buffer that is written into: ten thousand records without their braces would be as many objects.
+        body = bytearray(front).join([b"", *values])
+        lengths = np.fromiter(map(len, values), np.int64, len(values))
+        starts = np.cumsum(lengths + len(front)) - lengths
+        letters = np.frombuffer(body, np.uint8)
+        letters[starts] = _BLANK
+        letters[starts[:, None] + _PLACES] = _ORDINALS[: len(values)]
+        return body
 
-    def _read_lines(self, body: bytes, count: int, beyond_schema: str, *, as_text: bool) -> pa.Table:
+    def _read_lines(self, body: bytearray, count: int, beyond_schema: str, *, as_text: bool) -> pa.Table:
         schema = self._layout.schema(self._wire.wire_schema(as_text=as_text))
         schema = schema.insert(0, pa.field(self._ordinal, pa.int64()))
         table = pj.read_json(
@@ -240,23 +250,26 @@ class JsonRecords:
     def _is_stranger(self, found: object) -> bool:
         return found is not None and not self._layout.has_a_column(found)
 
-    def _ignored_keys(self, values: Sequence[bytes], row_indexes: Longs) -> int:
-        """Return how many keys of the rows' records are no columns."""
+    def _ignored_keys(self, values: Sequence[bytes], row_indexes: Longs, most: int) -> int:
+        """Return how many keys of the rows' records are no columns: of more than ``most``, about how many."""
         known, total = self._layout.names, 0
-        for index in row_indexes.tolist():
+        indexes: list[int] = row_indexes.tolist()
+        # At random, for records of several producers may take turns; and the same again for the same chunk.
+        looked_at = random.Random(0).sample(indexes, min(len(indexes), most))  # noqa: S311 - no secret
+        for index in looked_at:
             found = _loaded(values[index])
             total += 1 if found is None else len(self._layout.record(found).keys() - known)
-        return total
+        return round(total * len(indexes) / max(1, len(looked_at)))
 
-    def _why_no_row(self, value: bytes, error: Exception) -> str:
-        if isinstance(error, _NotOneRowPerRecordError):
+    def _why_no_row(self, value: bytes, said: str | None) -> str:
+        if said is None:
             return "not one JSON object"
         with suppress(orjson.JSONDecodeError):
             record = orjson.loads(value)
             if isinstance(record, dict) and (fault := self._fault(record)) is not None:
                 return f"not of the schema: {fault}"
-        said = str(error).removeprefix("JSON parse error: ").removesuffix(" in row 0").rstrip(".")
-        return _not_json(value) or f"not of the schema: {said}"
+        shown = said.removeprefix("JSON parse error: ").removesuffix(" in row 0").rstrip(".")
+        return _not_json(value) or f"not of the schema: {shown}"
 
     def _fault(self, record: dict[str, object]) -> str | None:
         if (fault := self._layout.fault(record)) is not None:
@@ -283,6 +296,18 @@ def _loaded(value: bytes) -> Any:
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(value)
     return None
+
+
+def _said(error: Exception) -> str | None:
+    """Return what ``error`` says, None of records that are not one row each.
+
+    Kept itself, it would hold its frames, and they it and the records' bytes, until cycles are collected.
+    """
+    return None if isinstance(error, _NotOneRowPerRecordError) else str(error)
+
+
+def _has_keys(value: bytes) -> bool:
+    return value[1:].lstrip(b" \t\r\n") != b"}"
 
 
 def _as_whole(value: bytes) -> bytes:

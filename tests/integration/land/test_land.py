@@ -258,7 +258,7 @@ def test_a_terminal_shows_how_far_landing_is(line: Line) -> None:
 def test_keys_beyond_the_schema_are_counted(line: Line) -> None:
     line.make_topic()
     line.send(b'{"n":%d,"new":true}' % n for n in range(10))
-    assert "ignored 10 keys" in line.land()
+    assert "ignored about 10 keys" in line.land()
     line.assert_proved(range(10))
 
 
