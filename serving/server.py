@@ -131,11 +131,11 @@ def build(server: Any, predictions: Predictions, settings: ServingSettings, cach
     async def lifespan(running: Any) -> AsyncIterator[None]:
         # So long does the loop wait for each thread at work; the default is 5 ms.
         sys.setswitchinterval(_SWITCH_S)
-        # What was imported stays: a full collection looked through all of it, and took 60 ms.
-        gc.freeze()
         # Again: an earlier API process may have filled the directory since.
         ranges.prepare()
         pickup.start()
+        # What was imported or restored stays: a full collection looked through all of it, and took 60 ms and more.
+        gc.freeze()
         async with own_lifespan(running), workers.watched():
             logger.info("serving host=%s port=%d", settings.host, settings.port)
             yield

@@ -16,6 +16,11 @@ def state_of(entry: RegisteredVersion) -> str | None:
     return entry.tags.get(TAG_STATE)
 
 
+def is_settled(entry: RegisteredVersion) -> bool:
+    """Return whether its training has said what became of it, so that little of it is to change."""
+    return entry.fault is not None or state_of(entry) in {"ready", "failed"}
+
+
 def is_same(entry: RegisteredVersion, known: Version | None) -> bool:
     """Return whether ``known`` is the very version of ``entry``, in the same state."""
     if known is None or known.state != state_of(entry):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -37,7 +37,7 @@ _LOGGED_MODEL: Final = "models:/"
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version as the registry shows it; ``fault`` is why the rest of it cannot be read."""
+    """A version as the registry shows it, in ``size`` bytes; ``fault`` is why the rest of it cannot be read."""
 
     model: str
     number: int
@@ -46,14 +46,30 @@ class RegisteredVersion:
     created_ms: int
     tags: Mapping[str, str]
     fault: str | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """All versions of a model from number ``first`` on, up to where they were asked for; in order.
+
+    Those of which not even the number can be read are left out.
+    """
+
+    first: int
+    versions: tuple[RegisteredVersion, ...]
 
 
 @dataclass(frozen=True)
 class RegisteredModel:
-    """A registered model; while it ``is_restoring``, its versions and aliases come back one by one."""
+    """A registered model; while it ``is_restoring``, its versions and aliases come back one by one.
+
+    ``created_ms`` tells it from one of the same name that was there before; None where that cannot be read.
+    """
 
     aliases: Mapping[str, int]
     is_restoring: bool
+    created_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,29 +133,44 @@ class Registry:
         return RegisteredModel(
             aliases={entry.alias: int(entry.version) for entry in found if entry is not None},
             is_restoring=any(tag is not None and tag.key == TAG_RESTORING for tag in tags),
+            created_ms=answer.registered_model.creation_timestamp,
         )
 
-    def versions(self, model: str) -> list[RegisteredVersion]:
-        """Return all versions of ``model`` in order; those of which not even the number can be read are left out."""
-        # MLflow knows two kinds of quotes, and no way to escape one.
-        quoted = f"'{model}'" if "'" not in model else f'"{model}"'
-        found: list[RegisteredVersion | None] = []
-        room = answers.MOST_LISTED
-        for page in self._pages("model-versions/search", {"filter": f"name={quoted}"}, answers.VERSIONS):
+    def versions(
+        self, model: str, *, below: int | None = None, down_to: int = 1, most: int = _PAGE, room: int | None = None
+    ) -> Stretch:
+        """Return the versions of ``model`` that are newer than ``down_to``, and those that come along with them.
+
+        They are asked for ``most`` at a time, so that there are about so many at least; only those with a number
+        ``below``, where it is given. ``room`` is for so many bytes of entries, the newest first.
+        """
+        asked = f"name={_quoted(model)}" + ("" if below is None else f" and version_number < {below}")
+        found: list[RegisteredVersion] = []
+        room = answers.MOST_LISTED if room is None else room
+        for versions, is_last in self._versions(model, asked, most):
+            for version in versions:
+                room -= version.size
+                found.append(version if room >= 0 else _too_many(version))
+            first = min((version.number for version in found), default=1)
+            if not is_last and found and first <= down_to:
+                return Stretch(first, _in_order(found))
+        return Stretch(1, _in_order(found))
+
+    def versions_of_runs(self, model: str, runs: Iterable[str]) -> list[RegisteredVersion]:
+        """Return the versions of ``model`` that these ``runs`` made; no id of a run has a quote in it."""
+        asked = f"name={_quoted(model)} and run_id IN ({','.join(map(_quoted, runs))})"
+        return [version for versions, _ in self._versions(model, asked, _PAGE) for version in versions]
+
+    def _versions(self, model: str, asked: str, most: int) -> Iterator[tuple[list[RegisteredVersion], bool]]:
+        """Yield pages of what is ``asked`` for, the newest first, and whether there are no more."""
+        fields = {"filter": asked, "order_by": "version_number DESC"}
+        for page in self._pages("model-versions/search", fields, answers.VERSIONS, most):
             if isinstance(page, Ends):
-                found.append(
-                    _faulty(model, page.version_number(), f"it has more than {answers.VERSIONS.most_bytes:,} bytes")
-                )
-                continue
-            for entry in page.model_versions:
-                version = _version(model, bytes(entry))
-                room -= len(bytes(entry))
-                if version is not None and room < 0:
-                    version = _faulty(
-                        model, version.number, f"it and newer ones have more than {answers.MOST_LISTED:,} bytes"
-                    )
-                found.append(version)
-        return sorted((entry for entry in found if entry is not None), key=lambda version: version.number)
+                too_large = f"it has more than {answers.VERSIONS.most_bytes:,} bytes"
+                found = [_faulty(model, page.version_number(), too_large)]
+            else:
+                found = [_version(model, bytes(entry)) for entry in page.model_versions]
+            yield [version for version in found if version is not None], not page.next_page_token
 
     def locate(self, source: str) -> Location:
         """Return where the artifact of a version with this ``source`` is.
@@ -202,9 +233,11 @@ class Registry:
             raise ModelArtifactError(f"{name}: {error.reason}") from error
         self._refuse_artifact(_Answer(answer.status_code, b""), name)
 
-    def _pages(self, path: str, fields: Mapping[str, Any], decoder: Decoder[answers.P]) -> Iterator[answers.P | Ends]:
+    def _pages(
+        self, path: str, fields: Mapping[str, Any], decoder: Decoder[answers.P], most: int = _PAGE
+    ) -> Iterator[answers.P | Ends]:
         """Yield the pages of a listing; of one with a single entry that is too large only how it begins and ends."""
-        token, size, count = "", _PAGE, 0
+        token, size, count = "", most, 0
         while True:
             asked = {**fields, "max_results": size, "page_token": token}
             page: answers.P | Ends | None
@@ -215,7 +248,7 @@ class Registry:
                     size //= 2
                     continue
                 page = self._ends(path, asked)
-            size = min(_PAGE, 2 * size)
+            size = min(most, 2 * size)
             if page is None:
                 return
             yield page
@@ -305,6 +338,20 @@ def _chunks(answer: httpx.Response, path: str, most_bytes: int, deadline_s: floa
         yield chunk
 
 
+def _quoted(text: str) -> str:
+    # MLflow knows two kinds of quotes, and no way to escape one.
+    return f"'{text}'" if "'" not in text else f'"{text}"'
+
+
+def _in_order(versions: Iterable[RegisteredVersion]) -> tuple[RegisteredVersion, ...]:
+    return tuple(sorted(versions, key=lambda version: version.number))
+
+
+def _too_many(version: RegisteredVersion) -> RegisteredVersion:
+    fault = f"its entry in the registry: it and newer ones have more than {answers.MOST_LISTED:,} bytes"
+    return RegisteredVersion(version.model, version.number, "", "", 0, {}, fault=fault, size=version.size)
+
+
 def _decoded(decoder: Decoder[T], entry: msgspec.Raw) -> T | None:
     try:
         return decoder.decode(bytes(entry))
@@ -320,11 +367,12 @@ def _version(model: str, entry: bytes) -> RegisteredVersion | None:
     try:
         fields = answers.VERSION.decode(entry)
     except ValueError as error:
-        return _faulty(model, int(number), str(error))
+        return _faulty(model, int(number), str(error), len(entry))
     tags = {tag.key: tag.value for tag in fields.tags}
-    return RegisteredVersion(model, int(number), fields.run_id, fields.source, fields.creation_timestamp, tags)
+    created_ms, size = fields.creation_timestamp, len(entry)
+    return RegisteredVersion(model, int(number), fields.run_id, fields.source, created_ms, tags, size=size)
 
 
-def _faulty(model: str, number: int | None, problem: str) -> RegisteredVersion | None:
+def _faulty(model: str, number: int | None, problem: str, size: int = 0) -> RegisteredVersion | None:
     fault = f"its entry in the registry: {problem}"
-    return None if number is None else RegisteredVersion(model, number, "", "", 0, {}, fault=fault)
+    return None if number is None else RegisteredVersion(model, number, "", "", 0, {}, fault=fault, size=size)
