@@ -26,6 +26,9 @@ SCORING_FORMAT: Final = 1
 # Below this many rows plain Python arithmetic is quicker than numpy's cost per call.
 FEW_ROWS: Final = 4
 
+# Distances that are worked on at once, so that they stay near the processor.
+_AT_ONCE: Final = 32_768
+
 MOST_BOUND: Final = 1_000
 MOST_BOUND_NUMBERS: Final = 1_000_000
 """From so many centres k, or so many k²·d, Spark knows no distances between centres, and walks without their shortcuts.
@@ -119,6 +122,20 @@ class Assigner:
         k, d = len(scoring.centers), len(scoring.features)
         self._bounds = _bounds(scoring.centers) if k < MOST_BOUND and k * k * d < MOST_BOUND_NUMBERS else None
 
+    def __reduce__(self) -> tuple[type[Assigner], tuple[Scoring]]:
+        """Travel as the numbers alone: k² bounds are sooner made than sent."""
+        return Assigner, (self.scoring,)
+
+    @cached_property
+    def _bounds_by_row(self) -> tuple[memoryview, ...]:
+        """The bounds of each centre, whose items are Python's own floats."""
+        assert self._bounds is not None  # noqa: S101 - asked where there are any
+        return tuple(memoryview(row) for row in self._bounds)
+
+    @cached_property
+    def _columns(self) -> Floats:
+        return np.ascontiguousarray(np.array(self.scoring.centers, dtype=np.float64).T)
+
     def assign(self, rows: Floats) -> tuple[Integers, Floats]:
         """Return cluster [n] and Euclidean distance [n] in the scaled space of ``rows`` [n, d].
 
@@ -137,9 +154,10 @@ class Assigner:
     def assign_row(self, row: Sequence[float]) -> tuple[int, float]:
         """Return cluster and distance of one row of d numbers, NaN where a value is missing."""
         point = self._scale.row(row)
-        centers, bounds = self.scoring.centers, self._bounds
-        if bounds is None:
-            return self._walk_row(point)
+        if self._bounds is None:
+            clusters, distances = self._walk_many(np.array([point]))
+            return int(clusters[0]), float(distances[0])
+        centers, bounds = self.scoring.centers, self._bounds_by_row
         best, best_square = 0, square(centers[0], point)
         if best_square < bounds[0][0]:
             return 0, math.sqrt(best_square)
@@ -166,24 +184,39 @@ class Assigner:
         return best, math.sqrt(best_square)
 
     def _walk_many(self, points: Floats) -> tuple[Integers, Floats]:
-        norms = np.sqrt(squares(points, None))
+        """The same for all rows: where the walk ends is the first of the nearest centres.
+
+        It passes that one over only where, by rounding, its norm alone says that it is farther than it is: such a row
+        is walked. Any other comes to it with something farther in hand, and finds nothing nearer behind it.
+        """
         best = np.zeros(len(points), dtype=np.int32)
-        best_square = np.full(len(points), np.inf)
-        for i, center in enumerate(self.scoring.centers):
-            gap = self._norms[i] - norms
-            looked_at = np.flatnonzero(gap * gap < best_square)
-            found = squares(points[looked_at], center)
-            better = found < best_square[looked_at]
-            best[looked_at[better]] = i
-            best_square[looked_at[better]] = found[better]
-        return best, np.sqrt(best_square)
+        best_square = np.zeros(len(points))
+        norms, own = np.sqrt(squares(points, None)), np.array(self._norms)
+        step = max(1, _AT_ONCE // len(own))
+        for begin in range(0, len(points), step):
+            some = slice(begin, begin + step)
+            table = self._squares(points[some])
+            nearest = table.argmin(axis=1)
+            best[some], best_square[some] = nearest, table[np.arange(len(table)), nearest]
+        gap, distance = own[best] - norms, np.sqrt(best_square)
+        for i in np.flatnonzero(~(gap * gap <= best_square)).tolist():
+            best[i], distance[i] = self._walk_row(points[i].tolist())
+        return best, distance
+
+    def _squares(self, points: Floats) -> Floats:
+        """Return the squared distances [n, k], each added up as for a single one."""
+        total = np.zeros((len(points), len(self._norms)))
+        for j, column in enumerate(self._columns):
+            difference = points[:, j, None] - column
+            difference *= difference
+            total += difference
+        return total
 
     def _assign_many(self, points: Floats) -> tuple[Integers, Floats]:
         """The same walk over the centres for all rows at once: a row that is decided is left alone."""
         if self._bounds is None:
             return self._walk_many(points)
-        centers = self.scoring.centers
-        bounds = np.array(self._bounds)
+        centers, bounds = self.scoring.centers, self._bounds
         norms = np.sqrt(squares(points, None))
         best = np.zeros(len(points), dtype=np.int32)
         best_square = squares(points, centers[0])
@@ -202,7 +235,7 @@ class Assigner:
         return best, np.sqrt(best_square)
 
 
-def _bounds(centers: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+def _bounds(centers: Sequence[Sequence[float]]) -> Floats:
     """Return [k, k] a quarter of the squared distance between centres; on the diagonal, that to the nearest."""
     points = np.array(centers, dtype=np.float64)
     table = np.zeros((len(points), len(points)))
@@ -216,4 +249,4 @@ def _bounds(centers: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]
     np.fill_diagonal(table, math.inf)
     # Spark skips the shortcut of a single centre with a NaN, against which every comparison is false.
     np.fill_diagonal(table, table.min(axis=1) if len(points) > 1 else math.nan)
-    return tuple(tuple(row) for row in table.tolist())
+    return table

@@ -53,6 +53,21 @@ def test_one_row_and_many_rows_take_the_same_way(pair: tuple[Scoring, Floats]) -
 
 
 @given(scored())
+def test_many_centres_at_once_are_walked_as_one_after_the_other(pair: tuple[Scoring, Floats]) -> None:
+    """Without bounds, as where they are very many; huge rows have no finite distance from any."""
+    scoring, rows = pair
+    with pytest.MonkeyPatch.context() as patch, np.errstate(over="ignore", invalid="ignore"):
+        patch.setattr("scoring.kmeans.MOST_BOUND", 1)
+        patch.setattr("scoring.kmeans._AT_ONCE", 9)
+        assigner = Assigner(scoring)
+        many = np.concatenate([rows, rows * 1e-9, rows * 1e200, rows + 1e-12, rows])
+        clusters, distances = assigner.assign(many)
+        walked = [assigner._walk_row(point) for point in assigner.scale(many).tolist()]
+        assert [(int(c), float(d)) for c, d in zip(clusters, distances, strict=True)] == walked
+        assert [assigner.assign_row(row) for row in many.tolist()] == walked
+
+
+@given(scored())
 def test_no_centre_is_much_nearer_than_the_one_chosen(pair: tuple[Scoring, Floats]) -> None:
     """The triangle-inequality shortcuts may keep a centre that is farther by rounding, never by more."""
     scoring, rows = pair
