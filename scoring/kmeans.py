@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from . import number_file
 from .arrays import Floats, Integers
@@ -133,8 +134,20 @@ class Assigner:
         return tuple(memoryview(row) for row in self._bounds)
 
     @cached_property
+    def _rivals(self) -> Floats:
+        """The bounds without those that a centre has for itself."""
+        rivals: Floats = np.array(self._bounds)
+        np.fill_diagonal(rivals, -math.inf)
+        return rivals
+
+    @cached_property
     def _columns(self) -> Floats:
-        return np.ascontiguousarray(np.array(self.scoring.centers, dtype=np.float64).T)
+        """The centres [d, k, 1], feature by feature."""
+        return np.ascontiguousarray(np.array(self.scoring.centers, dtype=np.float64).T)[:, :, None]
+
+    @cached_property
+    def _norms_of(self) -> Floats:
+        return np.array(self._norms)
 
     def assign(self, rows: Floats) -> tuple[Integers, Floats]:
         """Return cluster [n] and Euclidean distance [n] in the scaled space of ``rows`` [n, d].
@@ -154,9 +167,13 @@ class Assigner:
     def assign_row(self, row: Sequence[float]) -> tuple[int, float]:
         """Return cluster and distance of one row of d numbers, NaN where a value is missing."""
         point = self._scale.row(row)
-        if self._bounds is None:
-            clusters, distances = self._walk_many(np.array([point]))
-            return int(clusters[0]), float(distances[0])
+        if self._bounds is not None:
+            return self._walk_bounded(point)
+        clusters, distances = self._assign_many(np.array([point]))
+        return int(clusters[0]), float(distances[0])
+
+    def _walk_bounded(self, point: Sequence[float]) -> tuple[int, float]:
+        """Spark's walk over the centres, with the shortcuts of the triangle inequality."""
         centers, bounds = self.scoring.centers, self._bounds_by_row
         best, best_square = 0, square(centers[0], point)
         if best_square < bounds[0][0]:
@@ -172,7 +189,7 @@ class Assigner:
                     best, best_square = i, found
         return best, math.sqrt(best_square)
 
-    def _walk_row(self, point: Sequence[float]) -> tuple[int, float]:
+    def _walk_unbounded(self, point: Sequence[float]) -> tuple[int, float]:
         """Spark's walk over very many centres: all of them, but for those that by their norm alone are farther."""
         best, best_square, length = 0, math.inf, norm(point)
         for i, center in enumerate(self.scoring.centers):
@@ -183,56 +200,43 @@ class Assigner:
                     best, best_square = i, found
         return best, math.sqrt(best_square)
 
-    def _walk_many(self, points: Floats) -> tuple[Integers, Floats]:
-        """The same for all rows: where the walk ends is the first of the nearest centres.
+    def _assign_many(self, points: Floats) -> tuple[Integers, Floats]:
+        """Return what the walk returns for each of ``points`` [n, d]: the first of the nearest centres.
 
-        It passes that one over only where, by rounding, its norm alone says that it is farther than it is: such a row
-        is walked. Any other comes to it with something farther in hand, and finds nothing nearer behind it.
+        It ends elsewhere only where rounding makes a shortcut say more than the distances do; such a row is walked.
         """
-        best = np.zeros(len(points), dtype=np.int32)
-        best_square = np.zeros(len(points))
-        norms, own = np.sqrt(squares(points, None)), np.array(self._norms)
-        step = max(1, _AT_ONCE // len(own))
+        best, best_square = np.zeros(len(points), dtype=np.int32), np.zeros(len(points))
+        sure = np.zeros(len(points), dtype=np.bool_)
+        step = max(1, _AT_ONCE // len(self._norms))
         for begin in range(0, len(points), step):
             some = slice(begin, begin + step)
-            table = self._squares(points[some])
-            nearest = table.argmin(axis=1)
-            best[some], best_square[some] = nearest, table[np.arange(len(table)), nearest]
-        gap, distance = own[best] - norms, np.sqrt(best_square)
-        for i in np.flatnonzero(~(gap * gap <= best_square)).tolist():
-            best[i], distance[i] = self._walk_row(points[i].tolist())
-        return best, distance
+            best[some], best_square[some], sure[some] = self._nearest(points[some])
+        distances = np.sqrt(best_square)
+        walk = self._walk_unbounded if self._bounds is None else self._walk_bounded
+        for i in np.flatnonzero(~sure).tolist():
+            best[i], distances[i] = walk(points[i].tolist())
+        return best, distances
 
-    def _squares(self, points: Floats) -> Floats:
-        """Return the squared distances [n, k], each added up as for a single one."""
-        total = np.zeros((len(points), len(self._norms)))
+    def _nearest(self, points: Floats) -> tuple[Integers, Floats, npt.NDArray[np.bool_]]:
+        """Return the nearest centre [n], its squared distance [n], and whether no shortcut can have passed it over.
+
+        None has where its norm is no farther from the point's than it is itself, and where, of every other centre, it
+        is nearer than twice the distance of the point: then the walk has something farther in hand when it comes to
+        it, does not stop before, and finds nothing nearer behind it.
+        """
+        table = np.zeros((len(self._norms), len(points)))
+        # Feature by feature, as `square` adds up.
         for j, column in enumerate(self._columns):
-            difference = points[:, j, None] - column
+            difference = points[:, j] - column
             difference *= difference
-            total += difference
-        return total
-
-    def _assign_many(self, points: Floats) -> tuple[Integers, Floats]:
-        """The same walk over the centres for all rows at once: a row that is decided is left alone."""
-        if self._bounds is None:
-            return self._walk_many(points)
-        centers, bounds = self.scoring.centers, self._bounds
-        norms = np.sqrt(squares(points, None))
-        best = np.zeros(len(points), dtype=np.int32)
-        best_square = squares(points, centers[0])
-        undecided = ~(best_square < bounds[0, 0])
-        for i in range(1, len(centers)):
-            gap = self._norms[i] - norms
-            looked_at = undecided & (gap * gap < best_square) & (bounds[i, best] < best_square)
-            if not looked_at.any():
-                continue
-            found = squares(points, centers[i])
-            decided = looked_at & (found < bounds[i, i])
-            better = looked_at & (decided | (found < best_square))
-            best[better] = i
-            best_square[better] = found[better]
-            undecided &= ~decided
-        return best, np.sqrt(best_square)
+            table += difference
+        best = table.argmin(axis=0)
+        found = table[best, np.arange(len(points))]
+        gap = self._norms_of[best] - np.sqrt(squares(points, None))
+        sure = gap * gap <= found
+        if self._bounds is not None:
+            sure &= (self._rivals.take(best, axis=1) < table).all(axis=0)
+        return best, found, sure
 
 
 def _bounds(centers: Sequence[Sequence[float]]) -> Floats:
