@@ -37,6 +37,8 @@ def test_what_changes_far_from_the_newest_is_served(services: dict[str, str], ml
     server = PredictionServer(environment, tmp_path, SWATHE_SERVING_POLL_S="0.2", **grace).start()
     try:
         assert list(server.versions(model)) == [1, *range(3, COUNT + 1)]
+        # All that was loaded came straight from the store.
+        assert [path for path in mlflow.asked() if "mlflow-artifacts" in path] == []
         _check_questions(mlflow, server, model)
         # Late, and where no look lists: the tag that makes a version ready.
         tracking.tag(model, 2, "state", "ready")
@@ -88,3 +90,22 @@ def _restore(tracking: Tracking, model: str, server: PredictionServer) -> None:
     run = server.versions(model)[1]["run_id"]
     eventually("all are", lambda: {each["run_id"] for each in server.versions(model).values()} == {run}, 10)
     assert server.get("/api/cluster-stats")["version"] == 5
+
+
+@pytest.mark.parametrize("told", ["s3://there-is-none", "s3://mlflow/elsewhere", ""])
+def test_what_is_not_in_the_store_is_asked_of_the_tracking_server(
+    told: str, services: dict[str, str], mlflow: Relay, tmp_path: Path
+) -> None:
+    tracking = Tracking(services["MLFLOW_TRACKING_URI"])
+    model = tracking.model(f"elsewhere-{uuid.uuid4().hex[:8]}")
+    tracking.version(model, artifact())
+    environment = {**services, "MLFLOW_TRACKING_URI": mlflow.url, "SWATHE_SERVING_ARTIFACTS": told}
+    server = PredictionServer(environment, tmp_path, SWATHE_SERVING_MODELS=model).start()
+    try:
+        assert server.versions(model)[1]["state"] == "ready"
+        assert len([path for path in mlflow.asked() if "mlflow-artifacts" in path]) == 4
+        assert ("artifact not read from the store" in server.said()) == bool(told)
+        assert server.stop() == 0
+    finally:
+        server.close()
+        tracking.close()
