@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -31,6 +32,9 @@ class LookedAt:
     ) -> None:
         self._registry, self._name, self._turn_s, self._clock = registry, name, turn_s, clock
         self._known: dict[int, RegisteredVersion] = {}
+        self._numbers: list[int] = []
+        self._entries: tuple[RegisteredVersion, ...] = ()
+        self._unsettled: list[RegisteredVersion] = []
         self._created_ms: int | None = None
         self._is_whole = False
         # Where the turn goes on, how many versions are due by now, and since when more of them become so.
@@ -48,8 +52,7 @@ class LookedAt:
             self._read_all(model)
         else:
             self._read_some(model)
-        self._known = dict(sorted(self._known.items()))
-        return tuple(self._known.values())
+        return self._entries
 
     def _read_all(self, model: RegisteredModel) -> None:
         self._is_whole = False
@@ -59,24 +62,23 @@ class LookedAt:
         self._below, self._due, self._since = None, 0.0, self._clock()
 
     def _read_some(self, model: RegisteredModel) -> None:
-        newest = self._registry.versions(self._name, down_to=max(self._known, default=1), most=NEWEST)
+        newest = self._registry.versions(self._name, down_to=self._numbers[-1] if self._numbers else 1, most=NEWEST)
         self._take(newest, None)
         self._read_unsettled(newest.first)
-        for number in sorted({*model.aliases.values()} - self._known.keys()):
-            if number < newest.first:
+        for number in sorted({*model.aliases.values()}):
+            if number not in self._known and number < newest.first:
                 self._read_below(number + 1, 1)
         self._read_in_turn(newest.first)
 
     def _read_unsettled(self, below: int) -> None:
-        unsettled = [entry for number, entry in self._known.items() if number < below and not is_settled(entry)]
-        asked = [entry for entry in unsettled if _RUN.fullmatch(entry.run_id)][-_MOST_UNSETTLED:]
+        asked = [entry for entry in self._unsettled if entry.number < below][-_MOST_UNSETTLED:]
         if asked:
             found = self._registry.versions_of_runs(self._name, sorted({entry.run_id for entry in asked}))
             self._replace((entry.number for entry in asked), found)
 
     def _read_in_turn(self, newest: int) -> None:
         """Read as many of the versions before ``newest`` as became due since the last look."""
-        others = sum(number < newest for number in self._known)
+        others = bisect_left(self._numbers, newest)
         now = self._clock()
         share = (now - self._since) / self._turn_s if self._turn_s else math.inf
         self._due, self._since = min(self._due + share * others, others) if others else 0.0, now
@@ -91,7 +93,7 @@ class LookedAt:
         """Return how many versions are read next; where none is older, the turn begins again."""
         for below in (min(self._below or newest, newest), newest):
             self._below = below
-            if older := sum(number < below for number in self._known):
+            if older := bisect_left(self._numbers, below):
                 return min(older, _AT_ONCE)
         return 0
 
@@ -102,13 +104,20 @@ class LookedAt:
         return read
 
     def _take(self, read: Stretch, below: int | None) -> None:
-        covered = [number for number in self._known if read.first <= number and (below is None or number < below)]
-        self._replace(covered, read.versions)
+        begin = bisect_left(self._numbers, read.first)
+        end = len(self._numbers) if below is None else bisect_left(self._numbers, below)
+        self._replace(self._numbers[begin:end], read.versions)
 
     def _replace(self, numbers: Iterable[int], found: Iterable[RegisteredVersion]) -> None:
         """Know of these ``numbers`` what was ``found``: those that were not are there no more."""
-        before = {number: entry for number in numbers if (entry := self._known.pop(number, None))}
-        for entry in found:
-            same = before.get(entry.number)
-            # One object for what is the same: tags take memory, and whoever compares is done at once.
-            self._known[entry.number] = same if same is not None and same == entry else entry
+        read = {entry.number: entry for entry in found}
+        gone = [number for number in numbers if number not in read]
+        # What is the same stays the same object: tags take memory, and whoever compares is done at once.
+        changed = {number: entry for number, entry in read.items() if self._known.get(number) != entry}
+        if not gone and not changed:
+            return
+        for number in gone:
+            del self._known[number]
+        self._known = dict(sorted({**self._known, **changed}.items()))
+        self._numbers, self._entries = [*self._known], tuple(self._known.values())
+        self._unsettled = [each for each in self._entries if not is_settled(each) and _RUN.fullmatch(each.run_id)]
