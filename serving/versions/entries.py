@@ -8,7 +8,7 @@ from contract.decoding import shortened
 from contract.model_version import TAG_REASON, TAG_STATE
 from serving.versions.catalogue import State, Version
 from serving.versions.loads import Fault, Loaded
-from serving.versions.registry import RegisteredVersion
+from serving.versions.registered import RegisteredVersion
 
 
 def state_of(entry: RegisteredVersion) -> str | None:

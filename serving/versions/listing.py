@@ -11,7 +11,8 @@ from contract.errors import RetryError, ServiceDownError, SwatheError
 from contract.model_version import ALIASES
 from serving.told import Told
 from serving.versions.looked_at import TURN_S, LookedAt
-from serving.versions.registry import RegisteredVersion, Registry
+from serving.versions.registered import RegisteredVersion
+from serving.versions.registry import Registry
 
 logger = logging.getLogger(__name__)
 

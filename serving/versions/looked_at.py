@@ -11,7 +11,8 @@ from typing import Final
 
 from serving.versions import registry_answers as answers
 from serving.versions.entries import is_settled
-from serving.versions.registry import RegisteredModel, RegisteredVersion, Registry, Stretch
+from serving.versions.registered import RegisteredVersion, Stretch
+from serving.versions.registry import RegisteredModel, Registry
 
 NEWEST: Final = 20
 """Versions that each look reads; what is trained is among them."""

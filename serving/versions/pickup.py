@@ -22,7 +22,8 @@ from serving.versions.loading import fetch, restore
 from serving.versions.loads import Loaded, Loads
 from serving.versions.looked_at import TURN_S
 from serving.versions.picture import KeptVersion, to_facts
-from serving.versions.registry import Location, RegisteredVersion, Registry
+from serving.versions.registered import RegisteredVersion
+from serving.versions.registry import Location, Registry
 from serving.versions.restoring import whole
 from serving.versions.tags import kind_of
 

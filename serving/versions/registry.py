@@ -19,6 +19,7 @@ from contract.tracking import TrackingServer
 from serving.versions import registry_answers as answers
 from serving.versions.ends import Ends
 from serving.versions.head_deadline import HeadDeadline
+from serving.versions.registered import RegisteredVersion, Stretch, faulty, in_order, read, too_many
 
 T = TypeVar("T")
 
@@ -33,31 +34,6 @@ _DEADLINE_S: Final = 60.0
 _LEAST_BYTES_A_SECOND: Final = 2 * 2**20
 _PROXIED: Final = "mlflow-artifacts:"
 _LOGGED_MODEL: Final = "models:/"
-
-
-@dataclass(frozen=True)
-class RegisteredVersion:
-    """A version as the registry shows it, in ``size`` bytes; ``fault`` is why the rest of it cannot be read."""
-
-    model: str
-    number: int
-    run_id: str
-    source: str
-    created_ms: int
-    tags: Mapping[str, str]
-    fault: str | None = None
-    size: int = 0
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """All versions of a model from number ``first`` on, up to where they were asked for; in order.
-
-    Those of which not even the number can be read are left out.
-    """
-
-    first: int
-    versions: tuple[RegisteredVersion, ...]
 
 
 @dataclass(frozen=True)
@@ -150,11 +126,11 @@ class Registry:
         for versions, is_last in self._versions(model, asked, most):
             for version in versions:
                 room -= version.size
-                found.append(version if room >= 0 else _too_many(version))
+                found.append(version if room >= 0 else too_many(version))
             first = min((version.number for version in found), default=1)
             if not is_last and found and first <= down_to:
-                return Stretch(first, _in_order(found))
-        return Stretch(1, _in_order(found))
+                return Stretch(first, in_order(found))
+        return Stretch(1, in_order(found))
 
     def versions_of_runs(self, model: str, runs: Iterable[str]) -> list[RegisteredVersion]:
         """Return the versions of ``model`` that these ``runs`` made; no id of a run has a quote in it."""
@@ -167,9 +143,9 @@ class Registry:
         for page in self._pages("model-versions/search", fields, answers.VERSIONS, most):
             if isinstance(page, Ends):
                 too_large = f"it has more than {answers.VERSIONS.most_bytes:,} bytes"
-                found = [_faulty(model, page.version_number(), too_large)]
+                found = [faulty(model, page.version_number(), too_large)]
             else:
-                found = [_version(model, bytes(entry)) for entry in page.model_versions]
+                found = [read(model, bytes(entry)) for entry in page.model_versions]
             yield [version for version in found if version is not None], not page.next_page_token
 
     def locate(self, source: str) -> Location:
@@ -343,36 +319,8 @@ def _quoted(text: str) -> str:
     return f"'{text}'" if "'" not in text else f'"{text}"'
 
 
-def _in_order(versions: Iterable[RegisteredVersion]) -> tuple[RegisteredVersion, ...]:
-    return tuple(sorted(versions, key=lambda version: version.number))
-
-
-def _too_many(version: RegisteredVersion) -> RegisteredVersion:
-    fault = f"its entry in the registry: it and newer ones have more than {answers.MOST_LISTED:,} bytes"
-    return RegisteredVersion(version.model, version.number, "", "", 0, {}, fault=fault, size=version.size)
-
-
 def _decoded(decoder: Decoder[T], entry: msgspec.Raw) -> T | None:
     try:
         return decoder.decode(bytes(entry))
     except ValueError:
         return None
-
-
-def _version(model: str, entry: bytes) -> RegisteredVersion | None:
-    try:
-        number = answers.NUMBER.decode(entry).version
-    except ValueError:
-        return None
-    try:
-        fields = answers.VERSION.decode(entry)
-    except ValueError as error:
-        return _faulty(model, int(number), str(error), len(entry))
-    tags = {tag.key: tag.value for tag in fields.tags}
-    created_ms, size = fields.creation_timestamp, len(entry)
-    return RegisteredVersion(model, int(number), fields.run_id, fields.source, created_ms, tags, size=size)
-
-
-def _faulty(model: str, number: int | None, problem: str, size: int = 0) -> RegisteredVersion | None:
-    fault = f"its entry in the registry: {problem}"
-    return None if number is None else RegisteredVersion(model, number, "", "", 0, {}, fault=fault, size=size)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from contract.tracking import TrackingServer
 from serving.versions import looked_at
 from serving.versions.looked_at import TURN_S, LookedAt
-from serving.versions.registry import RegisteredModel, RegisteredVersion, Registry
+from serving.versions.registered import RegisteredVersion
+from serving.versions.registry import RegisteredModel, Registry
 from tests.memory_tracking import MemoryTracking
 from tests.tracking import Tracking
 

@@ -16,7 +16,8 @@ from serving.kinds.kmeans.kind import KIND
 from serving.versions import registry_answers as answers
 from serving.versions.cache import LocalCache
 from serving.versions.loading import fetch
-from serving.versions.registry import RegisteredModel, Registry, Stretch
+from serving.versions.registered import Stretch
+from serving.versions.registry import RegisteredModel, Registry
 from tests.memory_tracking import MemoryTracking
 from tests.tracking import Tracking, artifact
 

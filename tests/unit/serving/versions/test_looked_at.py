@@ -9,7 +9,8 @@ import pytest
 
 from contract.tracking import TrackingServer
 from serving.versions.looked_at import NEWEST, TURN_S, LookedAt
-from serving.versions.registry import RegisteredVersion, Registry
+from serving.versions.registered import RegisteredVersion
+from serving.versions.registry import Registry
 from tests.memory_tracking import MemoryTracking
 from tests.tracking import Tracking
 
