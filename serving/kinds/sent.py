@@ -11,7 +11,7 @@ from serving.kinds.prediction import PredictRequest
 
 # A smaller one is sooner sent again than asked for.
 _SMALL_BYTES: Final = 16 * 1024
-_MOST_KEPT: Final = 64
+_MOST_KEPT: Final = 16
 _MOST_BYTES: Final = 64 * 2**20
 
 

@@ -13,7 +13,7 @@ from contract.decoding import shortened
 from contract.errors import ModelArtifactError, SwatheError
 from serving.kinds.kind import Kind
 from serving.told import Told
-from serving.versions.artifacts import Artifacts
+from serving.versions.artifacts import Artifacts, FromStoreFirst
 from serving.versions.cache import LocalCache
 from serving.versions.catalogue import Catalogue, Numbers, ServedModel, Version
 from serving.versions.entries import as_listed, is_to_load, served, state_of
@@ -23,7 +23,7 @@ from serving.versions.loads import Loaded, Loads
 from serving.versions.looked_at import TURN_S
 from serving.versions.picture import KeptVersion, to_facts
 from serving.versions.registered import RegisteredVersion
-from serving.versions.registry import Location, Registry
+from serving.versions.registry import Registry
 from serving.versions.restoring import whole
 from serving.versions.tags import kind_of
 
@@ -205,16 +205,10 @@ class Pickup:
         digests = self._digests.get(entry.source)
         kind = self._kind(kind_of(entry.tags))
         numbers = restore(digests, self._cache, kind) if digests else None
-        return Loaded(numbers or self._fetched(location, kind), location.experiment_id)
-
-    def _fetched(self, location: Location, kind: Kind) -> Numbers:
-        """Return the numbers of an artifact, straight from the store; the tracking server has the last word."""
-        if self._stored is not None:
-            try:
-                return fetch(self._stored, location, self._cache, kind)
-            except SwatheError as error:
-                self._told.fault("artifact not read from the store, asking the tracking server", error)
-        return fetch(self._registry, location, self._cache, kind)
+        if numbers is None:
+            artifacts = FromStoreFirst(self._stored, self._registry) if self._stored else self._registry
+            numbers = fetch(artifacts, location, self._cache, kind)
+        return Loaded(numbers, location.experiment_id)
 
     def _kind(self, name: str) -> Kind:
         kind = self._kinds.get(name)
