@@ -56,7 +56,7 @@ class StoredArtifacts:
 
 
 class FromStoreFirst:
-    """Gives the files of one artifact from the ``store`` and, once it cannot, from the ``server``, whose word counts."""
+    """Gives the files of one artifact from ``store`` and, once it cannot, from ``server``, whose word counts."""
 
     def __init__(self, store: Artifacts, server: Artifacts) -> None:
         self._givers = [store, server]
