@@ -205,16 +205,14 @@ class Assigner:
 
         It ends elsewhere only where rounding makes a shortcut say more than the distances do; such a row is walked.
         """
-        best, best_square = np.zeros(len(points), dtype=np.int32), np.zeros(len(points))
-        sure = np.zeros(len(points), dtype=np.bool_)
         step = max(1, _AT_ONCE // len(self._norms))
-        for begin in range(0, len(points), step):
-            some = slice(begin, begin + step)
-            best[some], best_square[some], sure[some] = self._nearest(points[some])
-        distances = np.sqrt(best_square)
-        walk = self._walk_unbounded if self._bounds is None else self._walk_bounded
-        for i in np.flatnonzero(~sure).tolist():
-            best[i], distances[i] = walk(points[i].tolist())
+        blocks = [self._nearest(points[begin : begin + step]) for begin in range(0, max(1, len(points)), step)]
+        best, best_square, sure = blocks[0] if len(blocks) == 1 else map(np.concatenate, zip(*blocks, strict=True))
+        best, distances = best.astype(np.int32), np.sqrt(best_square)
+        if not sure.all():
+            walk = self._walk_unbounded if self._bounds is None else self._walk_bounded
+            for i in np.flatnonzero(~sure).tolist():
+                best[i], distances[i] = walk(points[i].tolist())
         return best, distances
 
     def _nearest(self, points: Floats) -> tuple[Integers, Floats, npt.NDArray[np.bool_]]:
@@ -225,9 +223,10 @@ class Assigner:
         it, does not stop before, and finds nothing nearer behind it.
         """
         table = np.zeros((len(self._norms), len(points)))
+        difference = np.empty_like(table)
         # Feature by feature, as `square` adds up.
         for j, column in enumerate(self._columns):
-            difference = points[:, j] - column
+            np.subtract(points[:, j], column, out=difference)
             difference *= difference
             table += difference
         best = table.argmin(axis=0)
