@@ -39,10 +39,11 @@ class Tracking:
         """Close the connections."""
         self.http.close()
 
-    def model(self, name: str) -> str:
-        """Register a model and its experiment."""
+    def model(self, name: str, *, again: bool = False) -> str:
+        """Register a model and its experiment, which is there where it is ``again``."""
         self._post("registered-models/create", {"name": name})
-        self._post("experiments/create", {"name": name})
+        if not again:
+            self._post("experiments/create", {"name": name})
         return name
 
     def version(

@@ -79,7 +79,7 @@ def _restore(tracking: Tracking, model: str, server: PredictionServer) -> None:
     """Make the model again, as a restore does: what was served goes on, and what is another one then is served."""
     before = server.versions(model)
     tracking.delete(model)
-    tracking.model(model)
+    tracking.model(model, again=True)
     tracking.model_tag(model, TAG_RESTORING, "begun")
     tracking.version(model, artifact(2))
     eventually("version 1 is another one", lambda: server.versions(model)[1]["run_id"] != before[1]["run_id"], 5)
