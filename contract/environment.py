@@ -44,6 +44,7 @@ KNOWN: Mapping[str, str] = {
     "SWATHE_SERVING_CACHE": "directory of the prediction server's checked local copies",
     "SWATHE_SERVING_MODELS": "comma-separated registered models to serve (default: all)",
     "SWATHE_SERVING_DEFAULT_MODEL": "model behind the assignment's own paths (default: the first or oldest)",
+    "SWATHE_SERVING_ARTIFACTS": "where the tracking server keeps artifacts, to read them there: s3://bucket/prefix",
     "SWATHE_SERVING_POLL_S": "seconds between two looks at the registry (default 1)",
     "SWATHE_SERVING_API_KEY": "key that requests carry in X-API-Key, 16 characters or more; required beyond loopback",
     "SWATHE_SERVING_ALLOWED_HOSTS": "comma-separated names that requests may be addressed to (default: loopback's own)",

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from . import number_file
 from .arrays import Floats, Integers
@@ -25,6 +26,9 @@ __all__ = ["FEW_ROWS", "SCORING_FORMAT", "Assigner", "Floats", "Integers", "Scor
 SCORING_FORMAT: Final = 1
 # Below this many rows plain Python arithmetic is quicker than numpy's cost per call.
 FEW_ROWS: Final = 4
+
+# Distances that are worked on at once, so that they stay near the processor.
+_AT_ONCE: Final = 32_768
 
 MOST_BOUND: Final = 1_000
 MOST_BOUND_NUMBERS: Final = 1_000_000
@@ -119,6 +123,32 @@ class Assigner:
         k, d = len(scoring.centers), len(scoring.features)
         self._bounds = _bounds(scoring.centers) if k < MOST_BOUND and k * k * d < MOST_BOUND_NUMBERS else None
 
+    def __reduce__(self) -> tuple[type[Assigner], tuple[Scoring]]:
+        """Travel as the numbers alone: k² bounds are sooner made than sent."""
+        return Assigner, (self.scoring,)
+
+    @cached_property
+    def _bounds_by_row(self) -> tuple[memoryview, ...]:
+        """The bounds of each centre, whose items are Python's own floats."""
+        assert self._bounds is not None  # noqa: S101 - asked where there are any
+        return tuple(memoryview(row) for row in self._bounds)
+
+    @cached_property
+    def _rivals(self) -> Floats:
+        """The bounds without those that a centre has for itself."""
+        rivals: Floats = np.array(self._bounds)
+        np.fill_diagonal(rivals, -math.inf)
+        return rivals
+
+    @cached_property
+    def _columns(self) -> Floats:
+        """The centres [d, k, 1], feature by feature."""
+        return np.ascontiguousarray(np.array(self.scoring.centers, dtype=np.float64).T)[:, :, None]
+
+    @cached_property
+    def _norms_of(self) -> Floats:
+        return np.array(self._norms)
+
     def assign(self, rows: Floats) -> tuple[Integers, Floats]:
         """Return cluster [n] and Euclidean distance [n] in the scaled space of ``rows`` [n, d].
 
@@ -137,9 +167,14 @@ class Assigner:
     def assign_row(self, row: Sequence[float]) -> tuple[int, float]:
         """Return cluster and distance of one row of d numbers, NaN where a value is missing."""
         point = self._scale.row(row)
-        centers, bounds = self.scoring.centers, self._bounds
-        if bounds is None:
-            return self._walk_row(point)
+        if self._bounds is not None:
+            return self._walk_bounded(point)
+        clusters, distances = self._assign_many(np.array([point]))
+        return int(clusters[0]), float(distances[0])
+
+    def _walk_bounded(self, point: Sequence[float]) -> tuple[int, float]:
+        """Spark's walk over the centres, with the shortcuts of the triangle inequality."""
+        centers, bounds = self.scoring.centers, self._bounds_by_row
         best, best_square = 0, square(centers[0], point)
         if best_square < bounds[0][0]:
             return 0, math.sqrt(best_square)
@@ -154,7 +189,7 @@ class Assigner:
                     best, best_square = i, found
         return best, math.sqrt(best_square)
 
-    def _walk_row(self, point: Sequence[float]) -> tuple[int, float]:
+    def _walk_unbounded(self, point: Sequence[float]) -> tuple[int, float]:
         """Spark's walk over very many centres: all of them, but for those that by their norm alone are farther."""
         best, best_square, length = 0, math.inf, norm(point)
         for i, center in enumerate(self.scoring.centers):
@@ -165,44 +200,45 @@ class Assigner:
                     best, best_square = i, found
         return best, math.sqrt(best_square)
 
-    def _walk_many(self, points: Floats) -> tuple[Integers, Floats]:
-        norms = np.sqrt(squares(points, None))
-        best = np.zeros(len(points), dtype=np.int32)
-        best_square = np.full(len(points), np.inf)
-        for i, center in enumerate(self.scoring.centers):
-            gap = self._norms[i] - norms
-            looked_at = np.flatnonzero(gap * gap < best_square)
-            found = squares(points[looked_at], center)
-            better = found < best_square[looked_at]
-            best[looked_at[better]] = i
-            best_square[looked_at[better]] = found[better]
-        return best, np.sqrt(best_square)
-
     def _assign_many(self, points: Floats) -> tuple[Integers, Floats]:
-        """The same walk over the centres for all rows at once: a row that is decided is left alone."""
-        if self._bounds is None:
-            return self._walk_many(points)
-        centers = self.scoring.centers
-        bounds = np.array(self._bounds)
-        norms = np.sqrt(squares(points, None))
-        best = np.zeros(len(points), dtype=np.int32)
-        best_square = squares(points, centers[0])
-        undecided = ~(best_square < bounds[0, 0])
-        for i in range(1, len(centers)):
-            gap = self._norms[i] - norms
-            looked_at = undecided & (gap * gap < best_square) & (bounds[i, best] < best_square)
-            if not looked_at.any():
-                continue
-            found = squares(points, centers[i])
-            decided = looked_at & (found < bounds[i, i])
-            better = looked_at & (decided | (found < best_square))
-            best[better] = i
-            best_square[better] = found[better]
-            undecided &= ~decided
-        return best, np.sqrt(best_square)
+        """Return what the walk returns for each of ``points`` [n, d]: the first of the nearest centres.
+
+        It ends elsewhere only where rounding makes a shortcut say more than the distances do; such a row is walked.
+        """
+        step = max(1, _AT_ONCE // len(self._norms))
+        blocks = [self._nearest(points[begin : begin + step]) for begin in range(0, max(1, len(points)), step)]
+        best, best_square, sure = blocks[0] if len(blocks) == 1 else map(np.concatenate, zip(*blocks, strict=True))
+        best, distances = best.astype(np.int32), np.sqrt(best_square)
+        if not sure.all():
+            walk = self._walk_unbounded if self._bounds is None else self._walk_bounded
+            for i in np.flatnonzero(~sure).tolist():
+                best[i], distances[i] = walk(points[i].tolist())
+        return best, distances
+
+    def _nearest(self, points: Floats) -> tuple[Integers, Floats, npt.NDArray[np.bool_]]:
+        """Return the nearest centre [n], its squared distance [n], and whether no shortcut can have passed it over.
+
+        None has where its norm is no farther from the point's than it is itself, and where, of every other centre, it
+        is nearer than twice the distance of the point: then the walk has something farther in hand when it comes to
+        it, does not stop before, and finds nothing nearer behind it.
+        """
+        table = np.zeros((len(self._norms), len(points)))
+        difference = np.empty_like(table)
+        # Feature by feature, as `square` adds up.
+        for j, column in enumerate(self._columns):
+            np.subtract(points[:, j], column, out=difference)
+            difference *= difference
+            table += difference
+        best = table.argmin(axis=0)
+        found = table[best, np.arange(len(points))]
+        gap = self._norms_of[best] - np.sqrt(squares(points, None))
+        sure = gap * gap <= found
+        if self._bounds is not None:
+            sure &= (self._rivals.take(best, axis=1) < table).all(axis=0)
+        return best, found, sure
 
 
-def _bounds(centers: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+def _bounds(centers: Sequence[Sequence[float]]) -> Floats:
     """Return [k, k] a quarter of the squared distance between centres; on the diagonal, that to the nearest."""
     points = np.array(centers, dtype=np.float64)
     table = np.zeros((len(points), len(points)))
@@ -216,4 +252,4 @@ def _bounds(centers: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]
     np.fill_diagonal(table, math.inf)
     # Spark skips the shortcut of a single centre with a NaN, against which every comparison is false.
     np.fill_diagonal(table, table.min(axis=1) if len(points) > 1 else math.nan)
-    return tuple(tuple(row) for row in table.tolist())
+    return table

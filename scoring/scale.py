@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -77,11 +78,16 @@ class Scale:
 
     def rows(self, rows: Floats) -> Floats:
         """Return ``rows`` [n, d] imputed and scaled, column-major."""
-        scaled = np.empty(rows.shape, dtype=np.float64, order="F")
-        for j, surrogate in enumerate(self._surrogates):
-            column = rows[:, j]
-            filled = np.where(np.isnan(column), surrogate, column)
-            scaled[:, j] = (filled - self._mean[j]) * self._inverse[j]
-            if self._factors:
-                scaled[:, j] *= self._factors[j]
-        return scaled
+        columns = np.array(rows.T, dtype=np.float64, order="C")
+        np.copyto(columns, self._columns[0], where=np.isnan(columns))
+        columns -= self._columns[1]
+        columns *= self._columns[2]
+        if self._factors:
+            columns *= self._columns[3]
+        return columns.T
+
+    @cached_property
+    def _columns(self) -> tuple[Floats, ...]:
+        """Surrogates, means, inverses and factors, each [d, 1]."""
+        each = (self._surrogates, self._mean, self._inverse, self._factors)
+        return tuple(np.array(numbers, dtype=np.float64)[:, None] for numbers in each)

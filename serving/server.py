@@ -40,6 +40,7 @@ from serving.service import Service
 from serving.settings import ServingSettings
 from serving.stored_rows.object_store import ObjectStore
 from serving.stored_rows.range_cache import RangeCache
+from serving.versions.artifacts import StoredArtifacts
 from serving.versions.cache import LocalCache
 from serving.versions.pickup import Pickup
 from serving.versions.registry import Registry
@@ -100,6 +101,7 @@ def build(server: Any, predictions: Predictions, settings: ServingSettings, cach
         poll_s=settings.poll_s,
         grace_s=settings.grace_s,
         left_out=left_out(),
+        stored=_stored(settings),
     )
     ranges = RangeCache(ObjectStore(settings), settings.cache / "results", settings.results_cache_bytes)
     ranges.prepare()
@@ -131,11 +133,11 @@ def build(server: Any, predictions: Predictions, settings: ServingSettings, cach
     async def lifespan(running: Any) -> AsyncIterator[None]:
         # So long does the loop wait for each thread at work; the default is 5 ms.
         sys.setswitchinterval(_SWITCH_S)
-        # What was imported stays: a full collection looked through all of it, and took 60 ms.
-        gc.freeze()
         # Again: an earlier API process may have filled the directory since.
         ranges.prepare()
         pickup.start()
+        # What was imported or restored stays: a full collection looked through all of it, and took 60 ms and more.
+        gc.freeze()
         async with own_lifespan(running), workers.watched():
             logger.info("serving host=%s port=%d", settings.host, settings.port)
             yield
@@ -144,6 +146,13 @@ def build(server: Any, predictions: Predictions, settings: ServingSettings, cach
 
     # Starlette's router: FastAPI's takes 10 µs a request for what these routes do not use.
     app.router = Router([*Routes(parts).table(), *InferenceRoutes(parts).table()], lifespan=lifespan)
+
+
+def _stored(settings: ServingSettings) -> StoredArtifacts | None:
+    if settings.artifact_store is None:
+        return None
+    bucket, prefix = settings.artifact_store
+    return StoredArtifacts(ObjectStore(settings, bucket), prefix)
 
 
 def _add_middleware(app: Any, settings: ServingSettings, metrics: Metrics) -> None:

@@ -25,6 +25,7 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 LEAST_KEY: Final = 16
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 _LONGEST: Final = 200
+_STORED: Final = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^?#\s]*[^?#\s/]))?/?")
 _HEADER_TEXT: Final = re.compile(r"[!-~]+")
 
 
@@ -53,6 +54,7 @@ class ServingSettings(BaseSettings):
     secret_key: SecretStr = Field(default=SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY")
     region: str = Field(default="us-east-1", validation_alias="AWS_DEFAULT_REGION")
     bucket: str = Field(default="batches", validation_alias="SWATHE_BUCKET")
+    artifacts: str | None = Field(default=None, validation_alias="SWATHE_SERVING_ARTIFACTS")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), validation_alias="SWATHE_SERVING_CORS_ORIGINS"
     )
@@ -121,6 +123,21 @@ class ServingSettings(BaseSettings):
                 f'`python -c "import secrets; print(secrets.token_urlsafe(24))"`'
             )
         return key
+
+    @property
+    def artifact_store(self) -> tuple[str, str] | None:
+        """Bucket and prefix that the tracking server passes artifacts on from; None where that is not told."""
+        found = _STORED.fullmatch(self.artifacts) if self.artifacts else None
+        return (found[1], found[2] or "") if found else None
+
+    @field_validator("artifacts")
+    @classmethod
+    def _in_a_bucket(cls, uri: str | None) -> str | None:
+        if uri is not None and _STORED.fullmatch(uri) is None:
+            raise ValueError(
+                f"SWATHE_SERVING_ARTIFACTS={uri} is no bucket with or without a prefix, such as s3://mlflow/artifacts"
+            )
+        return uri
 
     @field_validator("base_path")
     @classmethod

@@ -13,13 +13,16 @@ import httpx
 
 _API = "/api/2.0/mlflow/"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
-_QUOTED = re.compile(r"""name=(['"])(.*)\1""", re.DOTALL)
+_QUOTED = re.compile(
+    r"""name=(['"])(.*?)\1(?: and version_number < ([0-9]+))?(?: and run_id IN \(([^()]*)\))?""", re.DOTALL
+)
 
 
 @dataclass
 class _Model:
     aliases: dict[str, str] = field(default_factory=dict)
     versions: list[dict[str, Any]] = field(default_factory=list)
+    created_ms: int = 1
 
 
 class MemoryTracking(httpx.BaseTransport):
@@ -33,7 +36,7 @@ class MemoryTracking(httpx.BaseTransport):
         self.before: Callable[[str], httpx.Response | None] = lambda _url: None
         self.files: dict[str, bytes] = {}
         self._models: dict[str, _Model] = {}
-        self._runs = 0
+        self._runs = self._made = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer."""
@@ -50,6 +53,13 @@ class MemoryTracking(httpx.BaseTransport):
             return _refused(404)
         fields = dict(request.url.params) if request.method == "GET" else json.loads(request.read())
         return _CALLS[name](self, fields)
+
+    def versions(self, model: str, count: int, state: str = "ready") -> None:
+        """Register so many versions at once, without artifacts."""
+        for _ in range(count):
+            self._runs += 1
+            tags = [{"key": "state", "value": state}]
+            self._create_version({"name": model, "run_id": f"{self._runs:032x}", "source": "", "tags": tags})
 
     def _artifact(self, request: httpx.Request, path: str) -> httpx.Response:
         if request.method == "PUT":
@@ -72,7 +82,12 @@ class MemoryTracking(httpx.BaseTransport):
         return _json({"files": [*folders, *files]})
 
     def _create_model(self, fields: dict[str, Any]) -> httpx.Response:
-        self._models.setdefault(fields["name"], _Model())
+        self._made += 1
+        self._models.setdefault(fields["name"], _Model(created_ms=self._made))
+        return _json({})
+
+    def _delete_model(self, fields: dict[str, Any]) -> httpx.Response:
+        del self._models[fields["name"]]
         return _json({})
 
     def _experiment(self, fields: dict[str, Any]) -> httpx.Response:
@@ -86,7 +101,8 @@ class MemoryTracking(httpx.BaseTransport):
     def _create_version(self, fields: dict[str, Any]) -> httpx.Response:
         versions = self._models[fields["name"]].versions
         # In the order of the real one's fields.
-        entry = {"name": fields["name"], "version": str(len(versions) + 1), "creation_timestamp": 1, **fields}
+        number = int(versions[-1]["version"]) + 1 if versions else 1
+        entry = {"name": fields["name"], "version": str(number), "creation_timestamp": 1, **fields}
         versions.append(entry)
         return _json({"model_version": entry})
 
@@ -95,9 +111,15 @@ class MemoryTracking(httpx.BaseTransport):
         return _json({})
 
     def _set_tag(self, fields: dict[str, Any]) -> httpx.Response:
-        entry = self._models[fields["name"]].versions[int(fields["version"]) - 1]
+        (entry,) = (each for each in self._models[fields["name"]].versions if each["version"] == fields["version"])
         kept = [tag for tag in entry["tags"] if tag["key"] != fields["key"]]
         entry["tags"] = [*kept, {"key": fields["key"], "value": fields["value"]}]
+        return _json({})
+
+    def _delete_version(self, fields: dict[str, Any]) -> httpx.Response:
+        model = self._models[fields["name"]]
+        model.versions = [each for each in model.versions if each["version"] != fields["version"]]
+        model.aliases = {alias: number for alias, number in model.aliases.items() if number != fields["version"]}
         return _json({})
 
     def _model(self, fields: dict[str, Any]) -> httpx.Response:
@@ -105,7 +127,8 @@ class MemoryTracking(httpx.BaseTransport):
         if model is None:
             return _refused(404)
         aliases = [{"alias": alias, "version": version} for alias, version in model.aliases.items()]
-        return _json({"registered_model": {"name": fields["name"], **({"aliases": aliases} if aliases else {})}})
+        facts = {"name": fields["name"], "creation_timestamp": model.created_ms}
+        return _json({"registered_model": {**facts, **({"aliases": aliases} if aliases else {})}})
 
     def _search_models(self, fields: dict[str, Any]) -> httpx.Response:
         return _page("registered_models", [{"name": name} for name in sorted(self._models)], fields)
@@ -113,8 +136,11 @@ class MemoryTracking(httpx.BaseTransport):
     def _search_versions(self, fields: dict[str, Any]) -> httpx.Response:
         match = _QUOTED.fullmatch(fields["filter"])
         assert match is not None
-        model = self._models.get(match[2], _Model())
-        return _page("model_versions", model.versions[::-1], fields)
+        _, name, below, runs = match.groups()
+        newest_first = self._models.get(name, _Model()).versions[::-1]
+        found = [each for each in newest_first if below is None or int(each["version"]) < int(below)]
+        wanted = None if runs is None else [run.strip("'") for run in runs.split(",")]
+        return _page("model_versions", [each for each in found if wanted is None or each["run_id"] in wanted], fields)
 
 
 _CALLS: dict[str, Callable[[MemoryTracking, dict[str, Any]], httpx.Response]] = {
@@ -125,6 +151,8 @@ _CALLS: dict[str, Callable[[MemoryTracking, dict[str, Any]], httpx.Response]] = 
     "POST model-versions/create": MemoryTracking._create_version,
     "POST model-versions/set-tag": MemoryTracking._set_tag,
     "POST registered-models/alias": MemoryTracking._set_alias,
+    "DELETE registered-models/delete": MemoryTracking._delete_model,
+    "DELETE model-versions/delete": MemoryTracking._delete_version,
     "GET registered-models/get": MemoryTracking._model,
     "GET registered-models/search": MemoryTracking._search_models,
     "GET model-versions/search": MemoryTracking._search_versions,

@@ -39,10 +39,11 @@ class Tracking:
         """Close the connections."""
         self.http.close()
 
-    def model(self, name: str) -> str:
-        """Register a model and its experiment."""
+    def model(self, name: str, *, again: bool = False) -> str:
+        """Register a model and its experiment, which is there where it is ``again``."""
         self._post("registered-models/create", {"name": name})
-        self._post("experiments/create", {"name": name})
+        if not again:
+            self._post("experiments/create", {"name": name})
         return name
 
     def version(
@@ -63,6 +64,13 @@ class Tracking:
         }
         return int(self._post("model-versions/create", fields)["model_version"]["version"])
 
+    def copies(self, model: str, number: int, count: int) -> None:
+        """Make so many more versions of what version ``number`` is, its run included."""
+        entry = self._get("model-versions/get", name=model, version=str(number))["model_version"]
+        fields = {key: entry[key] for key in ("name", "source", "run_id", "tags")}
+        for _ in range(count):
+            self._post("model-versions/create", fields)
+
     def alias(self, model: str, alias: str, number: int) -> None:
         """Point an alias to a version."""
         self._post("registered-models/alias", {"name": model, "alias": alias, "version": str(number)})
@@ -70,6 +78,21 @@ class Tracking:
     def tag(self, model: str, number: int, key: str, value: str) -> None:
         """Tag a version."""
         self._post("model-versions/set-tag", {"name": model, "version": str(number), "key": key, "value": value})
+
+    def model_tag(self, model: str, key: str, value: str | None) -> None:
+        """Tag a model, or take the tag away."""
+        if value is not None:
+            self._post("registered-models/set-tag", {"name": model, "key": key, "value": value})
+            return
+        path, fields = f"{_API}/registered-models/delete-tag", {"name": model, "key": key}
+        self.http.request("DELETE", path, json=fields).raise_for_status()
+
+    def delete(self, model: str, number: int | None = None) -> None:
+        """Delete a version, or the whole model."""
+        path, fields = "registered-models/delete", {"name": model}
+        if number is not None:
+            path, fields = "model-versions/delete", {"name": model, "version": str(number)}
+        self.http.request("DELETE", f"{_API}/{path}", json=fields).raise_for_status()
 
     def _post(self, path: str, fields: Mapping[str, Any]) -> Any:
         # Escaped, so that halves of surrogate pairs get through.

@@ -6,7 +6,7 @@ import os
 
 from infra.credentials import Credentials
 from infra.layout import Layout
-from infra.minio.service import REGION, endpoint
+from infra.minio.service import MLFLOW_BUCKET, REGION, endpoint
 from infra.mlflow.service import login, tracking_uri
 from infra.service import HOST
 from infra.settings import Settings
@@ -44,6 +44,8 @@ def client_environment(settings: Settings, layout: Layout, credentials: Credenti
         "SWATHE_SERVING_URL": serving,
         "SWATHE_SERVING_HOST": HOST,
         "SWATHE_SERVING_PORT": str(settings.port_serving),
+        # What MLflow passes on lies there: a hundred new versions are read without asking it five hundred times.
+        "SWATHE_SERVING_ARTIFACTS": f"s3://{MLFLOW_BUCKET}",
         "SWATHE_SERVING_CACHE": str(layout.data / "serving"),
         "SWATHE_PORT_KAFKA": str(settings.port_kafka),
         "SWATHE_PORT_KAFKA_CONTROLLER": str(settings.port_kafka_controller),

@@ -17,6 +17,7 @@ from litserve.utils import LitAPIStatus, ResponseBufferItem
 
 from contract.errors import DeadlineExceededError, InterruptedRequestError, OverloadedError
 from serving.kinds.prediction import Answer, PredictRequest
+from serving.kinds.sent import Sender
 from serving.processes.liveness import is_dead
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has n
         # In the order of the queue, which is known while nobody puts.
         self._sent: deque[str] = deque(maxlen=4096)
         self._putting = asyncio.Lock()
+        self._sender = Sender()
 
     async def answer(self, request: PredictRequest) -> Answer:
         """Return the answer that a worker gives.
@@ -51,14 +53,19 @@ class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has n
         DeadlineExceededError: it took too long.
         OverloadedError: too much that was given up still waits for the workers.
         """
+        ends_at = asyncio.get_running_loop().time() + self._deadline_s
+        answer = await self._asked(request, ends_at, whole=False)
+        # Whichever worker it is this time, it is answered, and knows the predictor from then on.
+        return await self._asked(request, ends_at, whole=True) if answer.is_unknown else answer
+
+    async def _asked(self, request: PredictRequest, ends_at: float, *, whole: bool) -> Answer:
         await self._refuse_backlog(len(request.body))
         uid = uuid.uuid4().hex
         item = ResponseBufferItem(asyncio.Event())
         with self._registered(uid, item):
-            message = (self.server.app.response_queue_id, uid, time.monotonic(), request)
-            put = asyncio.create_task(self._put(uid, message), name="put")
+            put = asyncio.create_task(self._put(uid, request, whole=whole), name="put")
             try:
-                async with asyncio.timeout(self._deadline_s):
+                async with asyncio.timeout_at(ends_at):
                     # Shielded: a put that is cancelled half-way would still be done, in nobody's order.
                     await asyncio.shield(put)
                     await item.event.wait()
@@ -105,11 +112,15 @@ class WorkerQueue(RegularRequestHandler):  # type: ignore[misc] # litserve has n
         size = await asyncio.to_thread(self._queue.qsize)
         return set(list(self._sent)[-size:] if size else ())
 
-    async def _put(self, uid: str, message: Any) -> None:
+    async def _put(self, uid: str, request: PredictRequest, *, whole: bool) -> None:
         async with self._putting:
             self._sent.append(uid)
             # The queue is in another process: a blocking call.
-            await asyncio.to_thread(self._queue.put, message)
+            await asyncio.to_thread(self._put_ready, uid, request, whole=whole)
+
+    def _put_ready(self, uid: str, request: PredictRequest, *, whole: bool) -> None:
+        ready = self._sender.ready(request, whole=whole)
+        self._queue.put((self.server.app.response_queue_id, uid, time.monotonic(), ready))
 
     @property
     def _queue(self) -> Any:

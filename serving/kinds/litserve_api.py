@@ -12,6 +12,7 @@ from litserve import LitAPI
 
 from contract.errors import RequestError
 from serving.kinds.prediction import Answer, PredictRequest
+from serving.kinds.sent import Receiver
 from serving.processes.liveness import hold, watch_parent
 
 # LitServe's own route and queue; the last segment names the workers in LitServe's books.
@@ -19,7 +20,7 @@ QUEUE_PATH: Final = "/_queue/predict"
 # From here on a body takes longer than the way to a worker and back, and would hold up small ones.
 LARGE_BYTES: Final = 256 * 1024
 
-_Step = tuple[PredictRequest, Any] | RequestError
+_Step = tuple[PredictRequest, Any] | RequestError | None
 
 
 class Predictions(LitAPI):  # type: ignore[misc] # litserve has no types
@@ -30,23 +31,26 @@ class Predictions(LitAPI):  # type: ignore[misc] # litserve has no types
 
     def __init__(self, locks: Path) -> None:
         super().__init__(api_path=QUEUE_PATH)
-        self._locks = locks
+        self._locks, self._receiver = locks, Receiver()
 
     def setup(self, device: str) -> None:  # noqa: ARG002 - LitServe's signature
-        """Begin as a worker; there is nothing to load, the numbers come with each request."""
+        """Begin as a worker; there is nothing to load, the numbers come with requests."""
         watch_parent()
         hold(self._locks)
 
     def decode_request(self, request: PredictRequest) -> _Step:
-        """Return what the request's body holds, or why it cannot be read."""
+        """Return what the request's body holds, or why it cannot be read; None where its predictor is to be sent."""
+        whole = self._receiver.whole(request)
+        if whole is None:
+            return None
         try:
-            return request, request.predictor.decode(request)
+            return whole, whole.predictor.decode(whole)
         except RequestError as error:
             return error
 
     def predict(self, x: _Step) -> _Step:
         """Return what is predicted."""
-        if isinstance(x, RequestError):
+        if x is None or isinstance(x, RequestError):
             return x
         request, decoded = x
         try:
@@ -56,6 +60,8 @@ class Predictions(LitAPI):  # type: ignore[misc] # litserve has no types
 
     def encode_response(self, output: _Step) -> Answer:
         """Return the answer."""
+        if output is None:
+            return Answer(b"", (), is_unknown=True)
         if isinstance(output, RequestError):
             return Answer(b"", (), output)
         request, predicted = output

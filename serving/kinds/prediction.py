@@ -40,7 +40,8 @@ class Answer(NamedTuple):
     """A body and how many rows got which outcome, as its kind counts them; or the error that stands for both.
 
     ``json_bytes``: how much of the body is JSON, where binary tensors follow it. ``differing``: instead of a body, of
-    how many rows another version gives another answer.
+    how many rows another version gives another answer. ``is_unknown``: the worker has no such predictor, and asks
+    for it.
     """
 
     body: bytes
@@ -48,10 +49,11 @@ class Answer(NamedTuple):
     error: RequestError | None = None
     json_bytes: int | None = None
     differing: int | None = None
+    is_unknown: bool = False
 
 
 class Predictor(Protocol):
-    """The numbers of one version, and LitServe's three steps over them. It is sent to a worker with each request.
+    """The numbers of one version, and LitServe's three steps over them. It goes to each worker that needs it, pickled.
 
     Each step raises :class:`RequestError` for what is wrong with the request.
     """

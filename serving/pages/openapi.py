@@ -230,12 +230,16 @@ def _responses(schema: str, *problems: str) -> dict[str, Any]:
     return {"200": {"description": "Answered", "content": _json(ref(schema))}, **_problems(*problems)}
 
 
-def _problems(*codes: str) -> dict[str, Any]:
-    return {code: {"description": PROBLEMS[code], "content": _json(ref("Problem"))} for code in codes}
-
-
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
     return {"application/json": {"schema": schema}}
+
+
+# One object for all operations: a thousand versions have fifty thousand of them.
+_PROBLEM: Final = {code: {"description": text, "content": _json(ref("Problem"))} for code, text in PROBLEMS.items()}
+
+
+def _problems(*codes: str) -> dict[str, Any]:
+    return {code: _PROBLEM[code] for code in codes}
 
 
 def _with_access_problems(path: str, item: dict[str, Any], with_key: bool) -> dict[str, Any]:

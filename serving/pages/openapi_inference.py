@@ -18,9 +18,9 @@ _OBJECT: Final = {"type": "object"}
 _INFER_PROBLEMS: Final = ("400", "404", "409", "413", "415", "422", "429", "503", "504")
 
 
-def inference_paths(catalogue: Catalogue, problems: dict[str, Any]) -> dict[str, Any]:
-    """Return the paths under /v2; ``problems`` are the error responses by code."""
-
+def inference_paths(catalogue: Catalogue, texts: dict[str, str]) -> dict[str, Any]:
+    """Return the paths under /v2; ``texts`` say what an error is, by its code."""
+    problems = _as_told(texts)
     paths = _server(problems)
     for model in catalogue.models.values():
         base, operation = f"/v2/models/{quote(model.name, safe='')}", f"v2_{model.name}"
@@ -34,8 +34,9 @@ def inference_paths(catalogue: Catalogue, problems: dict[str, Any]) -> dict[str,
     return paths
 
 
-def client_paths(kinds: Mapping[str, Kind], problems: dict[str, Any]) -> dict[str, Any]:
+def client_paths(kinds: Mapping[str, Kind], texts: dict[str, str]) -> dict[str, Any]:
     """Return the paths under /v2 with one operation per route."""
+    problems = _as_told(texts)
     model, version = (
         {"name": name, "in": "path", "required": True, "schema": schema}
         for name, schema in (("model", {"type": "string", "minLength": 1}), ("version", {"type": "integer"}))
@@ -91,8 +92,13 @@ def _version(
 
 
 def _told(problems: dict[str, Any], *codes: str) -> dict[str, Any]:
+    return {code: problems[code] for code in codes}
+
+
+def _as_told(problems: dict[str, str]) -> dict[str, Any]:
+    """Return the error responses by code, each one object for all operations."""
     content = {"application/json": {"schema": ref("InferenceProblem")}}
-    return {code: {"description": problems[code], "content": content} for code in codes}
+    return {code: {"description": text, "content": content} for code, text in problems.items()}
 
 
 def _get(problems: dict[str, Any], name: str, summary: str, *codes: str) -> dict[str, Any]:

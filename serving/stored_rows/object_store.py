@@ -1,8 +1,10 @@
-"""The object store of results, and nothing else that knows boto3. Reads only."""
+"""The object store of results and artifacts, and nothing else that knows boto3. Reads only."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Never
+from collections.abc import Generator
+from contextlib import closing
+from typing import TYPE_CHECKING, Final, Never
 
 import boto3
 from botocore.config import Config
@@ -17,6 +19,8 @@ from serving.settings import ServingSettings
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_CHUNK: Final = 256 * 1024
+
 
 class ObjectStore:
     """One bucket. Safe to share between threads.
@@ -26,10 +30,10 @@ class ObjectStore:
     one that was meant.
     """
 
-    def __init__(self, settings: ServingSettings) -> None:
+    def __init__(self, settings: ServingSettings, bucket: str | None = None) -> None:
         if settings.store_url is None:
             raise ConfigurationError(f"AWS_ENDPOINT_URL_S3 is not set; {remedies.set_environment()} sets it")
-        self.bucket, self.endpoint_url = settings.bucket, settings.store_url
+        self.bucket, self.endpoint_url = bucket or settings.bucket, settings.store_url
         self._client: S3Client = boto3.client(
             "s3",
             endpoint_url=settings.store_url,
@@ -46,16 +50,28 @@ class ObjectStore:
             ),
         )
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Return the sizes of the objects directly below ``prefix``, by the rest of their keys; a thousand at most."""
+        try:
+            listed = self._client.list_objects_v2(Bucket=self.bucket, Prefix=prefix, Delimiter="/")
+        except (ClientError, BotoCoreError, HTTPClientError) as error:
+            self._raise(prefix, error)
+        return {each["Key"].removeprefix(prefix): each["Size"] for each in listed.get("Contents", [])}
+
     def get(self, key: str, most_bytes: int) -> bytes:
         """Return the bytes of ``key``, which may have ``most_bytes``; of a larger one none are read."""
+        return b"".join(self.chunks(key, most_bytes))
+
+    def chunks(self, key: str, most_bytes: int) -> Generator[bytes]:
+        """Yield the bytes of ``key`` as they come; of one with more than ``most_bytes`` none are."""
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
-            if answer["ContentLength"] > most_bytes:
-                answer["Body"].close()
-                raise ModelArtifactError(
-                    f"{shortened(key)} in bucket {self.bucket!r}: {too_large(answer['ContentLength'], most_bytes)}"
-                )
-            return answer["Body"].read()
+            with closing(answer["Body"]) as body:
+                if answer["ContentLength"] > most_bytes:
+                    raise ModelArtifactError(
+                        f"{shortened(key)} in bucket {self.bucket!r}: {too_large(answer['ContentLength'], most_bytes)}"
+                    )
+                yield from body.iter_chunks(_CHUNK)
         except (ClientError, BotoCoreError, HTTPClientError) as error:
             self._raise(key, error)
 

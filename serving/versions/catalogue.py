@@ -133,11 +133,15 @@ class ServedModel:
         number = self.aliases.get(ALIASES[0])
         if number is not None and number in self.versions:
             return self.versions[number]
-        ready = [version for version in self.versions.values() if version.state == "ready"]
-        if not ready:
+        if self._newest_ready is None:
             raise UnknownNameError("ready version", ALIASES[0], [], within=f"model {self.name!r}")
-        return ready[-1]
+        return self._newest_ready
 
+    @cached_property
+    def _newest_ready(self) -> Version | None:
+        return next((version for version in reversed([*self.versions.values()]) if version.state == "ready"), None)
+
+    @cached_property
     def begun(self) -> tuple[float, str]:
         """When its first version was made, in ms since the epoch, and its name: a place among models that stays.
 
@@ -182,4 +186,4 @@ class Catalogue:
             return self.model(preferred)
         if not self.models:
             raise UnknownNameError("model", "default", [])
-        return min(self.models.values(), key=ServedModel.begun)
+        return min(self.models.values(), key=lambda model: model.begun)

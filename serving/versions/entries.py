@@ -8,12 +8,17 @@ from contract.decoding import shortened
 from contract.model_version import TAG_REASON, TAG_STATE
 from serving.versions.catalogue import State, Version
 from serving.versions.loads import Fault, Loaded
-from serving.versions.registry import RegisteredVersion
+from serving.versions.registered import RegisteredVersion
 
 
 def state_of(entry: RegisteredVersion) -> str | None:
     """Return what its training said of it; None while that goes on."""
     return entry.tags.get(TAG_STATE)
+
+
+def is_settled(entry: RegisteredVersion) -> bool:
+    """Return whether its training has said what became of it, so that little of it is to change."""
+    return entry.fault is not None or state_of(entry) in {"ready", "failed"}
 
 
 def is_same(entry: RegisteredVersion, known: Version | None) -> bool:

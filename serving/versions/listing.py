@@ -10,7 +10,9 @@ from typing import Final
 from contract.errors import RetryError, ServiceDownError, SwatheError
 from contract.model_version import ALIASES
 from serving.told import Told
-from serving.versions.registry import RegisteredVersion, Registry
+from serving.versions.looked_at import TURN_S, LookedAt
+from serving.versions.registered import RegisteredVersion
+from serving.versions.registry import Registry
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +38,12 @@ class ListedModel:
 
 
 class Listing:
-    """Reads the models of one registry."""
+    """Reads the models of one registry; each version once in ``turn_s`` seconds at least."""
 
-    def __init__(self, registry: Registry, models: tuple[str, ...]) -> None:
+    def __init__(self, registry: Registry, models: tuple[str, ...], turn_s: float = TURN_S) -> None:
         self.fault: str | None = None
-        self._registry, self._models = registry, models
+        self._registry, self._models, self._turn_s = registry, models, turn_s
+        self._looked_at: dict[str, LookedAt] = {}
         self._unread: dict[str, int] = {}
         self._late: dict[str, int] = {}
         self._looks = 0
@@ -61,6 +64,7 @@ class Listing:
         names = list(dict.fromkeys([*(self._models or sorted(self._registry.model_names())), *known]))
         self._unread = {name: looks for name, looks in self._unread.items() if name in names}
         self._late = {name: look for name, look in self._late.items() if name in names}
+        self._looked_at = {name: known for name, known in self._looked_at.items() if name in names}
         self._looks += 1
         found, faults = [], list[SwatheError]()
         # Those that did not answer come last, the longest ago first: whoever answers is read within a few looks.
@@ -81,7 +85,12 @@ class Listing:
 
     def _model(self, name: str) -> ListedModel:
         model = self._registry.model(name)
-        entries = () if model is None else tuple(self._registry.versions(name))
+        if model is None:
+            self._looked_at.pop(name, None)
+            entries: tuple[RegisteredVersion, ...] = ()
+        else:
+            known = self._looked_at.setdefault(name, LookedAt(self._registry, name, self._turn_s))
+            entries = known.read(model)
         self._unread.pop(name, None)
         self._late.pop(name, None)
         self._told.over(_subject(name))

@@ -14,9 +14,10 @@ from contract.errors import ModelArtifactError, ServiceUnwellError
 from contract.version_facts import FACTS, FACTS_FILE, facts_from_json
 from serving.budget import Budget
 from serving.kinds.kind import ArtifactFile, ArtifactFiles, Kind
+from serving.versions.artifacts import Artifacts
 from serving.versions.cache import LocalCache, Mapped
 from serving.versions.catalogue import Numbers
-from serving.versions.registry import Location, Registry
+from serving.versions.registry import Location
 
 logger = logging.getLogger(__name__)
 
@@ -29,16 +30,16 @@ _READING: Final = threading.RLock()
 _FETCHED: Final = Budget(192 * 2**20)
 
 
-def fetch(registry: Registry, location: Location, cache: LocalCache, kind: Kind) -> Numbers:
+def fetch(artifacts: Artifacts, location: Location, cache: LocalCache, kind: Kind) -> Numbers:
     """Return the numbers of the artifact at ``location``; its files are in ``cache`` afterwards.
 
     Raises
     ------
     ModelArtifactError: a file is missing, is not what it should be, or disagrees with the golden file.
-    ServiceDownError, UnreadableAnswerError: the registry does not answer, or not with the artifact; or there is no
+    ServiceDownError, UnreadableAnswerError: whoever has it does not answer, or not with the artifact; or there is no
         place to keep a file that is mapped.
     """
-    there = registry.file_sizes(location, DIRECTORY)
+    there = artifacts.file_sizes(location, DIRECTORY)
     files = _files(kind)
     missing = [file.name for file in files if not file.is_optional and file.name not in there]
     if missing:
@@ -48,12 +49,12 @@ def fetch(registry: Registry, location: Location, cache: LocalCache, kind: Kind)
         size = there[file.name] or 0
         if size > file.most_bytes:
             raise ModelArtifactError(f"{file.name}: {too_large(size, file.most_bytes)}")
-    mapped = _kept(registry, location, cache, {file: there[file.name] for file in wanted if file.is_mapped})
+    mapped = _kept(artifacts, location, cache, {file: there[file.name] for file in wanted if file.is_mapped})
     wanted = [file for file in wanted if not file.is_mapped]
     # A size that the server does not tell may be all that it may be.
     most = (file.most_bytes if there[file.name] is None else there[file.name] or 0 for file in wanted)
     with _FETCHED.holding(sum(most)):
-        bodies = {file.name: registry.download(location, file.name, file.most_bytes) for file in wanted}
+        bodies = {file.name: artifacts.download(location, file.name, file.most_bytes) for file in wanted}
         numbers = read(bodies, kind, mapped)
         try:
             for body in bodies.values():
@@ -105,13 +106,13 @@ def read(bodies: Mapping[str, bytes], kind: Kind, mapped: Mapping[str, Mapped] |
 
 
 def _kept(
-    registry: Registry, location: Location, cache: LocalCache, files: Mapping[ArtifactFile, int | None]
+    artifacts: Artifacts, location: Location, cache: LocalCache, files: Mapping[ArtifactFile, int | None]
 ) -> dict[str, Mapped]:
     """Return copies of ``files``, which have the sizes told, from ``cache``; they go there as they come."""
     kept = {}
     for file, size in files.items():
         try:
-            with closing(registry.chunks(location, file.name, file.most_bytes, size or 0)) as chunks:
+            with closing(artifacts.chunks(location, file.name, file.most_bytes, size or 0)) as chunks:
                 kept[file.name] = cache.put_chunks(chunks)
         except OSError as error:
             reason = f"{file.name} cannot be kept: {error.strerror}"

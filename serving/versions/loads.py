@@ -13,7 +13,7 @@ from contract.decoding import shortened
 from contract.errors import RetryError, SwatheError
 from serving.told import Told
 from serving.versions.catalogue import Numbers
-from serving.versions.registry import RegisteredVersion
+from serving.versions.registered import RegisteredVersion
 
 logger = logging.getLogger(__name__)
 

@@ -7,20 +7,23 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from contract.decoding import shortened
 from contract.errors import ModelArtifactError, SwatheError
 from serving.kinds.kind import Kind
 from serving.told import Told
+from serving.versions.artifacts import Artifacts, FromStoreFirst
 from serving.versions.cache import LocalCache
 from serving.versions.catalogue import Catalogue, Numbers, ServedModel, Version
 from serving.versions.entries import as_listed, is_to_load, served, state_of
 from serving.versions.listing import ListedModel, Listing
 from serving.versions.loading import fetch, restore
 from serving.versions.loads import Loaded, Loads
+from serving.versions.looked_at import TURN_S
 from serving.versions.picture import KeptVersion, to_facts
-from serving.versions.registry import RegisteredVersion, Registry
+from serving.versions.registered import RegisteredVersion
+from serving.versions.registry import Registry
 from serving.versions.restoring import whole
 from serving.versions.tags import kind_of
 
@@ -33,7 +36,8 @@ _LOAD_WAIT_S: Final = 1.0
 class Pickup:
     """Keeps ``catalogue`` as the registry says. Readers take the attribute once and work with what they took.
 
-    Whatever one model's answers, one version's entry or one artifact holds, the others are picked up.
+    Whatever one model's answers, one version's entry or one artifact holds, the others are picked up. ``stored`` gives
+    artifacts sooner than the registry's own server, where it can.
     """
 
     def __init__(
@@ -46,16 +50,20 @@ class Pickup:
         poll_s: float,
         grace_s: float,
         left_out: Mapping[str, str] | None = None,
+        stored: Artifacts | None = None,
     ) -> None:
         self.catalogue = Catalogue()
         self.last_error: str | None = "no look at the registry yet"
         self.complete = False
         self._registry, self._cache, self._kinds, self._left_out = registry, cache, kinds, left_out or {}
-        self._models, self._poll_s, self._grace_s = models, poll_s, grace_s
-        self._listing, self._loads = Listing(registry, models), Loads(self._loaded)
+        self._models, self._poll_s, self._grace_s, self._stored = models, poll_s, grace_s, stored
+        # A version that is deleted is seen to be within its grace.
+        self._listing, self._loads = Listing(registry, models, min(TURN_S, grace_s)), Loads(self._loaded)
+        self._listed: list[ListedModel] = []
+        self._is_at_rest = False
         self._digests: dict[str, Mapping[str, str]] = {}
         self._told = Told(logger)
-        self._written: dict[str, Any] | None = None
+        self._written: Mapping[str, ServedModel] | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="registry-poll", daemon=True)
 
@@ -79,6 +87,11 @@ class Pickup:
         """
         models = self.catalogue.models
         listed = [whole(model, models.get(model.name)) for model in self._listing.read(models)]
+        self.last_error = self._listing.fault
+        if self._is_at_rest and listed == self._listed:
+            self.catalogue = dataclasses.replace(self.catalogue, checked_at=time.time())
+            return False
+        self._listed, self._is_at_rest = listed, False
         wanted = self._wanted(listed)
         self._loads.want(wanted)
         # What is known is not to wait for what is being loaded.
@@ -86,11 +99,12 @@ class Pickup:
             self._publish(listed, waited=False)
             self._loads.wait(_LOAD_WAIT_S)
         self._publish(listed, waited=True)
-        self.last_error = self._listing.fault
         self._forget()
         untried = [entry for entry in wanted if self._loads.outcome(entry) is None]
         self.complete = self.complete or (self._listing.settled and not untried)
         self._remember()
+        # Nothing to load, to forget or to write: as long as the same is listed, the same is served.
+        self._is_at_rest = self.complete and not wanted and self._written is self.catalogue.models and not self._goes()
         return bool(untried)
 
     def _run(self) -> None:
@@ -125,10 +139,17 @@ class Pickup:
         read = {model.name: self._served(model, waited) for model in listed}
         models = {}
         for name in dict.fromkeys([*self._models, *sorted({*read, *self.catalogue.models})]):
-            model = read.get(name) or self.catalogue.models.get(name)
+            before = self.catalogue.models.get(name)
+            model = read.get(name, before)
             if model is not None and (model.versions or name in self._models):
-                models[name] = model
-        self.catalogue = Catalogue(models, checked_at=time.time())
+                # One object for what is the same: whatever was made from it is still right.
+                models[name] = before if before is not None and before == model else model
+        same = [*models.items()] == [*self.catalogue.models.items()]
+        self.catalogue = Catalogue(self.catalogue.models if same else models, checked_at=time.time())
+
+    def _goes(self) -> bool:
+        """Return whether a version is served that the registry lists no more."""
+        return any(v.gone_at is not None for model in self.catalogue.models.values() for v in model.versions.values())
 
     def _known(self, name: str) -> Mapping[int, Version]:
         model = self.catalogue.models.get(name)
@@ -184,7 +205,10 @@ class Pickup:
         digests = self._digests.get(entry.source)
         kind = self._kind(kind_of(entry.tags))
         numbers = restore(digests, self._cache, kind) if digests else None
-        return Loaded(numbers or fetch(self._registry, location, self._cache, kind), location.experiment_id)
+        if numbers is None:
+            artifacts = FromStoreFirst(self._stored, self._registry) if self._stored else self._registry
+            numbers = fetch(artifacts, location, self._cache, kind)
+        return Loaded(numbers, location.experiment_id)
 
     def _kind(self, name: str) -> Kind:
         kind = self._kinds.get(name)
@@ -203,13 +227,14 @@ class Pickup:
         self._digests = {source: digests for source, digests in self._digests.items() if source in sources}
 
     def _remember(self) -> None:
-        facts = to_facts(self.catalogue, self._digests)
-        if facts == self._written:
+        models = self.catalogue.models
+        if models is self._written:
             return
+        facts = to_facts(self.catalogue, self._digests)
         subject = f"local cache not written directory={self._cache.directory}"
         try:
             self._cache.write_registry(self._registry.uri, {**facts, "checked_at": self.catalogue.checked_at})
-            self._written = facts
+            self._written = models
             self._told.over(subject)
         except OSError as error:
             self._told.fault(subject, error.strerror)

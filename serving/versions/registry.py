@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -19,6 +19,7 @@ from contract.tracking import TrackingServer
 from serving.versions import registry_answers as answers
 from serving.versions.ends import Ends
 from serving.versions.head_deadline import HeadDeadline
+from serving.versions.registered import RegisteredVersion, Stretch, faulty, in_order, read, too_many
 
 T = TypeVar("T")
 
@@ -36,24 +37,15 @@ _LOGGED_MODEL: Final = "models:/"
 
 
 @dataclass(frozen=True)
-class RegisteredVersion:
-    """A version as the registry shows it; ``fault`` is why the rest of it cannot be read."""
-
-    model: str
-    number: int
-    run_id: str
-    source: str
-    created_ms: int
-    tags: Mapping[str, str]
-    fault: str | None = None
-
-
-@dataclass(frozen=True)
 class RegisteredModel:
-    """A registered model; while it ``is_restoring``, its versions and aliases come back one by one."""
+    """A registered model; while it ``is_restoring``, its versions and aliases come back one by one.
+
+    ``created_ms`` tells it from one of the same name that was there before; None where that cannot be read.
+    """
 
     aliases: Mapping[str, int]
     is_restoring: bool
+    created_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,29 +109,44 @@ class Registry:
         return RegisteredModel(
             aliases={entry.alias: int(entry.version) for entry in found if entry is not None},
             is_restoring=any(tag is not None and tag.key == TAG_RESTORING for tag in tags),
+            created_ms=answer.registered_model.creation_timestamp,
         )
 
-    def versions(self, model: str) -> list[RegisteredVersion]:
-        """Return all versions of ``model`` in order; those of which not even the number can be read are left out."""
-        # MLflow knows two kinds of quotes, and no way to escape one.
-        quoted = f"'{model}'" if "'" not in model else f'"{model}"'
-        found: list[RegisteredVersion | None] = []
-        room = answers.MOST_LISTED
-        for page in self._pages("model-versions/search", {"filter": f"name={quoted}"}, answers.VERSIONS):
+    def versions(
+        self, model: str, *, below: int | None = None, down_to: int = 1, most: int = _PAGE, room: int | None = None
+    ) -> Stretch:
+        """Return the versions of ``model`` that are newer than ``down_to``, and those that come along with them.
+
+        They are asked for ``most`` at a time, so that there are about so many at least; only those with a number
+        ``below``, where it is given. ``room`` is for so many bytes of entries, the newest first.
+        """
+        asked = f"name={_quoted(model)}" + ("" if below is None else f" and version_number < {below}")
+        found: list[RegisteredVersion] = []
+        room = answers.MOST_LISTED if room is None else room
+        for versions, is_last in self._versions(model, asked, most):
+            for version in versions:
+                room -= version.size
+                found.append(version if room >= 0 else too_many(version))
+            first = min((version.number for version in found), default=1)
+            if not is_last and found and first <= down_to:
+                return Stretch(first, in_order(found))
+        return Stretch(1, in_order(found))
+
+    def versions_of_runs(self, model: str, runs: Iterable[str]) -> list[RegisteredVersion]:
+        """Return the versions of ``model`` that these ``runs`` made; no id of a run has a quote in it."""
+        asked = f"name={_quoted(model)} and run_id IN ({','.join(map(_quoted, runs))})"
+        return [version for versions, _ in self._versions(model, asked, _PAGE) for version in versions]
+
+    def _versions(self, model: str, asked: str, most: int) -> Iterator[tuple[list[RegisteredVersion], bool]]:
+        """Yield pages of what is ``asked`` for, the newest first, and whether there are no more."""
+        fields = {"filter": asked, "order_by": "version_number DESC"}
+        for page in self._pages("model-versions/search", fields, answers.VERSIONS, most):
             if isinstance(page, Ends):
-                found.append(
-                    _faulty(model, page.version_number(), f"it has more than {answers.VERSIONS.most_bytes:,} bytes")
-                )
-                continue
-            for entry in page.model_versions:
-                version = _version(model, bytes(entry))
-                room -= len(bytes(entry))
-                if version is not None and room < 0:
-                    version = _faulty(
-                        model, version.number, f"it and newer ones have more than {answers.MOST_LISTED:,} bytes"
-                    )
-                found.append(version)
-        return sorted((entry for entry in found if entry is not None), key=lambda version: version.number)
+                too_large = f"it has more than {answers.VERSIONS.most_bytes:,} bytes"
+                found = [faulty(model, page.version_number(), too_large)]
+            else:
+                found = [read(model, bytes(entry)) for entry in page.model_versions]
+            yield [version for version in found if version is not None], not page.next_page_token
 
     def locate(self, source: str) -> Location:
         """Return where the artifact of a version with this ``source`` is.
@@ -202,9 +209,11 @@ class Registry:
             raise ModelArtifactError(f"{name}: {error.reason}") from error
         self._refuse_artifact(_Answer(answer.status_code, b""), name)
 
-    def _pages(self, path: str, fields: Mapping[str, Any], decoder: Decoder[answers.P]) -> Iterator[answers.P | Ends]:
+    def _pages(
+        self, path: str, fields: Mapping[str, Any], decoder: Decoder[answers.P], most: int = _PAGE
+    ) -> Iterator[answers.P | Ends]:
         """Yield the pages of a listing; of one with a single entry that is too large only how it begins and ends."""
-        token, size, count = "", _PAGE, 0
+        token, size, count = "", most, 0
         while True:
             asked = {**fields, "max_results": size, "page_token": token}
             page: answers.P | Ends | None
@@ -215,7 +224,7 @@ class Registry:
                     size //= 2
                     continue
                 page = self._ends(path, asked)
-            size = min(_PAGE, 2 * size)
+            size = min(most, 2 * size)
             if page is None:
                 return
             yield page
@@ -305,26 +314,13 @@ def _chunks(answer: httpx.Response, path: str, most_bytes: int, deadline_s: floa
         yield chunk
 
 
+def _quoted(text: str) -> str:
+    # MLflow knows two kinds of quotes, and no way to escape one.
+    return f"'{text}'" if "'" not in text else f'"{text}"'
+
+
 def _decoded(decoder: Decoder[T], entry: msgspec.Raw) -> T | None:
     try:
         return decoder.decode(bytes(entry))
     except ValueError:
         return None
-
-
-def _version(model: str, entry: bytes) -> RegisteredVersion | None:
-    try:
-        number = answers.NUMBER.decode(entry).version
-    except ValueError:
-        return None
-    try:
-        fields = answers.VERSION.decode(entry)
-    except ValueError as error:
-        return _faulty(model, int(number), str(error))
-    tags = {tag.key: tag.value for tag in fields.tags}
-    return RegisteredVersion(model, int(number), fields.run_id, fields.source, fields.creation_timestamp, tags)
-
-
-def _faulty(model: str, number: int | None, problem: str) -> RegisteredVersion | None:
-    fault = f"its entry in the registry: {problem}"
-    return None if number is None else RegisteredVersion(model, number, "", "", 0, {}, fault=fault)

@@ -50,6 +50,7 @@ class Alias(msgspec.Struct, frozen=True):
 class _ModelAliases(msgspec.Struct, frozen=True):
     aliases: list[Raw] = []
     tags: list[Raw] = []
+    creation_timestamp: _Millis | None = None
 
 
 class ModelAnswer(msgspec.Struct, frozen=True):

@@ -52,6 +52,33 @@ def test_one_row_and_many_rows_take_the_same_way(pair: tuple[Scoring, Floats]) -
     assert [(int(c), float(d)) for c, d in zip(clusters, distances, strict=True)] == alone
 
 
+@pytest.mark.parametrize("is_bounded", [True, False])
+@given(scored())
+def test_what_is_assigned_at_once_is_what_spark_s_walk_returns(is_bounded: bool, pair: tuple[Scoring, Floats]) -> None:
+    """With shortcuts, and without them, as where centres are very many; huge rows have no finite distance from any."""
+    scoring, rows = pair
+    with pytest.MonkeyPatch.context() as patch, np.errstate(over="ignore", invalid="ignore"):
+        if not is_bounded:
+            patch.setattr("scoring.kmeans.MOST_BOUND", 1)
+        patch.setattr("scoring.kmeans._AT_ONCE", 9)
+        assigner = Assigner(scoring)
+        walk = assigner._walk_bounded if is_bounded else assigner._walk_unbounded
+        between = _midpoints(scoring)
+        many = np.concatenate([rows, rows * 1e-9, rows * 1e200, rows + 1e-12, between, np.nextafter(between, 1e9)])
+        clusters, distances = assigner._assign_many(assigner.scale(many))
+        walked = [walk(assigner._scale.row(row)) for row in many.tolist()]
+        assert [(int(c), float(d)) for c, d in zip(clusters, distances, strict=True)] == walked
+        assert [assigner.assign_row(row) for row in many.tolist()] == walked
+
+
+def _midpoints(scoring: Scoring) -> Floats:
+    """Return rows that lie between two centres each, or on one."""
+    centers = np.array(scoring.centers)
+    scaled = (centers[:, None, :] + centers[None, :, :]).reshape(-1, centers.shape[1]) / 2
+    rows: Floats = scaled * np.array(scoring.std) + np.array(scoring.mean)
+    return rows
+
+
 @given(scored())
 def test_no_centre_is_much_nearer_than_the_one_chosen(pair: tuple[Scoring, Floats]) -> None:
     """The triangle-inequality shortcuts may keep a centre that is farther by rounding, never by more."""

@@ -36,8 +36,8 @@ def encode(rows: Rows, labels: tuple[str, ...], chain_json: bytes) -> bytes:
     heads = _heads(labels)
     n = len(rows.clusters)
     if n <= _BLOCK_ROWS:
-        return b'{"predictions":[' + b"},".join(_written(heads, rows)) + b"}]," + chain_json
-    written = b"},".join([b"},".join(_written(heads, rows.part(begin))) for begin in range(0, n, _BLOCK_ROWS)])
+        return b'{"predictions":[' + _together(heads, rows) + b"}]," + chain_json
+    written = b"},".join([_together(heads, rows.part(begin)) for begin in range(0, n, _BLOCK_ROWS)])
     return b"".join((b'{"predictions":[', written, b"}],", chain_json))
 
 
@@ -58,16 +58,35 @@ def encode_apart(rows: Rows, labels: tuple[str, ...], wrong: Wrong, chain_json: 
     return Answer(body, tuple(counts))
 
 
+def _together(heads: tuple[bytes, ...], rows: Rows) -> bytes:
+    """Return what :func:`_written` returns as one; a row's two pieces are joined with all others, not before."""
+    if rows.probabilities is not None or len(rows.clusters) < len(heads):
+        return b"},".join(_written(heads, rows))
+    numbers = _doubles(rows.distances)
+    pieces = numbers * 2
+    following = [b"}," + head for head in heads]
+    pieces[::2] = [following[cluster] for cluster in _listed(rows.clusters)]
+    pieces[1::2] = numbers
+    return b"".join(pieces)[2:]
+
+
 def _written(heads: tuple[bytes, ...], rows: Rows) -> list[bytes]:
     """Return each row as JSON but for its last brace; only the doubles have to go through an encoder."""
-    numbers = orjson.dumps(rows.distances, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
-    chosen = rows.clusters if isinstance(rows.clusters, list) else rows.clusters.tolist()
-    written = [heads[c] + number for c, number in zip(chosen, numbers, strict=True)]
+    numbers = _doubles(rows.distances)
+    written = [heads[c] + number for c, number in zip(_listed(rows.clusters), numbers, strict=True)]
     if rows.probabilities is None:
         return written
     likely = orjson.dumps(np.ascontiguousarray(rows.probabilities), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
     each = likely.replace(b"],[", b"]|[").split(b"|")
     return [row + b',"probabilities":' + found for row, found in zip(written, each, strict=True)]
+
+
+def _doubles(distances: Floats | list[float]) -> list[bytes]:
+    return orjson.dumps(distances, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+
+
+def _listed(clusters: Integers | list[int]) -> list[int]:
+    return clusters if isinstance(clusters, list) else clusters.tolist()
 
 
 @lru_cache(maxsize=1024)

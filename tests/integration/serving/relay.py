@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 
 class Relay:
@@ -18,6 +19,7 @@ class Relay:
         self._target = (parts.hostname, parts.port)
         self._listener: socket.socket | None = None
         self._open: set[socket.socket] = set()
+        self._sent: list[bytes] = []
         self._lock = threading.Lock()
         self.port = 0
         self.up()
@@ -52,13 +54,23 @@ class Relay:
                 far = socket.create_connection(self._target)
                 with self._lock:
                     self._open |= {near, far}
-                for source, target in ((near, far), (far, near)):
-                    threading.Thread(target=self._pass, args=(source, target), daemon=True).start()
+                for source, target, kept in ((near, far, self._sent), (far, near, None)):
+                    threading.Thread(target=self._pass, args=(source, target, kept), daemon=True).start()
 
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+    def asked(self) -> list[str]:
+        """Return the paths of the GETs that went through since this was asked last."""
+        with self._lock:
+            sent = b"".join(self._sent)
+            self._sent.clear()
+        return [unquote_plus(path.decode()) for path in re.findall(rb"GET (\S+) HTTP/1.1\r\n", sent)]
+
+    def _pass(self, source: socket.socket, target: socket.socket, kept: list[bytes] | None) -> None:
         with contextlib.suppress(OSError):
             while chunk := source.recv(65536):
                 target.sendall(chunk)
+                if kept is not None:
+                    with self._lock:
+                        kept.append(chunk)
         for one in (source, target):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

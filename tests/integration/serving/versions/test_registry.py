@@ -16,6 +16,7 @@ from serving.kinds.kmeans.kind import KIND
 from serving.versions import registry_answers as answers
 from serving.versions.cache import LocalCache
 from serving.versions.loading import fetch
+from serving.versions.registered import Stretch
 from serving.versions.registry import RegisteredModel, Registry
 from tests.memory_tracking import MemoryTracking
 from tests.tracking import Tracking, artifact
@@ -44,7 +45,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 def test_versions_aliases_and_artifacts_are_read_as_they_were_written(server: Server) -> None:
     tracking, registry, model = server.tracking, server.registry, server.model
-    assert registry.versions(model) == [] and registry.model(model) == RegisteredModel({}, is_restoring=False)
+    registered = registry.model(model)
+    assert registered is not None and (registered.created_ms or 0) > 0
+    assert registry.versions(model) == Stretch(1, ()) and registered.aliases == {} and not registered.is_restoring
     assert registry.model(f"{model}-not") is None
     assert model in registry.model_names()
     files = artifact()
@@ -56,7 +59,7 @@ def test_versions_aliases_and_artifacts_are_read_as_they_were_written(server: Se
     tracking.tag(model, 2, "rows", "7")
     registered = registry.model(model)
     assert registered is not None and registered.aliases == {"champion": 2, "previous": 1}
-    one, two = registry.versions(model)
+    one, two = registry.versions(model).versions
     assert (one.model, one.number, one.fault) == (model, 1, None)
     assert one.tags == {"state": "ready", **tags} and two.tags == {**one.tags, "rows": "7"}
     assert one.created_ms > 0 and one.run_id != two.run_id
@@ -84,17 +87,36 @@ def test_whatever_a_model_is_called_its_versions_are_found(server: Server, name:
     server.tracking.alias(model, "champion", 1)
     registered = server.registry.model(model)
     assert registered is not None and registered.aliases == {"champion": 1}
-    assert [(version.model, version.number) for version in server.registry.versions(model)] == [(model, 1)]
+    assert [(version.model, version.number) for version in server.registry.versions(model).versions] == [(model, 1)]
     assert model in server.registry.model_names()
 
 
-def test_more_than_a_page_of_versions_is_read(server: Server) -> None:
-    for _ in range(3):
-        server.tracking.version(server.model, {})
-    registry = server.registry
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("serving.versions.registry._PAGE", 2)
-        assert [version.number for version in registry.versions(server.model)] == [1, 2, 3]
+def test_more_than_a_page_of_versions_is_read_or_a_stretch_of_them(server: Server) -> None:
+    tracking, registry, model = server.tracking, server.registry, server.model
+    for _ in range(6):
+        tracking.version(model, {})
+
+    def numbers(**asked: int) -> tuple[int, list[int]]:
+        found = registry.versions(model, most=2, **asked)
+        return found.first, [version.number for version in found.versions]
+
+    assert numbers() == (1, [1, 2, 3, 4, 5, 6])
+    # The newest, whatever a tag has changed last; as many pages as it takes to what is known.
+    tracking.tag(model, 1, "note", "late")
+    assert numbers(down_to=6) == numbers(down_to=5) == (5, [5, 6])
+    assert numbers(down_to=4) == (3, [3, 4, 5, 6])
+    assert numbers(below=4, down_to=3) == (2, [2, 3])
+    tracking.delete(model, 2)
+    # What is not among the numbers that are covered is there no more.
+    assert numbers(below=4, down_to=3) == (1, [1, 3])
+    assert numbers(below=1, down_to=0) == (1, [])
+    runs = {version.number: version.run_id for version in registry.versions(model).versions}
+    found = registry.versions_of_runs(model, [runs[5], runs[3], "0" * 32])
+    assert [version.number for version in found] == [5, 3]
+    tracking.delete(model)
+    assert registry.model(model) is None and numbers() == (1, [])
+    tracking.model(model, again=True)
+    assert registry.model(model) is not None and numbers() == (1, [])
 
 
 @pytest.mark.parametrize("large", [1, 3, 5])
@@ -111,11 +133,11 @@ def test_an_entry_that_is_too_large_is_alone(server: Server, large: int) -> None
             ("ALIASES", answers.ModelAnswer, 200),
         ):
             patch.setattr(answers, name, Decoder(kind, most_bytes=most, most_values=1000))
-        found = registry.versions(model)
+        found = registry.versions(model).versions
         assert [(version.number, version.fault is None) for version in found] == [(n, n != large) for n in range(1, 6)]
         assert "more than 4,000 bytes" in (found[large - 1].fault or "")
         assert registry.model(model) == RegisteredModel({"champion": 2}, is_restoring=False)
         assert model in registry.model_names()
         patch.setattr(answers, "MOST_LISTED", 1500)
-        found = registry.versions(model)
+        found = registry.versions(model).versions
         assert found[0].fault is not None and (found[4].fault is None) == (large != 5)

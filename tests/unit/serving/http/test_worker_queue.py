@@ -19,6 +19,7 @@ from scoring.kmeans import Assigner
 from serving.http.worker_queue import WorkerQueue
 from serving.kinds.clusters.predictor import ClusterPredictor
 from serving.kinds.prediction import Answer, PredictRequest
+from serving.kinds.sent import Sent
 from serving.processes.liveness import lock_path
 from tests.unit.serving.served_numbers import scoring
 
@@ -50,9 +51,13 @@ class Ways:
 
     async def taken(self) -> str:
         """Take the next request off the queue, and return its id."""
+        return (await self.taken_whole())[0]
+
+    async def taken_whole(self) -> tuple[str, Sent]:
+        """Take the next request off the queue, and return its id and how its predictor was sent."""
         _, uid, _, request = await asyncio.to_thread(self.messages.get, timeout=5)
-        assert request == ASKED
-        return str(uid)
+        assert request._replace(predictor=ASKED.predictor) == ASKED and isinstance(request.predictor, Sent)
+        return str(uid), request.predictor
 
     def begun(self, uid: str, worker: int) -> None:
         """Say that ``worker`` works on a request."""
@@ -92,6 +97,23 @@ def test_an_answer_is_returned(play: Callable[..., None]) -> None:
         for _ in asked:
             ways.answered(await ways.taken())
         assert await asyncio.gather(*asked) == [ANSWER] * 3
+
+    play(scenario)
+
+
+def test_a_worker_that_asks_for_the_predictor_is_sent_it(
+    play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.kinds.sent._SMALL_BYTES", 0)
+
+    async def scenario(ways: Ways) -> None:
+        asked = asyncio.create_task(ways.queue.answer(ASKED))
+        uid, by_key = await ways.taken_whole()
+        ways.answered(uid, Answer(b"", (), is_unknown=True))
+        uid, whole = await ways.taken_whole()
+        ways.answered(uid)
+        assert await asked == ANSWER
+        assert by_key.body is None and whole.body and whole.key == by_key.key
 
     play(scenario)
 

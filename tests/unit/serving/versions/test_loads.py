@@ -8,7 +8,7 @@ import pytest
 
 from contract.errors import ModelArtifactError, ServiceDownError, SwatheError
 from serving.versions.loads import Fault, Loaded, Loads
-from serving.versions.registry import RegisteredVersion
+from serving.versions.registered import RegisteredVersion
 
 BROKEN = ModelArtifactError("broken")
 RARELY = [15, 30, 60, 120, 240, 240]

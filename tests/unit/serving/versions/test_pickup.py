@@ -201,6 +201,34 @@ def test_champions_are_loaded_first_then_other_aliases_then_the_newest(
     assert sorted(order) == sorted(runs)
 
 
+def test_a_look_that_finds_the_same_leaves_the_same_objects(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    for model in ("a", "b"):
+        line.tracking.model(model)
+        line.tracking.version(model, FILES)
+    line.look()
+    line.pickup.look()
+    before, written = line.pickup.catalogue, []
+    monkeypatch.setattr(line.pickup._cache, "write_registry", lambda *_: written.append(1))
+    monkeypatch.setattr(line.pickup, "_wanted", lambda _: pytest.fail("nothing is to be done"))
+    line.pickup.look()
+    after = line.pickup.catalogue
+    assert after.models is before.models and (after.checked_at or 0) > (before.checked_at or 0)
+    monkeypatch.undo()
+    # Another model's version, tag or alias leaves this one the same.
+    line.tracking.version("a", FILES)
+    line.tracking.alias("a", "champion", 1)
+    line.look()
+    assert line.pickup.catalogue.models["b"] is before.models["b"]
+    assert line.pickup.catalogue.models["a"].aliases == {"champion": 1} and len(line.versions("a")) == 2
+    line.tracking.delete("a", 2)
+    line.pickup.look()
+    assert line.versions("a")[2].gone_at is not None and not written
+    # One that has gone is to be forgotten: the looks go on until it is.
+    monkeypatch.setattr(line.pickup, "_grace_s", 0)
+    line.pickup.look()
+    assert list(line.versions("a")) == [1]
+
+
 def test_aliases_move_while_an_artifact_hangs(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serving.versions.pickup._LOAD_WAIT_S", 0.05)
     line.tracking.model("a")

@@ -6,6 +6,7 @@ import json
 import math
 import time
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -178,7 +179,7 @@ cells = st.one_of(st.none(), st.integers(-5, 5), st.sampled_from(["x", True, 1e2
     st.lists(st.one_of(st.lists(cells, max_size=3), cells, st.dictionaries(st.sampled_from("abf"), cells)), min_size=1)
 )
 def test_apart_and_refusing_agree_on_what_is_wrong(rows: list[Any]) -> None:
-    predictions = Predictions.__new__(Predictions)
+    predictions = Predictions(Path())
     apart = _worked(predictions, _asked({"instances": rows}, apart=True))
     strict = _worked(predictions, _asked({"instances": rows}))
     assert apart.error is None
