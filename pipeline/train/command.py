@@ -18,8 +18,8 @@ from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
 from pipeline.train.earlier_columns import EarlierColumns
 from pipeline.train.lease import Lease
-from pipeline.train.ledger.edits import Registered
 from pipeline.train.ledger.ledger import Ledger
+from pipeline.train.ledger.registrations import Registrations
 from pipeline.train.mlflow_client.registry import Registry
 from pipeline.train.publish.plan import Action, Step, parse_selection, plan
 from pipeline.train.read.batches import SealedBatch, sealed_batches
@@ -92,13 +92,14 @@ class TrainCommand:
         self._store = ObjectStore.answering(stored)
         self._registry = Registry(tracking, series.model)
         self._ledger = Ledger(self._store, series.model)
+        self._registrations = Registrations(self._registry, self._ledger)
         self._landed = LandedTypes(self._store)
 
     def plan(self) -> tuple[list[Step], tuple[SealedBatch, ...]]:
         """Return what each batch needs, and the batches; Spark is not needed for that."""
         batches = sealed_batches(self._store, self._series.stream.name)
         keys = self._series.keys(batches)
-        registered = Registered.look(self._registry, self._ledger)
+        registered = self._registrations.all()
         earlier = EarlierColumns(self._series, self._landed, batches)
         return plan(self._series.commands, keys, registered, self._selection, earlier), batches
 
@@ -140,8 +141,8 @@ class TrainCommand:
             from pipeline.train.assemble import open_trainer  # noqa: PLC0415
 
             trainer = open_trainer(
-                series, store=self._store, tracking=self._tracking, registry=self._registry, lease=lease, spark=spark,
-                told=shown.say,
+                series, store=self._store, tracking=self._tracking, registry=self._registry,
+                registrations=self._registrations, lease=lease, spark=spark, told=shown.say,
             )  # fmt: skip
             for outcome in trainer.take(steps, batches):
                 put_line(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")

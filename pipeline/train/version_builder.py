@@ -131,9 +131,9 @@ class VersionBuilder:
                     )
                     self._runs.log_text(run.info.run_id, record.to_json(), RECORD_FILE)
                     # Last, because numbers that are logged once more by the next attempt would stand there twice.
-                    self._log(run, batches, params, describe.charted(metrics), artifact)
-                    if made.curves:
-                        self._runs.log_curves(run.info.run_id, made.curves)
+                    self._log(
+                        run, batches, artifact, params=params, metrics=describe.charted(metrics), curves=made.curves
+                    )
         return record
 
     def _show(self, run: Run, batch: int, pictures: Mapping[str, Pixels], made: Made) -> None:
@@ -145,9 +145,11 @@ class VersionBuilder:
         self,
         run: Run,
         batches: Sequence[SealedBatch],
-        params: dict[str, object],
-        metrics: dict[str, float],
         artifact: Artifact,
+        *,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        curves: Mapping[str, Mapping[int, float]],
     ) -> None:
         run_id, last = run.info.run_id, batches[-1].number
         dataset = f"{self._series.stream.name}-{last}"
@@ -162,7 +164,7 @@ class VersionBuilder:
                 "offsets": describe.offsets([batch.manifest for batch in batches]),
             },
         )
-        self._runs.log(run_id, params, metrics, model=LoggedOn(artifact.model_id, dataset, digest))
+        self._runs.log(run_id, params, metrics, curves, model=LoggedOn(artifact.model_id, dataset, digest))
 
     def _upload(self, run: Run, logged: LoggedModel, path: Path, description: MlflowModel, told: Told) -> Artifact:
         """Bring the artifact at ``path`` to MLflow as ``logged`` and read it back; return where it is."""

@@ -70,8 +70,9 @@ class Line:
         kind = KMeansKind(Opened(series, store, nothing, artifacts))
         kind.comparer = cast("Any", SimpleNamespace(compare=self.compare))
         publisher = Publisher(
-            series, nothing, nothing, kind=kind, runs=self.runs, artifacts=artifacts, lease=nothing, uri=""
-        )
+            series, nothing, nothing, registrations=nothing, kind=kind, runs=self.runs, artifacts=artifacts,
+            lease=nothing, uri="",
+        )  # fmt: skip
         builder = VersionBuilder(
             series,
             store=store,

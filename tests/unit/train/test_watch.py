@@ -17,6 +17,7 @@ from pipeline.train import lease, watch
 from pipeline.train.lease import Lease
 from pipeline.train.ledger.edits import Registered
 from pipeline.train.ledger.ledger import Noted
+from pipeline.train.ledger.registrations import Registrations
 from pipeline.train.series import Series
 from pipeline.train.settings import SparkSettings, TrackingSettings
 from pipeline.train.typed import typed_commands
@@ -72,7 +73,7 @@ def watching(tmp_path: Path, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(watch, "ObjectStore", lambda _: store)
     monkeypatch.setattr(watch, "SparkOnDemand", lambda *_: Warm())
     monkeypatch.setattr(watch, "open_trainer", lambda *_, **__: Idle())
-    monkeypatch.setattr(Registered, "look", lambda *_: Registered({}, Noted()))
+    monkeypatch.setattr(Registrations, "now", lambda _: Registered({}, Noted()))
     tracking = TrackingSettings(uri="http://127.0.0.1:9")
     return Watch(series, tracking, stored, SparkSettings(), poll_s=0.01, say=lambda _: None)
 
