@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import types
+from contextlib import closing
 from typing import Never
 
 import click
@@ -144,6 +145,7 @@ class TrainCommand:
                 series, store=self._store, tracking=self._tracking, registry=self._registry,
                 registrations=self._registrations, lease=lease, spark=spark, told=shown.say,
             )  # fmt: skip
-            for outcome in trainer.take(steps, batches):
-                put_line(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
-                shown.reach(sum(step.batch <= outcome.batch for step in wanted))
+            with closing(trainer.take(steps, batches)) as outcomes:
+                for outcome in outcomes:
+                    put_line(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
+                    shown.reach(sum(step.batch <= outcome.batch for step in wanted))

@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Final
 
 import psutil
@@ -193,10 +194,11 @@ class Watch:
                 spark=self._spark,
                 stopping=self._stop,
             )
-            for outcome in trainer.take(steps, self._known):
-                self._say(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
-                if self._stop.is_set():
-                    return
+            with closing(trainer.take(steps, self._known)) as outcomes:
+                for outcome in outcomes:
+                    self._say(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
+                    if self._stop.is_set():
+                        return
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):

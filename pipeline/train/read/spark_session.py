@@ -102,6 +102,12 @@ class SparkOnDemand:
         gateway = SparkContext._gateway
         return gateway is None or gateway.proc.poll() is not None
 
+    def cancel(self) -> None:
+        """Cancel the jobs that run, if Spark was started."""
+        if self._session is not None and self._is_open():
+            with _unless_it_dies():
+                self._session.result().sparkContext.cancelAllJobs()
+
     def close(self) -> None:
         """Stop Spark if it was started."""
         if self._session is not None and self._session.exception() is None:

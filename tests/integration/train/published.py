@@ -93,7 +93,7 @@ class Published:
                     artifacts=artifacts,
                     lease=lease,
                     uri=uri,
-                ),  # fmt: skip
+                ),
                 runs,
             )
 

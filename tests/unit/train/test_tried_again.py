@@ -58,6 +58,7 @@ class Line:
         path, store = directory / "s.yaml", MemoryStore()
         path.write_text(TEXT)
         land(store, path, 5, first=0)
+        land(store, path, 5, first=5)
         stream = load_stream(path)
         series = Series(stream, "disjoint", "s", "", "", None, typed_commands(str(path), stream, "disjoint", "s"))
         tracking = TrackingSettings(uri=f"sqlite:///{directory}/m.db")
@@ -78,7 +79,7 @@ class Line:
             store=store,
             runs=self.runs,
             artifacts=artifacts,
-            spark=cast("Any", SimpleNamespace(session=lambda: None, scratch=str)),
+            spark=cast("Any", SimpleNamespace(session=lambda: None, scratch=str, cancel=self.passed("cancel"))),
             kind=kind,
         )
         self.trainer = Trainer(series, kind=kind, store=store, runs=self.runs, publisher=publisher, builder=builder)
@@ -97,8 +98,8 @@ class Line:
 
         return step
 
-    def take(self) -> None:
-        list(self.trainer.take([Step(1, KEY, Action.TRAIN, None)], self.batches))
+    def take(self, *numbers: int) -> None:
+        list(self.trainer.take([Step(number, KEY, Action.TRAIN, None) for number in numbers or (1,)], self.batches))
 
     def models(self) -> list[Any]:
         return list(self.client.search_logged_models([self.runs.experiment_id]))

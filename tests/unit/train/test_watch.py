@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,9 @@ class Warm:
 class Idle:
     """A trainer with nothing to yield."""
 
-    def take(self, *_: object) -> list[Any]:
+    def take(self, *_: object) -> Iterator[Any]:
         """As the real one."""
-        return []
+        yield from ()
 
 
 @pytest.fixture
