@@ -117,7 +117,7 @@ class VersionBuilder:
         batch, watch = fitting.batch, fitting.watch
         manifests = batch.manifests
         with ThreadPoolExecutor(2) as beside:
-            happened = beside.submit(event_window_ms, batch.spark, self._store.bucket, series.stream, manifests)
+            happened = beside.submit(event_window_ms, self._store, series.stream, manifests)
             made = fitting.fitted.made(beside, watch)
             params = {"batch": batch.number, "rows": made.rows, **made.params}
             facts = describe.batch_facts(manifests, happened.result())
