@@ -75,7 +75,7 @@ def train(*, stream_path: str, scheme: str, batch: str, model: str, wait_s: floa
         command.work(wait_s)
         return
     if any(step.is_work for step in steps):
-        command.work(wait_s)
+        command.work(wait_s, trains=any(step.action is Action.TRAIN for step in steps))
     else:
         command.say_nothing_to_do(steps, batches)
 
@@ -115,12 +115,14 @@ class TrainCommand:
                 click.echo(f"{self._series.model} version {step.batch}: {step.said}")
         click.echo(f"{self._series.model}: nothing to do, {len(batches)} batches have their versions")
 
-    def work(self, wait_s: float) -> None:
-        """Do what is planned, while no other trainer works on the model."""
+    def work(self, wait_s: float, *, trains: bool = False) -> None:
+        """Do what is planned, while no other trainer works on the model; ``trains``: Spark is likely to be needed."""
         spark = SparkOnDemand(spark_settings(), self._stored, short_lived=True)
         try:
             longer = self._series.commands.train_waiting(max(600.0, 2 * wait_s))
             with Lease(self._store, self._series.model, wait_s=wait_s, longer=longer) as lease:
+                if trains:
+                    spark.start()
                 # Looked at again: whoever held the lease before may have done some of it.
                 steps, batches = self.plan()
                 if not any(step.is_work for step in steps):

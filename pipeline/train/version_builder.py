@@ -146,11 +146,12 @@ class VersionBuilder:
                 # Like its version: MLflow's Models tab shows nothing else that tells two apart.
                 named = f"{series.model}-v{batch.number}"
                 with self._artifacts.begun(run.info.run_id, named, made.model_type, params) as logged:
+                    shown = beside.submit(self._show, run, batch.number, pictures, made)
                     with watch.measured("artifact"):
                         artifact = self._upload(run, logged, path, described, watch.told)
                     fault_point("train.uploaded")
                     with watch.measured("pictures"):
-                        self._show(run, batch.number, pictures, made)
+                        shown.result()
                     metrics = {**made.metrics, **{f"seconds/{step}": spent for step, spent in watch.seconds.items()}}
                     record = VersionRecord(
                         run_id=run.info.run_id,
