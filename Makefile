@@ -12,6 +12,8 @@ PYTEST ?=
 SIDE_BY_SIDE := -n 2 --dist loadfile
 BASE := PYTHON='$(PYTHON)' sh infra/bootstrap.sh base
 DEV := PYTHON='$(PYTHON)' sh infra/bootstrap.sh dev
+# Before what starts services: what they need beside Python packages is brought at the same time.
+WITH_SERVICES := services
 RUN := .venv/bin/python
 
 # Variables given as arguments to make reach the commands too.
@@ -23,23 +25,21 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Bring all that is missing: Python packages, Java, Kafka, MinIO (once; `up`, `demo` and `test` do it too)
-	@$(BASE)
+	@$(BASE) $(WITH_SERVICES)
 	@$(RUN) -m infra setup
 
 demo: ## The whole line on real flights: topic, batches, model versions, routes; services stay up
-	@$(BASE)
-	@$(RUN) -m infra.demo
+	@began=$$(date +%s) && $(BASE) $(WITH_SERVICES) && $(RUN) -m infra.demo --began $$began
 
 demo-ratings: ## The same on real ratings of films: recommenders, and recommendations for anybody
-	@$(BASE)
-	@$(RUN) -m infra.demo.ratings
+	@began=$$(date +%s) && $(BASE) $(WITH_SERVICES) && $(RUN) -m infra.demo.ratings --began $$began
 
 live: ## Replay, landing, training and serving at once; Ctrl-C ends it
-	@$(BASE)
+	@$(BASE) $(WITH_SERVICES)
 	@$(RUN) -m infra.demo.live
 
 up: ## Start Kafka, MinIO, MLflow and the prediction server
-	@$(BASE)
+	@$(BASE) $(WITH_SERVICES)
 	@$(RUN) -m infra up
 
 down: ## Stop them; data stays
@@ -59,12 +59,12 @@ clean: ## Remove the services' data
 	@$(RUN) -m infra clean
 
 test: ## All tests but the long ones, on services of their own
-	@$(DEV)
+	@$(DEV) $(WITH_SERVICES)
 	@$(RUN) -m infra setup
 	$(RUN) -m pytest $(SIDE_BY_SIDE) -m "not long" $(PYTEST)
 
 test-long: ## The long tests: faults, browser, PostgreSQL
-	@$(DEV)
+	@$(DEV) $(WITH_SERVICES)
 	@$(RUN) -m infra setup
 	$(RUN) -m pytest $(SIDE_BY_SIDE) -m long $(PYTEST)
 
@@ -89,7 +89,7 @@ conda: ## Write conda.yaml from the locked requirements
 	$(RUN) -m infra.bring.conda
 
 bench: ## The measurements of docs/performance.md, on services of their own
-	@$(DEV)
+	@$(DEV) $(WITH_SERVICES)
 	@$(RUN) -m infra setup
 	$(RUN) -m bench
 

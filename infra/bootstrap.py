@@ -1,9 +1,10 @@
 """The Python environment in `.venv/`, made by nothing but the Python of this machine.
 
-    python3 infra/bootstrap.py base|dev
+    python3 infra/bootstrap.py base|dev [services]
 
 Standard library only. `base` is what the line runs on, `dev` adds tests and linters; an environment that has
-`dev` is never cut back. Interrupted or run twice at a time, it goes on where it was.
+`dev` is never cut back. With `services`, what these need beside it is brought meanwhile, and may still be under way
+when this ends. Interrupted or run twice at a time, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
 ENVIRONMENT = ROOT / ".venv"
 STAMP = ENVIRONMENT / ".swathe"
+SETUP = REQUIREMENTS / "setup.txt"
 
 
 class BootstrapError(Exception):
     """Something is missing on this machine; the message says what, and what to do."""
 
 
-def main(level: str) -> None:
-    """Make `.venv/` hold what ``level`` (`base` or `dev`) needs."""
+def main(level: str, *, services: bool = False) -> None:
+    """Make `.venv/` hold what ``level`` (`base` or `dev`) needs, beside the parts of the ``services``."""
     if _installed(level):
         return
     cache = Path(os.environ.get("SWATHE_CACHE") or "~/.cache/swathe").expanduser().absolute()
@@ -44,7 +46,8 @@ def main(level: str) -> None:
             level = "dev"
         uv = _uv(cache)
         _make_environment(uv)
-        _install(uv, level)
+        with _services_brought(uv) if services else contextlib.nullcontext():
+            _install(uv, level)
 
 
 def _installed(level: str) -> bool:
@@ -139,6 +142,26 @@ def _make_environment(uv: Path) -> None:
     _run([str(uv), "venv", "--quiet", "--clear", "--no-python-downloads", "--python", sys.executable, str(ENVIRONMENT)])
 
 
+@contextlib.contextmanager
+def _services_brought(uv: Path) -> Iterator[None]:
+    """Bring what the services need beside the block: MinIO's compiler works while most packages still arrive.
+
+    Whoever starts the services waits for its end.
+    """
+    python = str(ENVIRONMENT / "bin" / "python")
+    _say("Java, Kafka and MinIO in the meantime")
+    _run([*(str(uv), "pip", "install", "--quiet", "--require-hashes", "--python", python), "-r", str(SETUP)])
+    # Lines and no bars: uv draws on the same terminal. A group of its own would outlive Ctrl-C.
+    environment = {**os.environ, "TERM": "dumb"}
+    bringing = subprocess.Popen([python, "-m", "infra.bring"], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
+    try:
+        yield
+    except BaseException:
+        bringing.terminate()
+        bringing.wait()
+        raise
+
+
 def _install(uv: Path, level: str) -> None:
     lock = REQUIREMENTS / f"{level}.txt"
     _say(f"Python packages of requirements/{level}.txt (about a minute and 1.2 GB the first time)")
@@ -180,7 +203,7 @@ def _say(what: str) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1])
+        main(sys.argv[1], services="services" in sys.argv[2:])
     except (BootstrapError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -38,7 +38,7 @@ def cli() -> None:
 def setup() -> None:
     """Find or bring Java, Kafka, MinIO and Spark's S3 jars; nothing is started."""
     tools = toolchain.bring(settings.load(), Progress())
-    click.echo(f"Java {tools.java_home}\nKafka {tools.kafka_jars}\nMinIO {tools.minio}", err=True)
+    click.echo(f"Java {tools.java_home}\nKafka {tools.kafka_jars}\nMinIO {tools.minio()}", err=True)
 
 
 @cli.command(examples=["recbole"])
@@ -62,6 +62,7 @@ def up(without: tuple[str, ...]) -> None:
     for service in wanted_services(running, frozenset(without)):
         if service.address:
             click.echo(f"{service.title:18} {service.address}", err=True)
+    Layout(running.data).took.write_text(json.dumps(progress.took))
     click.echo(f"For your shell: {remedies.set_environment()}", err=True)
 
 

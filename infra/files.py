@@ -44,13 +44,13 @@ def _private(path: Path, text: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def hold(lock: Path, waiting: str, progress: Progress) -> Iterator[None]:
-    """Hold the lock file ``lock``; announce ``waiting`` if another process holds it."""
+def hold(lock: Path, waiting: str, progress: Progress, *, name: str = "") -> Iterator[None]:
+    """Hold the lock file ``lock``; announce ``waiting`` if another process holds it, ``name`` as of a step."""
     held = FileLock(lock)
     try:
         held.acquire(timeout=0)
     except Timeout:
-        with progress.step(waiting):
+        with progress.step(waiting, name=name):
             held.acquire()
     try:
         yield

@@ -36,6 +36,11 @@ class Layout:
         return self.data / "infra.lock"
 
     @property
+    def took(self) -> Path:
+        """What the last start took, by step, in seconds."""
+        return self.data / "took.json"
+
+    @property
     def logs(self) -> Path:
         """One log file per service."""
         return self.data / "logs"

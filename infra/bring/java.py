@@ -45,7 +45,9 @@ def home(cache: Path, progress: Progress, environ: Mapping[str, str] = os.enviro
         )
     target = _target(cache)
     with progress.step(
-        f"Java {json.loads(_PINNED.read_text())['version']} (Temurin), because none was found", unit="bytes"
+        f"Java {json.loads(_PINNED.read_text())['version']} (Temurin), because none was found",
+        unit="bytes",
+        name="Java",
     ) as step:
         with whole_directory(target) as temporary:
             _download(pinned["url"], pinned["sha256"], temporary / "jdk.tar.gz", step)

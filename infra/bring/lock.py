@@ -18,7 +18,7 @@ from infra.progress import Progress
 
 REQUIREMENTS = settings.ROOT / "requirements"
 # Each may be a constraint of the ones after it.
-LOCKS = ("uv", "go", "base", "dev")
+LOCKS = ("uv", "go", "base", "setup", "dev")
 # Oldest supported Python: the lock holds for it and for all newer ones.
 _PYTHON = "3.11"
 

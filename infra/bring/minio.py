@@ -81,7 +81,9 @@ def _build(cache: Path, progress: Progress, environ: Mapping[str, str]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.parent / f".{secrets.token_hex(8)}"
     try:
-        with progress.step("MinIO, built from source (about 4 minutes on 2 cores, once)", unit="packages") as step:
+        with progress.step(
+            "MinIO, built from source (about 4 minutes on 2 cores, once)", unit="packages", name="MinIO"
+        ) as step:
             run(
                 [
                     *(str(go.binary), "install", "-v", "-trimpath", "-ldflags", "-s -w"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,16 +19,16 @@ SPARK_LOCK = ROOT / "infra" / "spark" / "jars.lock"
 
 @dataclass(frozen=True)
 class Toolchain:
-    """Where each part is."""
+    """Where each part is. ``minio`` builds it first if need be, which takes minutes: it raises as `bring` does."""
 
     java_home: Path
     kafka_jars: Path
     spark_jars: tuple[Path, ...]
-    minio: Path
+    minio: Callable[[], Path]
 
 
 def bring(settings: Settings, progress: Progress) -> Toolchain:
-    """Return the toolchain; what is missing is downloaded or built first, into the cache.
+    """Return the toolchain; what is missing, but for MinIO, is downloaded first, into the cache.
 
     Raises
     ------
@@ -38,20 +40,35 @@ def bring(settings: Settings, progress: Progress) -> Toolchain:
         raise ConfigurationError(
             f"the cache {settings.cache} cannot be made ({error.strerror}); set SWATHE_CACHE to a directory of yours"
         ) from error
-    # Two clones that are set up at the same time share the work: the second one waits, and finds it done.
-    with hold(settings.cache / "setup.lock", f"Waiting for another setup in {settings.cache}", progress):
+    minio.find(settings.cache)  # a MINIO_BIN that is none is told before anything is brought
+    # Two set-ups at the same time share the work: the second one waits, and finds it done.
+    with hold(settings.cache / "setup.lock", f"Waiting for another setup in {settings.cache}", progress, name="jars"):
         return Toolchain(
             java_home=java.home(settings.cache, progress),
             kafka_jars=_jars("Kafka's jars", KAFKA_LOCK, settings, progress),
             spark_jars=_files(_jars("Spark's jars for s3a://", SPARK_LOCK, settings, progress)),
-            minio=minio.binary(settings.cache, progress),
+            minio=functools.partial(bring_minio, settings, progress),
         )
+
+
+def bring_minio(settings: Settings, progress: Progress) -> Path:
+    """Return the MinIO server, built first if need be.
+
+    Raises
+    ------
+    StopError: as `bring`.
+    """
+    found = minio.find(settings.cache)
+    if found is not None:
+        return found
+    with hold(settings.cache / "minio.lock", "Waiting for MinIO, which is being built", progress, name="MinIO"):
+        return minio.binary(settings.cache, progress)
 
 
 def _jars(what: str, lock: Path, settings: Settings, progress: Progress) -> Path:
     if jars.directory(lock, settings.cache).exists():
         return jars.bring(lock, settings.cache)
-    with progress.step(what, total=len(jars.read_lock(lock)), unit="jars") as step:
+    with progress.step(what, total=len(jars.read_lock(lock)), unit="jars", name="jars") as step:
         return jars.bring(lock, settings.cache, step.advance)
 
 

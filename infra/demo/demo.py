@@ -18,6 +18,8 @@ import httpx
 from console import progress
 from console.commands import Command
 from contract import remedies
+from infra.demo.took import BEGAN, Took
+from infra.layout import Layout
 
 STREAM: Final = "streams/flights.yaml"
 MODEL: Final = "flights"
@@ -32,31 +34,41 @@ ROUTES_WITHIN_S: Final = 60.0
 
 
 @click.command(cls=Command, examples=[""])
-def main() -> None:
+@BEGAN
+def main(began: float | None) -> None:
     """Bring the services up, replay and land the flights, train a version per batch, ask the routes."""
-    walked(STREAM, "mlflow run . --env-manager local", _show_answers)
+    walked(STREAM, "mlflow run . --env-manager local", _show_answers, began=began)
 
 
-def walked(stream: str, training: str, show: Callable[[str], None], *before: str) -> None:
+def walked(stream: str, training: str, show: Callable[[str], None], *before: str, began: float | None = None) -> None:
     """Walk the line with ``stream``, train by the command ``training``, and ``show`` what the server's URL answers.
 
-    ``before``: commands that come first.
+    ``before``: commands that come first; ``began``: when the set-up before all of it began, for what is told of time.
     """
-    began = time.monotonic()
+    took = Took(began)
     environ = with_own_programs()
-    for command in (*before, "python -m infra up"):
+    for command in before:
         run(environ, command)
+        took.end("data")
+    run(environ, "python -m infra up")
     environ |= service_environment(environ)
+    parts = json.loads(Layout(Path(environ["SWATHE_DATA"])).took.read_text())
+    took.end("services", {name: seconds for name, seconds in parts.items() if name != "services"})
     click.secho('$ eval "$(python -m infra env)"', bold=True)
-    run(environ, f"python -m pipeline replay --stream {stream}")
-    run(environ, f"python -m pipeline land --stream {stream} --exit-when-idle 2s")
-    run(environ, f"python -m pipeline verify --stream {stream} --against-topic")
-    run(environ, training)
+    for name, command in {
+        "replay": f"python -m pipeline replay --stream {stream}",
+        "land": f"python -m pipeline land --stream {stream} --exit-when-idle 2s",
+        "verify": f"python -m pipeline verify --stream {stream} --against-topic",
+        "train": training,
+    }.items():
+        run(environ, command)
+        took.end(name)
     show(environ["SWATHE_SERVING_URL"])
+    took.end("routes")
     click.echo()
     click.echo(f"MLflow       {environ['MLFLOW_TRACKING_URI']}")
     click.echo(f"predictions  {environ['SWATHE_SERVING_URL']}/api  (every route: {environ['SWATHE_SERVING_URL']}/docs)")
-    click.echo(f"took {time.monotonic() - began:.0f} s; the services stay up until {remedies.make_down()}")
+    click.echo(f"{took}; the services stay up until {remedies.make_down()}")
 
 
 def with_own_programs() -> dict[str, str]:

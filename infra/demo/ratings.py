@@ -11,6 +11,7 @@ from console.commands import Command
 from console.ending import run as run_command
 from contract import remedies
 from infra.demo.demo import posting, ready_versions, shortened, walked
+from infra.demo.took import BEGAN
 
 STREAM: Final = "streams/movielens.yaml"
 MODEL: Final = "movielens-cumulative"
@@ -22,10 +23,11 @@ ASKED: Final = {
 
 
 @click.command(cls=Command, examples=[""])
-def main() -> None:
+@BEGAN
+def main(began: float | None) -> None:
     """Bring the ratings and the services, train a recommender per batch, ask for recommendations."""
     install = remedies.install_source("recbole").strip("`")
-    walked(STREAM, f"mlflow run . --env-manager local -P stream={STREAM}", _show_answers, install)
+    walked(STREAM, f"mlflow run . --env-manager local -P stream={STREAM}", _show_answers, install, began=began)
 
 
 def _show_answers(url: str) -> None:

@@ -15,6 +15,7 @@ from infra.http_probe import probe
 from infra.service import HOST, Command, Service, Start
 from infra.settings import Settings
 
+NAME = "minio"
 REGION = "us-east-1"
 MLFLOW_BUCKET = "mlflow"
 
@@ -27,7 +28,7 @@ def endpoint(settings: Settings) -> str:
 def service(settings: Settings) -> Service:
     """Return the object store as these settings describe it."""
     return Service(
-        name="minio",
+        name=NAME,
         title="MinIO",
         address=endpoint(settings),
         ports={
@@ -45,7 +46,7 @@ def _prepare(start: Start) -> Command:
     settings, credentials = start.settings, start.credentials
     return Command(
         argv=(
-            *(str(start.toolchain.minio), "server"),
+            *(str(start.toolchain.minio()), "server"),
             *("--address", f"{HOST}:{settings.port_minio}"),
             *("--console-address", f"{HOST}:{settings.port_minio_console}"),
             str(directory),

@@ -13,6 +13,7 @@ from infra import credentials
 from infra.bring import toolchain
 from infra.files import write_private
 from infra.layout import Layout
+from infra.minio.service import NAME as MINIO
 from infra.minio.service import make_buckets
 from infra.progress import Progress
 from infra.run import running_settings
@@ -60,7 +61,8 @@ def up(asked: Settings, *, without: frozenset[str], progress: Progress) -> Setti
             supervisor.launch()
         start = Start(settings, layout, secrets, tools, Path(sys.executable))
         try:
-            for service in wanted:
+            # The one that may have to be built comes last: the others start while it is.
+            for service in sorted(wanted, key=lambda each: each.name == MINIO):
                 if service.name not in alive:
                     _start(service, start, supervisor)
             _wait(wanted, supervisor, layout, progress)
@@ -102,7 +104,7 @@ def _wait(services: Sequence[Service], supervisor: Supervisor, layout: Layout, p
     waiting = {service.name: service for service in services if service.probe is not None}
     processes: dict[str, set[int]] = {name: set() for name in waiting}
     begun = time.monotonic()
-    with progress.step(f"Starting {', '.join(waiting)}", total=len(waiting), unit="answer") as step:
+    with progress.step(f"Starting {', '.join(waiting)}", total=len(waiting), unit="answer", name="services") as step:
         while waiting:
             reasons = {name: reason for name, service in waiting.items() if (reason := _no_answer(service))}
             waiting = {name: waiting[name] for name in reasons}

@@ -133,6 +133,7 @@ class TrainCommand:
                 if wanted:
                     spark.start()
                 self._take(steps, batches, lease, spark)
+            spark.archive_classes()
         finally:
             spark.close()
 

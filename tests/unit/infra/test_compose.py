@@ -32,7 +32,7 @@ def defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
 @pytest.fixture
 def start(defaults: Settings) -> Start:
     layout = Layout(defaults.data)
-    tools = Toolchain(java_home=Path("/java"), kafka_jars=Path("/kafka"), spark_jars=(), minio=Path("/minio"))
+    tools = Toolchain(java_home=Path("/java"), kafka_jars=Path("/kafka"), spark_jars=(), minio=lambda: Path("/minio"))
     return Start(defaults, layout, credentials.load_or_create(layout), tools, Path("/python"))
 
 

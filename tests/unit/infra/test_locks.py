@@ -37,7 +37,7 @@ b==2 ; sys_platform == 'win32' \\
 
 
 @pytest.mark.parametrize(
-    "name", ["base", "dev", "uv", "go", "data-files", *(f"sources/{name}" for name in source_package.locked())]
+    "name", ["base", "setup", "dev", "uv", "go", "data-files", *(f"sources/{name}" for name in source_package.locked())]
 )
 def test_every_requirement_is_locked_with_a_hash_and_no_host(name: str) -> None:
     listed = re.findall(r"^([a-z0-9][a-z0-9-]*)", (REQUIREMENTS / f"{name}.in").read_text(), re.MULTILINE)

@@ -84,7 +84,7 @@ def test_a_stream_file_to_land_makes_a_member_of_the_group_a_service(
     asked = settings.load()
     [member] = [service for service in all_services(asked) if service.name == "land"]
     layout = Layout(tmp_path)
-    tools = Toolchain(java_home=Path("/java"), kafka_jars=Path("/kafka"), spark_jars=(), minio=Path("/m"))
+    tools = Toolchain(java_home=Path("/java"), kafka_jars=Path("/kafka"), spark_jars=(), minio=lambda: Path("/m"))
     start = Start(asked, layout, credentials.load_or_create(layout), tools, Path("/python"))
     command = member.prepare(start)
     assert command.argv[1:] == ("-m", "pipeline", "land", "--stream", str(Path.cwd() / "streams/flights.yaml"))
@@ -103,7 +103,7 @@ def test_a_stream_file_to_watch_makes_the_trainer_a_service(environ: pytest.Monk
     [trainer] = [service for service in all_services(asked) if service.name == "watch"]
     layout = Layout(tmp_path)
     tools = Toolchain(
-        java_home=Path("/java"), kafka_jars=Path("/kafka"), spark_jars=(Path("/a.jar"),), minio=Path("/m")
+        java_home=Path("/java"), kafka_jars=Path("/kafka"), spark_jars=(Path("/a.jar"),), minio=lambda: Path("/m")
     )
     start = Start(asked, layout, credentials.load_or_create(layout), tools, Path("/python"))
     command = trainer.prepare(start)
