@@ -126,12 +126,17 @@ class MemoryTracking(httpx.BaseTransport):
         model = self._models.get(fields["name"])
         if model is None:
             return _refused(404)
-        aliases = [{"alias": alias, "version": version} for alias, version in model.aliases.items()]
-        facts = {"name": fields["name"], "creation_timestamp": model.created_ms}
-        return _json({"registered_model": {**facts, **({"aliases": aliases} if aliases else {})}})
+        return _json({"registered_model": _shown(fields["name"], model)})
 
     def _search_models(self, fields: dict[str, Any]) -> httpx.Response:
-        return _page("registered_models", [{"name": name} for name in sorted(self._models)], fields)
+        match = _QUOTED.fullmatch(fields.get("filter", ""))
+        found = [_shown(name, self._models[name]) for name in sorted(self._models) if not match or name == match[2]]
+        return _page("registered_models", found, fields)
+
+    def _version(self, fields: dict[str, Any]) -> httpx.Response:
+        versions = self._models.get(fields["name"], _Model()).versions
+        found = [each for each in versions if each["version"] == fields["version"]]
+        return _json({"model_version": found[0]}) if found else _refused(404)
 
     def _search_versions(self, fields: dict[str, Any]) -> httpx.Response:
         match = _QUOTED.fullmatch(fields["filter"])
@@ -156,7 +161,14 @@ _CALLS: dict[str, Callable[[MemoryTracking, dict[str, Any]], httpx.Response]] = 
     "GET registered-models/get": MemoryTracking._model,
     "GET registered-models/search": MemoryTracking._search_models,
     "GET model-versions/search": MemoryTracking._search_versions,
+    "GET model-versions/get": MemoryTracking._version,
 }
+
+
+def _shown(name: str, model: _Model) -> dict[str, Any]:
+    aliases = [{"alias": alias, "version": version} for alias, version in model.aliases.items()]
+    facts = {"name": name, "creation_timestamp": model.created_ms}
+    return {**facts, **({"aliases": aliases} if aliases else {})}
 
 
 def _page(name: str, entries: list[Any], fields: dict[str, Any]) -> httpx.Response:

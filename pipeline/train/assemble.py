@@ -9,6 +9,7 @@ from pipeline.object_store import ObjectStore
 from pipeline.train.kinds.kind import Opened, open_kind
 from pipeline.train.lease import Lease
 from pipeline.train.ledger.ledger import Ledger
+from pipeline.train.ledger.registrations import Registrations
 from pipeline.train.mlflow_client.registry import Registry
 from pipeline.train.mlflow_client.runs import Runs
 from pipeline.train.mlflow_client.upload import ArtifactStore
@@ -26,6 +27,7 @@ def open_trainer(
     store: ObjectStore,
     tracking: TrackingSettings,
     registry: Registry,
+    registrations: Registrations,
     lease: Lease,
     spark: SparkOnDemand,
     stopping: threading.Event | None = None,
@@ -40,7 +42,8 @@ def open_trainer(
     ledger = Ledger(store, series.model)
     kind = open_kind(Opened(series, store, registry, artifacts))
     publisher = Publisher(
-        series, registry, ledger, kind=kind, runs=runs, artifacts=artifacts, lease=lease, uri=tracking.uri
-    )
+        series, registry, ledger, registrations=registrations, kind=kind, runs=runs, artifacts=artifacts, lease=lease,
+        uri=tracking.uri,
+    )  # fmt: skip
     builder = VersionBuilder(series, store=store, runs=runs, artifacts=artifacts, spark=spark, kind=kind, told=told)
     return Trainer(series, kind=kind, store=store, runs=runs, publisher=publisher, builder=builder, stopping=stopping)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import types
+from contextlib import closing
 from typing import Never
 
 import click
@@ -18,8 +19,8 @@ from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings, store_settings
 from pipeline.train.earlier_columns import EarlierColumns
 from pipeline.train.lease import Lease
-from pipeline.train.ledger.edits import Registered
 from pipeline.train.ledger.ledger import Ledger
+from pipeline.train.ledger.registrations import Registrations
 from pipeline.train.mlflow_client.registry import Registry
 from pipeline.train.publish.plan import Action, Step, parse_selection, plan
 from pipeline.train.read.batches import SealedBatch, sealed_batches
@@ -74,7 +75,7 @@ def train(*, stream_path: str, scheme: str, batch: str, model: str, wait_s: floa
         command.work(wait_s)
         return
     if any(step.is_work for step in steps):
-        command.work(wait_s)
+        command.work(wait_s, trains=any(step.action is Action.TRAIN for step in steps))
     else:
         command.say_nothing_to_do(steps, batches)
 
@@ -92,13 +93,14 @@ class TrainCommand:
         self._store = ObjectStore.answering(stored)
         self._registry = Registry(tracking, series.model)
         self._ledger = Ledger(self._store, series.model)
+        self._registrations = Registrations(self._registry, self._ledger)
         self._landed = LandedTypes(self._store)
 
     def plan(self) -> tuple[list[Step], tuple[SealedBatch, ...]]:
         """Return what each batch needs, and the batches; Spark is not needed for that."""
         batches = sealed_batches(self._store, self._series.stream.name)
         keys = self._series.keys(batches)
-        registered = Registered.look(self._registry, self._ledger)
+        registered = self._registrations.all()
         earlier = EarlierColumns(self._series, self._landed, batches)
         return plan(self._series.commands, keys, registered, self._selection, earlier), batches
 
@@ -113,12 +115,14 @@ class TrainCommand:
                 click.echo(f"{self._series.model} version {step.batch}: {step.said}")
         click.echo(f"{self._series.model}: nothing to do, {len(batches)} batches have their versions")
 
-    def work(self, wait_s: float) -> None:
-        """Do what is planned, while no other trainer works on the model."""
+    def work(self, wait_s: float, *, trains: bool = False) -> None:
+        """Do what is planned, while no other trainer works on the model; ``trains``: Spark is likely to be needed."""
         spark = SparkOnDemand(spark_settings(), self._stored, short_lived=True)
         try:
             longer = self._series.commands.train_waiting(max(600.0, 2 * wait_s))
             with Lease(self._store, self._series.model, wait_s=wait_s, longer=longer) as lease:
+                if trains:
+                    spark.start()
                 # Looked at again: whoever held the lease before may have done some of it.
                 steps, batches = self.plan()
                 if not any(step.is_work for step in steps):
@@ -141,9 +145,10 @@ class TrainCommand:
             from pipeline.train.assemble import open_trainer  # noqa: PLC0415
 
             trainer = open_trainer(
-                series, store=self._store, tracking=self._tracking, registry=self._registry, lease=lease, spark=spark,
-                told=shown.say,
+                series, store=self._store, tracking=self._tracking, registry=self._registry,
+                registrations=self._registrations, lease=lease, spark=spark, told=shown.say,
             )  # fmt: skip
-            for outcome in trainer.take(steps, batches):
-                put_line(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
-                shown.reach(sum(step.batch <= outcome.batch for step in wanted))
+            with closing(trainer.take(steps, batches)) as outcomes:
+                for outcome in outcomes:
+                    put_line(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
+                    shown.reach(sum(step.batch <= outcome.batch for step in wanted))

@@ -7,6 +7,8 @@ import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from contract.batch import Manifest, manifest_key
@@ -15,7 +17,7 @@ from contract.version_facts import FACTS_FILE, facts_to_json, told_metrics
 from pipeline.fault import fault_point
 from pipeline.landed_types import LandedTypes
 from pipeline.object_store import ObjectStore
-from pipeline.train.kinds.kind import Batch, Kind, Made, Pixels
+from pipeline.train.kinds.kind import Batch, Fitted, Kind, Made, Pixels
 from pipeline.train.ledger.ledger import Artifact
 from pipeline.train.ledger.version_record import RECORD_FILE, VersionRecord
 from pipeline.train.mlflow_client.artifact import save_artifact
@@ -35,6 +37,19 @@ logger = logging.getLogger(__name__)
 
 Told = Callable[[str], None]
 """Hears what is being done, again and again."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A run whose model Spark has fitted; ``close`` lets go of the rows."""
+
+    run: Run
+    key: str
+    batches: tuple[SealedBatch, ...]
+    batch: Batch
+    watch: Stopwatch
+    fitted: Fitted
+    close: Callable[[], None]
 
 
 class VersionBuilder:
@@ -67,23 +82,43 @@ class VersionBuilder:
             description=self._description(run, manifests, [sentence]),
         )
 
-    def build(self, run: Run, key: str, batches: tuple[SealedBatch, ...]) -> VersionRecord:
-        """Train ``batches`` in ``run`` and return what registering needs, which the run has as an artifact then.
+    def fit(self, run: Run, key: str, batches: tuple[SealedBatch, ...]) -> Fitting:
+        """Fit ``batches`` for ``run``, whatever the versions before are; what Spark keeps is kept until closed.
 
         Raises
         ------
         DataError: the rows cannot be trained.
-        ModelArtifactError: numpy and Spark disagree, or the artifact did not arrive whole.
         """
-        series, watch = self._series, Stopwatch(self._telling(batches[-1].number))
-        manifests = [batch.manifest for batch in batches]
+        watch = Stopwatch(self._telling(batches[-1].number))
         spark = self._spark.session()
         landed = self._landed.of(key for sealed in batches for key in sealed.filled)
-        batch = Batch(spark, run.info.run_id, manifests, self._spark.scratch, landed)
-        with self._kind.fitted(batch, watch) as fitted, ThreadPoolExecutor(2) as beside:
+        batch = Batch(spark, run.info.run_id, [sealed.manifest for sealed in batches], self._spark.scratch, landed)
+        with ExitStack() as kept:
+            fitted = kept.enter_context(self._kind.fitted(batch, watch))
             fault_point("train.fitted")
-            happened = beside.submit(event_window_ms, spark, self._store.bucket, series.stream, manifests)
-            made = fitted.made(beside, watch)
+            return Fitting(run, key, batches, batch, watch, fitted, kept.pop_all().close)
+
+    def cancel(self) -> None:
+        """Let what Spark is doing fail."""
+        self._spark.cancel()
+
+    def complete(self, fitting: Fitting) -> VersionRecord:
+        """Make a version of ``fitting``; return what registering needs, which the run has as an artifact then.
+
+        Raises
+        ------
+        ModelArtifactError: numpy and Spark disagree, or the artifact did not arrive whole.
+        """
+        with closing(fitting):
+            return self._completed(fitting)
+
+    def _completed(self, fitting: Fitting) -> VersionRecord:
+        series, run, key, batches = self._series, fitting.run, fitting.key, fitting.batches
+        batch, watch = fitting.batch, fitting.watch
+        manifests = batch.manifests
+        with ThreadPoolExecutor(2) as beside:
+            happened = beside.submit(event_window_ms, self._store, series.stream, manifests)
+            made = fitting.fitted.made(beside, watch)
             params = {"batch": batch.number, "rows": made.rows, **made.params}
             facts = describe.batch_facts(manifests, happened.result())
             # Not the seconds, which are the machine's and not known yet.
@@ -111,11 +146,12 @@ class VersionBuilder:
                 # Like its version: MLflow's Models tab shows nothing else that tells two apart.
                 named = f"{series.model}-v{batch.number}"
                 with self._artifacts.begun(run.info.run_id, named, made.model_type, params) as logged:
+                    shown = beside.submit(self._show, run, batch.number, pictures, made)
                     with watch.measured("artifact"):
                         artifact = self._upload(run, logged, path, described, watch.told)
                     fault_point("train.uploaded")
                     with watch.measured("pictures"):
-                        self._show(run, batch.number, pictures, made)
+                        shown.result()
                     metrics = {**made.metrics, **{f"seconds/{step}": spent for step, spent in watch.seconds.items()}}
                     record = VersionRecord(
                         run_id=run.info.run_id,
@@ -131,9 +167,9 @@ class VersionBuilder:
                     )
                     self._runs.log_text(run.info.run_id, record.to_json(), RECORD_FILE)
                     # Last, because numbers that are logged once more by the next attempt would stand there twice.
-                    self._log(run, batches, params, describe.charted(metrics), artifact)
-                    if made.curves:
-                        self._runs.log_curves(run.info.run_id, made.curves)
+                    self._log(
+                        run, batches, artifact, params=params, metrics=describe.charted(metrics), curves=made.curves
+                    )
         return record
 
     def _show(self, run: Run, batch: int, pictures: Mapping[str, Pixels], made: Made) -> None:
@@ -145,9 +181,11 @@ class VersionBuilder:
         self,
         run: Run,
         batches: Sequence[SealedBatch],
-        params: dict[str, object],
-        metrics: dict[str, float],
         artifact: Artifact,
+        *,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        curves: Mapping[str, Mapping[int, float]],
     ) -> None:
         run_id, last = run.info.run_id, batches[-1].number
         dataset = f"{self._series.stream.name}-{last}"
@@ -162,7 +200,7 @@ class VersionBuilder:
                 "offsets": describe.offsets([batch.manifest for batch in batches]),
             },
         )
-        self._runs.log(run_id, params, metrics, model=LoggedOn(artifact.model_id, dataset, digest))
+        self._runs.log(run_id, params, metrics, curves, model=LoggedOn(artifact.model_id, dataset, digest))
 
     def _upload(self, run: Run, logged: LoggedModel, path: Path, description: MlflowModel, told: Told) -> Artifact:
         """Bring the artifact at ``path`` to MLflow as ``logged`` and read it back; return where it is."""

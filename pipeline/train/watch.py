@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Final
 
 import psutil
@@ -19,8 +20,8 @@ from pipeline.object_store import ObjectStore
 from pipeline.settings import StoreSettings
 from pipeline.train.assemble import open_trainer
 from pipeline.train.lease import Lease
-from pipeline.train.ledger.edits import Registered
 from pipeline.train.ledger.ledger import Ledger
+from pipeline.train.ledger.registrations import Registrations
 from pipeline.train.mlflow_client.registry import Registry
 from pipeline.train.mlflow_client.runs import end_launcher_run
 from pipeline.train.publish.plan import PENDING, Action, Step, plan
@@ -56,7 +57,7 @@ class Watch:
         self._series, self._tracking, self._poll_s, self._say = series, tracking, poll_s, say
         self._store = ObjectStore(stored)
         self._registry = Registry(tracking, series.model)
-        self._ledger = Ledger(self._store, series.model)
+        self._registrations = Registrations(self._registry, Ledger(self._store, series.model))
         self._spark = SparkOnDemand(spark, stored)
         self._stop = threading.Event()
         self._known: tuple[SealedBatch, ...] = ()
@@ -148,6 +149,7 @@ class Watch:
             kind, self._series.model, sleep_s, library_log.where() or "-", error,
         )  # fmt: skip
         self._said = str(error)
+        self._registrations.forget()
 
     def _look(self) -> None:
         """Look for new manifests, which costs one listing, and train what has no version."""
@@ -168,7 +170,7 @@ class Watch:
 
     def _plan(self) -> list[Step]:
         keys = self._series.keys(self._known)
-        return plan(self._series.commands, keys, Registered.look(self._registry, self._ledger), PENDING)
+        return plan(self._series.commands, keys, self._registrations.now(), PENDING)
 
     def _work(self) -> None:
         # Waited for without an end, so that each holder is told of once.
@@ -187,14 +189,16 @@ class Watch:
                 store=self._store,
                 tracking=self._tracking,
                 registry=self._registry,
+                registrations=self._registrations,
                 lease=lease,
                 spark=self._spark,
                 stopping=self._stop,
             )
-            for outcome in trainer.take(steps, self._known):
-                self._say(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
-                if self._stop.is_set():
-                    return
+            with closing(trainer.take(steps, self._known)) as outcomes:
+                for outcome in outcomes:
+                    self._say(f"{series.model} version {outcome.batch}: {outcome.said} ({outcome.seconds:.1f} s)")
+                    if self._stop.is_set():
+                        return
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):

@@ -166,6 +166,8 @@ class Kind(Protocol):
     def fitted(self, batch: Batch, watch: Stopwatch) -> AbstractContextManager[Fitted]:
         """Read and check the rows of ``batch`` and fit; what Spark keeps of them is let go with the block.
 
+        Entered in a thread of its own, maybe while the batch before is in `Fitted.made`, and left in that of `made`.
+
         Raises
         ------
         DataError: the rows cannot be trained.

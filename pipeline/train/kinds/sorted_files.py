@@ -15,7 +15,7 @@ from contract.model_version import RESULTS_GROUP_TEXT_BYTES, ResultsFile
 from pipeline.object_store import ObjectStore
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, Row, SparkSession
+    from pyspark.sql import Column, DataFrame, Row
 
 logger = logging.getLogger(__name__)
 
@@ -42,14 +42,17 @@ def write_sorted(
     url = f"s3a://{store.bucket}/{folder}"
     sorted_rows, spark = placed.sortWithinPartitions(*keys), rows.sparkSession
     _write(sorted_rows, url, row_group_rows)
-    ends = _ends(spark, url, keys)
+    # With the schema that was written: Spark would look for it in a job of its own.
+    stored = spark.read.schema(rows.schema).parquet(url)
+    ends = _ends(stored, keys)
     # The longest row nearly always tells that any rows have room; else the longest ones are added up.
     if max((row["text_bytes"] for row in ends), default=0) * row_group_rows > RESULTS_GROUP_TEXT_BYTES:
-        fitting = _rows_that_fit(spark, url, row_group_rows)
+        fitting = _rows_that_fit(stored, row_group_rows)
         if fitting < row_group_rows:
             logger.info("texts are long folder=%s row_group_rows=%d", folder, fitting)
             _write(sorted_rows, url, fitting)
-            ends = _ends(spark, url, keys)
+            # Its files are others now.
+            ends = _ends(spark.read.schema(rows.schema).parquet(url), keys)
     found = _stored(ends, store, f"{folder}/")
     if (rows_found := sum(file.rows for file in found)) != count:
         raise ChainError(f"results {folder} of {count} rows read back as {rows_found}")
@@ -70,18 +73,16 @@ def _text_bytes(rows: DataFrame) -> Column:
     )
 
 
-def _rows_that_fit(spark: SparkSession, url: str, most: int) -> int:
+def _rows_that_fit(rows: DataFrame, most: int) -> int:
     """Return how many rows, ``most`` at most, any row group may have: as many of the longest as fit into one."""
-    rows = spark.read.parquet(url)
     longest = rows.select(_text_bytes(rows).alias("bytes")).orderBy(fn.desc("bytes")).limit(most).toArrow()
     together = np.cumsum(longest["bytes"].to_numpy())
     fitting = int(np.searchsorted(together, RESULTS_GROUP_TEXT_BYTES, side="right"))
     return most if fitting == len(together) else max(1, fitting)
 
 
-def _ends(spark: SparkSession, url: str, keys: Sequence[str]) -> list[Row]:
+def _ends(rows: DataFrame, keys: Sequence[str]) -> list[Row]:
     """Return of each file its rows, its end keys, and the bytes of text in the row that has most."""
-    rows = spark.read.parquet(url)
     return (
         rows.groupBy(fn.element_at(fn.split(fn.input_file_name(), "/"), -1).alias("file"))
         .agg(

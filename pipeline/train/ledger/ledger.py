@@ -94,21 +94,29 @@ class Ledger:
         model, versions = registry.model_facts(), registry.versions()
         bodies = {self._version_key(number): _body(asdict(version)) for number, version in versions.items()}
         if model is not None and versions:
-            newest = versions[max(versions)].tags
-            series = _series(model, newest.get(TAG_STREAM, ""), newest.get(TAG_SCHEME, ""))
-            bodies[self._series_key()] = _body(asdict(series))
+            bodies[self._series_key()] = _series(model, versions[max(versions)])
         # The ETag of an object that was PUT whole is its MD5; where a store has others, all is written again.
         there = {entry.key: entry.etag for entry in self._store.list_objects(self.prefix)}
         new = [key for key in bodies if there.get(key) != hashlib.md5(bodies[key], usedforsecurity=False).hexdigest()]
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(lambda key: self._store.put(key, bodies[key]), new))
 
+    def note_version(self, model: RegisteredModel | None, version: RegisteredVersion) -> None:
+        """Write down ``version``, and ``model``, whose newest it is."""
+        self.keep_version(version)
+        if model is not None:
+            self._store.put(self._series_key(), _series(model, version))
+
+    def is_restoring(self) -> bool:
+        """Return whether a restore was begun and has not ended."""
+        return self._store.head(self._restore_key()) is not None
+
     def keep_artifact(self, number: int, artifact: Artifact) -> None:
         """Write down what version ``number`` is made of."""
         self._store.put(self._artifact_key(number), _body(asdict(artifact)))
 
     def keep_version(self, version: RegisteredVersion) -> None:
-        """Write down a version that the registry does not show any more."""
+        """Write down a version, whether or not the registry shows it."""
         self._store.put(self._version_key(version.number), _body(asdict(version)))
 
     def artifact(self, number: int) -> Artifact | None:
@@ -192,8 +200,9 @@ def models_of(store: ObjectStore, stream: str) -> tuple[dict[str, str], list[Cha
     return found, unreadable
 
 
-def _series(model: RegisteredModel, stream: str, scheme: str) -> KnownSeries:
-    return KnownSeries(stream, scheme, model.description, model.tags, model.aliases)
+def _series(model: RegisteredModel, newest: RegisteredVersion) -> bytes:
+    stream, scheme = newest.tags.get(TAG_STREAM, ""), newest.tags.get(TAG_SCHEME, "")
+    return _body(asdict(KnownSeries(stream, scheme, model.description, model.tags, model.aliases)))
 
 
 def _restore_plan(fields: dict[str, Any]) -> RestorePlan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from contract.errors import StopError
@@ -19,20 +20,22 @@ def is_unsettled(version: RegisteredVersion) -> bool:
     return tags.get(TAG_STATE) == "ready" and TAG_GATE in tags and TAG_ALIASED not in tags
 
 
-def promote(registry: Registry, version: RegisteredVersion) -> None:
-    """Give ``version``, the newest of its model, the alias that its gate tag says, and mark that as done."""
+def promote(registry: Registry, version: RegisteredVersion, aliases: Mapping[str, int] | None = None) -> None:
+    """Give ``version``, the newest of its model, the alias that its gate tag says, and mark that as done.
+
+    ``aliases`` are those of the model, where the caller has just looked.
+    """
     earned = version.tags.get(TAG_GATE)
     if TAG_ROLLED_BACK not in version.tags:
         if earned == "champion":
-            _crown(registry, version.number)
+            _crown(registry, version.number, registry.aliases() if aliases is None else aliases)
         elif earned == "challenger":
             registry.set_alias("challenger", version.number)
     fault_point("train.aliases-moved")
     registry.set_tags(version.number, {TAG_ALIASED: "true"})
 
 
-def _crown(registry: Registry, number: int) -> None:
-    aliases = registry.aliases()
+def _crown(registry: Registry, number: int, aliases: Mapping[str, int]) -> None:
     champion = aliases.get("champion")
     if champion is not None and champion != number:
         # First, so that the old champion is never without a name.

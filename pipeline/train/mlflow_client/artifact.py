@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import logging
-import shutil
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,9 +68,11 @@ def save_artifact(
         target = path / name
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(body)
-    package = _copy_code(path / "code", code.files)
+    package = _package(code.files)
     description.flavors["python_function"].update(
-        loader_module=f"{package}.{code.loader}", data=str(Path(SCORING_FILE).parent), code="code"
+        loader_module=f"{package}.{code.loader}",
+        data=str(Path(SCORING_FILE).parent),
+        code=str(_pack_code(path, package, code.files).relative_to(path)),
     )
     return description
 
@@ -85,13 +87,26 @@ def _drop_leftovers(path: Path) -> None:
         file.unlink()
 
 
-def _copy_code(directory: Path, files: Sequence[Path]) -> str:
-    sources = sorted(files, key=lambda file: file.name)
-    digest = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:12]
-    package = f"swathe_scoring_{digest}"
-    target = directory / package
-    target.mkdir(parents=True)
-    (target / "__init__.py").write_text("")
-    for source in sources:
-        shutil.copyfile(source, target / source.name)
-    return package
+def _package(files: Sequence[Path]) -> str:
+    """Return a name for the package of ``files`` that no other version of them has in the same process."""
+    digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in _by_name(files)))
+    return f"swathe_scoring_{digest.hexdigest()[:12]}"
+
+
+def _pack_code(path: Path, package: str, files: Sequence[Path]) -> Path:
+    """Write ``files`` as a package in an archive, which Python imports from as from a directory.
+
+    One file: each costs a request up, and one back.
+    """
+    target = path / "code" / f"{package}.zip"
+    target.parent.mkdir(parents=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        # Without times, so that the same modules are the same bytes.
+        archive.writestr(zipfile.ZipInfo(f"{package}/__init__.py"), "")
+        for file in _by_name(files):
+            archive.writestr(zipfile.ZipInfo(f"{package}/{file.name}"), file.read_bytes(), zipfile.ZIP_DEFLATED)
+    return target
+
+
+def _by_name(files: Sequence[Path]) -> list[Path]:
+    return sorted(files, key=lambda file: file.name)

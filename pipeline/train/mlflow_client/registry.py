@@ -7,14 +7,15 @@ it repeats a POST whose answer was lost, which would create a second version.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import httpx
 
 from contract.errors import AccessDeniedError, ServiceDownError, StopError, UnreadableAnswerError
-from contract.model_version import Alias
+from contract.model_version import TAG_STATE, Alias
 from pipeline.train.mlflow_client.limits import REGISTRY_CHARS, shortened
 from pipeline.train.settings import TrackingSettings
 
@@ -69,20 +70,27 @@ class Registry:
 
     def versions(self) -> dict[int, RegisteredVersion]:
         """Return all versions by number; none where the model is not registered yet."""
-        found: dict[int, RegisteredVersion] = {}
+        return {version.number: version for version in sorted(self._found(_PAGE), key=lambda each: each.number)}
+
+    def newest_first(self, at_a_time: int = 8) -> Iterator[RegisteredVersion]:
+        """Yield the versions from the highest number down, asked for ``at_a_time`` as they are needed."""
+        yield from self._found(at_a_time, {"order_by": "version_number DESC"})
+
+    def _found(self, at_a_time: int, more: Mapping[str, str] = MappingProxyType({})) -> Iterator[RegisteredVersion]:
+        wanted = {"filter": f"name='{self.model}'", "max_results": at_a_time, **more}
         page = ""
         while True:
-            answer = self.call(
-                "GET",
-                "model-versions/search",
-                {"filter": f"name='{self.model}'", "max_results": _PAGE, "page_token": page},
-            )
-            for fields in answer.get("model_versions", []):
-                version = _version(fields)
-                found[version.number] = version
+            answer = self.call("GET", "model-versions/search", {**wanted, "page_token": page})
+            yield from map(_version, answer.get("model_versions", []))
             page = answer.get("next_page_token", "")
             if not page:
-                return dict(sorted(found.items()))
+                return
+
+    def version(self, number: int) -> RegisteredVersion | None:
+        """Return version ``number``, or None where there is none."""
+        fields = {"name": self.model, "version": str(number)}
+        found = self.call("GET", "model-versions/get", fields, absent_ok=True).get("model_version")
+        return _version(found) if found else None
 
     def models(self) -> list[str]:
         """Return the names of all registered models."""
@@ -97,12 +105,11 @@ class Registry:
 
     def model_facts(self) -> RegisteredModel | None:
         """Return the registered model, or None where it is not registered."""
-        answer = self.call("GET", "registered-models/get", {"name": self.model}, absent_ok=True)
-        found = answer.get("registered_model")
-        if found is None:
-            return None
-        aliases = {entry["alias"]: int(entry["version"]) for entry in found.get("aliases", [])}
-        return RegisteredModel(found.get("description", ""), _tags(found), aliases)
+        # Not `get`, which has the server read all its versions.
+        wanted = {"filter": f"name='{self.model}'", "max_results": 1}
+        for found in self.call("GET", "registered-models/search", wanted).get("registered_models", []):
+            return _model(found)
+        return None
 
     def aliases(self) -> dict[str, int]:
         """Return the aliases and the numbers they point to; none where the model is not registered yet."""
@@ -199,6 +206,12 @@ class Registry:
         return StopError(f"the tracking server at {self._uri} refuses {path} for model {self.model!r}: {code}")
 
 
+def last_ready(registry: Registry, before: int) -> RegisteredVersion | None:
+    """Return the ready version of the highest number below ``before``, or None where there is none."""
+    below = (version for version in registry.newest_first() if version.number < before)
+    return next((version for version in below if version.tags.get(TAG_STATE) == "ready"), None)
+
+
 def fitting(version: RegisteredVersion) -> RegisteredVersion:
     """Return ``version`` as any registry takes it: what is too long is shortened, and says where the whole is."""
     whole = f"whole as the description of run {version.run_id}"
@@ -239,6 +252,11 @@ def _version(fields: Mapping[str, Any]) -> RegisteredVersion:
         tags=_tags(fields),
         description=fields.get("description", ""),
     )
+
+
+def _model(fields: Mapping[str, Any]) -> RegisteredModel:
+    aliases = {entry["alias"]: int(entry["version"]) for entry in fields.get("aliases", [])}
+    return RegisteredModel(fields.get("description", ""), _tags(fields), aliases)
 
 
 def _tags(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -5,27 +5,31 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 import mlflow
 import numpy as np
 import numpy.typing as npt
 from mlflow.data.dataset_source_registry import resolve_dataset_source
-from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, Run
+from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, Run, RunTag
+from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS, MLFLOW_LOGGED_IMAGES
 from requests import RequestException
 
 from contract import remedies
 from contract.errors import AccessDeniedError, ChainError, ServiceDownError, StopError
 from contract.uri import without_credentials
 from pipeline.train.lease import this_process
+from pipeline.train.mlflow_client.images import IMAGES_FOLDER, image_files
 from pipeline.train.mlflow_client.limits import METRICS_PER_CALL, RUN_TAG_CHARS, portions, shortened
 from pipeline.train.mlflow_client.tracking import TAG_MODEL
 from pipeline.train.settings import TrackingSettings
@@ -34,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 # The server's proxy answers one file in some 20 ms, most of it waiting.
 _THREADS: Final = 4
+
+_ABSENT: Final = "RESOURCE_DOES_NOT_EXIST"
 
 TAG_BATCH: Final = "swathe.batch"
 TAG_TRAIN_KEY: Final = "swathe.train_key"
@@ -99,6 +105,8 @@ class Runs:
     def __init__(self, settings: TrackingSettings, experiment: str, model: str) -> None:
         self._uri, self._experiment, self._model = settings.uri, experiment, model
         mlflow.set_tracking_uri(settings.uri)
+        # Else each run that ends is asked for once more, to print its address.
+        MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)  # type: ignore[no-untyped-call]
         self.client = MlflowClient(settings.uri)
 
     @functools.cached_property
@@ -138,11 +146,13 @@ class Runs:
         attempts = int(run.data.tags.get(TAG_ATTEMPTS, "1")) + 1
         with mlflow_errors(self._uri):
             self.client.update_run(run.info.run_id, status="RUNNING")
-            for key, value in {**self._owned(launcher), TAG_ATTEMPTS: str(attempts)}.items():
-                self.client.set_tag(run.info.run_id, key, value)
+            self._tag(run.info.run_id, {**self._owned(launcher), TAG_ATTEMPTS: str(attempts)})
             for key in {TAG_ERROR, TAG_NOTE} & {*run.data.tags}:
                 self.client.delete_tag(run.info.run_id, key)
             return self.client.get_run(run.info.run_id)
+
+    def _tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        self.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
     @staticmethod
     def _owned(launcher: str | None) -> dict[str, str]:
@@ -159,29 +169,29 @@ class Runs:
             experiment_id = self._found()
             return list(self.client.search_runs([experiment_id], where)) if experiment_id else []
 
-    def log(self, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float], *, model: LoggedOn) -> None:
-        """Log parameters and metrics; the step is 0, so that a run is one point of each metric.
+    def log(
+        self,
+        run_id: str,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        curves: Mapping[str, Mapping[int, float]],
+        *,
+        model: LoggedOn,
+    ) -> None:
+        """Log parameters, metrics and curves, all in one call unless they are very many.
 
-        The metrics are the logged model's, too, as measured on the rows of its dataset.
+        The step of ``metrics`` is 0, so that a run is one point of each; they are the logged model's, too, as measured
+        on the rows of its dataset. ``curves`` have a value at each of several steps.
         """
         now_ms = int(time.time() * 1000)
         of_model = {"model_id": model.model_id, "dataset_name": model.dataset, "dataset_digest": model.digest}
         points = [Metric(name, float(value), now_ms, 0, **of_model) for name, value in metrics.items()]
+        points += [Metric(name, y, now_ms, x) for name, curve in curves.items() for x, y in curve.items()]
+        given = [Param(name, str(value)) for name, value in params.items()]
         with mlflow_errors(self._uri):
-            self.client.log_batch(run_id, params=[Param(name, str(value)) for name, value in params.items()])
-        self._log_metrics(run_id, points)
-
-    def _log_metrics(self, run_id: str, points: Sequence[Metric]) -> None:
-        with mlflow_errors(self._uri):
-            for some in portions(points, METRICS_PER_CALL):
-                self.client.log_batch(run_id, metrics=list(some))
-
-    def log_curves(self, run_id: str, curves: Mapping[str, Mapping[int, float]]) -> None:
-        """Log metrics that have a value at each of several steps."""
-        now_ms = int(time.time() * 1000)
-        self._log_metrics(
-            run_id, [Metric(name, y, now_ms, x) for name, curve in curves.items() for x, y in curve.items()]
-        )
+            for some in portions(points, METRICS_PER_CALL - len(given)):
+                # The parameters once more are the same values, which changes nothing.
+                self.client.log_batch(run_id, metrics=list(some), params=given)
 
     def log_text(self, run_id: str, text: str, name: str) -> None:
         """Log ``text`` as the run's artifact ``name``."""
@@ -193,15 +203,15 @@ class Runs:
 
         A chart shows the images of one step: step 0 lays all runs side by side, the others go through them.
         """
-        log = functools.partial(self.client.log_image, run_id, synchronous=True)
         if not images:
             return
-        first, *others = [(image, key, at) for at in (0, step) for key, image in images.items()]
-        with mlflow_errors(self._uri), ThreadPoolExecutor(_THREADS) as pool:
-            # Alone, because each sets the same tag of the run, which two cannot create at once.
-            log(first[0], key=first[1], step=first[2])
-            for each in [pool.submit(log, image, key=key, step=at) for image, key, at in others]:
-                each.result()
+        with tempfile.TemporaryDirectory(prefix="swathe-artifact-") as folder, mlflow_errors(self._uri):
+            files = image_files(Path(folder), images, (0, step), int(time.time() * 1000))
+            # Its artifact's address is asked for once, by the first.
+            self.client.log_artifact(run_id, str(files[0]), IMAGES_FOLDER)
+            with ThreadPoolExecutor(_THREADS) as pool:
+                list(pool.map(lambda file: self.client.log_artifact(run_id, str(file), IMAGES_FOLDER), files[1:]))
+            self._tag(run_id, {MLFLOW_LOGGED_IMAGES: "True"})
 
     def log_tables(self, run_id: str, tables: Mapping[str, Mapping[str, Sequence[object]]]) -> None:
         """Log all tables of the run, by the name of their file, each of columns of equal length."""
@@ -229,10 +239,19 @@ class Runs:
 
         ``whole`` is where a tag that is too long stands in full.
         """
+        told = {
+            key: shortened(without_credentials(value), RUN_TAG_CHARS, f"whole in {whole}")
+            for key, value in (tags or {}).items()
+        }
         with mlflow_errors(self._uri):
-            for key, value in (tags or {}).items():
-                said = shortened(without_credentials(value), RUN_TAG_CHARS, f"whole in {whole}")
-                self.client.set_tag(run_id, key, said)
+            self._tag(run_id, told)
             self.client.set_terminated(run_id, status)
-            if TAG_OWNER in self.client.get_run(run_id).data.tags:
-                self.client.delete_tag(run_id, TAG_OWNER)
+            self._disown(run_id)
+
+    def _disown(self, run_id: str) -> None:
+        try:
+            self.client.delete_tag(run_id, TAG_OWNER)
+        except MlflowException as error:
+            # Disowned already, by whoever was killed then.
+            if error.error_code != _ABSENT:
+                raise

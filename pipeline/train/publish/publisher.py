@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from contract import remedies
 from contract.errors import ChainError, ModelArtifactError, ServiceDownError
-from contract.model_version import TAG_GATE, TAG_GATE_REASON, TAG_REASON, TAG_REFERENCE, TAG_STATE
+from contract.model_version import TAG_ALIASED, TAG_GATE, TAG_GATE_REASON, TAG_REASON, TAG_REFERENCE, TAG_STATE
 from pipeline.fault import fault_point
 from pipeline.train.kinds.kind import Kind
 from pipeline.train.lease import Lease
 from pipeline.train.ledger.edits import Registered, check_registry
 from pipeline.train.ledger.ledger import Ledger
+from pipeline.train.ledger.registrations import Registrations
 from pipeline.train.ledger.version_record import GATE_FILE, RECORD_FILE, VersionRecord
 from pipeline.train.mlflow_client.aliases import promote
 from pipeline.train.mlflow_client.entities import Run
@@ -34,6 +35,7 @@ class Publisher:
         registry: Registry,
         ledger: Ledger,
         *,
+        registrations: Registrations,
         kind: Kind,
         runs: Runs,
         artifacts: ArtifactStore,
@@ -41,6 +43,7 @@ class Publisher:
         uri: str,
     ) -> None:
         self._series, self._registry, self._ledger, self._lease = series, registry, ledger, lease
+        self._registrations = registrations
         self._runs, self._artifacts, self._uri, self._kind = runs, artifacts, uri, kind
 
     def record(self, run: Run) -> VersionRecord | None:
@@ -64,8 +67,10 @@ class Publisher:
         if record.artifact is not None:
             self._artifacts.check(record.artifact.location, record.artifact.digests)
 
-    def publish(self, batch: int, record: VersionRecord) -> str:
+    def publish(self, batch: int, record: VersionRecord, *, is_new: bool = False) -> str:
         """Make version ``batch`` of ``record``, give it the alias it has earned, and return which: or `none`, and why.
+
+        ``is_new``: its run was begun by this process, so that it was no version before.
 
         Raises
         ------
@@ -73,8 +78,8 @@ class Publisher:
         StopError: the lease was lost.
         """
         self._lease.check()
-        registered = Registered.look(self._registry, self._ledger)
-        versions = registered.versions
+        registered = self._registrations.now()
+        versions, aliases = registered.versions, self._registry.aliases()
         check_registry(self._series.commands, registered, batch)
         if batch not in versions:
             if len(versions) != batch - 1:
@@ -82,21 +87,22 @@ class Publisher:
                     f"batch {batch} cannot become version {batch} of model {self._registry.model!r}, which has "
                     f"{len(versions)} versions; nothing was registered"
                 )
-            record = self._judged(record, versions)
-            self._refuse_gone(batch, record, registered)
-            self._create(batch, record)
+            record = self._judged(record, versions, aliases)
+            if not is_new:
+                self._refuse_gone(batch, record, registered)
+            version = self._create(batch, record, is_first=not versions)
         elif versions[batch].run_id != record.run_id:
             raise ChainError(
                 f"version {batch} of model {self._registry.model!r} appeared from run {versions[batch].run_id} "
                 f"while run {record.run_id} was training it"
             )
         else:
-            record = replace(record, tags=versions[batch].tags)
+            version = versions[batch]
         fault_point("train.version-created")
         if record.artifact is not None:
             self._ledger.keep_artifact(batch, record.artifact)
-        self._settle(RegisteredVersion(batch, record.run_id, record.source, record.tags))
-        return earned(record.tags)
+        self._settle(version, aliases)
+        return earned(version.tags)
 
     def _refuse_gone(self, batch: int, record: VersionRecord, registered: Registered) -> None:
         """Refuse a run that was a version of this model before, unknown to the ledger: its logged model tells."""
@@ -114,11 +120,13 @@ class Publisher:
                 f"again, under the same numbers"
             )
 
-    def _judged(self, record: VersionRecord, versions: Mapping[int, RegisteredVersion]) -> VersionRecord:
+    def _judged(
+        self, record: VersionRecord, versions: Mapping[int, RegisteredVersion], aliases: Mapping[str, int]
+    ) -> VersionRecord:
         """Return ``record`` with what the gate says of it today: the champion may have changed since it was trained."""
         if record.artifact is None:
             return record
-        crowned = versions.get(self._registry.aliases().get("champion", 0))
+        crowned = versions.get(aliases.get("champion", 0))
         # The tag: where a run that ended before there was a field for it has it.
         reference = record.reference or record.tags.get(TAG_REFERENCE)
         decision = self._kind.decide(record.metrics, reference, crowned)
@@ -147,21 +155,25 @@ class Publisher:
                     f"{version.run_id} is {run.info.status}; its artifact cannot be trusted"
                 )
             self.check(record)
-        self._settle(version)
+        self._settle(version, self._registry.aliases())
 
-    def _settle(self, version: RegisteredVersion) -> None:
+    def _settle(self, version: RegisteredVersion, aliases: Mapping[str, int]) -> None:
         """Tell the world of a version: its state first, so that no alias means one that is not ready."""
         failed = TAG_REASON in version.tags
-        self._registry.set_tags(version.number, {TAG_STATE: "failed" if failed else "ready"})
+        told = {TAG_STATE: "failed" if failed else "ready"}
+        self._registry.set_tags(version.number, told)
         fault_point("train.state-set")
         if not failed:
-            promote(self._registry, version)
-        self._ledger.note(self._registry)
+            promote(self._registry, version, aliases)
+            told[TAG_ALIASED] = "true"
+        self._registrations.note(replace(version, tags={**version.tags, **told}))
 
-    def _create(self, batch: int, record: VersionRecord) -> None:
-        self._registry.ensure_model(self._series.description)
+    def _create(self, batch: int, record: VersionRecord, *, is_first: bool) -> RegisteredVersion:
+        """Create the version and return it as it was sent."""
+        if is_first:
+            self._registry.ensure_model(self._series.description)
+        sent = fitting(_version_of(batch, record))
         try:
-            sent = fitting(_version_of(batch, record))
             number = self._registry.create_version(
                 source=sent.source,
                 run_id=sent.run_id,
@@ -182,6 +194,7 @@ class Publisher:
                 f"registered or deleted a version. It is tagged state=orphan; "
                 f"{remedies.restore(self._registry.model)} makes the series whole again, under the same numbers"
             )
+        return sent
 
 
 def earned(tags: Mapping[str, str]) -> str:

@@ -103,6 +103,12 @@ class SparkOnDemand:
         gateway = self._gateway()
         return gateway is None or gateway.proc.poll() is not None
 
+    def cancel(self) -> None:
+        """Cancel the jobs that run, if Spark was started."""
+        if self._session is not None and self._is_open():
+            with _unless_it_dies():
+                self._session.result().sparkContext.cancelAllJobs()
+
     def archive_classes(self) -> None:
         """Let later JVMs start in less time, by what this one has loaded; nothing where that was done before."""
         gateway = self._gateway()

@@ -26,6 +26,7 @@ from contract.series_commands import SeriesCommands
 from pipeline.train.kinds.kind import Opened, open_kind
 from pipeline.train.lease import Lease
 from pipeline.train.ledger.ledger import Artifact, Ledger
+from pipeline.train.ledger.registrations import Registrations
 from pipeline.train.ledger.restoring import open_restorer
 from pipeline.train.ledger.survey import all_edits
 from pipeline.train.ledger.version_record import RECORD_FILE, VersionRecord
@@ -83,7 +84,15 @@ class Published:
             kind = open_kind(Opened(self.series, self.lab.store, registry, artifacts))
             do(
                 Publisher(
-                    self.series, registry, self.ledger, kind=kind, runs=runs, artifacts=artifacts, lease=lease, uri=uri
+                    self.series,
+                    registry,
+                    self.ledger,
+                    registrations=Registrations(registry, self.ledger),
+                    kind=kind,
+                    runs=runs,
+                    artifacts=artifacts,
+                    lease=lease,
+                    uri=uri,
                 ),
                 runs,
             )

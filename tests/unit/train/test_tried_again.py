@@ -58,6 +58,7 @@ class Line:
         path, store = directory / "s.yaml", MemoryStore()
         path.write_text(TEXT)
         land(store, path, 5, first=0)
+        land(store, path, 5, first=5)
         stream = load_stream(path)
         series = Series(stream, "disjoint", "s", "", "", None, typed_commands(str(path), stream, "disjoint", "s"))
         tracking = TrackingSettings(uri=f"sqlite:///{directory}/m.db")
@@ -70,14 +71,15 @@ class Line:
         kind = KMeansKind(Opened(series, store, nothing, artifacts))
         kind.comparer = cast("Any", SimpleNamespace(compare=self.compare))
         publisher = Publisher(
-            series, nothing, nothing, kind=kind, runs=self.runs, artifacts=artifacts, lease=nothing, uri=""
-        )
+            series, nothing, nothing, registrations=nothing, kind=kind, runs=self.runs, artifacts=artifacts,
+            lease=nothing, uri="",
+        )  # fmt: skip
         builder = VersionBuilder(
             series,
             store=store,
             runs=self.runs,
             artifacts=artifacts,
-            spark=cast("Any", SimpleNamespace(session=lambda: None, scratch=str)),
+            spark=cast("Any", SimpleNamespace(session=lambda: None, scratch=str, cancel=self.passed("cancel"))),
             kind=kind,
         )
         self.trainer = Trainer(series, kind=kind, store=store, runs=self.runs, publisher=publisher, builder=builder)
@@ -96,8 +98,8 @@ class Line:
 
         return step
 
-    def take(self) -> None:
-        list(self.trainer.take([Step(1, KEY, Action.TRAIN, None)], self.batches))
+    def take(self, *numbers: int) -> None:
+        list(self.trainer.take([Step(number, KEY, Action.TRAIN, None) for number in numbers or (1,)], self.batches))
 
     def models(self) -> list[Any]:
         return list(self.client.search_logged_models([self.runs.experiment_id]))

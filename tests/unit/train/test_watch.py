@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipeline.train import lease, watch
 from pipeline.train.lease import Lease
 from pipeline.train.ledger.edits import Registered
 from pipeline.train.ledger.ledger import Noted
+from pipeline.train.ledger.registrations import Registrations
 from pipeline.train.series import Series
 from pipeline.train.settings import SparkSettings, TrackingSettings
 from pipeline.train.typed import typed_commands
@@ -50,9 +52,9 @@ class Warm:
 class Idle:
     """A trainer with nothing to yield."""
 
-    def take(self, *_: object) -> list[Any]:
+    def take(self, *_: object) -> Iterator[Any]:
         """As the real one."""
-        return []
+        yield from ()
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def watching(tmp_path: Path, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(watch, "ObjectStore", lambda _: store)
     monkeypatch.setattr(watch, "SparkOnDemand", lambda *_: Warm())
     monkeypatch.setattr(watch, "open_trainer", lambda *_, **__: Idle())
-    monkeypatch.setattr(Registered, "look", lambda *_: Registered({}, Noted()))
+    monkeypatch.setattr(Registrations, "now", lambda _: Registered({}, Noted()))
     tracking = TrackingSettings(uri="http://127.0.0.1:9")
     return Watch(series, tracking, stored, SparkSettings(), poll_s=0.01, say=lambda _: None)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from contract.errors import ModelArtifactError
-from contract.model_version import STATISTICS_FILE, TAG_STATE
+from contract.model_version import STATISTICS_FILE
 from contract.recommender import (
     ITEM_COUNTS_FILE,
     ITEM_FACTORS_FILE,
@@ -22,7 +22,7 @@ from contract.recommender import (
     USERS_FILE,
     recommender_statistics_from_json,
 )
-from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry
+from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry, last_ready
 from pipeline.train.mlflow_client.upload import ArtifactStore
 from scoring.als import AlsScorer
 from scoring.factors import Recommender
@@ -61,10 +61,9 @@ class History:
         ------
         ServiceDownError: the tracking server does not give an artifact.
         """
-        versions = self._registry.versions()
-        ready = [v for v in versions.values() if v.number < number and v.tags.get(TAG_STATE) == "ready"]
-        crowned = versions.get(self._registry.aliases().get("champion", 0)) if ready else None
-        return self._look(ready[-1] if ready else None), self._look(crowned)
+        ready = last_ready(self._registry, number)
+        champion = self._registry.aliases().get("champion") if ready else None
+        return self._look(ready), self._look(self._registry.version(champion) if champion else None)
 
     def _look(self, version: RegisteredVersion | None) -> Earlier | None:
         if version is None:

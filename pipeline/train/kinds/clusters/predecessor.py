@@ -13,12 +13,11 @@ from contract.model_version import (
     PROFILE_FILE,
     SCORING_FILE,
     STATISTICS_FILE,
-    TAG_STATE,
     statistics_from_json,
 )
 from contract.series_commands import SeriesCommands
 from pipeline.train.kinds.clusters.drift import Profile
-from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry
+from pipeline.train.mlflow_client.registry import RegisteredVersion, Registry, last_ready
 from pipeline.train.mlflow_client.upload import ArtifactStore
 from scoring.scorer import ClusterNumbers
 
@@ -67,9 +66,8 @@ class History:
         ------
         ModelArtifactError: its artifact cannot be read.
         """
-        versions = self._registry.versions().values()
-        ready = [v for v in versions if v.number < number and v.tags.get(TAG_STATE) == "ready"]
-        return self._read(ready[-1]) if ready else None
+        version = last_ready(self._registry, number)
+        return self._read(version) if version else None
 
     def _read(self, version: RegisteredVersion) -> Predecessor:
         source = f"version {version.number} of model {self._registry.model!r}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from pipeline.train.kinds.bisecting.kind import BisectingKind
 from pipeline.train.kinds.clusters.clustering import _SHARED_CODE, SCORING, Clustering
 from pipeline.train.kinds.kmeans.kind import KMeansKind
 from pipeline.train.kinds.mixture.kind import MixtureKind
+from pipeline.train.mlflow_client import artifact
 
 
 def imported(module: str, found: set[str]) -> set[str]:
@@ -32,3 +35,16 @@ def test_it_is_complete(kind: type[Clustering]) -> None:
     carried = {file.stem for file in files}
     assert imported(kind.loader, set()) <= carried and len(carried) == len(files)
     assert not {"kmeans", "bisecting", "mixture"} - {kind.code[0].stem} & carried
+
+
+def test_the_archive_loads_without_us_and_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    files = (*_SHARED_CODE, *KMeansKind.code)
+    package = artifact._package(files)
+    packed = [artifact._pack_code(tmp_path / name, package, files) for name in ("a", "b")]
+    assert packed[0].read_bytes() == packed[1].read_bytes()
+    load = (
+        f"import sys; sys.path = [{str(packed[0])!r}, *sys.path]; import {package}.load_kmeans as m; print(m.__file__)"
+    )
+    # Elsewhere, where no `scoring` is to be found.
+    told = subprocess.run([sys.executable, "-P", "-c", load], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout.startswith(str(packed[0])), told.stdout
