@@ -13,7 +13,7 @@ from infra.run.processes import marked
 # By name: SWATHE_DATA may be a directory that holds other things as well.
 _OURS = (
     *("kafka", "minio", "mlflow", "serving", "logs", "commands"),
-    *("settings.json", "supervisord.conf", "supervisord.pid", "credentials.env", "infra.lock"),
+    *("settings.json", "supervisord.conf", "supervisord.pid", "credentials.env", "infra.lock", "took.json"),
 )
 
 
