@@ -206,7 +206,9 @@ class Assigner:
         It ends elsewhere only where rounding makes a shortcut say more than the distances do; such a row is walked.
         """
         step = max(1, _AT_ONCE // len(self._norms))
-        blocks = [self._nearest(points[begin : begin + step]) for begin in range(0, max(1, len(points)), step)]
+        # A square beyond all doubles is infinitely far, as it is in Spark.
+        with np.errstate(over="ignore", invalid="ignore"):
+            blocks = [self._nearest(points[begin : begin + step]) for begin in range(0, max(1, len(points)), step)]
         best, best_square, sure = blocks[0] if len(blocks) == 1 else map(np.concatenate, zip(*blocks, strict=True))
         best, distances = best.astype(np.int32), np.sqrt(best_square)
         if not sure.all():
