@@ -22,7 +22,7 @@ from pipeline.train.kinds.clusters.assign import thin
 from pipeline.train.kinds.clusters.distinct import distinct_points, too_few
 from pipeline.train.kinds.clusters.k_curve import KPoint, Sweep, choose
 from pipeline.train.kinds.clusters.prepared import SCALED, Prepared
-from pipeline.train.kinds.kmeans.fit import PARALLEL, Clustering, fit_kmeans, solver_for
+from pipeline.train.kinds.kmeans.fit import PARALLEL, Clustering, fit_kmeans
 from pipeline.train.kinds.kmeans.starts import THREADS, best, fit_from_seeds
 
 if TYPE_CHECKING:
@@ -61,9 +61,8 @@ def sweep(prepared: Prepared, rows: int, model: KMeans, tried: KRange) -> Sweep:
 def _curve(sample: DataFrame, model: KMeans, tried: KRange, numbers: Sequence[int]) -> tuple[KPoint, ...]:
     """Return a point for each k of which any seed finds all centres; where there is none, for the smallest."""
     wanted = [(k, model.seed + turn) for k in numbers for turn in range(tried.seeds)]
-    solver, points = solver_for(sample), sample.select(SCALED)
     with ThreadPoolExecutor(THREADS) as pool:
-        fitted = list(pool.map(lambda pair: (pair[0], fit_kmeans(points, model, *pair, solver=solver)), wanted))
+        fitted = list(pool.map(lambda pair: (pair[0], fit_kmeans(sample, model, *pair)), wanted))
         found = [best([each for of, each in fitted if of == k], k) for k in numbers]
         full = [each for each in found if each is not None]
         if not full:

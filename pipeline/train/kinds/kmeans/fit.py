@@ -43,28 +43,12 @@ class Clustering:
     start: str = PARALLEL
 
 
-def solver_for(scaled: DataFrame) -> str:
-    """Return the solver that Spark chooses for vectors such as ``SCALED``: by blocks where half or more is not zero.
-
-    Left to itself it counts that before each fit, in a pass over the rows.
-    """
-    counted = Summarizer.metrics("count", "numNonZeros").summary(fn.col(SCALED))
-    found = scaled.select(counted.alias("found")).first()
-    assert found is not None  # noqa: S101 - an aggregate has a row
-    nonzero = found["found"]["numNonZeros"].toArray()
-    return "block" if nonzero.sum() >= found["found"]["count"] * len(nonzero) * 0.5 else "row"
-
-
-def fit_kmeans(
-    scaled: DataFrame, model: KMeansSection, k: int, seed: int, start: str = PARALLEL, *, solver: str = "auto"
-) -> Clustering:
+def fit_kmeans(scaled: DataFrame, model: KMeansSection, k: int, seed: int, start: str = PARALLEL) -> Clustering:
     """Fit KMeans with ``k`` clusters on ``scaled``: its columns are ``SCALED`` and, where rows weigh more, ``WEIGHT``.
 
     A projection of cached rows is best: KMeans then keeps its own points, with their norms, while it iterates.
     """
-    kmeans = KMeans(
-        featuresCol=SCALED, predictionCol=CLUSTER, k=k, seed=seed, maxIter=model.max_iter, tol=model.tol, solver=solver
-    )
+    kmeans = KMeans(featuresCol=SCALED, predictionCol=CLUSTER, k=k, seed=seed, maxIter=model.max_iter, tol=model.tol)
     if start != PARALLEL:
         kmeans.setInitMode(start)
     if WEIGHT in scaled.columns:

@@ -16,7 +16,7 @@ from pyspark import StorageLevel
 from contract.errors import DataError
 from contract.kinds.kmeans import KMeans
 from pipeline.train.kinds.clusters.distinct import distinct_points, too_few
-from pipeline.train.kinds.kmeans.fit import RANDOM, Clustering, fit_kmeans, solver_for
+from pipeline.train.kinds.kmeans.fit import RANDOM, Clustering, fit_kmeans
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -38,9 +38,9 @@ def fit_from_seeds(scaled: DataFrame, model: KMeans, k: int, seeds: Sequence[int
     ------
     DataError: the rows hold fewer distinct points than ``k``.
     """
-    solver = solver_for(scaled) if len(seeds) > 1 else "auto"
-    fitted = _at_once(lambda seed: fit_kmeans(scaled, model, k, seed, solver=solver), seeds)
-    return best(fitted, k) or _from_other_starts(scaled, model, k, seeds)
+    return best(_at_once(lambda seed: fit_kmeans(scaled, model, k, seed), seeds), k) or _from_other_starts(
+        scaled, model, k, seeds
+    )
 
 
 def best(fitted: Iterable[Clustering], k: int) -> Clustering | None:
