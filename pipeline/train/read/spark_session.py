@@ -168,15 +168,9 @@ class SparkOnDemand:
         return found | {
             "spark.driver.extraJavaOptions": " ".join([*options, _SHORT_LIVED] if self._short_lived else options),
             "spark.master": self._settings.master,
-            **self._jars(),
+            "spark.jars": self._settings.jars,
             "spark.driver.memory": self._settings.memory,
         }
-
-    def _jars(self) -> dict[str, str]:
-        if self._is_local:
-            # Not copied to where executors look for them, and loaded by a class loader whose classes are archived.
-            return {"spark.driver.extraClassPath": self._settings.jars.replace(",", os.pathsep)}
-        return {"spark.jars": self._settings.jars}
 
     def _let_it_read_the_store(self, session: SparkSession) -> None:
         # Set after the start: what the session is built with stands on the JVM's command line for all to read.
