@@ -8,8 +8,8 @@ SHELL := /bin/bash
 
 PYTHON ?=
 PYTEST ?=
-# Two groups of tests at a time (tests/conftest.py), on the same services: most of them wait for a service.
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+# Two files of tests at a time, on the same services: most of them wait for a service.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 BASE := PYTHON='$(PYTHON)' sh infra/bootstrap.sh base
 DEV := PYTHON='$(PYTHON)' sh infra/bootstrap.sh dev
 # Before what starts services: what they need beside Python packages is brought at the same time.

@@ -50,12 +50,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the name of its folder below `tests/`, and keep those together that share what is dear."""
+    """Mark each test with the name of its folder below `tests/`."""
     for item in items:
         item.add_marker(item.path.relative_to(_TESTS).parts[0])
-        # A file's tests share what its fixtures make, and those of several files the demo: once in one process.
-        shared = "demo" if "demo" in getattr(item, "fixturenames", ()) else str(item.path.relative_to(_TESTS))
-        item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")
