@@ -92,6 +92,11 @@ class _File(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         """Say nothing: the disk is full, or the directory went."""
 
+    def close(self) -> None:
+        """Close the file, if not all of it can be written: what ended the command is what is told."""
+        with contextlib.suppress(OSError):
+            super().close()
+
 
 def file_handler(path: Path) -> _File:
     """Return what writes to ``path``, which is made with its first line."""

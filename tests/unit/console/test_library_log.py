@@ -118,3 +118,10 @@ def test_asked_for_it_is_shown_too(logs: Path, caplog: pytest.LogCaptureFixture)
 )
 def test_where_it_lies(environ: dict[str, str], expected: str) -> None:
     assert library_log.directory(environ) == Path(expected)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+def test_a_log_that_takes_no_more_is_closed_without_a_word() -> None:
+    file = library_log.file_handler(Path("/dev/full"))
+    file.emit(logging.LogRecord("jvm", logging.INFO, "", 0, "a line", (), None))
+    file.close()

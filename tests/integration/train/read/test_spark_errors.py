@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,9 @@ def test_a_store_that_fails_inside_spark_is_a_service_that_fails(
 def test_a_disk_that_takes_no_more_stops_the_line_and_spends_no_number(lab: Lab) -> None:
     """A limit on the size of files is the full disk that needs no rights."""
     lab.land(batch(400, 1))
+    # The log of libraries takes no more either, which must not be what is told.
+    with (Path(lab.environ["SWATHE_DATA"]) / "logs" / "train-libraries.log").open("a") as log:
+        log.write("a line\n" * 10_000)
     done = subprocess.run(
         ["bash", "-c", 'ulimit -f 64; exec "$@"', "-", sys.executable, "-m", "pipeline", "train", "--stream", lab.file],
         cwd=ROOT,
