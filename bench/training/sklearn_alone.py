@@ -1,6 +1,7 @@
 """The limit: scikit-learn on the same rows, without Spark and tracking, in an environment of its own.
 
-In the form of scikit-learn's documentation: python sklearn_alone.py MODEL PART [PART …]
+Without the silhouette, too: scikit-learn's compares each row with each.
+In the form of its documentation: python sklearn_alone.py MODEL PART [PART …]
 """
 
 import os

@@ -8,14 +8,13 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TypedDict
 
 import click
 
+from bench import peers
 from bench.landing.readers.cases import CASES, COLUMNS, DECIMAL_CASES, DECIMALS, GOOD, GOOD_DECIMAL
 from bench.landing.records import STREAM_FILE, flights
 from console.commands import Command
@@ -70,14 +69,10 @@ def _others(sets: list[tuple[dict[str, str], Cases]], chunks: list[list[bytes]])
         "chunk_columns": {name: column.type for name, column in load_stream(STREAM_FILE).columns.items()},
         "chunks": [[value.decode() for value in chunk] for chunk in chunks],
     }
-    with tempfile.TemporaryDirectory() as folder:
-        python, lock = f"{folder}/bin/python", str(HERE.parent / "peers" / "readers.txt")
-        for arguments in (["venv", folder], ["pip", "install", "--python", python, "--require-hashes", "-r", lock]):
-            subprocess.run([sys.executable, "-m", "uv", *arguments, "-q"], check=True)
-        done = subprocess.run(
-            [python, str(HERE / "others.py")], input=json.dumps(asked), text=True, check=True,
-            stdout=subprocess.PIPE, env={"POLARS_MAX_THREADS": "1"},
-        )  # fmt: skip
+    done = subprocess.run(
+        [peers.python(HERE.parent / "peers" / "readers.txt"), str(HERE / "others.py")], input=json.dumps(asked),
+        text=True, check=True, stdout=subprocess.PIPE, env={"POLARS_MAX_THREADS": "1"},
+    )  # fmt: skip
     found: Found = json.loads(done.stdout)
     return found
 

@@ -49,8 +49,6 @@ TAG_ERROR: Final = "swathe.error"
 TAG_ATTEMPTS: Final = "swathe.attempts"
 """How often the batch was tried in this run, where that is more than once."""
 TAG_SUPERSEDED: Final = "swathe.superseded_by"
-# By this MLflow's pages begin with the runs of an experiment, and not with traces of language models.
-_KIND: Final = {"mlflow.experimentKind": "custom_model_development"}
 TAG_NOTE: Final = "mlflow.note.content"
 """What MLflow's page of a run shows as its description."""
 
@@ -128,7 +126,7 @@ class Runs:
 
     def _create_experiment(self) -> str:
         try:
-            return str(self.client.create_experiment(self._experiment, tags=_KIND))
+            return str(self.client.create_experiment(self._experiment))
         except MlflowException:
             # Another trainer of the same stream, under the other scheme, was quicker.
             found = self._found()

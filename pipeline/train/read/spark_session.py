@@ -113,7 +113,7 @@ class SparkOnDemand:
         """Let later JVMs start in less time, by what this one has loaded; nothing where that was done before."""
         gateway = self._gateway()
         if gateway is not None and gateway.proc.poll() is None and self._classes.is_missing():
-            with progress.step("keeping Spark's classes, once: later starts take half the time"):
+            with progress.step("keeping Spark's classes, once: later JVMs start with less work"):
                 self._classes.write(gateway.proc.pid)
 
     def close(self) -> None:
