@@ -83,7 +83,7 @@ def test_two_members_share_batches_that_overshoot_by_less_than_a_part(line: Line
 
 def test_members_do_not_alternate_batches_that_time_cuts(line: Line) -> None:
     line.make_topic(partitions=2)
-    with _members(line, 2, "--idle", "1s"):
+    with _members(line, 2, "--idle", "3s"):
         wait_for(lambda: line.members() == 2)
         for lane in (0, 1):
             line.send((record(lane * 100 + n) for n in range(40)), lane)
@@ -119,9 +119,9 @@ def test_a_window_waits_for_the_other_member_and_not_for_an_empty_lane(line: Lin
     start = 1_700_000_000_000
     with _members(line, 2, "--window", "10s"):
         wait_for(lambda: line.members() == 2)
-        for lane in (0, 1):
-            numbers = range(lane * 100, lane * 100 + 45)
-            line.send((record(n) for n in numbers), lane, [start + i * 1000 for i in range(45)])
+        # A row in each lane before any lane has a window behind it: nobody waits for a lane that is empty.
+        for lane, seconds in ((0, range(1)), (1, range(45)), (0, range(1, 45))):
+            line.send((record(lane * 100 + n) for n in seconds), lane, [start + n * 1000 for n in seconds])
         wait_for(lambda: len(line.manifests()) >= 4)
     wanted = [manifest.window for manifest in line.manifests() if manifest.window is not None]
     assert wanted == sorted(set(wanted)), "a window made two batches"
@@ -135,7 +135,9 @@ def test_a_window_does_not_wait_for_lanes_that_go_on_behind_it(line: Line) -> No
     with _members(line, 3, "--window", "5m"):
         wait_for(lambda: line.members() == 3)
         # Minutes of record time: the second window has rows in the first lane only, and no member knows two lanes.
-        for lane, minutes in ((0, (0, 1, 5, 6, 10)), (1, (0, 2, 11)), (2, (0, 3, 12))):
+        # Each lane's first window first: nobody waits for a lane that is empty, and rows that come later are late.
+        minutes_by_lane = ((0, 1), (0, 2), (0, 3)), ((5, 6, 10), (11,), (12,))
+        for lane, minutes in ((lane, minutes) for lanes in minutes_by_lane for lane, minutes in enumerate(lanes)):
             line.send((record(lane * 100 + n) for n in minutes), lane, [start + n * 60_000 for n in minutes])
         wait_for(lambda: len(line.manifests()) == 2)
     assert [(manifest.window, manifest.rows) for manifest in line.manifests()] == [(0, 6), (1, 2)]
