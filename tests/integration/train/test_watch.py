@@ -100,7 +100,9 @@ def test_killed_and_started_again_versions_are_in_order(lab: Lab, point: str) ->
     lab.land(batch(400, 1), batch(401, 2), batch(402, 3))
     with watching(lab, SWATHE_FAULT=point) as process:
         assert process.wait(READY_S) == -signal.SIGKILL
-    assert [number for number, state in lab.states() if state] == [1]
+    made = [number for number, state in lab.states() if state]
+    # The second is fitted while the first is completed, which then may have come to its end or not.
+    assert made == [1] or (point == "train.fitted:2" and made == [])
     with watching(lab) as process:
         until(lambda: [state for _, state in lab.states()] == ["ready"] * 3, process)
         terminate(process)
