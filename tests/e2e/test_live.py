@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from tests.services import ROOT, infra, port_block, settings_for
 pytestmark = pytest.mark.long
 
 
-def test_a_batch_has_its_route_within_15_seconds(tmp_path: Path) -> None:
+def test_each_batch_gets_its_route_while_the_line_runs(tmp_path: Path) -> None:
     with port_block() as ports:
         settings = settings_for(tmp_path / "data", ports)
         try:
@@ -26,7 +25,6 @@ def test_a_batch_has_its_route_within_15_seconds(tmp_path: Path) -> None:
         finally:
             infra("down", environ=settings)
     assert done.returncode == 0, done.stdout + done.stderr
-    seconds = [float(found) for found in re.findall(r"acknowledged, (\S+) s later", done.stdout)]
-    assert len(seconds) == 5
-    # The machine may be busy with other tests for a moment, so the middle one counts.
-    assert statistics.median(seconds) <= 15, done.stdout
+    # How long that takes is measured by `python -m bench line`.
+    routes = re.findall(r"acknowledged, \S+ s later \S+/(v\d+)/ answers", done.stdout)
+    assert routes == [f"v{number}" for number in range(1, 6)], done.stdout
