@@ -56,7 +56,7 @@ def test_again_it_does_only_what_is_new(demo: Demo) -> None:
 @pytest.fixture(scope="module")
 def spark(demo: Demo) -> Iterator[Any]:
     """A session that reads the demo's models from its tracking server."""
-    import mlflow
+    import mlflow.spark
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
@@ -73,9 +73,9 @@ def spark(demo: Demo) -> Iterator[Any]:
         yield session
         if is_ours:
             session.stop()
-            # Its JVM as well: the next session needs one that was started with its jars.
+            # Its JVM as well, of which MLflow keeps a handle: the next session needs one started with its jars.
             gateway: Any = SparkContext._gateway
-            SparkContext._gateway = SparkContext._jvm = None
+            SparkContext._gateway = SparkContext._jvm = mlflow.spark._HadoopFileSystem._filesystem = None
             gateway.shutdown()
             gateway.proc.stdin.close()
             gateway.proc.wait(60)

@@ -45,7 +45,7 @@ def test_parts_of_two_files_are_proved_and_what_cannot_read_them_is_refused(
         line.columns = columns
         for command in (["land", "--exit-when-idle", "1s"], ["rejects", "--land-again"], ["verify"]):
             code, said = line.run(*command)
-            assert code == 1 and f"{line.file}:6: {fault}" in said.replace("\n", ""), (command, said)
+            assert code == 1 and f"{line.file}:7: {fault}" in said.replace("\n", ""), (command, said)
     # What was rejected for want of a required column lands again without it, beside parts that have it.
     line.columns = "  x: {type: float64}\n"
     assert line.run("rejects", "--land-again")[0] == 0
