@@ -8,6 +8,10 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pyspark.sql import functions as fn
 
 from contract.errors import ChainError
@@ -59,6 +63,31 @@ def write_sorted(
     return found
 
 
+def write_sorted_here(
+    rows: pa.Table, store: ObjectStore, folder: str, keys: Sequence[str], *, row_group_rows: int
+) -> tuple[ResultsFile, ...]:
+    """Write ``rows``, of which there is one at least, as :func:`write_sorted` does, as one file, from this process."""
+    placed = rows.sort_by([(key, "ascending") for key in keys])
+    longest = np.sort(_text_bytes_here(rows))[::-1][:row_group_rows]
+    body = pa.BufferOutputStream()
+    pq.write_table(placed, body, row_group_size=_fitting(longest, row_group_rows))
+    content = body.getvalue().to_pybytes()
+    # One name: what an earlier attempt of the same run has left is replaced.
+    key = f"{folder}/rows.parquet"
+    etag = store.put(key, content)
+    first, last = (tuple(placed[name][at].as_py() for name in keys) for at in (0, len(placed) - 1))
+    return (ResultsFile(key=key, etag=etag, bytes=len(content), rows=len(placed), first=first, last=last),)
+
+
+def _text_bytes_here(rows: pa.Table) -> npt.NDArray[np.int64]:
+    """Return the bytes [n] of all texts of each row, as UTF-8."""
+    total: npt.NDArray[np.int64] = np.zeros(len(rows), dtype=np.int64)
+    for name, kind in zip(rows.schema.names, rows.schema.types, strict=True):
+        if pa.types.is_string(kind):
+            total += pc.fill_null(pc.binary_length(rows[name]), 0).to_numpy()
+    return total
+
+
 def _write(rows: DataFrame, url: str, row_group_rows: int) -> None:
     # Over what an earlier attempt of the same run has left, which nothing names.
     written = rows.write.mode("overwrite")
@@ -76,7 +105,12 @@ def _text_bytes(rows: DataFrame) -> Column:
 def _rows_that_fit(rows: DataFrame, most: int) -> int:
     """Return how many rows, ``most`` at most, any row group may have: as many of the longest as fit into one."""
     longest = rows.select(_text_bytes(rows).alias("bytes")).orderBy(fn.desc("bytes")).limit(most).toArrow()
-    together = np.cumsum(longest["bytes"].to_numpy())
+    return _fitting(longest["bytes"].to_numpy(), most)
+
+
+def _fitting(longest: npt.NDArray[np.int64], most: int) -> int:
+    """Return how many of the ``longest`` texts, in bytes, fit into a row group together; ``most`` where all do."""
+    together = np.cumsum(longest)
     fitting = int(np.searchsorted(together, RESULTS_GROUP_TEXT_BYTES, side="right"))
     return most if fitting == len(together) else max(1, fitting)
 

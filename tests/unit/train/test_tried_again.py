@@ -145,7 +145,8 @@ def line(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     picture = {"clusters/sizes": np.zeros((9, 9, 3), np.uint8)}
     stood_for: dict[str, object] = {
         "silhouette": 0.5, "statistics": [], "draw": picture,
-        "prove": (SimpleNamespace(probabilities=None), sample, 0), "write_results": "results/s/r/manifest.json",
+        "prove": SimpleNamespace(golden=SimpleNamespace(probabilities=None), sample=sample, apart=0, all_rows=None),
+        "write_results": "results/s/r/manifest.json",
     }  # fmt: skip
     for name, found in stood_for.items():
         monkeypatch.setattr(clustering, name, made.passed(name, found))

@@ -114,9 +114,13 @@ def thin(rows: DataFrame, total: int, limit: int) -> DataFrame:
 
 def collect(assigned: DataFrame, encoding: Encoding) -> Sample:
     """Bring assigned rows to the driver, in the order of their coordinates."""
+    return sample_of(assigned.drop(ROW_ID).toArrow(), encoding)
+
+
+def sample_of(table: pa.Table, encoding: Encoding) -> Sample:
+    """Return rows that were brought to the driver, in the order of their coordinates."""
     inputs = [each.name for each in encoding.inputs]
-    also = [PROBABILITIES] if PROBABILITIES in assigned.columns else []
-    table = assigned.select(PARTITION, OFFSET, CLUSTER, DISTANCE, *inputs, *also).toArrow()
+    also = PROBABILITIES in table.schema.names
     partitions, offsets = table.column(PARTITION).to_numpy(), table.column(OFFSET).to_numpy()
     order = np.lexsort((offsets, partitions))
     cells = None if encoding.is_plain else Cells.of_table(encoding, table)[order]

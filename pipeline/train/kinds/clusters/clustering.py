@@ -35,6 +35,7 @@ from scoring.golden import Golden
 from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.ml.feature import StandardScaler, StandardScalerModel
     from pyspark.sql import DataFrame
 
@@ -119,9 +120,10 @@ class FittedClustering:
 
     def made(self, beside: ThreadPoolExecutor, watch: Stopwatch) -> Made:
         """Prove that numpy assigns as Spark does, compare, measure; write results and draw ``beside``."""
-        golden, sample, apart = prove(self.batch.spark, self.trained, watch)
+        proof = prove(self.batch.spark, self.trained, watch)
+        golden, sample = proof.golden, proof.sample
         # Not before: rows that numpy would assign otherwise are no results.
-        results = beside.submit(self._write_results)
+        results = beside.submit(self._write_results, proof.all_rows)
         with watch.measured("compare"):
             comparison = self._compare(sample)
         named = self.trained.named(comparison.lineage.labels)
@@ -129,7 +131,7 @@ class FittedClustering:
         score = silhouette(named, sample, watch)
         metrics = describe.run_metrics(named.scoring, named.clusters, score, named.metrics, named.mean)
         if sample.probabilities is not None:
-            metrics |= describe.likely_metrics(sample.probabilities, apart)
+            metrics |= describe.likely_metrics(sample.probabilities, proof.apart)
         table = describe.transitions_table(comparison.lineage)
         return Made(
             model=named.model,
@@ -168,10 +170,11 @@ class FittedClustering:
             cells=sample.cells,
         )
 
-    def _write_results(self) -> str:
+    def _write_results(self, all_rows: pa.Table | None) -> str:
         series, trained = self.opened.series, self.trained
         return write_results(
             trained.assigned.drop(PROBABILITIES),
+            all_rows,
             self.opened.store,
             model=series.model,
             run_id=self.batch.run_id,

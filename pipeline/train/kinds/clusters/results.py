@@ -18,11 +18,12 @@ from contract.model_version import (
     results_to_json,
 )
 from pipeline.object_store import ObjectStore
-from pipeline.train.kinds.sorted_files import write_sorted
+from pipeline.train.kinds.sorted_files import write_sorted, write_sorted_here
 from pipeline.train.read.layout import partitions_for
 from scoring.features import Encoding
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame
 
     from contract.features import CellType
@@ -38,11 +39,19 @@ _SORT_KEYS: Final = {
 
 
 def write_results(
-    assigned: DataFrame, store: ObjectStore, *, model: str, run_id: str, encoding: Encoding, rows: int
+    assigned: DataFrame,
+    here: pa.Table | None,
+    store: ObjectStore,
+    *,
+    model: str,
+    run_id: str,
+    encoding: Encoding,
+    rows: int,
 ) -> str:
     """Write the results of one version and return the key of their manifest.
 
-    ``assigned`` has the columns that :class:`ResultsManifest` lists, and ``rows`` rows.
+    ``assigned`` has the columns that :class:`ResultsManifest` lists, and ``rows`` rows; ``here`` are the same in this
+    process, if they are few enough for that: then they are sorted and written without a job of Spark's.
 
     Raises
     ------
@@ -53,15 +62,10 @@ def write_results(
     count = partitions_for(rows, len(features))
 
     def write(name: str) -> tuple[ResultsFile, ...]:
-        return write_sorted(
-            assigned,
-            store,
-            f"{prefix}{name}",
-            _SORT_KEYS[name],
-            count=rows,
-            files=count,
-            row_group_rows=RESULTS_ROW_GROUP_ROWS,
-        )
+        folder, keys, most = f"{prefix}{name}", _SORT_KEYS[name], RESULTS_ROW_GROUP_ROWS
+        if here is not None:
+            return write_sorted_here(here, store, folder, keys, row_group_rows=most)
+        return write_sorted(assigned, store, folder, keys, count=rows, files=count, row_group_rows=most)
 
     with ThreadPoolExecutor(len(_SORT_KEYS)) as pool:
         sets = dict(zip(_SORT_KEYS, pool.map(write, _SORT_KEYS), strict=True))

@@ -17,7 +17,7 @@ from contract.features import are_plain
 from contract.kinds.clusters import ClusteringSection
 from contract.stream import Stream
 from pipeline.train.kinds.clusters import evaluate, quality
-from pipeline.train.kinds.clusters.assign import Sample, collect, thin
+from pipeline.train.kinds.clusters.assign import PROBABILITIES, Sample, collect, sample_of, thin
 from pipeline.train.kinds.clusters.hard_points import check_parity, make_golden
 from pipeline.train.kinds.clusters.k_curve import Sweep
 from pipeline.train.kinds.clusters.prepare_typed import prepare_typed
@@ -30,6 +30,7 @@ from scoring.golden import Golden
 from scoring.scorer import ClusterNumbers
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.ml.base import Transformer
     from pyspark.sql import DataFrame, SparkSession
 
@@ -126,8 +127,22 @@ def _prepared(rows: DataFrame, stream: Stream, impute: str, fit_scaler: FitScale
     return prepare_typed(rows, stream.features, stream.inputs, impute, fit_scaler)
 
 
-def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Golden, Sample, int]:
-    """Compare numpy with Spark on the batch's rows and on hard points; return both, and how many rows were set apart.
+@dataclass(frozen=True)
+class Proof:
+    """Rows of which numpy and Spark say the same: hard points, and the batch's own or a sample of them.
+
+    ``apart``: of the sample, how many rows were set apart. ``all_rows`` are those to be written as results, if the
+    sample is no sample but all of them.
+    """
+
+    golden: Golden
+    sample: Sample
+    apart: int
+    all_rows: pa.Table | None
+
+
+def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> Proof:
+    """Compare numpy with Spark on the batch's rows and on hard points.
 
     Raises
     ------
@@ -135,10 +150,16 @@ def prove(spark: SparkSession, trained: Trained, watch: Stopwatch) -> tuple[Gold
     """
     with watch.measured("parity"):
         limit = min(SAMPLE_ROWS, SAMPLE_CELLS // len(trained.scoring.features))
-        sample = collect(thin(trained.assigned, trained.rows, limit), trained.scoring.encoding)
+        encoding, all_rows = trained.scoring.encoding, None
+        if trained.rows <= limit:
+            found = trained.assigned.toArrow()
+            sample = sample_of(found, encoding)
+            all_rows = found.drop_columns([name for name in found.schema.names if name == PROBABILITIES])
+        else:
+            sample = collect(thin(trained.assigned, trained.rows, limit), encoding)
         golden = make_golden(spark, trained.model, trained.scoring, sample)
         apart = check_parity(trained.scoring, golden, sample)
-    return golden, sample, apart
+    return Proof(golden, sample, apart, all_rows)
 
 
 def silhouette(trained: Trained, sample: Sample, watch: Stopwatch) -> float:

@@ -61,8 +61,9 @@ def trained(spark: SparkOnDemand, values: Floats, k: int) -> Trained:
 def test_it_is_proved_on_its_rows_and_far_from_all_of_them(spark: SparkOnDemand) -> None:
     values = grouped(600)
     found = trained(spark, values, 4)
-    golden, sample, apart = prove(spark.session(), found, Stopwatch())
-    assert len(sample.rows) == 600 and apart < 30
+    proof = prove(spark.session(), found, Stopwatch())
+    golden, sample = proof.golden, proof.sample
+    assert len(sample.rows) == 600 and proof.apart < 30
     assert sample.probabilities is not None and sample.probabilities.shape == (600, 4)
     assert golden.probabilities is not None and len(golden.probabilities) == len(golden.rows)
     nobody = (golden.probabilities == 1 / 4).all(axis=1)
@@ -84,8 +85,7 @@ def test_rows_that_make_no_mixture_are_told(spark: SparkOnDemand) -> None:
     with pytest.raises(DataError, match="3 distinct points are fewer than the 4 clusters asked for"):
         fit_mixture(spark.session(), prepared(spark, few), mixture(4), FEATURES)
     # Three of three: each component has no width at all, as Spark has it.
-    golden, _, _ = prove(spark.session(), trained(spark, np.column_stack([few, few]), 3), Stopwatch())
-    assert len(golden.rows)
+    assert len(prove(spark.session(), trained(spark, np.column_stack([few, few]), 3), Stopwatch()).golden.rows)
     session = spark.session()
     huge = session.sql("SELECT array(double(n) * 1e200, double(-n) * 1e200) AS v FROM range(9) AS t(n)")
     absurd = Prepared(
