@@ -8,8 +8,9 @@ SHELL := /bin/bash
 
 PYTHON ?=
 PYTEST ?=
-# Two files of tests at a time, on the same services: most of them wait for a service.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+# Two files of tests at a time, on the same services: most of them wait for a service. In the order of the folders: the
+# long files come first, and the many small ones of unit tests leave no process without work at the end.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 BASE := PYTHON='$(PYTHON)' sh infra/bootstrap.sh base
 DEV := PYTHON='$(PYTHON)' sh infra/bootstrap.sh dev
 # Before what starts services: what they need beside Python packages is brought at the same time.

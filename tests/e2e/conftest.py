@@ -1,4 +1,4 @@
-"""`make demo`, run once on services of its own, as a newcomer runs it."""
+"""`make demo`, run once for a file of tests on services of its own, as a newcomer runs it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run_command(command: tuple[str, ...], environ: dict[str, str], cwd: Path) ->
     return done.stdout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The line as `make demo` leaves it."""
     data = tmp_path_factory.mktemp("demo") / "data"
