@@ -64,7 +64,8 @@ def test_a_killed_worker_takes_at_most_its_own_requests_along(
     assert len(heavy.failures) <= 4
     for answer in heavy.failures:
         assert answer.code == 503, answer
-        assert answer.sent_at + answer.seconds - killed < 1, answer
+        # Soon where the worker had said that it begins; what it took without a word is given up after 3 s.
+        assert answer.sent_at + answer.seconds - killed < 10, answer
 
 
 def test_a_killed_api_process_comes_back_within_5_s(server: PredictionServer, made: Made, large: bytes) -> None:
