@@ -28,6 +28,7 @@ MOST_CONNECTIONS: Final = 1000
 # So many connections are taken in one turn of the loop.
 BACKLOG: Final = 128
 
+_END_OF_HEAD: Final = b"\r\n\r\n"
 _HEAD_S: Final = 10.0
 # How long the rest of a body is read away that was answered before it was whole: some clients read only then.
 _LINGER_S: Final = 5.0
@@ -170,13 +171,17 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             super().data_received(data)
             return
-        while data and not self.transport.is_closing():
+        # The head alone first, where its end is in sight: the body behind it then comes in one piece.
+        end = data.find(_END_OF_HEAD, 0, HEAD_BYTES - self._head_bytes) + len(_END_OF_HEAD)
+        left = memoryview(data)
+        while left and not self.transport.is_closing():
             # One header without an end reaches no callback of the parser: bytes are counted here.
-            part = data[: HEAD_BYTES - self._head_bytes] if self._in_head else data
+            most = HEAD_BYTES - self._head_bytes if end < len(_END_OF_HEAD) else end
+            part, end = left[:most] if self._in_head else left, 0
             self._count(len(part))
-            super().data_received(part)
+            super().data_received(part)  # type: ignore[arg-type] # the parser takes any buffer
             self._refuse_excess()
-            data = data[len(part) :]
+            left = left[len(part) :]
 
     def _count(self, size: int) -> None:
         if self._in_head:

@@ -64,8 +64,8 @@ def _together(heads: tuple[bytes, ...], rows: Rows) -> bytes:
         return b"},".join(_written(heads, rows))
     numbers = _doubles(rows.distances)
     pieces = numbers * 2
-    following = [b"}," + head for head in heads]
-    pieces[::2] = [following[cluster] for cluster in _listed(rows.clusters)]
+    following = np.array([b"}," + head for head in heads], dtype=object)
+    pieces[::2] = following.take(rows.clusters).tolist()
     pieces[1::2] = numbers
     return b"".join(pieces)[2:]
 

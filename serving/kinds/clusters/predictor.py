@@ -7,7 +7,6 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -217,7 +216,11 @@ class ClusterPredictor:
             return Points(self._few(rows) if n <= _FEW_ROWS else self._encoded([*zip(*rows, strict=True)]))
         if n <= _FEW_ROWS:
             return Points([[math.nan if x is None else x for x in row] for row in rows])  # type: ignore[misc] # doubles
-        return Points(_doubles([*chain.from_iterable(rows)]).reshape(n, len(self.inputs)))
+        cells: list[Any] = []
+        # Row by row, for lists grow by whole tuples: through `chain` each cell would be asked for.
+        for row in rows:
+            cells.extend(row)
+        return Points(_doubles(cells).reshape(n, len(self.inputs)))
 
     def _few(self, rows: RowsIn) -> list[list[float]]:
         row = self.assigner.scoring.encoding.row
