@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.errors import InvalidRequestError, MalformedRequestError, RequestError
-from serving.rows_in.bodies import RowReader
+from serving.rows_in.bodies import Records, RowReader
 from serving.rows_in.cells import numbers
 from serving.rows_in.faults import explain
 
@@ -51,6 +52,25 @@ def _outcome(read: Any, body: bytes) -> Any:
 def test_both_readers_say_the_same(body: Any) -> None:
     encoded = json.dumps(body).encode()
     assert _outcome(READER.read, encoded) == _outcome(lambda text: explain(text, numbers(FEATURES)), encoded)
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 250, 65_535, 65_536])
+@pytest.mark.parametrize("names", [["a"], ["x" * 31, "y" * 32, "ü" * 200], [str(j) for j in range(16)], ["z" * 70_000]])
+def test_the_doubles_of_records_are_their_cells(count: int, names: list[str]) -> None:
+    count = min(count, 100) if len(names[0]) > 1_000 else count
+    values = [-0.0, 1, 5e-324, -1.7976931348623157e308, 0.1, 2**53, 33.0]
+    given = [[values[(i + j) % len(values)] for j in range(len(names))] for i in range(count)]
+    records = [dict(zip(names, row, strict=True)) for row in given]
+    rows = RowReader(numbers(names)).read(json.dumps({"dataframe_records": records}).encode())
+    assert isinstance(rows, Records)
+    found = rows.doubles()
+    assert found is not None
+    assert found.tobytes() == np.array(given, dtype=np.float64).tobytes()
+    for i in {0, count - 1}:
+        missing = [*records[:i], records[i] | {names[-1]: None}, *records[i + 1 :]]
+        rows = RowReader(numbers(names)).read(json.dumps({"dataframe_records": missing}).encode())
+        assert isinstance(rows, Records)
+        assert rows.doubles() is None
 
 
 @given(st.binary(max_size=60))
