@@ -28,7 +28,7 @@ from pipeline.train.publish.plan import PENDING, Action, Step, plan
 from pipeline.train.read.batches import SealedBatch, sealed_batches
 from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.series import Series
-from pipeline.train.settings import SparkSettings, TrackingSettings
+from pipeline.train.settings import TrackingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Watch:
         series: Series,
         tracking: TrackingSettings,
         stored: StoreSettings,
-        spark: SparkSettings,
+        spark: SparkOnDemand,
         *,
         poll_s: float,
         say: Callable[[str], None],
@@ -58,8 +58,7 @@ class Watch:
         self._store = ObjectStore(stored)
         self._registry = Registry(tracking, series.model)
         self._registrations = Registrations(self._registry, Ledger(self._store, series.model))
-        self._spark = SparkOnDemand(spark, stored)
-        self._stop = threading.Event()
+        self._spark, self._stop = spark, threading.Event()
         self._known: tuple[SealedBatch, ...] = ()
         self._settled: int | None = None
         self._said = ""
@@ -126,7 +125,6 @@ class Watch:
             reraise=True,
         )
         try:
-            self._spark.start()
             while not self._stop.is_set():
                 retrying(self._look)
                 self._stop.wait(self._poll_s)

@@ -14,6 +14,7 @@ from console.exit_codes import DONE
 from contract.errors import StopError
 from pipeline.settings import store_settings
 from pipeline.train.mlflow_client.mlflow_run_parent import Launcher
+from pipeline.train.read.spark_session import SparkOnDemand
 from pipeline.train.series import FROM_FILE, FROM_STREAM, SCHEMES, open_series
 from pipeline.train.settings import spark_settings, tracking_settings
 
@@ -60,9 +61,10 @@ def watch(*, stream_path: str, scheme: str, model: str, poll_s: float, end_with_
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, note)
     launcher = Launcher() if end_with_parent else None
-    tracking, stored, spark = tracking_settings(), store_settings(), spark_settings()
-    series = open_series(stream_path, scheme, model, tracking)
-    # After all that can be wrong with the flags: it imports mlflow and pyspark.
+    tracking, stored = tracking_settings(), store_settings()
+    series, spark = open_series(stream_path, scheme, model, tracking), SparkOnDemand(spark_settings(), stored)
+    # After all that can be wrong with the flags. What is imported next takes as long as a JVM's start.
+    spark.start()
     from pipeline.train.watch import Watch  # noqa: PLC0415
 
     watching = Watch(series, tracking, stored, spark, poll_s=poll_s, say=click.echo)

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
@@ -20,7 +20,7 @@ from pipeline.train.ledger.edits import Registered
 from pipeline.train.ledger.ledger import Noted
 from pipeline.train.ledger.registrations import Registrations
 from pipeline.train.series import Series
-from pipeline.train.settings import SparkSettings, TrackingSettings
+from pipeline.train.settings import TrackingSettings
 from pipeline.train.typed import typed_commands
 from pipeline.train.watch import Watch
 from tests.line import wait_for
@@ -72,11 +72,10 @@ def watching(tmp_path: Path, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
     series = Series(stream, "disjoint", "s", "", "", None, typed_commands(str(path), stream, "disjoint", "s"))
     stored = StoreSettings(endpoint_url="http://127.0.0.1:9", access_key=SecretStr("a"), secret_key=SecretStr("b"))
     monkeypatch.setattr(watch, "ObjectStore", lambda _: store)
-    monkeypatch.setattr(watch, "SparkOnDemand", lambda *_: Warm())
     monkeypatch.setattr(watch, "open_trainer", lambda *_, **__: Idle())
     monkeypatch.setattr(Registrations, "now", lambda _: Registered({}, Noted()))
     tracking = TrackingSettings(uri="http://127.0.0.1:9")
-    return Watch(series, tracking, stored, SparkSettings(), poll_s=0.01, say=lambda _: None)
+    return Watch(series, tracking, stored, cast("Any", Warm()), poll_s=0.01, say=lambda _: None)
 
 
 def test_the_stream_file_is_read_again_at_each_look(watching: Watch, tmp_path: Path) -> None:
