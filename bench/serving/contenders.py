@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -156,8 +155,19 @@ def running(
             time.sleep(0.02)
         yield Server(url, psutil.Process(started.pid), path, time.monotonic() - began)
     finally:
-        started.send_signal(signal.SIGTERM)
-        started.wait(timeout=30)
+        _end(started)
+
+
+def _end(started: subprocess.Popen[bytes]) -> None:
+    """End a server as its users do, and what it leaves behind: LitServe as it is shipped leaves its workers."""
+    family: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family = psutil.Process(started.pid).children(recursive=True)
+    started.terminate()
+    started.wait(timeout=30)
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _answers(url: str) -> bool:

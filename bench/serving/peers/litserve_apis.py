@@ -20,7 +20,7 @@ class Predict(litserve.LitAPI):  # type: ignore[misc] # it ships no types
         """Take the model in."""
         self.assigner, self.chain = given()
 
-    def decode_request(self, request: dict[str, Any]) -> list[list[float]]:
+    def decode_request(self, request):  # type: ignore[no-untyped-def] # it takes an annotation for the body's model
         """Return the rows of a body."""
         return [[row[name] for name in FEATURES] for row in request["dataframe_records"]]
 
