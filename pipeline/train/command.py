@@ -117,7 +117,7 @@ class TrainCommand:
 
     def work(self, wait_s: float, *, trains: bool = False) -> None:
         """Do what is planned, while no other trainer works on the model; ``trains``: Spark is likely to be needed."""
-        spark = SparkOnDemand(spark_settings(), self._stored, short_lived=True)
+        spark = SparkOnDemand(spark_settings(), self._stored, archives=True)
         try:
             longer = self._series.commands.train_waiting(max(600.0, 2 * wait_s))
             with Lease(self._store, self._series.model, wait_s=wait_s, longer=longer) as lease:

@@ -43,8 +43,8 @@ _SCRATCH = "_spark"
 
 # A JVM without memory half lives: Python would wait for ever for the thread that died of it.
 _ALWAYS = "-XX:+ExitOnOutOfMemoryError"
-# A JVM that lives for a minute has no use for a collector that runs beside it: a tenth less time for three batches.
-_SHORT_LIVED = "-XX:+UseSerialGC"
+# Most of a first version is the JVM warming up, and a collector that works beside it takes a tenth of that for itself.
+_COLLECTOR = "-XX:+UseSerialGC"
 
 
 @contextmanager
@@ -59,10 +59,10 @@ def _unless_it_dies() -> Iterator[None]:
 
 
 class SparkOnDemand:
-    """Spark, started when first asked for and kept until closed."""
+    """Spark, started when first asked for and kept until closed; ``archives``: its classes may be asked of it."""
 
-    def __init__(self, settings: SparkSettings, store: StoreSettings, *, short_lived: bool = False) -> None:
-        self._settings, self._store, self._short_lived = settings, store, short_lived
+    def __init__(self, settings: SparkSettings, store: StoreSettings, *, archives: bool = False) -> None:
+        self._settings, self._store, self._archives = settings, store, archives
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="spark-start")
         self._directory: str | None = None
         self._session: Future[SparkSession] | None = None
@@ -164,9 +164,9 @@ class SparkOnDemand:
         self._directory = self._directory or tempfile.mkdtemp(prefix=f"swathe-spark-{os.getpid()}-")
         if local:
             found["spark.local.dir"] = self._directory
-        options = [f"-Djava.io.tmpdir={self._directory}", _ALWAYS, self._classes.option(writes=self._short_lived)]
+        archive = self._classes.option(writes=self._archives)
         return found | {
-            "spark.driver.extraJavaOptions": " ".join([*options, _SHORT_LIVED] if self._short_lived else options),
+            "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={self._directory} {_ALWAYS} {_COLLECTOR} {archive}",
             "spark.master": self._settings.master,
             "spark.jars": self._settings.jars,
             "spark.driver.memory": self._settings.memory,
