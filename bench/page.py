@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bench.asked import ASKED
 from bench.figures import Asked, Verdict
-from bench.measurements import Run, values
+from bench.measurements import MEASUREMENTS, Run, values
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 PAGE: Final = DOCS / "performance.md"
@@ -57,7 +57,8 @@ def table(measured: Mapping[str, list[Run]], asked: Iterable[Asked] = tuple(ASKE
 
 def contenders(measured: Mapping[str, list[Run]]) -> str:
     """Return a table for each measurement of what each contender did, by the medians of its runs."""
-    return "".join(map(_contenders, measured, measured.values()))
+    # A measurement that was run again is not moved to the end by that.
+    return "".join(_contenders(name, measured[name]) for name in MEASUREMENTS if name in measured)
 
 
 def _contenders(name: str, runs: list[Run]) -> str:
