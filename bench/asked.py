@@ -41,10 +41,10 @@ _LANDING: Final = (
     Asked("landing.of_bare", "landing: of the best bare loop's rate", least=30, goal=40, unit="%"),
     Asked("landing.of_quix", "landing: times the rate of Quix Streams' S3 file sink", least=6),
     Asked("landing.of_one_at_a_time", "landing: times the rate of `json.loads`, one record at a time", least=3),
-    Asked("landing.two_members", "landing, two members on two partitions: times the rate of one", least=1.3),
     Asked("landing.avro", "landing Avro: times the rate of JSON", least=0.25),
     Asked("landing.avro_array", "landing Avro with an array: times the rate of JSON", least=0.25),
     Asked("landing.mb", "landing: peak memory", most=500, unit="MB"),
+    Asked("landing.members.two", "landing, two members on two partitions: times the rate of one", least=1.3),
     Asked("landing.tenfold.mb", "landing ten times the records: times the memory of once", most=1.1),
     Asked("landing.nested.one_path", "landing, one column under a path: times the CPU of flat", most=1.15),
 )

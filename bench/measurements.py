@@ -36,6 +36,7 @@ class Measurement:
 
 MEASUREMENTS: Final[Mapping[str, Measurement]] = {
     "landing": Measurement("bench.landing", ("--records", "500000")),
+    "landing.members": Measurement("bench.landing", ("--members-only",), ("--members-only",)),
     "landing.tenfold": Measurement("bench.landing", None, ("--tenfold-only",), runs=1),
     "landing.nested": Measurement("bench.landing.nested", (), on_services=False),
     "describing": Measurement("bench.describing", ("--rows", "1000000", "--turns", "1", "--plain-only"),

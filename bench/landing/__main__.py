@@ -12,10 +12,11 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench import record
 from bench.landing.avro_records import NESTED_FILE, SCHEMA_FILE, avro_flights, write_schemas
+from bench.landing.contenders import Progress
 from bench.landing.records import STREAM_FILE, fill_topic
 from bench.peers import python_or_said
 from bench.training.measure import Family
@@ -65,11 +66,16 @@ def _run(contender: str, stream: Path, rows: int, python: str = sys.executable, 
     return subprocess.Popen([python, *script, *arguments], stdout=subprocess.PIPE, text=True, env=os.environ)
 
 
-def _result(process: subprocess.Popen[str]) -> Result:
+def _said(process: subprocess.Popen[str]) -> dict[str, Any]:
     said, _ = process.communicate(timeout=1_800)
     if process.returncode:
         raise SystemExit("a contender failed")
-    return Result(**json.loads(said.splitlines()[-1]))
+    found: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return found
+
+
+def _result(process: subprocess.Popen[str]) -> Result:
+    return Result(**_said(process))
 
 
 def _with_jvm(process: subprocess.Popen[str]) -> Result:
@@ -98,9 +104,14 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=112_000, help="rows of a batch")
     options.add_argument("--formats-only", action="store_true", help="JSON and Avro alone")
     options.add_argument("--tenfold-only", action="store_true", help="memory at ten times the records alone")
+    options.add_argument("--members-only", action="store_true", help="two members beside one, at six times the records")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), chosen.rows)
+        if chosen.members_only:
+            # Enough that both are still at work after a heartbeat has told the first that there is a second.
+            bench.members(bench.topic(6 * chosen.records, 2))
+            return
         one = bench.topic(chosen.records)
         if chosen.tenfold_only:
             bench.tenfold(one, bench.topic(10 * chosen.records))
@@ -108,8 +119,6 @@ def main() -> None:
         bench.formats(one, chosen.records)
         if not chosen.formats_only:
             bench.peers(one)
-            # Long enough that the second member's joining is not all that is measured.
-            bench.members(bench.topic(4 * chosen.records, 2))
 
 
 class Bench:
@@ -156,10 +165,11 @@ class Bench:
 
     def members(self, two: str) -> None:
         """One member and two, on two partitions."""
-        one = self._alone("landing, two partitions", "ours", two)
-        stream = _stream_file(self._directory, two)
-        _measure("landing, two members", lambda: _together(stream, self._rows), self._found)
-        record.figure("landing.two_members", self._found["landing, two members"].records_s / one.records_s)
+        for name, count in (("landing, one member", 1), ("landing, two members", 2)):
+            stream = _stream_file(self._directory, two)
+            _measure(name, partial(_together, stream, self._rows, count), self._found)
+        one, both = self._found["landing, one member"], self._found["landing, two members"]
+        record.figure("landing.members.two", both.records_s / one.records_s)
 
     def tenfold(self, one: str, ten: str) -> None:
         """Memory, as the topic grows."""
@@ -174,14 +184,23 @@ class Bench:
         return self._found[name]
 
 
-def _together(stream: Path, rows: int) -> Result:
-    results = [_result(process) for process in [_run("member", stream, rows) for _ in range(2)]]
+def _together(stream: Path, rows: int, members: int) -> Result:
+    """Return what ``members`` of a group did between the moment when each had a lane and that when the first was done.
+
+    The group deals its lanes out again when a member joins, which says nothing of how quick members are.
+    """
+    said = [_said(process) for process in [_run("member", stream, rows) for _ in range(members)]]
+    courses = [[Progress(*step) for step in each["progress"]] for each in said]
+    if not all(courses):
+        raise SystemExit("a member got no lane before the other was done: more --records are needed")
+    began, ended = max(course[0].moment for course in courses), min(course[-1].moment for course in courses)
+    within = [[step for step in course if began <= step.moment <= ended] for course in courses]
     return Result(
-        sum(result.records for result in results),
-        min(result.began for result in results if result.records),
-        max(result.ended for result in results if result.records),
-        sum(result.cpu_s for result in results),
-        max(result.peak_mb for result in results),
+        sum(steps[-1].records - steps[0].records for steps in within),
+        began,
+        ended,
+        sum(steps[-1].cpu_s - steps[0].cpu_s for steps in within),
+        max(each["peak_mb"] for each in said),
     )
 
 

@@ -32,15 +32,13 @@ MEMBER_IDLE_S = 8.0
 
 
 class Puts:
-    """When PUTs ended, and how long the longest took."""
+    """When PUTs ended."""
 
     def __init__(self) -> None:
         self.ended: list[float] = []
-        self.longest_s = 0.0
 
-    def observe(self, seconds: float) -> None:
+    def observe(self, seconds: float) -> None:  # noqa: ARG002 - landing tells how long it took
         """Take in one PUT, which ends now."""
-        self.longest_s = max(self.longest_s, seconds)
         self.ended.append(time.perf_counter())
 
 
@@ -50,6 +48,20 @@ class Run(NamedTuple):
     records: int
     began: float
     ended: float
+
+
+class Progress(NamedTuple):
+    """How far a process had come at a moment of that clock: records that it took, and its user and system time."""
+
+    moment: float
+    records: int
+    cpu_s: float
+
+
+class Member(NamedTuple):
+    """How one process of several came on: before its first fetch, and after each."""
+
+    progress: list[Progress]
 
 
 def bare(stream_path: str, rows: int) -> Run:  # noqa: ARG001 - all contenders are called alike
@@ -104,36 +116,35 @@ def ours(stream_path: str, rows: int) -> Run:
     """`python -m pipeline land`, from the first record fetched to the last manifest sealed."""
     landed = _land(stream_path, rows)
     # The tail waits for the topic to be idle; everything else is work.
-    return Run(landed.rows, landed.first_record, landed.last_record + landed.tail_s)
+    first, *_, last = landed.progress
+    return Run(landed.rows, first.moment, last.moment + landed.tail_s)
 
 
-def member(stream_path: str, rows: int) -> Run:
-    """One of several: from the first record to the last, and the longest PUT for the tail's, which waits for others."""
-    landed = _land(stream_path, rows, MEMBER_IDLE_S)
-    return Run(landed.rows, landed.first_record, landed.last_record + landed.longest_put_s)
+def member(stream_path: str, rows: int) -> Member:
+    """One of several."""
+    return Member(_land(stream_path, rows, MEMBER_IDLE_S).progress)
 
 
 class _Landed(NamedTuple):
-    """Rows, when the first and the last record were taken, and how long the tail took from when it was begun."""
+    """Rows, how their records were taken, and how long the tail took from when it was begun, in seconds."""
 
     rows: int
-    first_record: float
-    last_record: float
+    progress: list[Progress]
     tail_s: float
-    longest_put_s: float
 
 
 def _land(stream_path: str, rows: int, idle_s: float = IDLE_S) -> _Landed:
     """Land all there is."""
-    taken: list[float] = []
+    progress: list[Progress] = []
     tails: list[float] = []
     puts = Puts()
     take, land_tail = Lander.take, Lander.land_tail
 
     def timed_take(self: Lander, fetched: FetchedRecords) -> None:
-        taken.append(time.perf_counter())
+        if not progress:
+            progress.append(Progress(time.perf_counter(), 0, cpu_s()))
         take(self, fetched)
-        taken.append(time.perf_counter())
+        progress.append(Progress(time.perf_counter(), progress[-1].records + len(fetched.offsets), cpu_s()))
 
     def timed_tail(self: Lander) -> bool:
         tails.append(time.perf_counter())
@@ -145,12 +156,9 @@ def _land(stream_path: str, rows: int, idle_s: float = IDLE_S) -> _Landed:
         stream_path=stream_path, put_durations=puts,
     )  # fmt: skip
     landing.member.run()
-    if not taken:
-        # Another member was done before this one had joined.
-        return _Landed(0, 0.0, 0.0, 0.0, 0.0)
-    # Without a tail, the last record completed the last batch.
-    tail_s = max(0.0, puts.ended[-1] - tails[0])
-    return _Landed(landing.lander.counts.rows, taken[0], taken[-1], tail_s, puts.longest_s)
+    # Without a tail, the last record completed the last batch; without a PUT, another member had taken all.
+    tail_s = max(0.0, puts.ended[-1] - tails[0]) if puts.ended else 0.0
+    return _Landed(landing.lander.counts.rows, progress, tail_s)
 
 
 def _assign_all(consumer: object, topic: str) -> None:
@@ -161,12 +169,18 @@ def _assign_all(consumer: object, topic: str) -> None:
     consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
 
 
-CONTENDERS: dict[str, Callable[[str, int], Run]] = {
+CONTENDERS: dict[str, Callable[[str, int], Run | Member]] = {
     "bare": bare,
     "one_at_a_time": one_at_a_time,
     "ours": ours,
     "member": member,
 }
+
+
+def cpu_s() -> float:
+    """Return the process's user and system time so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def peak_mb() -> float:
@@ -177,5 +191,4 @@ def peak_mb() -> float:
 
 if __name__ == "__main__":
     run = CONTENDERS[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps({**run._asdict(), "cpu_s": used.ru_utime + used.ru_stime, "peak_mb": peak_mb()}))
+    print(json.dumps({**run._asdict(), "cpu_s": cpu_s(), "peak_mb": peak_mb()}))
