@@ -1,4 +1,4 @@
-"""What is measured, each in a process of its own: prints records, seconds and peak memory as one JSON line."""
+"""What is measured, each in a process of its own: prints how it came on, CPU time and peak memory as one JSON line."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.landing.members import Progress
 from contract.stream_sections import Cut
 from pipeline.columns import part_schema
 from pipeline.land.assemble import assemble
@@ -50,16 +51,8 @@ class Run(NamedTuple):
     ended: float
 
 
-class Progress(NamedTuple):
-    """How far a process had come at a moment of that clock: records that it took, and its user and system time."""
-
-    moment: float
-    records: int
-    cpu_s: float
-
-
 class Member(NamedTuple):
-    """How one process of several came on: before its first fetch, and after each."""
+    """How one process of several came on: before it took its first records, and after each time."""
 
     progress: list[Progress]
 
