@@ -44,7 +44,9 @@ _LANDING: Final = (
     Asked("landing.avro", "landing Avro: times the rate of JSON", least=0.25),
     Asked("landing.avro_array", "landing Avro with an array: times the rate of JSON", least=0.25),
     Asked("landing.mb", "landing: peak memory", most=500, unit="MB"),
-    Asked("landing.members.two", "landing, two members while both land, two partitions: times the rate of one", least=1.3),
+    Asked(
+        "landing.members.two", "landing, two members while both land, two partitions: times the rate of one", least=1.3
+    ),
     Asked("landing.tenfold.mb", "landing ten times the records: times the memory of once", most=1.1),
     Asked("landing.nested.one_path", "landing, one column under a path: times the CPU of flat", most=1.15),
 )

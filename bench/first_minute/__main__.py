@@ -17,6 +17,8 @@ from bench.services import free_ports
 
 # The last one before people's waiting was looked at.
 BEFORE = "225d6cd"
+# It fails where a checkout lies under the home directory, as the bench's do.
+NOT_THERE = "tests/unit/contract/test_documentation.py::test_defaults_are_told_as_they_are"
 # Found on a machine, they save what is measured.
 SAVING = ("minio", "go")
 
@@ -32,7 +34,8 @@ def main() -> None:
             _demo(Path(folder))
     if chosen.only != "demo":
         other = earlier(chosen.commit).root
-        before, now = (_seconds("test", root, dict(os.environ), warm=True) for root in (other, ROOT))
+        deselected = dict(os.environ) | {"PYTEST": f"--deselect {NOT_THERE}"}
+        before, now = (_seconds("test", root, deselected, warm=True) for root in (other, ROOT))
         record.fact("make test", before_s=before, now_s=now)
         record.figure("first_minute.tests", now / before)
 
