@@ -59,7 +59,10 @@ def _unless_it_dies() -> Iterator[None]:
 
 
 class SparkOnDemand:
-    """Spark, started when first asked for and kept until closed; ``archives``: its classes may be asked of it."""
+    """Spark, started when first asked for and kept until closed.
+
+    ``archives``: where there is no archive of Java's classes yet, this one can be told to write it.
+    """
 
     def __init__(self, settings: SparkSettings, store: StoreSettings, *, archives: bool = False) -> None:
         self._settings, self._store, self._archives = settings, store, archives
