@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from infra.run.processes import port_is_free
+from tests.debian import program
 
 STRANGER = "nobody"
 PASSWORD = "of a test, p@ss/word"
@@ -21,12 +22,7 @@ UP_S = 60.0
 
 def programs() -> Path:
     """Return the directory of initdb and postgres; root installs Debian's package where it is missing."""
-    found = _newest()
-    if found is None and os.geteuid() == 0:
-        subprocess.run(["apt-get", "install", "-y", "-q", "postgresql"], check=True, timeout=600, capture_output=True)
-        found = _newest()
-    assert found is not None, "PostgreSQL is not installed; `apt-get install postgresql` brings it"
-    return found
+    return program(_newest, "postgresql")
 
 
 def _newest() -> Path | None:

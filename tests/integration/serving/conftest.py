@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from tests.debian import program
 from tests.integration.serving.prediction_server import PredictionServer
 from tests.integration.serving.registered import Made, Maker
 
@@ -78,11 +79,15 @@ def served(services: dict[str, str], maker: Maker, tmp_path_factory: pytest.Temp
         server.close()
 
 
+def _chromium() -> Path | None:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    return Path(found) if found else None
+
+
 @pytest.fixture
 def chromium_page() -> Iterator[Page]:
     """A page of a real browser; whatever it complains of fails the test."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    assert chromium, "no chromium on PATH; on Debian: apt-get install chromium"
+    chromium = program(_chromium, "chromium")
     complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
