@@ -35,9 +35,11 @@ def main() -> None:
     if chosen.only != "demo":
         other = earlier(chosen.commit).root
         deselected = dict(os.environ) | {"PYTEST": f"--deselect {NOT_THERE}"}
-        before, now = (_seconds("test", root, deselected, warm=True) for root in (other, ROOT))
+        # A test of the old commit that fails on this machine shortens nothing: all the others run as well.
+        before = _seconds("test", other, deselected, warm=True, may_fail=True)
+        now = _seconds("test", ROOT, deselected, warm=True)
         record.fact("make test", before_s=before, now_s=now)
-        record.figure("first_minute.tests", now / before)
+        record.figure("first_minute.tests.seconds", now / before)
 
 
 def _demo(folder: Path) -> None:
@@ -71,7 +73,9 @@ def bare_environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]
     return kept | caches | free_ports() | {"SWATHE_DATA": str(folder / "data"), "PATH": os.pathsep.join(path)}
 
 
-def _seconds(target: str, clone: Path, environ: Mapping[str, str], *, warm: bool = False) -> float:
+def _seconds(
+    target: str, clone: Path, environ: Mapping[str, str], *, warm: bool = False, may_fail: bool = False
+) -> float:
     """Return what `make` takes, once more if its caches are to be warm.
 
     Raises
@@ -83,7 +87,10 @@ def _seconds(target: str, clone: Path, environ: Mapping[str, str], *, warm: bool
     began = time.perf_counter()
     done = subprocess.run(["make", target], cwd=clone, env=dict(environ), check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
-        raise SystemExit(f"make {target} failed with exit code {done.returncode}; its words are above")
+        said = f"make {target} failed with exit code {done.returncode}; its words are above"
+        if not may_fail:
+            raise SystemExit(said)
+        print(said, flush=True)
     return time.perf_counter() - began
 
 
