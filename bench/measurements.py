@@ -53,7 +53,7 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = {
     "serving.recommending": Measurement("bench.serving", None, ("--recommending", "--turns", "1")),
     "serving.peers": Measurement("bench.serving.peers", ("--seconds", "2")),
     "line": Measurement("bench.line", ()),
-    "first_minute": Measurement("bench.first_minute", None, ("--only", "demo"), on_services=False),
+    "first_minute": Measurement("bench.first_minute", None, ("--only", "demo"), runs=1, on_services=False),
     "first_minute.tests": Measurement("bench.first_minute", None, ("--only", "tests"), runs=1, on_services=False),
     "before": Measurement("bench.before", None, runs=1),
 }  # fmt: skip
