@@ -177,13 +177,18 @@ class _Reading:
             if self._found.labels.get(key, label) != label:
                 self._found.elsewhere[key] = f"{label!r} is at its place in {self._path}"
         columns = list(self._columns({key: TextColumn() for key in keys}).values())
-        told = 0
+        told, rows_before = 0, self._found.rows
         for cells in blocks.columns(dialect):
             self._found.rows += len(cells[0])
             if len(cells) == len(columns):
                 list(self._pool.map(_add, columns, cells))
             self._progress(blocks.read_bytes - told)
             told = blocks.read_bytes
+        # With names there are columns to tell of; without, replay refuses such a file as well.
+        if dialect.names is None and self._found.rows == rows_before:
+            first = self._found.first_bad
+            said = "" if first is None else f"; the first of its faults is line {first.line}: {first.problem}"
+            raise SourceFileError(str(self._path), None, None, f"none of its rows can be read{said}")
 
     def _dialect(self, lines: Sequence[str]) -> Dialect:
         try:

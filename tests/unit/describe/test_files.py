@@ -199,6 +199,7 @@ def test_other_forms_and_several_files(tmp_path: Path) -> None:
     [
         (b"", "the file is empty"), (b"\n\n", "the file is empty"), (b'a,b\n1,"2\n', "has no end"),
         (b'{"a": [[[[1]]], 2, 3, 4, 5]}\n', "no column of it can be one"),
+        (b'\xc3\xa9, 7,"\n\xc3\xa9\n\xf6, 7,"\n', "none of its rows can be read; .* line 3: not UTF-8"),
     ],
 )  # fmt: skip
 def test_what_is_no_table_is_told(tmp_path: Path, body: bytes, said: str) -> None:
