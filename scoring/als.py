@@ -27,6 +27,9 @@ Both sides solve in doubles and round to floats, of which one bit is 6e-8 of a v
 # Of the trace: with so much added to the diagonal no rounding can make a matrix that is not positive definite.
 _SURELY: Final = 1e-9
 _LARGEST_SINGLE: Final = float(np.finfo(np.float32).max)
+# Scores of which the greatest is looked for together, and how many such groups there are at least for each item asked.
+_GROUP: Final = 32
+_SPARSE: Final = 4
 # Rows of an item table that are widened to doubles at a time.
 _BLOCK: Final = 65_536
 
@@ -146,18 +149,30 @@ def _gram(factors: Singles) -> Floats:
 
 
 def _best(scores: Singles, n: int, left_out: Places) -> tuple[Places, Singles]:
-    """Return the ``n`` best places with their scores; a partition finds them, and only they are sorted."""
+    """Return the ``n`` best places with their scores; only what is at least as good as a bound is sorted."""
     if n <= 0:
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
     # No score is: factors are bounded.
     scores[left_out] = -np.inf
     # All that are as good as the last one kept, so that ties go by place.
-    last = len(scores) - min(n, len(scores))
-    places = np.flatnonzero(scores >= np.partition(scores, last)[last])
+    places = np.flatnonzero(scores >= _bound(scores, n))
     # Stable, so that of equal scores the lesser place comes first.
     order = places[np.argsort(-scores[places], kind="stable")]
     order = order[scores[order] > -np.inf][:n]
     return order, scores[order]
+
+
+def _bound(scores: Singles, n: int) -> np.float32:
+    """Return a score that the ``n`` best reach and few others.
+
+    The ``n`` greatest of the groups' maxima are ``n`` scores too, so the last of them is not above the last of the
+    ``n`` best. Numpy takes maxima of whole rows in a tenth of the time of a partition.
+    """
+    groups = len(scores) // _GROUP
+    if groups >= _SPARSE * n:
+        scores = np.maximum.reduce(scores[: groups * _GROUP].reshape(_GROUP, groups))
+    last = len(scores) - min(n, len(scores))
+    return np.float32(np.partition(scores, last)[last])
 
 
 def _paired(places: Places, scores: Singles) -> list[tuple[int, float]]:

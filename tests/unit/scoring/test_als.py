@@ -53,6 +53,24 @@ def test_the_best_come_first_and_ties_by_place(n: int, exclude: set[int], whole:
     assert AlsScorer(model).recommend(vector, n, exclude) == [(place, -negative) for negative, place in order[:n]]
 
 
+@given(
+    items=st.integers(1, 900),
+    n=st.integers(1, 8),
+    seed=st.integers(0, 99),
+    rounded=st.booleans(),
+    excluded=st.one_of(st.just(1.0), st.floats(0, 1)),
+)
+def test_the_best_of_many_are_those_of_a_sort(items: int, n: int, seed: int, *, rounded: bool, excluded: float) -> None:
+    scorer = AlsScorer(made(items=items, seed=seed))
+    if rounded:
+        np.rint(scorer.recommender.item_factors, out=scorer.recommender.item_factors)
+    vector = np.array([1, -2, 1], np.float32)
+    exclude = set(np.flatnonzero(np.random.default_rng(seed).random(items) < excluded).tolist())
+    scores = scorer.scores(vector)
+    order = sorted((-float(score), place) for place, score in enumerate(scores) if place not in exclude)
+    assert scorer.recommend(vector, n, exclude) == [(place, -negative) for negative, place in order[:n]]
+
+
 def test_the_most_similar_are_nearest_by_cosine() -> None:
     model = made()
     model.item_factors[4] = 0
