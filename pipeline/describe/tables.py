@@ -186,9 +186,12 @@ class _Reading:
             told = blocks.read_bytes
         # With names there are columns to tell of; without, replay refuses such a file as well.
         if dialect.names is None and self._found.rows == rows_before:
-            first = self._found.first_bad
-            said = "" if first is None else f"; the first of its faults is line {first.line}: {first.problem}"
-            raise SourceFileError(str(self._path), None, None, f"none of its rows can be read{said}")
+            first, source = self._found.first_bad, str(self._path)
+            said = ""
+            # The first of several files may have had faults of its own.
+            if first is not None and first.source == source:
+                said = f"; the first of its faults is line {first.line}: {first.problem}"
+            raise SourceFileError(source, None, None, f"none of its rows can be read{said}")
 
     def _dialect(self, lines: Sequence[str]) -> Dialect:
         try:

@@ -44,7 +44,7 @@ _SCRATCH = "_spark"
 # A JVM without memory half lives: Python would wait for ever for the thread that died of it.
 _ALWAYS = "-XX:+ExitOnOutOfMemoryError"
 # Most of a first version is the JVM warming up, and a collector that works beside it takes a tenth of that for itself.
-# By Java's own ratios the heap grows until two fifths of it are free: memory that others could have, for no less work.
+# By Java's own ratios the heap grows until two fifths of it are free; with a fifth there is no more work to see.
 _COLLECTOR = "-XX:+UseSerialGC -XX:MinHeapFreeRatio=20 -XX:MaxHeapFreeRatio=40"
 
 

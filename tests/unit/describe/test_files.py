@@ -209,6 +209,14 @@ def test_what_is_no_table_is_told(tmp_path: Path, body: bytes, said: str) -> Non
         description_of(table_of(path), path)
 
 
+def test_a_file_of_several_without_a_readable_row_is_not_told_the_fault_of_another(tmp_path: Path) -> None:
+    (tmp_path / "1.dat").write_bytes(b"1,7,1\n2,8,2\n4,9,2\n" * 9 + b"5\n")
+    (tmp_path / "2.dat").write_bytes(b'\xc3\xa9, 7,"\n\xc3\xa9\n\xf6, 7,"\n')
+    with pytest.raises(SourceFileError) as raised:
+        table_of(tmp_path)
+    assert str(raised.value) == f"{tmp_path / '2.dat'}: none of its rows can be read"
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
