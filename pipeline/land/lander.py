@@ -174,7 +174,8 @@ class Lander:
 
     def _settle(self, lane: OwnedLane) -> None:
         """Take what is held as ahead: nothing that could tell better is waited for."""
-        if lane.held is not None:
+        # A batch that is cut elsewhere while the lane is being filled ends before what is in hand, and so before this.
+        if lane.held is not None and not lane.in_hand:
             held = lane.held
             lane.hold(None)
             self._fill(lane, self.lanes.put_into_time(lane, held, last=True))
@@ -189,8 +190,10 @@ class Lander:
                 return
             here, left = left.split(point.offset)
             self.lanes.add(lane, here)
+            lane.in_hand = left is not None
             self._land([lane] if point.reason in {"window", "part_size"} else self.lanes.all, point.reason)
             self._seal(landed_now=True)
+            lane.in_hand = False
 
     # ------------------------------------------------------------------ time passes
 

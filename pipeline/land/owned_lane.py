@@ -45,6 +45,8 @@ class OwnedLane:
     """What follows the open part from a row on that is ahead of the lane's clock: those behind it will decide."""
     held_at: float | None = None
     """Monotonic seconds at which it came."""
+    in_hand: bool = False
+    """Whether records are still to be added that lie between the open part and what is held."""
     at_end: bool = False
     """Whether the record before ``next_offset`` was the topic's last."""
     landed_since: float | None = None

@@ -322,7 +322,35 @@ def test_many_schedules(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
     _run(cut, monkeypatch, examples=300, steps=40)
 
 
+def test_a_lane_that_is_being_filled_is_not_settled_by_a_cut_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    _prepare(Cut(window=0.1, max_age=1.0, max_ahead=MAX_AHEAD_S), monkeypatch)
+    state = Schedule()
+    state.assign()
+    for _ in range(2):
+        state.pause(lane=0)
+    state.produce(lane=2, count=2)
+    state.disorder(lane=1, steps_ms=[AHEAD_MS])
+    state.produce(lane=1, count=2)
+    state.read(number=1, count=2)
+    state.time_passes(seconds=0.6, stopped=None)
+    # Writer 2 sees that the others cut by age when it lands its first row, with one in hand and one held.
+    state.time_passes(seconds=0.6, stopped=2)
+    state.disorder(lane=2, steps_ms=[AHEAD_MS])
+    state.read(number=2, count=3)
+    state.teardown()
+
+
 def _run(cut: Cut, monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> None:
+    _prepare(cut, monkeypatch)
+    run_state_machine_as_test(
+        Schedule,
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+def _prepare(cut: Cut, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeTime()
     for module in (batches, lander, open_part, owned_lane, sealing):
         monkeypatch.setattr(module, "time", clock)
@@ -331,9 +359,3 @@ def _run(cut: Cut, monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int
     if cut.max_age is None:
         monkeypatch.setattr(sealing, "GRACE_S", 0.0)
         monkeypatch.setattr(sealing, "LOOK_S", 0.0)
-    run_state_machine_as_test(
-        Schedule,
-        settings=settings(
-            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
-    )
