@@ -46,7 +46,7 @@ class OwnedLane:
     held_at: float | None = None
     """Monotonic seconds at which it came."""
     in_hand: bool = False
-    """Whether records are still to be added that lie between the open part and what is held."""
+    """Whether records are still to be added that follow the open part, and lie before what is held."""
     at_end: bool = False
     """Whether the record before ``next_offset`` was the topic's last."""
     landed_since: float | None = None

@@ -168,8 +168,8 @@ class OwnedLanes:
             return False
         if lane.open.rows:
             return True
-        # What is held may come to be of the window in which the lane's clock stands, but of none before.
-        return lane.at_end if lane.held is None else self._clock_window(lane) > window
+        # What is in hand or held may come to be of the window in which the lane's clock stands, but of none before.
+        return lane.at_end if lane.held is None and not lane.in_hand else self._clock_window(lane) > window
 
     def _clock_window(self, lane: OwnedLane) -> float:
         if self._windows is None or lane.open.clock.time_ms is None:

@@ -148,9 +148,13 @@ class Schedule(RuleBasedStateMachine):
 
     def _send(self, lane: int, step_ms: int, value: bytes | None = b"") -> None:
         self.now_ms[lane] += MS_A_RECORD
+        self.send_at(lane, self.now_ms[lane] + step_ms, value)
+
+    def send_at(self, lane: int, at_ms: int, value: bytes | None = b"") -> None:
+        """A record comes that says this of its time."""
         n = lane * 1_000_000 + len(self.topic[lane])
         self.topic[lane].append(b'{"n":%d}' % n if value == b"" else value)
-        self.times[lane].append(max(0, self.now_ms[lane] + step_ms))
+        self.times[lane].append(max(0, at_ms))
 
     @initialize()
     def assign(self) -> None:
@@ -252,7 +256,7 @@ class Schedule(RuleBasedStateMachine):
         proof = verify_stream(self.store, "model")
         assert proof.problems == []
         sent = Counter(n for lane in self.topic for n in map(_number, lane) if n is not None)
-        manifests = self._manifests()
+        manifests = self.manifests()
         rows = [n for manifest in manifests for part in manifest.parts for n in self._column(part, "n").to_pylist()]
         assert Counter(rows) == sent
         assert sum(lane.rejected for lane in proof.lanes.values()) == sum(lane.count(b"poison") for lane in self.topic)
@@ -279,7 +283,8 @@ class Schedule(RuleBasedStateMachine):
         assert part.late_rows == (numbers < part.window).sum(), f"{part.key} does not count its late rows"
         assert part.early_rows >= (numbers > part.window).sum(), f"{part.key} does not count its early rows"
 
-    def _manifests(self) -> list[Manifest]:
+    def manifests(self) -> list[Manifest]:
+        """Return what is sealed."""
         found = []
         for entry in self.store.list_objects(manifest_prefix("model")):
             body = self.store.get(entry.key)
@@ -337,7 +342,24 @@ def test_a_lane_that_is_being_filled_is_not_settled_by_a_cut_elsewhere(monkeypat
     state.time_passes(seconds=0.6, stopped=2)
     state.disorder(lane=2, steps_ms=[AHEAD_MS])
     state.read(number=2, count=3)
+    assert state.landers[2].lanes[2].held is not None
     state.teardown()
+
+
+def test_no_window_is_over_while_rows_of_it_are_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    _prepare(Cut(rows=5, window=0.1, max_ahead=MAX_AHEAD_S), monkeypatch)
+    state = Schedule()
+    for lane in range(LANES):
+        state.own(0, lane)
+    for lane, times_ms in ((1, (1_000, 1_150, 1_150, 1_150)), (0, (1_000, 1_001))):
+        for at in times_ms:
+            state.send_at(lane, at)
+        state.read(number=0, count=len(times_ms))
+    # Lane 0 has no clock yet and holds both; there is room for one row in the batch, then for five.
+    state.time_passes(seconds=0.6, stopped=None)
+    state.teardown()
+    parts = [part for manifest in state.manifests() for part in manifest.parts if "/lane=0/" in part.key]
+    assert [(part.rows, part.window, part.late_rows) for part in parts] == [(1, 0, 0), (1, 0, 0)]
 
 
 def _run(cut: Cut, monkeypatch: pytest.MonkeyPatch, *, examples: int, steps: int) -> None:
