@@ -232,7 +232,8 @@ class Lander:
 
         Returns False while its batch waits for the other members' parts, or rejects landed again for theirs: ask again.
         """
-        if not self._sealing.ending or any(lane.held for lane in self.lanes.all):
+        # What came since the batch that waits was cut by time, is landed too.
+        if not self._sealing.ending or any(lane.next_offset > lane.open.first_offset for lane in self.lanes.all):
             self._end_by("idle")
         self.seal_left_over()
         return not (self._sealing.ending or self._batches.again)

@@ -202,11 +202,14 @@ class Schedule(RuleBasedStateMachine):
         if offset >= len(self.topic[lane]):
             self.landers[number].reach_end(lane, epoch, offset, offset)
 
-    @precondition(lambda self: self.cut.max_age is None)
     @rule(number=writers)
     def land_tail(self, number: int) -> None:
-        """A writer cuts by idleness."""
-        self._attempt(number, self.landers[number].land_tail)
+        """A writer cuts by idleness; it may wait for others, and is done only with nothing open."""
+        lander = self.landers[number]
+        self._attempt(number, lambda: self._check_tail(lander, landed=lander.land_tail()))
+
+    def _check_tail(self, lander: Lander, *, landed: bool) -> None:
+        assert not landed or lander.lanes.open_rows == 0, "a tail is said to have landed, with rows still open"
 
     @rule(number=writers)
     def tick(self, number: int) -> None:
@@ -343,6 +346,23 @@ def test_a_lane_that_is_being_filled_is_not_settled_by_a_cut_elsewhere(monkeypat
     state.disorder(lane=2, steps_ms=[AHEAD_MS])
     state.read(number=2, count=3)
     assert state.landers[2].lanes[2].held is not None
+    state.teardown()
+
+
+def test_what_came_behind_a_cut_by_age_is_landed_with_the_tail(monkeypatch: pytest.MonkeyPatch) -> None:
+    _prepare(Cut(rows=50, max_age=1.0), monkeypatch)
+    state = Schedule()
+    state.assign()
+    for lane in (0, 1):
+        state.produce(lane, count=2)
+    state.read(number=1, count=2)
+    # Writer 1 cuts by age, and writer 0 sees it before it has anything.
+    state.time_passes(seconds=1.1, stopped=0)
+    state.time_passes(seconds=0.6, stopped=None)
+    state.read(number=0, count=2)
+    state.clock.now_s += sealing.GRACE_S + 0.1
+    state.land_tail(number=0)
+    assert state.landers[0].lanes.open_rows == 0
     state.teardown()
 
 
