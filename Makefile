@@ -89,7 +89,7 @@ conda: ## Write conda.yaml from the locked requirements
 	@$(BASE)
 	$(RUN) -m infra.bring.conda
 
-bench: ## Most of the asked figures, met or missed, on services of their own (about ten minutes)
+bench: ## Most of the asked figures, met or missed, on services of their own (ten to fifteen minutes)
 	@$(DEV) $(WITH_SERVICES)
 	@$(RUN) -m infra setup
 	$(RUN) -m bench
